@@ -1,0 +1,75 @@
+# One folder = one library = one include root. A folder sees only what it declares.
+#
+#   module(engine TIER rules USES base model HIDES lang)
+#
+# Three fences, from cheapest to strictest:
+#   configure: a module may use only what is declared above it, and edges and rules do not know each other;
+#   compile:   "store/store.h" is found only by modules that USE store, or USE a user of it. HIDES is for what
+#              appears only in .cc files, and does not travel upwards;
+#   link:      <name>_test links this module and what it declares, nothing else.
+# LINKS names libraries from outside that appear only in this folder's .cc files.
+set(POSTLUDE_TIERS words rules edges flow program)
+
+# Two precompiled headers: std and JSON for words and rules; the loop's coroutines as well for the others.
+file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
+add_library(pch_plain OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
+target_link_libraries(pch_plain PUBLIC Boost::headers Boost::json Threads::Threads)
+target_precompile_headers(pch_plain PRIVATE <string> <string_view> <vector> <map> <memory> <optional> <variant>
+  <functional> <chrono> <algorithm> <utility> <cstdint> <cstring> <boost/json.hpp>)
+add_library(pch_loop OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
+target_link_libraries(pch_loop PUBLIC Boost::headers Boost::json Threads::Threads)
+target_precompile_headers(pch_loop PRIVATE <string> <string_view> <vector> <map> <memory> <optional> <variant>
+  <functional> <chrono> <algorithm> <utility> <cstdint> <cstring> <boost/json.hpp> <boost/asio/awaitable.hpp>)
+
+function(module name)
+  cmake_parse_arguments(M "" "TIER" "USES;HIDES;LINKS;HEAVY" ${ARGN})
+  list(FIND POSTLUDE_TIERS "${M_TIER}" tier)
+  if(tier EQUAL -1)
+    message(FATAL_ERROR "${name}: unknown tier '${M_TIER}'")
+  endif()
+  foreach(dep IN LISTS M_USES M_HIDES)
+    if(NOT TARGET ${dep})
+      message(FATAL_ERROR "${name} uses ${dep}, which is declared later: dependencies point downwards only")
+    endif()
+    get_target_property(dep_tier ${dep} POSTLUDE_TIER)
+    if(dep_tier GREATER tier)
+      message(FATAL_ERROR "${name} (${M_TIER}) may not use ${dep}")
+    endif()
+    if(M_TIER STREQUAL "edges" AND dep_tier EQUAL 1)
+      message(FATAL_ERROR "${name} is an edge: it may not know the rule ${dep}")
+    endif()
+  endforeach()
+
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  add_library(${name} STATIC ${sources} ${CMAKE_BINARY_DIR}/pch.cc)
+  set_target_properties(${name} PROPERTIES POSTLUDE_TIER ${tier} LINKER_LANGUAGE CXX OUTPUT_NAME postlude_${name})
+  if(tier GREATER 1)
+    set(pch pch_loop)
+  else()
+    set(pch pch_plain)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM ${pch})
+
+  set(root ${CMAKE_BINARY_DIR}/include/${name})  # holds one symlink, named like the module
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${name} ${root}/${name} SYMBOLIC)
+  target_include_directories(${name} PUBLIC ${root})
+  target_link_libraries(${name} PUBLIC Boost::headers Boost::json Threads::Threads ${M_USES} PRIVATE ${M_HIDES} ${M_LINKS})
+  foreach(heavy IN LISTS M_HEAVY)
+    set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/${name}/${heavy} PROPERTIES SKIP_PRECOMPILE_HEADERS OFF)
+  endforeach()
+  if(M_HEAVY)
+    set_target_properties(${name} PROPERTIES JOB_POOL_COMPILE heavy)
+  endif()
+
+  if(tests AND BUILD_TESTING)
+    add_executable(${name}_test ${tests})
+    target_precompile_headers(${name}_test REUSE_FROM ${pch})
+    target_link_libraries(${name}_test PRIVATE ${name} ${M_HIDES} GTest::gtest GTest::gtest_main)
+    target_compile_definitions(${name}_test PRIVATE POSTLUDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${name}_test COMMAND ${name}_test)
+  endif()
+endfunction()

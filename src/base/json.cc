@@ -1,0 +1,96 @@
+#include "base/json.h"
+
+#include "base/text.h"
+
+namespace postlude {
+
+Result<json::value> parse_json(std::string_view text) {
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.max_depth = kJsonDepthMax;
+  options.allow_invalid_utf8 = false;
+  json::parser parser({}, options);
+  const std::size_t used = parser.write_some({text.data(), text.size()}, ec);
+  if (!ec && !parser.done()) {
+    json::error_code end;
+    ec = boost::json::error::incomplete;
+  }
+  if (!ec) {
+    const std::size_t rest = text.find_first_not_of(" \t\r\n", used);
+    if (rest != std::string_view::npos) {
+      return Error(Code::kInvalid, "not JSON: something follows the value at byte " + std::to_string(rest));
+    }
+    return parser.release();
+  }
+  if (ec == boost::json::error::too_deep) {
+    return Error(Code::kInvalid, "JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels");
+  }
+  if (!valid_utf8(text)) return Error(Code::kInvalid, "not UTF-8");
+  return Error(Code::kInvalid, "not JSON: " + ec.message() + " at byte " + std::to_string(used));
+}
+
+std::string to_text(const json::value& value) {
+  return json::serialize(value);
+}
+
+namespace {
+
+void pretty(std::string& out, const json::value& value, std::size_t indent) {
+  if (const auto* object = value.if_object()) {
+    if (object->empty()) {
+      out += "{}";
+      return;
+    }
+    out += "{\n";
+    bool first = true;
+    for (const auto& member : *object) {
+      if (!first) out += ",\n";
+      first = false;
+      out.append(indent + 2, ' ');
+      out += json::serialize(json::string(member.key()));
+      out += ": ";
+      pretty(out, member.value(), indent + 2);
+    }
+    out += "\n";
+    out.append(indent, ' ');
+    out += "}";
+  } else if (const auto* array = value.if_array()) {
+    if (array->empty()) {
+      out += "[]";
+      return;
+    }
+    out += "[\n";
+    bool first = true;
+    for (const auto& item : *array) {
+      if (!first) out += ",\n";
+      first = false;
+      out.append(indent + 2, ' ');
+      pretty(out, item, indent + 2);
+    }
+    out += "\n";
+    out.append(indent, ' ');
+    out += "]";
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+std::string to_pretty(const json::value& value) {
+  std::string out;
+  pretty(out, value, 0);
+  return out;
+}
+
+const json::value* find(const json::value& object, std::string_view key) {
+  const auto* o = object.if_object();
+  return o == nullptr ? nullptr : o->if_contains({key.data(), key.size()});
+}
+
+std::string_view find_text(const json::value& object, std::string_view key) {
+  const json::value* v = find(object, key);
+  return v != nullptr && v->is_string() ? view(v->get_string()) : std::string_view();
+}
+
+}  // namespace postlude

@@ -1,0 +1,44 @@
+#pragma once
+// Log: one event a line on standard error, as logfmt or JSON, with the ids it concerns. Any thread may call.
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace postlude::log {
+
+enum class Level : std::uint8_t { kDebug = 1, kInfo, kWarn, kError };
+enum class Format : std::uint8_t { kLogfmt = 1, kJson };
+
+struct Field {
+  std::string_view name;
+  std::string value;
+
+  Field(std::string_view name_in, std::string value_in) : name(name_in), value(std::move(value_in)) {}
+  Field(std::string_view name_in, std::string_view value_in) : name(name_in), value(value_in) {}
+  Field(std::string_view name_in, const char* value_in) : name(name_in), value(value_in) {}
+  Field(std::string_view name_in, std::int64_t value_in) : name(name_in), value(std::to_string(value_in)) {}
+  Field(std::string_view name_in, int value_in) : name(name_in), value(std::to_string(value_in)) {}
+  Field(std::string_view name_in, std::size_t value_in) : name(name_in), value(std::to_string(value_in)) {}
+};
+using Fields = std::initializer_list<Field>;
+
+void configure(Format format, Level level);  // call before threads start; the default is logfmt and info
+bool enabled(Level level);
+void write(Level level, std::string_view message, Fields fields);
+
+inline void debug(std::string_view message, Fields fields = {}) {
+  write(Level::kDebug, message, fields);
+}
+inline void info(std::string_view message, Fields fields = {}) {
+  write(Level::kInfo, message, fields);
+}
+inline void warn(std::string_view message, Fields fields = {}) {
+  write(Level::kWarn, message, fields);
+}
+inline void error(std::string_view message, Fields fields = {}) {
+  write(Level::kError, message, fields);
+}
+
+}  // namespace postlude::log

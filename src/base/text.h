@@ -1,0 +1,29 @@
+#pragma once
+// Text: what several folders do with strings.
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postlude {
+
+// Glob: `*` any characters, `?` one, `[a-z]` or `[!a]` a class, `\` takes the next one literally. Whole match.
+bool glob_match(std::string_view pattern, std::string_view text);
+
+bool valid_utf8(std::string_view bytes);
+bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
+std::string lower(std::string_view text);                          // ASCII
+std::string_view trim(std::string_view text);                      // spaces and tabs
+std::vector<std::string_view> split(std::string_view text, char at);
+std::string join(std::span<const std::string> parts, std::string_view between);
+
+// %XX; `+` is left alone. nullopt: a broken escape.
+std::optional<std::string> percent_decode(std::string_view text);
+std::string percent_encode(std::string_view text);  // all but RFC 3986's unreserved characters
+
+// The candidate that is nearest to `word` if it is near enough to be a slip of the hand; "" otherwise.
+std::string nearest(std::string_view word, std::span<const std::string> candidates);
+
+}  // namespace postlude

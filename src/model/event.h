@@ -1,0 +1,40 @@
+#pragma once
+// Event: an accepted delivery, normalised: the fact a workflow sees as `.event` (contract 5).
+
+#include <string>
+
+#include "base/id.h"
+#include "base/time.h"
+
+namespace postlude {
+
+// Values are stored. Never renumber; add at the end.
+enum class Origin : std::uint8_t { kHook = 1, kReconciler = 2, kRedelivery = 3, kCli = 4 };
+std::string_view to_text(Origin origin);
+
+struct Event {
+  EventId id;              // 0 until stored
+  std::string nonce;       // 32 hex digits, made when stored, never again: the event's part of every effect key
+  DeliveryId delivery;     // 0: none brought it
+  std::string source;
+  std::string cluster;     // "": none
+  std::string hook;
+  Origin origin = Origin::kHook;
+  Instant received_at;
+  std::string team;        // "": none
+  std::string name_space;
+  std::string name;        // of the canary
+  std::string phase;       // "" on some `event` hooks
+  std::string outcome;     // promoted | rolledBack | promotionFailed | unchanged | ""
+  std::string checksum;    // "": Flagger before 1.34
+  std::string metadata = "{}";  // JSON object
+  std::string payload = "{}";   // JSON: the whole body, less secrets
+};
+
+// `.event` as JSON text: what expressions, the API and the CLI show.
+std::string document(const Event& event);
+
+// The default of `concurrency.key`: source/cluster/namespace/name.
+std::string canary_key(const Event& event);
+
+}  // namespace postlude

@@ -1,0 +1,78 @@
+#include "model/run.h"
+
+#include <array>
+
+#include "base/check.h"
+
+namespace postlude {
+
+namespace {
+
+constexpr std::array<std::string_view, 6> kRunStates{"queued", "running", "waiting", "succeeded", "failed", "cancelled"};
+constexpr std::array<std::string_view, 7> kStepStates{"pending", "running", "waiting", "succeeded",
+                                                      "failed",  "skipped", "cancelled"};
+constexpr std::array<std::string_view, 6> kEffects{"read", "state", "upsert", "key", "lookup", "none"};
+constexpr std::array<std::string_view, 3> kOnUnclear{"repeat", "hold", "fail"};
+constexpr std::array<std::string_view, 6> kResults{"open", "succeeded", "exists", "refused", "retryable", "unclear"};
+
+// All these enumerations count from 1.
+template <class Enum, std::size_t N>
+std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
+  const auto index = static_cast<std::size_t>(value) - 1;
+  CHECK(index < N);
+  return names[index];
+}
+
+template <class Enum, std::size_t N>
+std::optional<Enum> named(const std::array<std::string_view, N>& names, std::string_view name) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i + 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_text(RunState state) {
+  return name_of(kRunStates, state);
+}
+std::string_view to_text(StepState state) {
+  return name_of(kStepStates, state);
+}
+std::string_view to_text(Effect effect) {
+  return name_of(kEffects, effect);
+}
+std::string_view to_text(OnUnclear on_unclear) {
+  return name_of(kOnUnclear, on_unclear);
+}
+std::string_view to_text(RequestResult result) {
+  return name_of(kResults, result);
+}
+std::optional<RunState> run_state_named(std::string_view name) {
+  return named<RunState>(kRunStates, name);
+}
+std::optional<Effect> effect_named(std::string_view name) {
+  return named<Effect>(kEffects, name);
+}
+std::optional<OnUnclear> on_unclear_named(std::string_view name) {
+  return named<OnUnclear>(kOnUnclear, name);
+}
+
+std::string_view kind_of(const Outcome& outcome) {
+  constexpr std::array<std::string_view, 7> kKinds{"succeeded", "skipped", "waiting", "held", "retryable", "refused", "unclear"};
+  return kKinds[outcome.index()];
+}
+
+std::string_view why_of(const Outcome& outcome) {
+  return std::visit(
+      [](const auto& o) -> std::string_view {
+        if constexpr (requires { o.why; }) {
+          return o.why;
+        } else {
+          return {};
+        }
+      },
+      outcome);
+}
+
+}  // namespace postlude

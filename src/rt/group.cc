@@ -1,0 +1,60 @@
+#include "rt/group.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <exception>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace postlude::rt {
+
+struct Group::Impl {
+  Impl(Loop& loop_in, std::string name_in) : loop(loop_in), name(std::move(name_in)), ended(loop_in) {}
+  Loop& loop;
+  std::string name;
+  Waker ended;
+  std::size_t inside = 0;
+};
+
+Group::Group(Loop& loop, std::string name) : impl_(std::make_shared<Impl>(loop, std::move(name))) {}
+
+Group::~Group() {
+  CHECK(impl_->inside == 0);
+}
+
+void Group::start(Task<> task) {
+  ++impl_->inside;
+  boost::asio::co_spawn(impl_->loop.context(), std::move(task), [impl = impl_](const std::exception_ptr& failure) {
+    if (failure) {
+      try {
+        std::rethrow_exception(failure);
+      } catch (const std::exception& e) {
+        log::error("an exception left a coroutine", {{"group", impl->name}, {"what", e.what()}});
+      }
+      CHECK(false);
+    }
+    --impl->inside;
+    impl->ended.wake();
+  });
+}
+
+std::size_t Group::size() const {
+  return impl_->inside;
+}
+
+Task<bool> Group::close(Duration at_most) {
+  const auto impl = impl_;
+  const Duration until = steady_now() + at_most;
+  while (impl->inside > 0) {
+    const Duration left = until - steady_now();
+    if (left <= Duration(0)) co_return false;
+    co_await impl->ended.wait_at_most(left);
+  }
+  co_return true;
+}
+
+void Group::abandon() {
+  impl_->inside = 0;
+}
+
+}  // namespace postlude::rt
