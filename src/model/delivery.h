@@ -10,6 +10,10 @@
 
 namespace postlude {
 
+namespace intake {
+class Source;
+}
+
 // Values are stored. Never renumber; add at the end.
 enum class Verdict : std::uint8_t { kAccepted = 1, kDuplicate = 2, kFiltered = 3, kRejected = 4 };
 std::string_view to_text(Verdict verdict);
@@ -30,6 +34,35 @@ struct Delivery {
   std::string proof;   // what proved it, say "bearer" or "hmac github"; "": nothing did
   int status = 0;      // what was answered
   std::optional<EventId> event;
+};
+
+// The right to say that a sender proved itself: only intake makes one.
+class Authentic {
+ public:
+  const std::string& proof() const { return proof_; }
+
+ private:
+  friend class intake::Source;
+  explicit Authentic(std::string proof) : proof_(std::move(proof)) {}
+  std::string proof_;
+};
+
+// How the store tells a repeat from a new event (contract 4), inside the transaction that writes it.
+struct Identity {
+  enum class Kind : std::uint8_t {
+    kSenderId,     // `key` is the sender's own id, in the scope of source and hook; another body is kConflict
+    kKey,          // `key` is made of the body (event hooks: namespace, name, timestamp, message), for good
+    kLastCall,     // post-rollout: equal to the last accepted or duplicate one of the canary, within the window,
+                   // and nothing authentic of that canary in between
+    kUntilEnd,     // pre-rollout, rollout: `key` (checksum, metadata) until the canary's next post-rollout or
+                   // `window` without such a call
+    kNone,         // each is new
+  };
+  Kind kind = Kind::kNone;
+  std::string key;
+  std::string digest;   // of the body less the token: sha256
+  Duration window{};
+  std::string canary;   // namespace/name: the canary that the call concerns
 };
 
 }  // namespace postlude

@@ -1,0 +1,63 @@
+#pragma once
+// Node: a YAML value that remembers where it stood, and Problems: what is wrong with what a user wrote.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+
+namespace postlude::lang {
+
+// A place in a file a user wrote; lines and columns count from 1, 0 means unknown.
+struct Place {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string text() const;  // file:line:column
+};
+
+struct Problem {
+  Place place;
+  std::string message;  // what was found, what may stand there, the nearest valid key
+  bool warning = false;
+};
+using Problems = std::vector<Problem>;
+inline bool any_error(const Problems& problems) {
+  for (const Problem& p : problems) {
+    if (!p.warning) return true;
+  }
+  return false;
+}
+std::string to_text(const Problem& problem);  // file:line:col: message
+
+struct Node {
+  enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
+  Kind kind = Kind::kNull;
+  std::string scalar;           // the text as written, unquoted
+  bool plain = false;           // a scalar without quotes: the schema, else YAML 1.2's core schema, gives it a type
+  std::vector<Node> items;      // of a list
+  std::vector<std::pair<Node, Node>> members;  // of a map, in order; the key is a scalar
+  Place place;
+
+  bool is_map() const { return kind == Kind::kMap; }
+  bool is_list() const { return kind == Kind::kList; }
+  bool is_scalar() const { return kind == Kind::kScalar; }
+  bool is_null() const { return kind == Kind::kNull; }
+  const Node* find(std::string_view key) const;  // a map's member, or nullptr
+  std::string_view text(std::string_view key) const;  // a scalar member's text, "" when missing
+};
+
+// YAML 1.2's core schema: a plain scalar becomes null, a boolean, a number or text; a quoted one is text.
+json::value to_json(const Node& node);
+// A plain scalar under the core schema.
+json::value scalar_value(std::string_view text);
+
+// The pinned form of a definition: its JSON, and where each scalar stood, so that an error years later still names
+// file and line. parse_pinned(pin(n)) is n, but for the quoting of scalars, which keeps its meaning.
+std::string pin(const Node& node);
+Result<Node> parse_pinned(std::string_view text);
+
+}  // namespace postlude::lang

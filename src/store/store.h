@@ -1,0 +1,201 @@
+#pragma once
+// Store: what has happened. The only truth; everything in memory can be lost.
+//
+// A write is queued, applied by the writer thread in one transaction with its neighbours, and completes when that
+// transaction is on disk (WAL, synchronous=FULL). Its audit records are part of it. A full queue refuses at once:
+// kOverloaded. A full disk (SQLITE_FULL) is kOverloaded too and nothing of the command is kept; any SQLITE_IOERR
+// ends the process, and the next start is the recovery.
+//
+//   loop thread   append()  claim()  record()      run()  runs()
+//                     \        |        /             |      |
+//   writer thread      [ one group, one commit ]   reader thread: snapshots
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/delivery.h"
+#include "model/event.h"
+#include "model/run.h"
+#include "rt/loop.h"
+
+namespace postlude::store {
+
+struct Options {
+  std::string url = "sqlite:postlude.db";
+  std::size_t queue_max = 10'000;   // commands that wait for the writer
+  std::size_t group_max = 64;       // measured: larger groups wait longer and commit hardly more per second
+  bool durable = true;              // false: synchronous=OFF, for the benchmark that measures the price of true
+};
+
+// Proof that a delivery is on disk. Only the store makes one, and a 202 is built from nothing else.
+class Receipt {
+ public:
+  DeliveryId delivery() const { return delivery_; }
+  std::optional<EventId> event() const { return event_; }
+  bool duplicate() const { return duplicate_; }
+
+ private:
+  friend class Store;
+  friend class Writer;
+  Receipt(DeliveryId delivery, std::optional<EventId> event, bool duplicate)
+      : delivery_(delivery), event_(event), duplicate_(duplicate) {}
+  DeliveryId delivery_;
+  std::optional<EventId> event_;
+  bool duplicate_;
+};
+
+// Why a workflow ran on an event, or not: kept with the event for `explain`.
+struct Planned {
+  std::string workflow;
+  bool runs = false;
+  std::string why;  // "on[1] matched, if true" / "on: phase is Failed, wanted Succeeded" / the expression that said no
+};
+
+struct NewRun {
+  std::string workflow;
+  std::string text;        // lang::pin of the workflow: stored once per content
+  std::string queue_key;
+  bool queues = true;      // waits for earlier runs of the same workflow and key
+  std::optional<Duration> timeout;
+  std::string vars = "{}";
+  std::vector<Step> steps;  // id, state, times are the store's; the first becomes due
+};
+
+// A claimed step, with all that is needed to carry it out.
+struct Work {
+  Lease lease;
+  Event event;
+  Run run;                        // with all its steps
+  std::uint32_t step = 0;         // index into run.steps
+  bool was_waiting = false;       // its wait is over
+  std::vector<Request> before;    // what earlier attempts of this step sent, oldest first
+  std::shared_ptr<const std::string> text;  // the pinned workflow
+};
+
+struct Claim {
+  Instant now;
+  std::size_t steps_max = 64;
+  // Room per target; a target that is not listed has `room_default`. 0: skip it.
+  std::map<std::string, std::size_t, std::less<>> room;
+  std::size_t room_default = 16;
+  std::vector<std::int64_t> not_these;  // steps in hand
+};
+
+struct AttemptEnd {
+  Lease lease;
+  Instant ended_at;
+  Outcome outcome;
+  std::vector<Request> requests;  // answers to committed requests (id set), and reads (id 0)
+  std::optional<std::string> input;  // `with` as evaluated
+  std::optional<Instant> step_now;
+};
+
+// Called inside the transaction with the run as it is then. Pure, and brief: every writer waits for it.
+using Rule = std::function<Decision(const Run& run)>;
+
+struct Page {
+  std::size_t limit = 50;
+  std::int64_t after = 0;  // list rows older than this id; 0: from the newest
+};
+struct Filter {  // empty: any
+  std::string source, hook, verdict, name_space, name, phase, workflow, state;
+  std::int64_t event = 0;
+};
+
+struct Attempt {
+  AttemptId id;
+  std::int64_t step = 0;
+  std::uint32_t number = 0;
+  Instant started_at;
+  std::optional<Instant> ended_at;
+  std::string outcome;  // as kind_of(), "crashed" when nothing was recorded
+  std::string why;
+  std::vector<Request> requests;
+};
+struct RunDetail {
+  Run run;
+  std::vector<Attempt> attempts;
+  std::string text;  // the pinned workflow
+};
+struct EventDetail {
+  Event event;
+  bool planned = false;
+  std::vector<Planned> plan;
+  std::vector<Run> runs;           // without steps
+  std::vector<Delivery> deliveries;  // that reported it, without bodies
+};
+struct Counts {
+  std::int64_t unplanned = 0;
+  std::map<std::string, std::int64_t> runs;  // by state
+  std::int64_t bytes = 0;                    // of the database and its WAL
+  std::int64_t due = 0;                      // steps that could be worked on now
+  std::optional<Instant> oldest_due;
+};
+struct Stats {  // since the start
+  std::uint64_t commits = 0, commands = 0, commit_micros = 0, queue_high = 0;
+};
+
+enum class ResumeAs : std::uint8_t { kDone, kRepeat, kFail };
+
+class Store {
+ public:
+  // Migrates under a lock, checkpoints the WAL, lapses all leases: a request that was open becomes `unclear`, its
+  // step gets its turn again. kCorrupt: not ours, a newer schema, or damaged. kConflict: another process has it.
+  static Result<std::unique_ptr<Store>> open(rt::Loop& loop, Options options);
+  ~Store();  // commits what is queued
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // 128 random bits made with the store: the HMAC secret of every idempotency key.
+  const std::string& secret() const;
+
+  // -- writes
+  // Stores the delivery (verdict accepted becomes duplicate where it is one) and, when it is new, `event`.
+  // kConflict: the sender's id was used with another body (422); the delivery is kept as rejected then.
+  rt::Task<Result<Receipt>> append(Authentic proof, Delivery delivery, std::optional<Event> event, Identity identity);
+  // A delivery that made no event: rejected, unreadable, filtered, or without proof. `authentic_canary` is
+  // namespace/name where the sender proved itself and named it: it then stands between two equal calls.
+  rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, std::string authentic_canary);
+  // All of them or none, and once per event: kConflict after that.
+  rt::Task<Status> start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan, Instant now);
+  // Due steps become running, each with a new attempt (the intent) and token.
+  rt::Task<Result<std::vector<Work>>> claim(Claim claim);
+  // Before a request that is not a read is handed to a connection: its row, and those that ended before it.
+  // kConflict: the lease is void. kDenied: superseded, a newer release of that canary has sent the same step
+  // (state, upsert; Run::stale passes). Fills in id and sent_at.
+  rt::Task<Result<Request>> commit_request(Lease lease, Request request, std::vector<Request> ended,
+                                           std::optional<std::string> input, std::optional<Instant> step_now);
+  rt::Task<Status> record(AttemptEnd end, Rule rule);       // kConflict: the lease is void; forget the outcome
+  rt::Task<Status> give_back(Lease lease, Instant now);     // stopping, nothing was sent: as if never claimed
+  rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
+  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now, Rule rule);
+  rt::Task<Status> note(std::string actor, std::string action, std::string subject, std::string detail, Instant now);  // audit
+  rt::Task<Status> prune(Instant deliveries_before, Instant runs_before);
+
+  // -- reads: a caller sees its own completed writes
+  rt::Task<Result<std::vector<Event>>> unplanned(std::size_t limit);  // oldest first
+  rt::Task<Result<std::vector<Delivery>>> deliveries(Filter filter, Page page);
+  rt::Task<Result<Delivery>> delivery(DeliveryId id);
+  rt::Task<Result<std::vector<Event>>> events(Filter filter, Page page);
+  rt::Task<Result<EventDetail>> event(EventId id);
+  rt::Task<Result<std::vector<Run>>> runs(Filter filter, Page page);  // without steps
+  rt::Task<Result<RunDetail>> run(RunId id);
+  rt::Task<Result<Counts>> counts();
+  rt::Task<Result<std::string>> verify_audit();  // "" when the chain holds, else the first bad record
+  rt::Task<Status> writable();                   // /readyz: a write transaction can be committed
+
+  // When the next step falls due; completes at once when a commit made work, at the latest after `at_most`.
+  rt::Task<> woken(Duration at_most);
+  Stats stats() const;
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace postlude::store
