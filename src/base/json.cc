@@ -11,10 +11,6 @@ Result<json::value> parse_json(std::string_view text) {
   options.allow_invalid_utf8 = false;
   json::parser parser({}, options);
   const std::size_t used = parser.write_some({text.data(), text.size()}, ec);
-  if (!ec && !parser.done()) {
-    json::error_code end;
-    ec = boost::json::error::incomplete;
-  }
   if (!ec) {
     const std::size_t rest = text.find_first_not_of(" \t\r\n", used);
     if (rest != std::string_view::npos) {
