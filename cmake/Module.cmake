@@ -42,7 +42,7 @@ function(module name)
 
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cc$")  # a main() in a library would hide the tests' own
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   add_library(${name} STATIC ${sources} ${CMAKE_BINARY_DIR}/pch.cc)
   set_target_properties(${name} PROPERTIES POSTLUDE_TIER ${tier} LINKER_LANGUAGE CXX OUTPUT_NAME postlude_${name})
