@@ -1,0 +1,88 @@
+#pragma once
+// Target: a system under a name of the user's: its URL, credentials and limits; and Masker, which hides
+// secrets.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/time.h"
+#include "lang/node.h"
+#include "model/http.h"
+
+namespace postlude::connector {
+
+struct Auth {
+  enum class Kind : std::uint8_t { kNone = 1, kBearer, kBasic, kHeader, kQuery, kBody, kUrl };
+  Kind kind = Kind::kNone;
+  std::string name;                // basic: the user; header, query, body: the name of the field
+  std::vector<SecretRef> secrets;  // the first is used; all are masked
+};
+std::string_view to_text(Auth::Kind kind);  // none bearer basic header query body url
+
+struct Limits {
+  std::size_t concurrency = 16;  // requests at once
+  std::optional<Rate> rate;
+};
+
+struct Target {
+  std::string name;
+  std::string connector;
+  std::string url;  // scheme, host and base path, no slash at its end; "" with auth `url`
+  Auth auth;
+  Headers headers;  // sent with every request that does not set them itself
+  std::string proxy;
+  std::string ca_file, cert_file, key_file;
+  Duration timeout = std::chrono::seconds(30);
+  std::size_t response_bytes_max = 8U << 20U;
+  std::string edition;
+  Limits limits;
+  lang::Place place;
+};
+
+// The configuration's `targets`; nullptr: none. Connector::settle then adds what the connector knows.
+std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& problems);
+
+// What stands in a request's URL where the target's URL is itself the secret: "***/path".
+constexpr std::string_view kSecretUrl = "***";
+
+// Adds the credentials, as late as possible: what comes back must not be stored, shown or evaluated.
+// kNotFound, kInvalid: the secret is missing, or cannot be put where it belongs.
+Result<HttpRequest> authorise(HttpRequest request, const Target& target, const SecretLookup& lookup);
+
+// `.target` for expressions: {name, url?, edition}; never a secret.
+json::object target_context(const Target& target);
+
+// A URL taken apart; nothing is decoded. kInvalid: not http(s), user information, control characters.
+struct Url {
+  std::string scheme, host, port;  // host in lower case; port "" when not written
+  std::string path;                // "" or from the first slash
+  std::string query;               // without its question mark
+  std::string origin() const;      // scheme://host[:port], the scheme's own port left out
+};
+Result<Url> parse_url(std::string_view text);
+
+// Hides values in any text that is stored, logged or shown: as they are, in base64 (with the user of
+// `basic`), percent-encoded and as JSON writes them; and the user information of any URL.
+class Masker {
+ public:
+  Masker() = default;
+  // All secrets of these targets; those that cannot be found cannot leak.
+  static Masker of(const std::vector<Target>& targets, const SecretLookup& lookup);
+  static Masker of(const Target& target, const SecretLookup& lookup);
+
+  void add(std::string_view secret);
+  std::string mask(std::string_view text) const;
+  // The same within the strings of a JSON text, so that it stays JSON; other text is masked as text.
+  std::string mask_json(std::string_view text) const;
+
+ private:
+  void add_auth(const Target& target, const SecretLookup& lookup);
+  void mask_value(json::value& value) const;
+  std::vector<std::string> forms_;  // longest first
+};
+
+}  // namespace postlude::connector
