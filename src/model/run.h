@@ -129,7 +129,7 @@ struct Held {  // a person decides
 };
 struct Retryable {  // the receiver certainly did not act
   std::string why;
-  std::optional<Duration> after;  // what the receiver asked for
+  std::optional<Duration> after = {};  // what the receiver asked for
   bool counts_for_breaker = true;
 };
 struct Refused {  // the receiver said no, or we could not ask; repeating will not help
@@ -152,7 +152,7 @@ struct StepChange {
   std::optional<Instant> due_at;
   std::string reason;
   bool held = false;
-  std::optional<bool> unclear;             // nullopt: stays as it is
+  std::optional<bool> unclear = {};        // nullopt: stays as it is
   std::optional<std::string> outputs;
 };
 struct Decision {

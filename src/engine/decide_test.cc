@@ -1,0 +1,175 @@
+#include "engine/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace postlude::engine {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+const Instant kNow = instant(1'800'000'000'000'000);
+
+postlude::Run run_of(std::vector<StepState> states) {
+  postlude::Run run;
+  run.state = RunState::kRunning;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Step step;
+    step.index = static_cast<std::uint32_t>(i);
+    step.title = "s" + std::to_string(i);
+    step.state = states[i];
+    step.attempts = 1;
+    step.first_at = kNow;
+    run.steps.push_back(step);
+  }
+  return run;
+}
+
+TEST(Decide, GivesTheNextStepItsTurn) {
+  const auto run = run_of({StepState::kRunning, StepState::kPending, StepState::kPending});
+  const Decision d = decide(run, 0, Succeeded{R"({"a":1})"}, {}, kNow, 0);
+  ASSERT_EQ(d.changes.size(), 2U);
+  EXPECT_EQ(d.changes[0].state, StepState::kSucceeded);
+  EXPECT_EQ(d.changes[0].outputs, R"({"a":1})");
+  EXPECT_EQ(d.changes[0].unclear, false);
+  EXPECT_EQ(d.changes[1].index, 1U);
+  EXPECT_EQ(d.changes[1].state, StepState::kPending);
+  EXPECT_EQ(d.changes[1].due_at, kNow);
+  EXPECT_EQ(d.run, RunState::kRunning);
+}
+
+TEST(Decide, EndsTheRunAfterTheLastStep) {
+  const auto run = run_of({StepState::kSucceeded, StepState::kRunning});
+  EXPECT_EQ(decide(run, 1, Succeeded{"{}"}, {}, kNow, 0).run, RunState::kSucceeded);
+  EXPECT_EQ(decide(run, 1, Skipped{"if said no"}, {}, kNow, 0).run, RunState::kSucceeded);
+  const Decision failed = decide(run, 1, Refused{"404"}, {}, kNow, 0);
+  EXPECT_EQ(failed.run, RunState::kFailed);
+  EXPECT_EQ(failed.reason, "s1: 404");
+}
+
+TEST(Decide, AFailureSkipsAllButThoseThatAskForIt) {
+  auto run = run_of({StepState::kRunning, StepState::kPending, StepState::kPending, StepState::kPending});
+  run.steps[2].after_failure = true;
+  const Decision d = decide(run, 0, Refused{"no"}, {}, kNow, 0);
+  ASSERT_EQ(d.changes.size(), 3U);
+  EXPECT_EQ(d.changes[1].state, StepState::kSkipped);
+  EXPECT_EQ(d.changes[1].reason, "an earlier step failed");
+  EXPECT_EQ(d.changes[2].index, 2U);
+  EXPECT_EQ(d.changes[2].due_at, kNow);
+  EXPECT_EQ(d.run, RunState::kRunning);
+
+  // and the run stays failed when that step succeeds
+  run.steps[0].state = StepState::kFailed;
+  run.steps[0].reason = "no";
+  run.steps[1].state = StepState::kSkipped;
+  run.steps[2].state = StepState::kRunning;
+  const Decision end = decide(run, 2, Succeeded{"{}"}, {}, kNow, 0);
+  EXPECT_EQ(end.run, RunState::kFailed);
+  EXPECT_EQ(end.reason, "s0: no");
+  EXPECT_EQ(end.changes.back().state, StepState::kSkipped);
+}
+
+TEST(Decide, RetriesWithFullJitterUntilTheLimits) {
+  auto run = run_of({StepState::kRunning});
+  RetryPolicy policy;
+  const Decision d = decide(run, 0, Retryable{"503"}, policy, kNow, 700'000);
+  EXPECT_EQ(d.changes[0].state, StepState::kPending);
+  EXPECT_EQ(d.changes[0].due_at, kNow + Duration(700'000));
+  EXPECT_EQ(d.changes[0].unclear, std::nullopt);
+  EXPECT_EQ(d.run, RunState::kRunning);
+
+  policy.attempts = 3;
+  run.steps[0].attempts = 3;
+  const Decision spent = decide(run, 0, Retryable{"503"}, policy, kNow, 0);
+  EXPECT_EQ(spent.changes[0].state, StepState::kFailed);
+  EXPECT_EQ(spent.changes[0].reason, "503; gave up after 3 attempts");
+  EXPECT_EQ(spent.run, RunState::kFailed);
+
+  policy.attempts = 0;
+  run.steps[0].first_at = kNow - minutes(59);
+  EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(minutes(2))}, policy, kNow, 0).run, RunState::kFailed);
+  EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(seconds(30))}, policy, kNow, 0).changes[0].due_at, kNow + seconds(30));
+}
+
+TEST(Decide, ARetryAfterMayExceedTheLongestBackoff) {
+  const auto run = run_of({StepState::kRunning});
+  const Decision d = decide(run, 0, Retryable{"429", Duration(minutes(20))}, {}, kNow, 0);
+  EXPECT_EQ(d.changes[0].due_at, kNow + minutes(20));
+}
+
+TEST(Decide, TheRunsTimeoutBoundsRetriesAndWaits) {
+  auto run = run_of({StepState::kRunning});
+  run.deadline_at = kNow + seconds(10);
+  EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(seconds(11))}, {}, kNow, 0).run, RunState::kFailed);
+  EXPECT_EQ(decide(run, 0, Waits{kNow + hours(1), ""}, {}, kNow, 0).changes[0].due_at, kNow + seconds(10));
+}
+
+struct UnclearRow {
+  Effect effect;
+  OnUnclear then;
+  StepState state;
+  bool held;
+  RunState run;
+};
+
+TEST(Decide, UnclearFollowsItsEffect) {
+  const std::vector<UnclearRow> rows{
+      {Effect::kRead, OnUnclear::kHold, StepState::kPending, false, RunState::kRunning},
+      {Effect::kState, OnUnclear::kHold, StepState::kPending, false, RunState::kRunning},
+      {Effect::kUpsert, OnUnclear::kFail, StepState::kPending, false, RunState::kRunning},
+      {Effect::kKey, OnUnclear::kFail, StepState::kPending, false, RunState::kRunning},
+      {Effect::kLookup, OnUnclear::kFail, StepState::kPending, false, RunState::kRunning},
+      {Effect::kNone, OnUnclear::kRepeat, StepState::kPending, false, RunState::kRunning},
+      {Effect::kNone, OnUnclear::kHold, StepState::kWaiting, true, RunState::kWaiting},
+      {Effect::kNone, OnUnclear::kFail, StepState::kFailed, false, RunState::kFailed},
+  };
+  for (const UnclearRow& row : rows) {
+    const Decision d = decide(run_of({StepState::kRunning}), 0, Unclear{"cut", row.effect, row.then, seconds(5)}, {}, kNow, 0);
+    SCOPED_TRACE(std::string(to_text(row.effect)) + " " + std::string(to_text(row.then)));
+    EXPECT_EQ(d.changes[0].state, row.state);
+    EXPECT_EQ(d.changes[0].held, row.held);
+    EXPECT_EQ(d.changes[0].unclear, row.effect != Effect::kRead);
+    EXPECT_EQ(d.run, row.run);
+    if (row.effect == Effect::kLookup) {
+      EXPECT_EQ(d.changes[0].due_at, kNow + seconds(5));
+    }
+    if (row.held) {
+      EXPECT_EQ(d.changes[0].due_at, std::nullopt);
+    }
+  }
+}
+
+TEST(Decide, IsTotal) {
+  const std::vector<Outcome> outcomes{Succeeded{"{}"},   Skipped{"x"}, Waits{kNow + seconds(1), "x"}, Held{"x"},
+                                      Retryable{"x"},    Refused{"x"}, Unclear{"x"}};
+  for (const Outcome& outcome : outcomes) {
+    for (std::uint32_t at = 0; at < 3; ++at) {
+      auto run = run_of({StepState::kSucceeded, StepState::kSucceeded, StepState::kSucceeded});
+      for (std::uint32_t i = at; i < 3; ++i) run.steps[i].state = StepState::kPending;
+      run.steps[at].state = StepState::kRunning;
+      const Decision d = decide(run, at, outcome, {}, kNow, 42);
+      ASSERT_FALSE(d.changes.empty());
+      EXPECT_EQ(d.changes[0].index, at);
+      // a run is terminal iff all its steps are (protocol 6, invariant 17)
+      for (const StepChange& change : d.changes) run.steps[change.index].state = change.state;
+      bool all = true;
+      for (const Step& step : run.steps) all = all && terminal(step.state);
+      EXPECT_EQ(terminal(d.run), all) << kind_of(outcome) << " at " << at;
+    }
+  }
+}
+
+TEST(Backoff, GrowsToItsMaximum) {
+  const RetryPolicy policy;
+  EXPECT_EQ(backoff(policy, 1, 1'000'000), Duration(seconds(1)));
+  EXPECT_LE(backoff(policy, 1, ~0ULL), Duration(seconds(1)));
+  EXPECT_EQ(backoff(policy, 4, 8'000'000), Duration(seconds(8)));
+  for (std::uint32_t n : {20U, 1000U, 4'000'000'000U}) {
+    EXPECT_LE(backoff(policy, n, 0xfffffffffffULL), policy.max);
+    EXPECT_EQ(backoff(policy, n, static_cast<std::uint64_t>(policy.max.count())), policy.max);
+  }
+}
+
+}  // namespace
+}  // namespace postlude::engine

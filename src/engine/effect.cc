@@ -1,0 +1,77 @@
+#include "engine/effect.h"
+
+#include "base/hash.h"
+
+namespace postlude::engine {
+
+namespace {
+
+NextMove by_looking(const EffectRule& rule, const Request& past, Instant now) {
+  // From the last byte handed over plus the request's timeout: until then the receiver may still act.
+  const Instant handed_over = past.ended_at.value_or(past.sent_at.value_or(now));
+  const Instant earliest = handed_over + rule.timeout + rule.lookup_after;
+  if (now < earliest) return {Move::kWait, &past, earliest};
+  return {Move::kLook, &past, {}};
+}
+
+NextMove as_none(const EffectRule& rule, const Request& past) {
+  switch (rule.on_unclear) {
+    case OnUnclear::kRepeat:
+      return {Move::kSend, &past, {}};
+    case OnUnclear::kHold:
+      return {Move::kHold, &past, {}};
+    case OnUnclear::kFail:
+      return {Move::kFail, &past, {}};
+  }
+  return {Move::kHold, &past, {}};
+}
+
+}  // namespace
+
+NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name, Instant now) {
+  if (rule.effect == Effect::kRead) return {};
+  const Request* unclear = nullptr;      // the newest in doubt
+  const Request* first = nullptr;        // the first that may have acted: a key's window counts from it
+  for (const Request& request : before) {
+    if (request.name != name || request.effect == Effect::kRead) continue;
+    if (request.result == RequestResult::kSucceeded || request.result == RequestResult::kExists) {
+      return {Move::kReuse, &request, {}};
+    }
+    if (request.result == RequestResult::kUnclear || request.result == RequestResult::kOpen) {
+      unclear = &request;
+      if (first == nullptr) first = &request;
+    }
+  }
+  if (unclear == nullptr) return {};
+
+  switch (rule.effect) {
+    case Effect::kRead:
+    case Effect::kState:
+    case Effect::kUpsert:
+      return {Move::kSend, unclear, {}};
+    case Effect::kKey: {
+      const Instant sent = first->sent_at.value_or(now);
+      if (rule.key_window == Duration(0) || now - sent < rule.key_window - rule.timeout) return {Move::kSend, unclear, {}};
+      return rule.has_lookup ? by_looking(rule, *unclear, now) : as_none(rule, *unclear);
+    }
+    case Effect::kLookup:
+      return by_looking(rule, *unclear, now);
+    case Effect::kNone:
+      return as_none(rule, *unclear);
+  }
+  return {};
+}
+
+std::string idempotency_key(std::string_view secret, std::string_view event_nonce, std::string_view workflow,
+                            std::string_view step, std::string_view item, std::string_view request) {
+  // Each part with its length before it, so that no two lists of parts give the same text.
+  std::string text;
+  for (const std::string_view part : {event_nonce, workflow, step, item, request}) {
+    text += std::to_string(part.size());
+    text += ':';
+    text += part;
+  }
+  return to_hex(hmac(Algorithm::kSha256, secret, text)).substr(0, 32);
+}
+
+}  // namespace postlude::engine

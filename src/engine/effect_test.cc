@@ -1,0 +1,92 @@
+#include "engine/effect.h"
+
+#include <gtest/gtest.h>
+
+namespace postlude::engine {
+namespace {
+
+using std::chrono::seconds;
+
+const Instant kNow = instant(1'800'000'000'000'000);
+
+Request past(RequestResult result, Effect effect, Duration ago = seconds(100)) {
+  Request request;
+  request.name = "create";
+  request.effect = effect;
+  request.result = result;
+  request.sent_at = kNow - ago;
+  return request;
+}
+
+EffectRule rule_of(Effect effect, OnUnclear on_unclear = OnUnclear::kHold) {
+  EffectRule rule;
+  rule.effect = effect;
+  rule.on_unclear = on_unclear;
+  rule.timeout = seconds(30);
+  rule.lookup_after = seconds(5);
+  rule.key_window = seconds(300);
+  return rule;
+}
+
+TEST(NextMove, TheTableOfContract9) {
+  struct Row {
+    Effect effect;
+    OnUnclear on_unclear;
+    RequestResult before;
+    Duration ago;
+    bool has_lookup;
+    Move move;
+  };
+  const std::vector<Row> rows{
+      {Effect::kState, OnUnclear::kHold, RequestResult::kUnclear, seconds(1), false, Move::kSend},
+      {Effect::kUpsert, OnUnclear::kHold, RequestResult::kUnclear, seconds(1), false, Move::kSend},
+      {Effect::kKey, OnUnclear::kHold, RequestResult::kUnclear, seconds(269), false, Move::kSend},
+      {Effect::kKey, OnUnclear::kHold, RequestResult::kUnclear, seconds(270), false, Move::kHold},
+      {Effect::kKey, OnUnclear::kFail, RequestResult::kUnclear, seconds(270), false, Move::kFail},
+      {Effect::kKey, OnUnclear::kHold, RequestResult::kUnclear, seconds(270), true, Move::kLook},
+      {Effect::kLookup, OnUnclear::kHold, RequestResult::kUnclear, seconds(34), true, Move::kWait},
+      {Effect::kLookup, OnUnclear::kHold, RequestResult::kUnclear, seconds(35), true, Move::kLook},
+      {Effect::kLookup, OnUnclear::kHold, RequestResult::kOpen, seconds(35), true, Move::kLook},
+      {Effect::kNone, OnUnclear::kRepeat, RequestResult::kUnclear, seconds(1), false, Move::kSend},
+      {Effect::kNone, OnUnclear::kHold, RequestResult::kUnclear, seconds(1), false, Move::kHold},
+      {Effect::kNone, OnUnclear::kHold, RequestResult::kOpen, seconds(1), false, Move::kHold},
+      {Effect::kNone, OnUnclear::kFail, RequestResult::kUnclear, seconds(1), false, Move::kFail},
+  };
+  for (const Row& row : rows) {
+    EffectRule rule = rule_of(row.effect, row.on_unclear);
+    rule.has_lookup = row.has_lookup;
+    const std::vector<Request> before{past(row.before, row.effect, row.ago)};
+    SCOPED_TRACE(std::string(to_text(row.effect)) + " " + std::string(to_text(row.on_unclear)));
+    EXPECT_EQ(next_move(rule, before, "create", kNow).move, row.move);
+  }
+  for (const Effect effect : {Effect::kState, Effect::kUpsert, Effect::kKey, Effect::kLookup, Effect::kNone}) {
+    EXPECT_EQ(next_move(rule_of(effect), {}, "create", kNow).move, Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kUnclear, effect)}, "other", kNow).move, Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRetryable, effect)}, "create", kNow).move, Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRefused, effect)}, "create", kNow).move, Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kSucceeded, effect)}, "create", kNow).move, Move::kReuse);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kUnclear, effect), past(RequestResult::kExists, effect)},
+                        "create", kNow).move, Move::kReuse);
+  }
+}
+
+TEST(NextMove, ALaterRefusalDoesNotSettleADoubt) {
+  const std::vector<Request> before{past(RequestResult::kUnclear, Effect::kNone), past(RequestResult::kRefused, Effect::kNone)};
+  EXPECT_EQ(next_move(rule_of(Effect::kNone), before, "create", kNow).move, Move::kHold);
+}
+
+TEST(IdempotencyKey, DependsOnEachPartAndOnNothingElse) {
+  const std::string key = idempotency_key("secret", "nonce", "wf", "step", "", "create");
+  EXPECT_EQ(key.size(), 32U);
+  EXPECT_EQ(key, idempotency_key("secret", "nonce", "wf", "step", "", "create"));
+  EXPECT_NE(key, idempotency_key("other", "nonce", "wf", "step", "", "create"));
+  EXPECT_NE(key, idempotency_key("secret", "nonce2", "wf", "step", "", "create"));
+  EXPECT_NE(key, idempotency_key("secret", "nonce", "wf2", "step", "", "create"));
+  EXPECT_NE(key, idempotency_key("secret", "nonce", "wf", "step2", "", "create"));
+  EXPECT_NE(key, idempotency_key("secret", "nonce", "wf", "step", "0", "create"));
+  EXPECT_NE(key, idempotency_key("secret", "nonce", "wf", "step", "", "release"));
+  EXPECT_NE(idempotency_key("s", "ab", "c", "", "", ""), idempotency_key("s", "a", "bc", "", "", ""));
+}
+
+}  // namespace
+}  // namespace postlude::engine
