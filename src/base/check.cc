@@ -7,7 +7,8 @@
 namespace postlude {
 
 void check_failed(const char* condition, const char* file, int line) {
-  log::error("a check failed; stopping", {{"condition", condition}, {"at", std::string(file) + ":" + std::to_string(line)}});
+  log::error("a check failed; stopping",
+             {{"condition", condition}, {"at", std::string(file) + ":" + std::to_string(line)}});
   std::abort();
 }
 

@@ -8,7 +8,7 @@ namespace postlude {
 
 }  // namespace postlude
 
-#define CHECK(condition)                                                    \
-  do {                                                                      \
+#define CHECK(condition)                                                        \
+  do {                                                                          \
     if (!(condition)) ::postlude::check_failed(#condition, __FILE__, __LINE__); \
   } while (0)

@@ -54,8 +54,8 @@ std::string digest(Algorithm algorithm, std::string_view bytes) {
 std::string hmac(Algorithm algorithm, std::string_view key, std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned size = 0;
-  CHECK(HMAC(md_of(algorithm), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(), out.data(),
-             &size) != nullptr);
+  CHECK(HMAC(md_of(algorithm), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
+             out.data(), &size) != nullptr);
   return {reinterpret_cast<const char*>(out.data()), size};
 }
 
@@ -102,14 +102,15 @@ std::optional<std::string> from_hex(std::string_view text) {
 std::string to_base64(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4, '\0');
   // EVP_EncodeBlock writes a terminating zero as well; std::string has room for it.
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes), static_cast<int>(bytes.size()));
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes),
+                                   static_cast<int>(bytes.size()));
   out.resize(static_cast<std::size_t>(size));
   return out;
 }
 
 std::optional<std::string> from_base64(std::string_view text) {
-  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  while (!text.empty() && text.back() == '=')
+    text.remove_suffix(1);
   const auto value = [](char c) -> int {
     if (c >= 'A' && c <= 'Z') return c - 'A';
     if (c >= 'a' && c <= 'z') return c - 'a' + 26;

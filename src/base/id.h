@@ -1,6 +1,6 @@
 #pragma once
-// Id: the name of a stored thing. Outside it is a prefix and 12 characters of base 36, `evt_00000000002a`, whose
-// order is that of their making; inside it is the row's integer.
+// Id: the name of a stored thing. Outside it is a prefix and 12 characters of base 36, `evt_00000000002a`,
+// whose order is that of their making; inside it is the row's integer.
 
 #include <compare>
 #include <cstdint>

@@ -15,8 +15,8 @@ namespace json = boost::json;
 
 constexpr std::size_t kJsonDepthMax = 64;  // contract 2: deeper is a 400
 
-// Strict JSON (RFC 8259), valid UTF-8, at most kJsonDepthMax levels, nothing after the value. A repeated key is
-// the last one's value. kInvalid tells what is wrong and at which byte.
+// Strict JSON (RFC 8259), valid UTF-8, at most kJsonDepthMax levels, nothing after the value. A repeated key
+// is the last one's value. kInvalid tells what is wrong and at which byte.
 Result<json::value> parse_json(std::string_view text);
 
 std::string to_text(const json::value& value);    // compact

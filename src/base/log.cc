@@ -69,7 +69,8 @@ void write(Level level, std::string_view message, Fields fields) {
     object["time"] = now_text();
     object["level"] = name_of(level);
     object["msg"] = message;
-    for (const Field& field : fields) object[field.name] = field.value;
+    for (const Field& field : fields)
+      object[field.name] = field.value;
     line = json::serialize(object);
   } else {
     line = "time=" + now_text() + " level=" + std::string(name_of(level)) + " msg=";

@@ -74,8 +74,8 @@ inline Status ok() {
   if (!result.has_value()) return std::move(result).error(); \
   decl = *std::move(result)
 #define TRY(decl, ...) POSTLUDE_TRY(POSTLUDE_CONCAT(try_result_, __COUNTER__), decl, __VA_ARGS__)
-#define TRY_DONE(...)                                                             \
-  do {                                                                            \
-    auto try_done_result = (__VA_ARGS__);                                         \
+#define TRY_DONE(...)                                                            \
+  do {                                                                           \
+    auto try_done_result = (__VA_ARGS__);                                        \
     if (!try_done_result.has_value()) return std::move(try_done_result).error(); \
   } while (0)

@@ -8,8 +8,28 @@ namespace postlude {
 
 namespace {
 
-// Matches one class `[...]` at pattern[p]; moves p past it. nullopt: the bracket is never closed, so it is literal.
-std::optional<bool> match_class(std::string_view pattern, std::size_t& p, char c) {
+// The length of the character that starts at `at`; a byte that starts none counts as one.
+std::size_t character_size(std::string_view text, std::size_t at) {
+  const auto c = static_cast<unsigned char>(text[at]);
+  std::size_t size = 1;
+  if (c >= 0xC2 && c <= 0xDF) size = 2;
+  if (c >= 0xE0 && c <= 0xEF) size = 3;
+  if (c >= 0xF0 && c <= 0xF4) size = 4;
+  if (at + size > text.size()) return 1;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 1;
+  }
+  return size;
+}
+
+// The character at `at`; views compare as bytes do, which for UTF-8 is the order of the code points.
+std::string_view character(std::string_view text, std::size_t at) {
+  return text.substr(at, character_size(text, at));
+}
+
+// Matches one class `[...]` at pattern[p]; moves p past it. nullopt: the bracket is never closed, so it is
+// literal.
+std::optional<bool> match_class(std::string_view pattern, std::size_t& p, std::string_view c) {
   std::size_t i = p + 1;
   bool negated = false;
   if (i < pattern.size() && (pattern[i] == '!' || pattern[i] == '^')) {
@@ -17,21 +37,39 @@ std::optional<bool> match_class(std::string_view pattern, std::size_t& p, char c
     ++i;
   }
   bool found = false;
-  bool first = true;
-  for (; i < pattern.size() && (first || pattern[i] != ']'); first = false) {
-    char low = pattern[i];
-    if (low == '\\' && i + 1 < pattern.size()) low = pattern[++i];
-    char high = low;
-    if (i + 2 < pattern.size() && pattern[i + 1] == '-' && pattern[i + 2] != ']') {
-      high = pattern[i + 2];
-      i += 2;
+  for (bool first = true; i < pattern.size() && (first || pattern[i] != ']'); first = false) {
+    if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
+    const std::string_view low = character(pattern, i);
+    i += low.size();
+    std::string_view high = low;
+    if (i + 1 < pattern.size() && pattern[i] == '-' && pattern[i + 1] != ']') {
+      high = character(pattern, i + 1);
+      i += 1 + high.size();
     }
     if (low <= c && c <= high) found = true;
-    ++i;
   }
   if (i >= pattern.size()) return std::nullopt;
   p = i + 1;
   return found != negated;
+}
+
+// Matches the one character `c` at pattern[p], which is no `*`; moves p past what matched it.
+bool match_one(std::string_view pattern, std::size_t& p, std::string_view c) {
+  if (pattern[p] == '[') {
+    std::size_t next = p;
+    if (const auto in_class = match_class(pattern, next, c)) {
+      if (*in_class) p = next;
+      return *in_class;
+    }
+  } else if (pattern[p] == '?') {
+    ++p;
+    return true;
+  }
+  const std::size_t at = pattern[p] == '\\' && p + 1 < pattern.size() ? p + 1 : p;
+  const std::string_view wanted = character(pattern, at);
+  if (wanted != c) return false;
+  p = at + wanted.size();
+  return true;
 }
 
 }  // namespace
@@ -42,41 +80,23 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   std::size_t star = std::string_view::npos;  // where to go on after the last `*`
   std::size_t star_text = 0;
   while (t < text.size()) {
-    bool matched = false;
-    if (p < pattern.size()) {
-      const char c = pattern[p];
-      if (c == '*') {
-        star = ++p;
-        star_text = t;
-        continue;
-      }
-      std::size_t next = p;
-      std::optional<bool> in_class;
-      if (c == '[') in_class = match_class(pattern, next, text[t]);
-      if (in_class) {
-        matched = *in_class;
-        if (matched) p = next;
-      } else if (c == '?') {
-        matched = true;
-        ++p;
-      } else if (c == '\\' && p + 1 < pattern.size()) {
-        matched = pattern[p + 1] == text[t];
-        if (matched) p += 2;
-      } else {
-        matched = c == text[t];
-        if (matched) ++p;
-      }
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = ++p;
+      star_text = t;
+      continue;
     }
-    if (matched) {
-      ++t;
+    const std::string_view c = character(text, t);
+    if (p < pattern.size() && match_one(pattern, p, c)) {
+      t += c.size();
     } else if (star != std::string_view::npos) {
       p = star;
-      t = ++star_text;
+      t = star_text += character_size(text, star_text);
     } else {
       return false;
     }
   }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
+  while (p < pattern.size() && pattern[p] == '*')
+    ++p;
   return p == pattern.size();
 }
 
@@ -122,8 +142,8 @@ char lower_char(char c) {
 }  // namespace
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower_char(x) == lower_char(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower_char(x) == lower_char(y); });
 }
 
 std::string lower(std::string_view text) {
@@ -178,8 +198,8 @@ std::string percent_encode(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                            c == '.' || c == '_' || c == '~';
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                            c == '-' || c == '.' || c == '_' || c == '~';
     if (unreserved) {
       out.push_back(c);
     } else {
@@ -199,13 +219,15 @@ std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);
   std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> now(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
     now[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t change = lower_char(a[i - 1]) == lower_char(b[j - 1]) ? 0 : 1;
       now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = std::min(now[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        now[j] = std::min(now[j], before[j - 2] + 1);
     }
     before = last;
     last = now;

@@ -9,7 +9,8 @@
 
 namespace postlude {
 
-// Glob: `*` any characters, `?` one, `[a-z]` or `[!a]` a class, `\` takes the next one literally. Whole match.
+// Glob: `*` any characters, `?` one, `[a-z]` or `[!a]` a class, `\` takes the next one literally. Whole
+// match, and whole characters: `?` is also one of several bytes.
 bool glob_match(std::string_view pattern, std::string_view text);
 
 bool valid_utf8(std::string_view bytes);

@@ -48,15 +48,17 @@ std::string to_rfc3339(Instant t) {
   tm parts{};
   gmtime_r(&whole, &parts);
   std::array<char, 64> text{};
-  const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                                 parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                                 static_cast<int>((us - seconds * kSecond) / 1000));
+  const int size =
+      std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                    static_cast<int>((us - seconds * kSecond) / 1000));
   return {text.data(), static_cast<std::size_t>(size)};
 }
 
 Result<Instant> parse_rfc3339(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) + "' is no time of the form 2026-11-22T10:11:12Z");
+    return Error(Code::kInvalid,
+                 "'" + std::string(text.substr(0, 40)) + "' is no time of the form 2026-11-22T10:11:12Z");
   };
   const auto year = digits(text, 0, 4);
   const auto month = digits(text, 5, 2);
@@ -87,12 +89,14 @@ Result<Instant> parse_rfc3339(std::string_view text) {
   } else {
     const auto oh = digits(text, at + 1, 2);
     const auto om = digits(text, at + 4, 2);
-    if ((text[at] != '+' && text[at] != '-') || !oh || !om || text[at + 3] != ':' || *oh > 23 || *om > 59) return wrong();
+    if ((text[at] != '+' && text[at] != '-') || !oh || !om || text[at + 3] != ':' || *oh > 23 || *om > 59)
+      return wrong();
     offset = (static_cast<std::int64_t>(*oh) * 60 + *om) * 60 * (text[at] == '+' ? 1 : -1);
     at += 6;
   }
   if (at != text.size()) return wrong();
-  const std::int64_t seconds = days_of(*year, *month, *day) * 86400 + *hour * 3600 + *minute * 60 + *second - offset;
+  const std::int64_t seconds =
+      days_of(*year, *month, *day) * 86400 + *hour * 3600 + *minute * 60 + *second - offset;
   return instant(seconds * kSecond + fraction);
 }
 
@@ -122,13 +126,15 @@ std::optional<Instant> parse_http_date(std::string_view text, Instant now) {
   const auto hour = digits(clock, 0, 2);
   const auto minute = digits(clock, 3, 2);
   const auto second = digits(clock, 6, 2);
-  if (month_text.size() != 3 || month_at == std::string_view::npos || month_at % 3 != 0 || !day || day_text.size() > 2 ||
-      !year || !hour || !minute || !second || clock.size() != 8 || *hour > 23 || *minute > 59 || *second > 60) {
+  if (month_text.size() != 3 || month_at == std::string_view::npos || month_at % 3 != 0 || !day ||
+      day_text.size() > 2 || !year || !hour || !minute || !second || clock.size() != 8 || *hour > 23 ||
+      *minute > 59 || *second > 60) {
     return std::nullopt;
   }
   if (year_text.size() == 2) {  // the century that puts it no more than 50 years ahead
     const auto this_year = static_cast<unsigned>(1970 + micros(now) / kSecond / 31'556'952);
     *year += this_year / 100 * 100;
+    if (*year + 50 <= this_year) *year += 100;
     if (*year > this_year + 50) *year -= 100;
   } else if (year_text.size() != 4) {
     return std::nullopt;
@@ -142,21 +148,25 @@ std::optional<Instant> parse_http_date(std::string_view text, Instant now) {
 
 Result<Duration> parse_retry_after(std::string_view text, Instant now) {
   text = trim(text);
-  const auto wrong = [&] { return Error(Code::kInvalid, "'" + std::string(text.substr(0, 60)) + "' is no Retry-After"); };
+  const auto wrong = [&] {
+    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 60)) + "' is no Retry-After");
+  };
   if (text.empty()) return wrong();
   if (text.find_first_not_of("0123456789.") == std::string_view::npos && text.front() != '.') {
     std::int64_t whole = 0;
     std::int64_t fraction = 0;
-    std::int64_t unit = 0;
+    std::int64_t unit = 0;  // of the last digit of the fraction, from kSecond at its point
+    bool point = false;
     for (const char c : text) {
       if (c == '.') {
-        if (unit != 0) return wrong();
+        if (point) return wrong();
+        point = true;
         unit = kSecond;
-      } else if (unit == 0) {
+      } else if (!point) {
         whole = std::min<std::int64_t>(whole * 10 + (c - '0'), 1'000'000'000);
       } else {
-        unit = std::max<std::int64_t>(unit / 10, 1);
-        if (unit > 1) fraction += (c - '0') * unit;
+        unit /= 10;
+        fraction += (c - '0') * unit;
       }
     }
     return Duration(whole * kSecond + fraction);
@@ -202,7 +212,8 @@ std::string to_text(Duration d) {
 
 Result<Duration> parse_duration(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) + "' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
+    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) +
+                                     "' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
   };
   constexpr std::int64_t kMax = 36'500LL * 86400 * kSecond;  // a hundred years
   if (text.empty()) return wrong();
@@ -212,7 +223,8 @@ Result<Duration> parse_duration(std::string_view text) {
   while (at < text.size()) {
     const std::size_t first = at;
     std::int64_t number = 0;
-    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at) number = std::min(number * 10 + (text[at] - '0'), kMax);
+    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at)
+      number = std::min(number * 10 + (text[at] - '0'), kMax);
     if (at == first) return wrong();
     const std::size_t unit_end = std::min(text.find_first_of("0123456789", at), text.size());
     const std::string_view name = text.substr(at, unit_end - at);
@@ -222,7 +234,9 @@ Result<Duration> parse_duration(std::string_view text) {
     }
     if (unit == 0 || unit >= last_unit) return wrong();
     last_unit = unit;
-    if (number > kMax / unit) return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) + "' is longer than a hundred years");
+    if (number > kMax / unit)
+      return Error(Code::kInvalid,
+                   "'" + std::string(text.substr(0, 40)) + "' is longer than a hundred years");
     total += number * unit;
     at = unit_end;
   }
@@ -232,7 +246,8 @@ Result<Duration> parse_duration(std::string_view text) {
 
 Result<Rate> parse_rate(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) + "' is no rate; write 10/s, 100/m or 5/h");
+    return Error(Code::kInvalid,
+                 "'" + std::string(text.substr(0, 40)) + "' is no rate; write 10/s, 100/m or 5/h");
   };
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash > 9) return wrong();
@@ -247,7 +262,8 @@ Result<Rate> parse_rate(std::string_view text) {
 
 Result<std::uint64_t> parse_size(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) + "' is no size; write 512, 64KiB, 1MiB or 2GiB");
+    return Error(Code::kInvalid,
+                 "'" + std::string(text.substr(0, 40)) + "' is no size; write 512, 64KiB, 1MiB or 2GiB");
   };
   std::size_t at = 0;
   std::uint64_t number = 0;

@@ -24,7 +24,8 @@ inline Instant instant(std::int64_t micros_since_epoch) {
 std::string to_rfc3339(Instant t);                     // 2026-11-22T10:11:12.345Z
 Result<Instant> parse_rfc3339(std::string_view text);  // with Z or an offset; seconds may have a fraction
 
-// A Retry-After: delay seconds (also with a fraction), or an HTTP-date (RFC 9110, section 5.6.7, all three forms).
+// A Retry-After: delay seconds (also with a fraction), or an HTTP-date (RFC 9110, section 5.6.7, all three
+// forms).
 Result<Duration> parse_retry_after(std::string_view text, Instant now);
 
 std::string to_text(Duration d);                         // 1h30m, 250ms; the shortest form that is exact

@@ -1,0 +1,66 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace postlude {
+namespace {
+
+std::string nested(std::size_t depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+TEST(Json, ReadsValues) {
+  for (const std::string_view text :
+       {"{}", "[]", "1", "-0.5e3", "null", "true", R"("é😀")", " \r\n\t{\"a\":1}\n "}) {
+    EXPECT_TRUE(parse_json(text)) << text;
+  }
+  EXPECT_EQ(to_text(*parse_json(R"({"a":[1,2.5,"x",null]})")), R"({"a":[1,2.5E0,"x",null]})");
+  EXPECT_EQ(view(parse_json(R"("a\u003cb\ud83d\ude00")")->get_string()), "a<b😀");
+  EXPECT_EQ(find_text(*parse_json(R"({"a":"1","a":"2"})"), "a"), "2");
+}
+
+TEST(Json, RefusesWhatIsNone) {
+  for (const std::string_view text :
+       {"",           " ",      "{",        "{\"a\"",      "{\"a\":",     "{\"a\":1",
+        "{\"a\":1,}", "[1,]",   "[1",       "nul",         "tru",         "'a'",
+        "{a:1}",      "\"a",    "01",       "+1",          ".5",          "1.",
+        "1e",         "NaN",    "Infinity", "// x\n1",     "{} {}",       "{}x",
+        "1 2",        "\"\t\"", "\"\\x\"",  "\"\\ud800\"", "\"\\udc00\"", "\xef\xbb\xbf{}",
+        "-"}) {
+    const auto value = parse_json(text);
+    ASSERT_FALSE(value) << text;
+    EXPECT_EQ(value.error().code, Code::kInvalid);
+  }
+}
+
+TEST(Json, SaysWhereAndWhy) {
+  EXPECT_NE(parse_json(R"({"a":1 "b":2})").error().message.find("byte 7"), std::string::npos)
+      << parse_json(R"({"a":1 "b":2})").error().message;
+  EXPECT_EQ(parse_json("{} x").error().message, "not JSON: something follows the value at byte 3");
+  EXPECT_EQ(parse_json("{\"a\":\"\xe9\"}").error().message, "not UTF-8");
+}
+
+TEST(Json, BoundsItsDepth) {
+  EXPECT_TRUE(parse_json(nested(kJsonDepthMax)));
+  const auto deeper = parse_json(nested(kJsonDepthMax + 1));
+  ASSERT_FALSE(deeper);
+  EXPECT_EQ(deeper.error().message, "JSON nested deeper than 64 levels");
+  EXPECT_FALSE(parse_json(std::string(1'000'000, '[')));
+}
+
+TEST(Json, FindsMembers) {
+  const json::value value = *parse_json(R"({"a":{"b":"c"},"n":1})");
+  ASSERT_NE(find(value, "a"), nullptr);
+  EXPECT_EQ(find_text(*find(value, "a"), "b"), "c");
+  EXPECT_EQ(find_text(value, "n"), "");
+  EXPECT_EQ(find_text(value, "x"), "");
+  EXPECT_EQ(find(*find(value, "n"), "a"), nullptr);
+}
+
+TEST(Json, PrintsForPeople) {
+  EXPECT_EQ(to_pretty(*parse_json(R"({"a":[1,{}],"b":{},"c\n":[]})")),
+            "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": {},\n  \"c\\n\": []\n}");
+}
+
+}  // namespace
+}  // namespace postlude

@@ -1,0 +1,47 @@
+#include "lang/secrets.h"
+
+namespace postlude::lang {
+
+namespace {
+
+constexpr const char* kForm = "write {env: NAME} or {file: path}";
+
+void read_one(const Node& node, std::vector<SecretRef>& into, Problems& problems) {
+  if (!node.is_map()) {
+    // Not quoted in the message: it may be the secret.
+    problems.push_back({node.place, std::string("a secret is never written here; ") + kForm});
+    return;
+  }
+  if (node.members.size() != 1) {
+    problems.push_back(
+        {node.place, std::string("a secret is in one place; ") + kForm + ", or a list of them"});
+    return;
+  }
+  const auto& [key, value] = node.members.front();
+  if (key.scalar != "env" && key.scalar != "file") {
+    problems.push_back(
+        {key.place, "a secret cannot be kept in '" + key.scalar.substr(0, 40) + "'; " + kForm});
+    return;
+  }
+  if (!value.is_scalar() || value.scalar.empty()) {
+    problems.push_back({value.place, "'" + key.scalar + "' names nothing; " + kForm});
+    return;
+  }
+  into.push_back({key.scalar == "env" ? SecretRef::Kind::kEnv : SecretRef::Kind::kFile, value.scalar});
+}
+
+}  // namespace
+
+std::vector<SecretRef> read_secrets(const Node& node, Problems& problems) {
+  std::vector<SecretRef> refs;
+  if (!node.is_list()) {
+    read_one(node, refs, problems);
+    return refs;
+  }
+  if (node.items.empty()) problems.push_back({node.place, std::string("no secret is named; ") + kForm});
+  for (const Node& item : node.items)
+    read_one(item, refs, problems);
+  return refs;
+}
+
+}  // namespace postlude::lang

@@ -1,0 +1,65 @@
+#include "model/pattern.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace postlude {
+
+namespace {
+
+constexpr std::string_view kUnchanged = "unchanged";
+constexpr std::size_t kShownMax = 100;  // of a value in a message
+
+std::string shown(std::string_view value) {
+  if (value.empty()) return "empty";
+  if (value.size() <= kShownMax) return std::string(value);
+  std::size_t end = kShownMax;
+  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
+    --end;  // whole characters
+  return std::string(value.substr(0, end)) + "…";
+}
+
+std::string wanted(const std::vector<std::string>& globs) {
+  return "wanted " + join(globs, " or ");
+}
+
+}  // namespace
+
+Facts facts_of(const Event& event) {
+  Facts facts{{"source", event.source},        {"hook", event.hook}, {"phase", event.phase},
+              {"outcome", event.outcome},      {"team", event.team}, {"cluster", event.cluster},
+              {"namespace", event.name_space}, {"name", event.name}};
+  const auto metadata = parse_json(event.metadata);
+  if (!metadata || !metadata->is_object()) return facts;
+  for (const auto& member : metadata->get_object()) {
+    if (!member.value().is_string()) continue;
+    facts.emplace("metadata." + std::string(member.key()), view(member.value().get_string()));
+  }
+  return facts;
+}
+
+std::string mismatch(const Pattern& pattern, const Facts& facts) {
+  bool unchanged_named = false;
+  for (const auto& [field, globs] : pattern.fields) {
+    const auto fact = facts.find(field);
+    if (fact == facts.end()) {
+      return field + (field.starts_with("metadata.") ? " is missing, " : " is not known, ") + wanted(globs);
+    }
+    const std::string& value = fact->second;
+    if (std::none_of(globs.begin(), globs.end(),
+                     [&](const std::string& g) { return glob_match(g, value); })) {
+      return field + " is " + shown(value) + ", " + wanted(globs);
+    }
+    if (field == "outcome")
+      unchanged_named = std::find(globs.begin(), globs.end(), kUnchanged) != globs.end();
+  }
+  const auto outcome = facts.find("outcome");
+  if (outcome != facts.end() && outcome->second == kUnchanged && !unchanged_named) {
+    return "outcome is unchanged, which matches only where it is named";
+  }
+  return {};
+}
+
+}  // namespace postlude
