@@ -1,6 +1,8 @@
 #include "rt/group.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <exception>
 
 #include "base/check.h"
@@ -8,12 +10,23 @@
 
 namespace postlude::rt {
 
+namespace {
+
+// co_spawn alone would run the task inside start() up to its first wait.
+Task<> at_next_turn(Task<> task) {
+  co_await boost::asio::post(boost::asio::use_awaitable);
+  co_await std::move(task);
+}
+
+}  // namespace
+
 struct Group::Impl {
   Impl(Loop& loop_in, std::string name_in) : loop(loop_in), name(std::move(name_in)), ended(loop_in) {}
   Loop& loop;
   std::string name;
   Waker ended;
   std::size_t inside = 0;
+  bool abandoned = false;
 };
 
 Group::Group(Loop& loop, std::string name) : impl_(std::make_shared<Impl>(loop, std::move(name))) {}
@@ -24,18 +37,23 @@ Group::~Group() {
 
 void Group::start(Task<> task) {
   ++impl_->inside;
-  boost::asio::co_spawn(impl_->loop.context(), std::move(task), [impl = impl_](const std::exception_ptr& failure) {
-    if (failure) {
-      try {
-        std::rethrow_exception(failure);
-      } catch (const std::exception& e) {
-        log::error("an exception left a coroutine", {{"group", impl->name}, {"what", e.what()}});
-      }
-      CHECK(false);
-    }
-    --impl->inside;
-    impl->ended.wake();
-  });
+  boost::asio::co_spawn(
+      impl_->loop.context(), at_next_turn(std::move(task)),
+      [impl = impl_](const std::exception_ptr& failure) {
+        if (failure) {
+          try {
+            std::rethrow_exception(failure);
+          } catch (const std::exception& e) {
+            log::error("an exception left a coroutine", {{"group", impl->name}, {"what", e.what()}});
+          } catch (...) {
+            log::error("an exception left a coroutine", {{"group", impl->name}});
+          }
+          CHECK(false);
+        }
+        if (impl->abandoned) return;
+        --impl->inside;
+        impl->ended.wake();
+      });
 }
 
 std::size_t Group::size() const {
@@ -55,6 +73,7 @@ Task<bool> Group::close(Duration at_most) {
 
 void Group::abandon() {
   impl_->inside = 0;
+  impl_->abandoned = true;
 }
 
 }  // namespace postlude::rt

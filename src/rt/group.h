@@ -18,9 +18,10 @@ class Group {
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
-  void start(Task<> task);     // begins it at the loop's next turn
-  std::size_t size() const;    // how many have not ended
-  Task<bool> close(Duration at_most);  // true: the last has ended; false: the time is over, some are still inside
+  void start(Task<> task);   // begins it at the loop's next turn
+  std::size_t size() const;  // how many have not ended
+  Task<bool> close(
+      Duration at_most);  // true: the last has ended; false: the time is over, some are still inside
   // For the end of the process: the loop is gone, its coroutines were destroyed with it.
   void abandon();
 

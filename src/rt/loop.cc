@@ -1,7 +1,9 @@
 #include "rt/loop.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -9,7 +11,19 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 
+#include "base/check.h"
+
 namespace postlude::rt {
+namespace {
+
+// asio counts in nanoseconds from now; what is beyond its range means "very long".
+constexpr Duration kLongestWait = std::chrono::hours(24 * 365);
+
+Duration clamp(Duration d) {
+  return std::clamp(d, Duration(0), kLongestWait);
+}
+
+}  // namespace
 
 Instant now() {
   timespec ts{};
@@ -42,7 +56,7 @@ void Loop::post(std::function<void()> call) {
 Task<> sleep_for(Duration d) {
   auto executor = co_await boost::asio::this_coro::executor;
   boost::asio::steady_timer timer(executor);
-  timer.expires_after(d);
+  timer.expires_after(clamp(d));
   auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
   co_await timer.async_wait(token);
 }
@@ -51,7 +65,7 @@ struct Waker::Impl {
   explicit Impl(Loop& loop_in) : loop(loop_in), timer(loop_in.context()) {}
   Loop& loop;
   boost::asio::steady_timer timer;
-  bool signalled = false;             // loop thread
+  bool signalled = false;               // loop thread
   std::atomic<bool> on_its_way{false};  // a signal has been posted and has not arrived: no need for another
 };
 
@@ -70,11 +84,30 @@ void Waker::wake() {
 Task<> Waker::wait_at_most(Duration d) {
   const auto impl = impl_;
   if (!impl->signalled) {
-    impl->timer.expires_after(d);
+    impl->timer.expires_after(clamp(d));
     auto token = boost::asio::as_tuple(boost::asio::use_awaitable);
     co_await impl->timer.async_wait(token);
   }
   impl->signalled = false;
+}
+
+void Latch::open() {
+  if (open_) return;
+  open_ = true;
+  // From here on `this` may die with the coroutine that is resumed.
+  if (const auto resume = std::move(resume_)) resume();
+}
+
+Task<> Latch::wait() {
+  if (open_) co_return;
+  CHECK(!resume_);
+  auto start = [this](auto handler) {
+    auto held = std::make_shared<decltype(handler)>(std::move(handler));
+    resume_ = [held] { std::move (*held)(); };
+  };
+  auto waiting = boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void()>(
+      start, boost::asio::use_awaitable);
+  co_await std::move(waiting);
 }
 
 }  // namespace postlude::rt

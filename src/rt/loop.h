@@ -1,5 +1,6 @@
 #pragma once
-// Loop: the one thread that owns all mutable state; timers, and the doors through which other threads post to it.
+// Loop: the one thread that owns all mutable state; timers, and the doors through which other threads post to
+// it.
 //
 // Everything here is for the loop's thread except Loop::post() and Waker::wake().
 
@@ -23,8 +24,8 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void run();   // until stop(), on the calling thread
-  void stop();  // from the loop's thread or through post()
+  void run();                             // until stop(), on the calling thread
+  void stop();                            // from the loop's thread or through post()
   void post(std::function<void()> call);  // any thread: runs `call` on the loop, in order
   boost::asio::io_context& context() { return context_; }
 
@@ -35,7 +36,8 @@ class Loop {
 // Completes after `d` by the clock that cannot be set.
 Task<> sleep_for(Duration d);
 
-// Waker: something to wait for that may be signalled from any thread; signals before the wait are kept, as one.
+// Waker: something to wait for that may be signalled from any thread; signals before the wait are kept, as
+// one.
 class Waker {
  public:
   explicit Waker(Loop& loop);
@@ -51,9 +53,25 @@ class Waker {
   std::shared_ptr<Impl> impl_;
 };
 
-// Completion: one value handed from any thread to the coroutine that waits for it.
-//
-//   auto [door, task] ... is not needed: make one, give its `set` to the other thread, await `get`.
+// Latch: opens once, and resumes the coroutine that waits for it inside open(). Loop thread only; costs no
+// turn of the loop and no timer. Whoever opens it answers for opening it in bounded time.
+class Latch {
+ public:
+  Latch() = default;
+  Latch(const Latch&) = delete;
+  Latch& operator=(const Latch&) = delete;
+
+  void open();  // once; later calls do nothing
+  bool is_open() const { return open_; }
+  Task<> wait();  // one waiter at a time; at once when it is open; the latch outlives the wait
+
+ private:
+  bool open_ = false;
+  std::function<void()> resume_;
+};
+
+// Completion: one value handed from any thread to the coroutine that waits for it. Make one, give its setter
+// to the other thread, await get(). Who holds the setter answers for calling it.
 template <class T>
 class Completion {
  public:
@@ -65,26 +83,24 @@ class Completion {
       auto held = std::make_shared<T>(std::move(value));
       state->loop.post([state, held] {
         if (state->value) return;
-        state->value = std::move(held);
-        state->waker.wake();
+        state->value = held;
+        state->latch.open();
       });
     };
   }
 
   // Loop thread, once.
   Task<T> get() {
-    auto state = state_;
-    while (!state->value) {
-      co_await state->waker.wait_at_most(std::chrono::hours(1));
-    }
+    const auto state = state_;
+    co_await state->latch.wait();
     co_return std::move(*state->value);
   }
 
  private:
   struct State {
-    explicit State(Loop& loop_in) : loop(loop_in), waker(loop_in) {}
+    explicit State(Loop& loop_in) : loop(loop_in) {}
     Loop& loop;
-    Waker waker;
+    Latch latch;
     std::shared_ptr<T> value;
   };
   std::shared_ptr<State> state_;

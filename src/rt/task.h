@@ -2,7 +2,8 @@
 // Task<T>: a coroutine on the loop. The one header through which folders meet asio.
 //
 // Three rules, enforced by tools/tidy:
-//   - a coroutine takes values, or references to what outlives the loop. (A private helper may take a reference
+//   - a coroutine takes values, or references to what outlives the loop. (A private helper may take a
+//   reference
 //     to a named local of the coroutine that awaits it.)
 //   - no coroutine is a lambda with captures;
 //   - the operand of co_await holds no brace and no lambda: g++ 12 destroys such temporaries twice. AWAIT and
@@ -43,6 +44,6 @@ using Task = boost::asio::awaitable<T>;
   auto result = co_await std::move(task);                       \
   if (!result.has_value()) co_return std::move(result).error(); \
   decl = *std::move(result)
-#define AWAIT_TRY(decl, ...)                                                                                   \
-  POSTLUDE_AWAIT_TRY(POSTLUDE_CONCAT(try_task_, __COUNTER__), POSTLUDE_CONCAT(try_result_, __COUNTER__), decl, \
-                     __VA_ARGS__)
+#define AWAIT_TRY(decl, ...)                                                                             \
+  POSTLUDE_AWAIT_TRY(POSTLUDE_CONCAT(try_task_, __COUNTER__), POSTLUDE_CONCAT(try_result_, __COUNTER__), \
+                     decl, __VA_ARGS__)
