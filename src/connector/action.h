@@ -88,6 +88,8 @@ class Plan {
   std::vector<lang::Expression> result_;
 };
 
+class InputSchema;  // input.cc
+
 class Action {
  public:
   const std::string& connector() const { return connector_; }
@@ -95,6 +97,7 @@ class Action {
   const std::string& summary() const { return summary_; }
   const std::string& edition() const { return edition_; }  // "": any
   const json::value& input() const { return input_; }      // JSON Schema of `with`; null for http/request
+  const InputSchema* schema() const { return schema_.get(); }
   const json::value& verified() const {
     return verified_;
   }  // {spec, vector, fake, real}; what has been proved how
@@ -112,6 +115,7 @@ class Action {
   friend class Reader;
   std::string connector_, name_, summary_, edition_;
   json::value input_, verified_;
+  std::shared_ptr<const InputSchema> schema_;  // of input_, compiled
   std::vector<std::string> output_names_, redact_;
   Plan plan_;
   std::optional<Plan> lookup_;
@@ -136,6 +140,7 @@ class Connector {
 
  private:
   friend class Reader;
+  friend class Catalogue;
   std::string name_, summary_, url_;
   std::vector<std::string> auth_;
   std::vector<std::pair<std::string, std::vector<std::string>>> editions_;  // name, globs of hosts
@@ -148,9 +153,9 @@ class Catalogue {
   static Catalogue built_in();  // CHECKs that our own files are right
   // Adds a file's connector, replacing the one of that name.
   void add(std::string_view yaml, std::string_view file, lang::Problems& problems);
-  // nullptr: none; also for `http`, whose one action is read with the step (http.h).
+  // nullptr: none. `http` is there too, without actions: its one action is read with the step (http.h).
   const Connector* find(std::string_view name) const;
-  std::vector<std::string> names() const;  // sorted; with http
+  std::vector<std::string> names() const;  // sorted
 
  private:
   std::vector<std::shared_ptr<const Connector>> connectors_;
@@ -170,8 +175,9 @@ Result<json::value> validate_input(const Action& action, json::value with,
 // Before anything is evaluated: unknown and missing fields, and those whose value is literal.
 void check_input(const Action& action, const lang::Node* with, const lang::Place& step,
                  lang::Problems& problems);
-// draft-07 that we understand wholly; anything else is a problem.
-void check_input_schema(const lang::Node& schema, lang::Problems& problems);
+// draft-07 that we understand wholly; anything else is a problem. nullptr: there was one.
+std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, const json::value& schema,
+                                                     lang::Problems& problems);
 
 // The JSON Schema of connector files.
 std::string_view connector_schema();

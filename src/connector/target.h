@@ -21,7 +21,7 @@ struct Auth {
   std::string name;                // basic: the user; header, query, body: the name of the field
   std::vector<SecretRef> secrets;  // the first is used; all are masked
 };
-std::string_view to_text(Auth::Kind kind);  // none bearer basic header query body url
+std::string_view kind_name(Auth::Kind kind);  // none bearer basic header query body url
 
 struct Limits {
   std::size_t concurrency = 16;  // requests at once

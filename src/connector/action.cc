@@ -1,0 +1,178 @@
+#include "connector/action.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "connector/embedded.h"
+#include "connector/reader.h"
+#include "lang/yaml.h"
+
+namespace postlude::connector {
+namespace {
+
+bool listed(const std::vector<std::string>& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& n) { return equal_ignoring_case(n, name); });
+}
+
+void redact_members(json::value& value, const std::vector<std::string>& names) {
+  if (value.is_array()) {
+    for (json::value& item : value.get_array())
+      redact_members(item, names);
+  } else if (value.is_object()) {
+    for (auto& member : value.get_object()) {
+      if (listed(names, {member.key().data(), member.key().size()})) {
+        member.value() = "***";
+      } else {
+        redact_members(member.value(), names);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<json::value> Plan::outputs(const Values& values) const {
+  CHECK(values.size() == result_.size());
+  if (found_) {
+    TRY(json::value found, found_->assemble(values));
+    if (!found.is_null() && !found.is_object()) {
+      return Error(Code::kInvalid,
+                   "the outputs of a lookup must be an object or null, not " + to_text(found));
+    }
+    return found;
+  }
+  json::object outputs;
+  std::size_t at = 0;
+  for (const auto& [name, value] : outputs_) {
+    std::vector<lang::Expression> own;
+    value.collect(own);
+    const auto from = values.begin() + static_cast<std::ptrdiff_t>(at);
+    TRY(outputs[name], value.assemble(Values(from, from + static_cast<std::ptrdiff_t>(own.size()))));
+    at += own.size();
+  }
+  return json::value(std::move(outputs));
+}
+
+std::vector<lang::Expression> Action::expressions() const {
+  std::vector<lang::Expression> all;
+  for (const Plan* plan : {&plan_, lookup()}) {
+    if (plan == nullptr) continue;
+    for (const Call& call : plan->calls()) {
+      all.insert(all.end(), call.before().begin(), call.before().end());
+      all.insert(all.end(), call.after().begin(), call.after().end());
+    }
+    all.insert(all.end(), plan->result().begin(), plan->result().end());
+  }
+  return all;
+}
+
+std::string Action::redact(std::string_view text) const {
+  if (redact_.empty()) return std::string(text);
+  Result<json::value> value = parse_json(text);
+  if (!value) return std::string(text);
+  redact_members(*value, redact_);
+  return to_text(*value);
+}
+
+std::shared_ptr<const Connector> Connector::read(std::string_view yaml, std::string_view file,
+                                                 lang::Problems& problems) {
+  const std::size_t before = problems.size();
+  const std::optional<lang::Node> root = lang::read_yaml(yaml, file, problems);
+  const auto error = [](const lang::Problem& p) { return !p.warning; };
+  if (!root || std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(), error)) {
+    return nullptr;
+  }
+  return Reader(problems).connector(*root);
+}
+
+std::shared_ptr<const Action> Connector::find(std::string_view action) const {
+  for (const std::shared_ptr<const Action>& a : actions_) {
+    if (a->name() == action) return a;
+  }
+  return nullptr;
+}
+
+void Connector::settle(Target& target, lang::Problems& problems) const {
+  const auto problem = [&](std::string message) {
+    problems.push_back({target.place, "target `" + target.name + "`: " + message, false});
+  };
+  const std::string kind(kind_name(target.auth.kind));
+  if (std::find(auth_.begin(), auth_.end(), kind) == auth_.end()) {
+    problem("connector " + name_ + " knows no auth `" + kind + "`; it may be: " + join(auth_, ", "));
+  }
+  if (target.url.empty() && target.auth.kind != Auth::Kind::kUrl) {
+    if (url_.empty()) problem("`url` is missing");
+    target.url = url_;
+  }
+  std::vector<std::string> known;
+  for (const auto& [name, globs] : editions_)
+    known.push_back(name);
+  if (!target.edition.empty()) {
+    if (std::find(known.begin(), known.end(), target.edition) == known.end()) {
+      problem("there is no edition `" + target.edition + "`" +
+              (known.empty() ? "" : "; there are: " + join(known, ", ")));
+    }
+    return;
+  }
+  const Result<Url> url = parse_url(target.url);
+  for (const auto& [name, globs] : editions_) {
+    for (const std::string& glob : globs) {
+      if (target.edition.empty() && url && glob_match(glob, url->host)) target.edition = name;
+    }
+  }
+}
+
+Catalogue Catalogue::built_in() {
+  Catalogue catalogue;
+  auto http = std::make_shared<Connector>();
+  http->name_ = "http";
+  http->summary_ = "Any HTTP API; the request is written in the step";
+  http->auth_ = {"none", "bearer", "basic", "header", "query", "body", "url"};
+  catalogue.connectors_.push_back(std::move(http));
+  for (const std::string_view name : embedded_names()) {
+    if (!name.ends_with(".yaml")) continue;
+    lang::Problems problems;
+    catalogue.add(embedded(name), name, problems);
+    for (const lang::Problem& problem : problems)
+      log::error("our own connector is broken", {{"problem", lang::to_text(problem)}});
+    CHECK(!lang::any_error(problems));
+  }
+  return catalogue;
+}
+
+void Catalogue::add(std::string_view yaml, std::string_view file, lang::Problems& problems) {
+  std::shared_ptr<const Connector> connector = Connector::read(yaml, file, problems);
+  if (connector == nullptr) return;
+  const auto same = [&](const std::shared_ptr<const Connector>& c) { return c->name() == connector->name(); };
+  const auto old = std::find_if(connectors_.begin(), connectors_.end(), same);
+  if (old != connectors_.end()) {
+    *old = std::move(connector);
+  } else {
+    connectors_.push_back(std::move(connector));
+  }
+}
+
+const Connector* Catalogue::find(std::string_view name) const {
+  for (const std::shared_ptr<const Connector>& connector : connectors_) {
+    if (connector->name() == name) return connector.get();
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Catalogue::names() const {
+  std::vector<std::string> names;
+  for (const std::shared_ptr<const Connector>& connector : connectors_)
+    names.push_back(connector->name());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string_view connector_schema() {
+  return embedded("connector.schema.json");
+}
+
+}  // namespace postlude::connector

@@ -1,0 +1,216 @@
+#include "connector/http.h"
+
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "connector/reader.h"
+
+namespace postlude::connector {
+namespace {
+
+const std::vector<std::string> kKeys = {
+    "method",  "path",  "url",    "query",  "headers",          "body", "form", "text",
+    "success", "retry", "refuse", "effect", "idempotencyHeader"};
+const std::vector<std::string> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+// A workflow's own names; `.with` would be the request itself.
+const std::vector<std::string> kRoots = {"event", "run",  "workflow", "vars",   "steps",
+                                         "item",  "data", "failure",  "target", "key"};
+// Long enough for any back-off, short enough for what servers remember.
+constexpr Duration kKeyWindow = std::chrono::hours(24);
+
+const json::value& text_members() {
+  static const json::value schema =
+      json::parse(R"({"type": "object", "additionalProperties": {"type": "string"}})");
+  return schema;
+}
+
+std::string upper(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return result;
+}
+
+lang::Node scalar(std::string text, const lang::Place& place) {
+  lang::Node node;
+  node.kind = lang::Node::Kind::kScalar;
+  node.scalar = std::move(text);
+  node.place = place;
+  return node;
+}
+
+// The step's headers and, where it is named, the one that carries the key.
+lang::Node with_key_header(const lang::Node* headers, const lang::Node* key_header) {
+  lang::Node result;
+  result.kind = lang::Node::Kind::kMap;
+  if (headers != nullptr) result = *headers;
+  if (key_header != nullptr) {
+    result.members.emplace_back(scalar(key_header->scalar, key_header->place),
+                                scalar("${{ .key }}", key_header->place));
+  }
+  return result;
+}
+
+Effect default_effect(std::string_view method, bool keyed) {
+  if (method == "GET" || method == "HEAD") return Effect::kRead;
+  if (method == "PUT" || method == "DELETE") return Effect::kState;
+  return keyed ? Effect::kKey : Effect::kNone;
+}
+
+}  // namespace
+
+std::shared_ptr<const Action> read_http_request(const lang::Node* with, const lang::Place& step,
+                                                lang::Problems& problems) {
+  if (with == nullptr || !with->is_map()) {
+    problems.push_back({step, "http/request needs `with`: a map with `method`, and `path` or `url`", false});
+    return nullptr;
+  }
+  return Reader(problems).http_request(*with);
+}
+
+void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
+  const lang::Node* key_header = with.find("idempotencyHeader");
+  const lang::Node* effect = with.find("effect");
+  call.effect = default_effect(call.method, key_header != nullptr);
+  if (effect != nullptr) {
+    const std::optional<Effect> named = effect_named(effect->scalar);
+    if (!named || *named == Effect::kLookup) {
+      problem(effect->place,
+              "`effect: " + effect->scalar +
+                  "` cannot be that of http/request; it may be: read, state, upsert, key, none");
+      return;
+    }
+    if (*named == Effect::kRead &&
+        (call.method == "PUT" || call.method == "PATCH" || call.method == "DELETE")) {
+      problem(effect->place, "`" + call.method + "` is not read; its effect is state, upsert, key or none");
+    }
+    if (*named != Effect::kRead && (call.method == "GET" || call.method == "HEAD")) {
+      problem(effect->place, "`" + call.method + "` is read; it has no other effect");
+    }
+    call.effect = *named;
+  }
+  if (call.effect == Effect::kKey) {
+    call.key_window = kKeyWindow;
+    if (key_header == nullptr && !mentions_key(call.before)) {
+      problem(effect == nullptr ? with.place : effect->place,
+              "effect key needs `idempotencyHeader`, or `.key` in the request");
+    }
+  }
+  call.on_unclear = OnUnclear::kHold;
+}
+
+void Reader::read_http_body(const lang::Node& with, Call::Impl& call) {
+  struct Kind {
+    const char* key;
+    Encoding encoding;
+  };
+  const std::array<Kind, 3> kinds = {
+      {{"body", Encoding::kJson}, {"form", Encoding::kForm}, {"text", Encoding::kText}}};
+  for (const Kind& kind : kinds) {
+    const lang::Node* node = with.find(kind.key);
+    if (node == nullptr) continue;
+    if (call.encoding != Encoding::kNone) {
+      problem(node->place, "a request has one of `body`, `form`, `text`");
+      return;
+    }
+    if (call.method == "GET" || call.method == "HEAD")
+      problem(node->place, "a request with `" + call.method + "` has no body");
+    call.encoding = kind.encoding;
+    if (kind.encoding == Encoding::kText) {
+      call.body = take(lang::Template::read_text(*node, problems_), call.before);
+    } else {
+      const json::value* schema = kind.encoding == Encoding::kForm ? &text_members() : nullptr;
+      call.body = take(lang::Template::read(*node, schema, problems_), call.before);
+    }
+  }
+}
+
+std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
+  const std::size_t before = problems_.size();
+  for (const auto& [key, value] : with.members) {
+    bool known = false;
+    for (const std::string& k : kKeys)
+      known = known || k == key.scalar;
+    if (known) continue;
+    const std::string near = nearest(key.scalar, kKeys);
+    problem(key.place,
+            "http/request has no `" + key.scalar + "`" +
+                (near.empty() ? "; it has: " + join(kKeys, ", ") : "; did you mean `" + near + "`?"));
+  }
+  auto call = std::make_shared<Call::Impl>();
+  call->accept_json = false;
+  const lang::Node* method = with.find("method");
+  call->method = method == nullptr ? "GET" : upper(method->scalar);
+  if (std::find(kMethods.begin(), kMethods.end(), call->method) == kMethods.end()) {
+    problem(method->place, "`" + method->scalar + "` is no method; there are: " + join(kMethods, ", "));
+  }
+  const lang::Node* path = with.find("path");
+  const lang::Node* url = with.find("url");
+  if ((path == nullptr) == (url == nullptr)) {
+    problem(with.place, "http/request needs `path` (from the target's URL on) or `url`, one of them");
+  } else {
+    call->whole_url = url != nullptr;
+    const lang::Node& place = path != nullptr ? *path : *url;
+    call->path = take(lang::Template::read_text(place, problems_), call->before);
+    if (path != nullptr && !place.scalar.empty() && place.scalar[0] != '/' &&
+        !place.scalar.starts_with("${{")) {
+      problem(place.place, "a path begins with a slash; the host is the target's");
+    }
+  }
+  if (const lang::Node* query = with.find("query")) {
+    call->query = take(lang::Template::read(*query, &text_members(), problems_), call->before);
+  }
+  const lang::Node* headers = with.find("headers");
+  const lang::Node* key_header = with.find("idempotencyHeader");
+  if (headers != nullptr) {
+    for (const auto& [key, value] : headers->members) {
+      const std::string objection = header_objection(key.scalar);
+      if (!objection.empty()) problem(key.place, objection);
+    }
+  }
+  if (key_header != nullptr) {
+    const std::string objection = header_objection(key_header->scalar);
+    if (!objection.empty()) problem(key_header->place, objection);
+  }
+  if (headers != nullptr && !headers->is_map() && key_header != nullptr) {
+    problem(headers->place, "beside `idempotencyHeader`, `headers` must be a map");
+  } else if (headers != nullptr || key_header != nullptr) {
+    call->headers = take(
+        lang::Template::read(with_key_header(headers, key_header), &text_members(), problems_), call->before);
+  }
+  read_http_body(with, *call);
+  read_http_effect(with, *call);
+  call->success = bare(with, "success", call->after);
+  call->retry = bare(with, "retry", call->after);
+  call->refuse = bare(with, "refuse", call->after);
+  Scope scope;
+  scope.roots = kRoots;
+  scope.open_input = true;
+  check_expressions(call->before, scope, false);
+  check_expressions(call->after, scope, true);
+  for (std::size_t i = before; i < problems_.size(); ++i) {
+    if (!problems_[i].warning) return nullptr;
+  }
+  return http_action(std::move(call));
+}
+
+// Its outputs are those of the answer.
+std::shared_ptr<const Action> Reader::http_action(std::shared_ptr<const Call::Impl> call) {
+  auto action = std::make_shared<Action>();
+  action->connector_ = "http";
+  action->name_ = "request";
+  action->summary_ = "Send a request.";
+  action->plan_.calls_.emplace_back(std::move(call));
+  for (const char* name : {"status", "headers", "body"}) {
+    const std::string text = "${{ .requests.request.response." + std::string(name) + " }}";
+    lang::Template output = lang::Template::read(scalar(text, {"http/request", 1, 1}), nullptr, problems_);
+    output.collect(action->plan_.result_);
+    action->plan_.outputs_.emplace_back(name, std::move(output));
+    action->output_names_.emplace_back(name);
+  }
+  return action;
+}
+
+}  // namespace postlude::connector

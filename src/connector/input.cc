@@ -1,0 +1,481 @@
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <set>
+
+// valijson warns under our flags, and takes seconds to compile: it is here and nowhere else.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wswitch-enum"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wextra"
+#include <valijson/adapters/boost_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+#pragma GCC diagnostic pop
+
+#include "base/json.h"
+#include "base/text.h"
+#include "connector/action.h"
+#include "lang/schema.h"
+
+namespace postlude::connector {
+
+class InputSchema {
+ public:
+  valijson::Schema schema;
+};
+
+namespace {
+
+constexpr std::size_t kTextBytesMax = 64U << 10U;
+// std::regex recurses once per character: a longer text would end the process.
+constexpr std::size_t kPatternBytesMax = 4U << 10U;
+
+const std::vector<std::string> kKeywords = {"type",
+                                            "properties",
+                                            "required",
+                                            "additionalProperties",
+                                            "patternProperties",
+                                            "propertyNames",
+                                            "minProperties",
+                                            "maxProperties",
+                                            "items",
+                                            "additionalItems",
+                                            "contains",
+                                            "minItems",
+                                            "maxItems",
+                                            "uniqueItems",
+                                            "enum",
+                                            "const",
+                                            "minLength",
+                                            "maxLength",
+                                            "pattern",
+                                            "format",
+                                            "minimum",
+                                            "maximum",
+                                            "exclusiveMinimum",
+                                            "exclusiveMaximum",
+                                            "multipleOf",
+                                            "allOf",
+                                            "anyOf",
+                                            "oneOf",
+                                            "not",
+                                            "if",
+                                            "then",
+                                            "else",
+                                            "dependencies",
+                                            "title",
+                                            "description",
+                                            "default",
+                                            "examples",
+                                            "$comment"};
+constexpr std::array<std::string_view, 9> kWithSchema = {"additionalProperties",
+                                                         "propertyNames",
+                                                         "contains",
+                                                         "additionalItems",
+                                                         "not",
+                                                         "if",
+                                                         "then",
+                                                         "else",
+                                                         "items"};
+constexpr std::array<std::string_view, 3> kWithSchemas = {"allOf", "anyOf", "oneOf"};
+const std::vector<std::string> kTypes = {"string", "integer", "number", "boolean", "object", "array", "null"};
+const std::vector<std::string> kFormats = {"date", "time", "date-time"};
+
+// -- reading a schema
+void check_schema(const lang::Node& node, lang::Problems& problems);
+
+void check_types(const lang::Node& type, lang::Problems& problems) {
+  const auto check = [&](const lang::Node& name) {
+    if (std::find(kTypes.begin(), kTypes.end(), name.scalar) == kTypes.end()) {
+      problems.push_back({name.place,
+                          "`" + name.scalar + "` is no type of JSON Schema; there are: " + join(kTypes, ", "),
+                          false});
+    }
+  };
+  if (type.is_list()) {
+    for (const lang::Node& item : type.items)
+      check(item);
+  } else {
+    check(type);
+  }
+}
+
+void check_keyword(const lang::Node& key, const lang::Node& value, lang::Problems& problems) {
+  const std::string& word = key.scalar;
+  const auto in = [&](const auto& words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  if (!in(kKeywords)) {
+    const std::string near = nearest(word, kKeywords);
+    problems.push_back({key.place,
+                        "unknown keyword `" + word + "` in `input`, which is JSON Schema draft-07" +
+                            (near.empty() ? "" : "; did you mean `" + near + "`?"),
+                        false});
+  } else if (word == "type") {
+    check_types(value, problems);
+  } else if (word == "format" &&
+             std::find(kFormats.begin(), kFormats.end(), value.scalar) == kFormats.end()) {
+    problems.push_back(
+        {value.place, "format `" + value.scalar + "` is not checked here; there are: " + join(kFormats, ", "),
+         false});
+  } else if (word == "properties" || word == "patternProperties" || word == "dependencies") {
+    for (const auto& [name, schema] : value.members) {
+      if (schema.is_map()) check_schema(schema, problems);
+    }
+  } else if (in(kWithSchema)) {
+    if (value.is_map()) check_schema(value, problems);
+    for (const lang::Node& item : value.items)
+      check_schema(item, problems);
+  } else if (in(kWithSchemas)) {
+    for (const lang::Node& item : value.items)
+      check_schema(item, problems);
+  }
+}
+
+void check_schema(const lang::Node& node, lang::Problems& problems) {
+  if (!node.is_map()) {
+    problems.push_back({node.place, "a schema must be a map", false});
+    return;
+  }
+  for (const auto& [key, value] : node.members)
+    check_keyword(key, value, problems);
+}
+
+// -- what is wrong with a value, in our words; valijson has the last word
+std::string type_of(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return "null";
+    case json::kind::bool_:
+      return "boolean";
+    case json::kind::int64:
+    case json::kind::uint64:
+      return "integer";
+    case json::kind::double_:
+      return "number";
+    case json::kind::string:
+      return "string";
+    case json::kind::array:
+      return "array";
+    case json::kind::object:
+      return "object";
+  }
+  return "null";
+}
+
+bool type_fits(const std::string& found, std::string_view wanted) {
+  return found == wanted || (found == "integer" && wanted == "number");
+}
+
+std::string in_words(std::string_view type) {
+  if (type == "string") return "text";
+  if (type == "array") return "a list";
+  if (type == "object") return "a map";
+  if (type == "boolean") return "true or false";
+  if (type == "integer") return "a whole number";
+  if (type == "number") return "a number";
+  return std::string(type);
+}
+
+std::string shown(const json::value& value) {
+  std::string text = to_text(value);
+  if (text.size() <= 60 || !valid_utf8(text)) return text;
+  std::size_t end = 57;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+    --end;
+  return text.substr(0, end) + "…";
+}
+
+std::string wrong_type(const json::value& value, const json::value& schema) {
+  const json::value* type = find(schema, "type");
+  if (type == nullptr) return "";
+  const std::string found = type_of(value);
+  std::vector<std::string> wanted;
+  const auto fits = [&](const json::value& name) {
+    if (!name.is_string()) return false;
+    wanted.push_back(in_words(view(name.get_string())));
+    return type_fits(found, view(name.get_string()));
+  };
+  if (type->is_array()) {
+    for (const json::value& name : type->get_array()) {
+      if (fits(name)) return "";
+    }
+  } else if (fits(*type)) {
+    return "";
+  }
+  return shown(value) + ", but " + join(wanted, " or ") + " is wanted";
+}
+
+bool uses_pattern(const json::value& schema) {
+  if (schema.is_array()) {
+    const json::array& items = schema.get_array();
+    return std::any_of(items.begin(), items.end(),
+                       [](const json::value& item) { return uses_pattern(item); });
+  }
+  if (!schema.is_object()) return false;
+  for (const auto& member : schema.get_object()) {
+    if (member.key() == "pattern" || member.key() == "patternProperties" || uses_pattern(member.value()))
+      return true;
+  }
+  return false;
+}
+
+std::size_t longest_text(const json::value& value) {
+  std::size_t longest = value.is_string() ? value.get_string().size() : 0;
+  if (value.is_array()) {
+    for (const json::value& item : value.get_array())
+      longest = std::max(longest, longest_text(item));
+  } else if (value.is_object()) {
+    for (const auto& member : value.get_object()) {
+      longest = std::max({longest, longest_text(member.value()), member.key().size()});
+    }
+  }
+  return longest;
+}
+
+struct Fault {
+  std::string path;  // with.fields.name
+  std::string what;
+};
+std::optional<Fault> explain(const json::value& value, const json::value& schema, const std::string& path);
+
+std::optional<Fault> explain_members(const json::object& object, const json::value& schema,
+                                     const std::string& path) {
+  const json::value* properties = find(schema, "properties");
+  const json::value* open = find(schema, "additionalProperties");
+  std::vector<std::string> known;
+  if (properties != nullptr && properties->is_object()) {
+    for (const auto& member : properties->get_object())
+      known.emplace_back(member.key().data(), member.key().size());
+  }
+  for (const auto& member : object) {
+    const std::string name(member.key().data(), member.key().size());
+    const json::value* own = properties == nullptr ? nullptr : find(*properties, name);
+    if (own == nullptr) {
+      if (open == nullptr || !open->is_bool() || open->get_bool() || find(schema, "patternProperties"))
+        continue;
+      const std::string near = nearest(name, known);
+      return Fault{
+          path, "unknown field `" + name + "`" +
+                    (near.empty() ? "; there are: " + join(known, ", ") : "; did you mean `" + near + "`?")};
+    }
+    if (auto fault = explain(member.value(), *own, path + "." + name)) return fault;
+  }
+  if (const json::value* required = find(schema, "required"); required && required->is_array()) {
+    for (const json::value& name : required->get_array()) {
+      if (name.is_string() && !object.contains(name.get_string())) {
+        return Fault{path, "`" + std::string(view(name.get_string())) + "` is missing"};
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Fault> explain(const json::value& value, const json::value& schema, const std::string& path) {
+  if (!schema.is_object()) return std::nullopt;
+  if (std::string wrong = wrong_type(value, schema); !wrong.empty()) return Fault{path, std::move(wrong)};
+  const bool text = value.is_string();
+  if (text && value.get_string().size() > kTextBytesMax) return Fault{path, "text longer than 64 KiB"};
+  if (const json::value* choices = find(schema, "enum"); choices && choices->is_array()) {
+    const json::array& list = choices->get_array();
+    if (std::find(list.begin(), list.end(), value) == list.end()) {
+      std::vector<std::string> words;
+      for (const json::value& choice : list)
+        words.push_back(choice.is_string() ? std::string(view(choice.get_string())) : to_text(choice));
+      return Fault{path, shown(value) + " is none of: " + join(words, ", ")};
+    }
+  }
+  if (text && find(schema, "pattern") != nullptr && value.get_string().size() > kPatternBytesMax) {
+    return Fault{path, "text longer than 4 KiB"};
+  }
+  for (const std::string_view combined :
+       {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "patternProperties", "propertyNames",
+        "contains", "additionalProperties", "dependencies"}) {
+    const json::value* inner = find(schema, combined);
+    const bool named = combined == "patternProperties";
+    if (inner != nullptr && (named || uses_pattern(*inner)) && longest_text(value) > kPatternBytesMax) {
+      return Fault{path, "text longer than 4 KiB"};
+    }
+  }
+  if (value.is_object()) return explain_members(value.get_object(), schema, path);
+  if (const json::value* items = find(schema, "items"); items && value.is_array()) {
+    for (std::size_t i = 0; i < value.get_array().size(); ++i) {
+      if (auto fault = explain(value.get_array()[i], *items, path + "[" + std::to_string(i) + "]"))
+        return fault;
+    }
+  }
+  return std::nullopt;
+}
+
+void fill_defaults(json::value& value, const json::value& schema) {
+  const json::value* properties = find(schema, "properties");
+  if (!value.is_object() || properties == nullptr || !properties->is_object()) return;
+  for (const auto& member : properties->get_object()) {
+    json::object& object = value.get_object();
+    const json::value* fallback = find(member.value(), "default");
+    if (!object.contains(member.key()) && fallback != nullptr) object[member.key()] = *fallback;
+    if (object.contains(member.key())) fill_defaults(object[member.key()], member.value());
+  }
+}
+
+// [<root>][fields][name] -> with.fields.name
+std::string path_of(const std::vector<std::string>& context) {
+  std::string path = "with";
+  for (std::size_t i = 1; i < context.size(); ++i) {
+    std::string part = context[i];
+    if (part.size() > 2 && part.front() == '[' && part.back() == ']') part = part.substr(1, part.size() - 2);
+    path += "." + part;
+  }
+  return path;
+}
+
+std::optional<Fault> ask_valijson(const json::value& value, const valijson::Schema& schema) {
+  try {
+    valijson::Validator validator;
+    valijson::ValidationResults results;
+    const valijson::adapters::BoostJsonAdapter target(value);
+    if (validator.validate(schema, target, &results)) return std::nullopt;
+    std::optional<Fault> fault;
+    std::size_t depth = 0;
+    for (const valijson::ValidationResults::Error& error : results) {
+      if (fault && error.context.size() <= depth) continue;  // the innermost says most
+      depth = error.context.size();
+      fault = Fault{path_of(error.context), error.description};
+    }
+    return fault ? fault : Fault{"with", "does not fit the action's input"};
+  } catch (const std::exception& e) {
+    return Fault{"with", std::string("could not be checked: ") + e.what()};
+  }
+}
+
+std::optional<Fault> check(const json::value& value, const json::value& schema,
+                           const valijson::Schema& compiled) {
+  if (auto fault = explain(value, schema, "with")) return fault;
+  return ask_valijson(value, compiled);
+}
+
+// The node a fault's path leads to, as far as it is written.
+const lang::Node* follow(const lang::Node* node, std::string_view path) {
+  path.remove_prefix(std::min(path.size(), std::string_view("with").size()));
+  while (node != nullptr && !path.empty()) {
+    const bool index = path[0] == '[';
+    path.remove_prefix(1);
+    const std::size_t end = std::min(path.find_first_of(".["), path.size());
+    std::string_view part = path.substr(0, end);
+    path.remove_prefix(end);
+    if (index) {
+      const std::size_t at = static_cast<std::size_t>(std::atoi(std::string(part).c_str()));
+      node = node->is_list() && at < node->items.size() ? &node->items[at] : nullptr;
+    } else {
+      node = node->find(part);
+    }
+  }
+  return node;
+}
+
+bool has_expression(const lang::Node& node) {
+  if (node.is_scalar()) return node.scalar.find("${{") != std::string::npos;
+  const auto in_item = [](const lang::Node& item) { return has_expression(item); };
+  const auto in_member = [](const auto& member) { return has_expression(member.second); };
+  return std::any_of(node.items.begin(), node.items.end(), in_item) ||
+         std::any_of(node.members.begin(), node.members.end(), in_member);
+}
+
+}  // namespace
+
+std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, const json::value& schema,
+                                                     lang::Problems& problems) {
+  const std::size_t before = problems.size();
+  check_schema(node, problems);
+  if (schema.is_object()) {
+    const std::string_view type = find_text(schema, "type");
+    if (type != "object")
+      problems.push_back({node.place, "`input` describes a map: its type is object", false});
+  }
+  if (problems.size() > before) return nullptr;
+  try {
+    auto compiled = std::make_shared<InputSchema>();
+    valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
+    parser.populateSchema(valijson::adapters::BoostJsonAdapter(schema), compiled->schema);
+    return compiled;
+  } catch (const std::exception& e) {
+    problems.push_back({node.place, std::string("`input` is no usable JSON Schema: ") + e.what(), false});
+    return nullptr;
+  }
+}
+
+Result<json::value> validate_input(const Action& action, json::value with, const lang::Node* written) {
+  if (action.schema() == nullptr) return with;
+  if (with.is_null()) with = json::object();
+  fill_defaults(with, action.input());
+  const std::optional<Fault> fault = check(with, action.input(), action.schema()->schema);
+  if (!fault) return with;
+  std::string message = fault->path + ": " + fault->what;
+  const lang::Node* node = follow(written, fault->path);
+  if (node != nullptr && node->is_scalar() && has_expression(*node)) {
+    message = node->place.text() + ": " + message + ", from " + node->scalar;
+  }
+  return Error(Code::kInvalid, message);
+}
+
+void check_input(const Action& action, const lang::Node* with, const lang::Place& step,
+                 lang::Problems& problems) {
+  if (action.schema() == nullptr) return;
+  const lang::Node nothing{};
+  const lang::Node& node = with == nullptr ? nothing : *with;
+  if (node.is_scalar() && has_expression(node)) return;  // known only at run time
+  if (!node.is_map() && !node.is_null()) {
+    problems.push_back({node.place, "`with` must be a map", false});
+    return;
+  }
+  const json::value* properties = find(action.input(), "properties");
+  json::object rest;  // what is literal, and a stand-in for what is not, so that required fields count
+  for (const auto& [key, value] : node.members) {
+    const json::value* schema = properties == nullptr ? nullptr : find(*properties, key.scalar);
+    const auto fault = explain_members(
+        {{key.scalar, nullptr}},
+        json::value{{"additionalProperties", action.input().at("additionalProperties")},
+                    {"properties", properties == nullptr ? json::value(json::object()) : *properties}},
+        "with");
+    if (schema == nullptr) {
+      if (fault && fault->path == "with") problems.push_back({key.place, fault->what, false});
+      continue;
+    }
+    if (has_expression(value)) {
+      rest[key.scalar] = nullptr;
+      continue;
+    }
+    rest[key.scalar] = lang::typed(value, *schema);
+    if (auto wrong = explain(rest[key.scalar], *schema, "with." + key.scalar)) {
+      problems.push_back({value.place, wrong->path + ": " + wrong->what, false});
+    } else {
+      try {
+        valijson::Schema compiled;
+        valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+            .populateSchema(valijson::adapters::BoostJsonAdapter(*schema), compiled);
+        if (auto refused = ask_valijson(rest[key.scalar], compiled)) {
+          problems.push_back(
+              {value.place, "with." + key.scalar + refused->path.substr(4) + ": " + refused->what, false});
+        }
+      } catch (const std::exception&) {
+        continue;  // the whole schema was compiled when it was read
+      }
+    }
+  }
+  const json::value* required = find(action.input(), "required");
+  if (required == nullptr || !required->is_array()) return;
+  for (const json::value& name : required->get_array()) {
+    if (!name.is_string() || rest.contains(name.get_string())) continue;
+    problems.push_back({with == nullptr || with->is_null() ? step : node.place,
+                        "`with` lacks `" + std::string(view(name.get_string())) + "`, which " +
+                            action.connector() + "/" + action.name() + " needs",
+                        false});
+  }
+}
+
+}  // namespace postlude::connector

@@ -1,0 +1,454 @@
+#include "connector/reader.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "lang/schema.h"
+
+namespace postlude::connector {
+namespace {
+
+constexpr std::array<std::string_view, 6> kMethods = {"get", "head", "post", "put", "patch", "delete"};
+const std::vector<std::string> kRoots = {"event", "run",    "workflow", "vars", "steps",
+                                         "with",  "target", "requests", "key"};
+
+const json::value& text_members() {
+  static const json::value schema =
+      json::parse(R"({"type": "object", "additionalProperties": {"type": "string"}})");
+  return schema;
+}
+
+bool word_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Whether `text` has `.name` or `$name` that begins a path, not one that goes on with it.
+bool root_at(std::string_view text, std::size_t at) {
+  if (at == 0) return true;
+  const char before = text[at - 1];
+  return !word_char(before) && before != ')' && before != ']' && before != '"' && before != '?' &&
+         before != '.';
+}
+
+const lang::Node* given(const lang::Node& request, const lang::Node* action, std::string_view key) {
+  const lang::Node* own = request.find(key);
+  return own != nullptr || action == nullptr ? own : action->find(key);
+}
+
+bool looks_at_body(const lang::Expression& expression) {
+  return expression.text.find(".body") != std::string::npos ||
+         expression.text.find(".text") != std::string::npos;
+}
+
+bool true_member(const lang::Node* node, std::string_view key) {
+  return node != nullptr && node->text(key) == "true";
+}
+
+bool body_decides(const lang::Node& request, const lang::Node* action, const lang::Node* connector) {
+  if (const lang::Node* own = given(request, action, "bodyDecides")) return own->scalar == "true";
+  return true_member(connector, "bodyDecides");
+}
+
+std::string read_summary(const lang::Node& node) {
+  return std::string(node.text("summary"));
+}
+
+std::vector<std::string> scalars(const lang::Node* list) {
+  std::vector<std::string> result;
+  if (list == nullptr) return result;
+  for (const lang::Node& item : list->items)
+    result.push_back(item.scalar);
+  return result;
+}
+
+}  // namespace
+
+std::set<std::string> members_of(std::string_view text, std::string_view root) {
+  std::set<std::string> names;
+  for (const char sigil : {'.', '$'}) {
+    const std::string path = sigil + std::string(root) + ".";
+    for (std::size_t at = text.find(path); at != std::string_view::npos; at = text.find(path, at + 1)) {
+      std::size_t end = at + path.size();
+      while (end < text.size() && word_char(text[end]))
+        ++end;
+      if (root_at(text, at) && end > at + path.size())
+        names.emplace(text.substr(at + path.size(), end - at - path.size()));
+    }
+  }
+  return names;
+}
+
+bool mentions_key(const std::vector<lang::Expression>& expressions) {
+  for (const lang::Expression& expression : expressions) {
+    const std::string_view text = expression.text;
+    for (const std::string_view key : {".key", "$key"}) {
+      for (std::size_t at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
+        const std::size_t end = at + key.size();
+        if (root_at(text, at) && (end == text.size() || !word_char(text[end]))) return true;
+      }
+    }
+  }
+  return false;
+}
+
+void Reader::problem(const lang::Place& place, std::string message) {
+  problems_.push_back({place, std::move(message), false});
+}
+
+std::optional<std::size_t> Reader::bare(const lang::Node& node, std::string_view key,
+                                        std::vector<lang::Expression>& into) {
+  const lang::Node* member = node.find(key);
+  if (member == nullptr) return std::nullopt;
+  std::optional<lang::Expression> expression = lang::read_bare(*member, problems_);
+  if (!expression) return std::nullopt;
+  return take(*std::move(expression), into);
+}
+
+std::optional<Duration> Reader::duration(const lang::Node* node) {
+  if (node == nullptr) return std::nullopt;
+  const Result<Duration> value = parse_duration(node->scalar);
+  if (value) return *value;
+  problem(node->place, value.error().message);
+  return std::nullopt;
+}
+
+void Reader::check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope,
+                               bool answered) {
+  std::vector<std::string> roots = scope.roots;
+  if (answered) roots.emplace_back("response");
+  for (const lang::Expression& expression : expressions) {
+    lang::check_names(expression, roots, problems_);
+    if (!scope.open_input) {
+      const std::vector<std::string> known(scope.inputs.begin(), scope.inputs.end());
+      for (const std::string& name : members_of(expression.text, "with")) {
+        if (scope.inputs.contains(name)) continue;
+        const std::string near = nearest(name, known);
+        problem(expression.place, "`.with." + name + "` is not in `input`" +
+                                      (near.empty() ? ""
+                                                    : "; did you mean `."
+                                                      "with." +
+                                                          near + "`?"));
+      }
+    }
+    for (const std::string& id : members_of(expression.text, "requests")) {
+      if (scope.ids.contains(id)) continue;
+      problem(expression.place, "`.requests." + id + "`: there is no request `" + id + "` before this one");
+    }
+  }
+}
+
+void Reader::read_id(const lang::Node& node, Scope& scope, Call::Impl& into) {
+  const lang::Node* id = node.find("id");
+  if (id == nullptr) {
+    if (scope.count > 1) problem(node.place, "a request among several needs an `id`");
+    if (scope.lookup) into.id = "lookup";
+    return;
+  }
+  into.id = id->scalar;
+  if (scope.ids.contains(into.id)) problem(id->place, "two requests have the id `" + into.id + "`");
+}
+
+void Reader::read_method(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+  const lang::Node* path = nullptr;
+  for (const std::string_view method : kMethods) {
+    const lang::Node* member = node.find(method);
+    if (member == nullptr) continue;
+    if (path != nullptr) {
+      problem(member->place, "a request has one method; this one has `" + lower(into.method) + "` and `" +
+                                 std::string(method) + "`");
+      return;
+    }
+    path = member;
+    for (const char c : method)
+      into.method += static_cast<char>(c - 'a' + 'A');
+  }
+  if (path == nullptr) {
+    problem(node.place, scope.lookup ? "a request in `lookup` needs `get` or `post`"
+                                     : "a request needs one of: get, head, post, put, patch, delete");
+    return;
+  }
+  into.path = take(lang::Template::read_text(*path, problems_), into.before);
+  for (std::size_t i = into.path.begin; i < into.before.size(); ++i) {
+    if (into.before[i].text.find("@uri") == std::string::npos) {
+      problem(into.before[i].place, "an expression in a path must end in `| @uri`");
+    }
+  }
+  if (!path->scalar.empty() && path->scalar[0] != '/') {
+    problem(path->place, "a path begins with a slash; the host is the target's");
+  }
+}
+
+void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+  if (const lang::Node* query = node.find("query")) {
+    into.query = take(lang::Template::read(*query, &text_members(), problems_), into.before);
+  }
+  if (const lang::Node* headers = node.find("headers")) {
+    for (const auto& [key, value] : headers->members) {
+      const std::string objection = header_objection(key.scalar);
+      if (!objection.empty()) problem(key.place, objection);
+    }
+    into.headers = take(lang::Template::read(*headers, &text_members(), problems_), into.before);
+  }
+  const lang::Node* body = node.find("body");
+  const lang::Node* form = node.find("form");
+  const lang::Node* encode = node.find("encode");
+  if (body != nullptr && form != nullptr) problem(form->place, "a request has `body` or `form`, not both");
+  if (encode != nullptr && body == nullptr)
+    problem(encode->place, "`encode` tells how `body` is written, and there is none");
+  const lang::Node* either = form != nullptr ? form : body;
+  if (either == nullptr) return;
+  if (into.method == "GET" || into.method == "HEAD") {
+    problem(either->place, "a request with `" + lower(into.method) + "` has no body");
+  }
+  const std::string how = form != nullptr ? "form" : encode != nullptr ? encode->scalar : "json";
+  into.encoding = how == "form" ? Encoding::kForm : how == "text" ? Encoding::kText : Encoding::kJson;
+  const json::value* schema = into.encoding == Encoding::kForm ? &text_members() : nullptr;
+  into.body = take(lang::Template::read(*either, schema, problems_), into.before);
+  static_cast<void>(scope);
+}
+
+void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+  const bool safe = into.method == "GET" || into.method == "HEAD";
+  if (const lang::Node* own = node.find("effect"); safe || scope.lookup) {
+    if (own != nullptr && own->scalar != "read") {
+      problem(own->place, "`" + lower(into.method) + "` is read; it has no other effect");
+    }
+    into.effect = Effect::kRead;
+    return;
+  }
+  const lang::Node* effect = given(node, scope.action, "effect");
+  if (effect == nullptr) {
+    problem(node.place,
+            "`effect` is missing: what may be done after an unclear end? state, upsert, key, lookup or none");
+    return;
+  }
+  into.effect = effect_named(effect->scalar).value_or(Effect::kNone);
+  if (into.effect == Effect::kRead && into.method != "POST") {
+    problem(effect->place,
+            "`" + lower(into.method) + "` is not read; its effect is state, upsert, key, lookup or none");
+  }
+  const lang::Node* on_unclear = given(node, scope.action, "onUnclear");
+  if (on_unclear != nullptr) {
+    into.on_unclear = on_unclear_named(on_unclear->scalar).value_or(OnUnclear::kHold);
+  } else if (into.effect == Effect::kNone) {
+    problem(node.place, "a request of effect none must state `onUnclear`: repeat, hold or fail");
+  }
+  into.key_window = duration(given(node, scope.action, "keyWindow"));
+  if (into.effect == Effect::kKey && !into.key_window) {
+    problem(node.place,
+            "a request of effect key must state `keyWindow`: how long the system remembers a key");
+  }
+  into.lookup_after = duration(given(node, scope.action, "lookupAfter")).value_or(Duration::zero());
+  if ((into.effect == Effect::kKey || into.effect == Effect::kLookup) && !mentions_key(into.before)) {
+    problem(node.place, "a request of effect " + effect->scalar + " must send `.key`, and this one does not");
+  }
+}
+
+void Reader::read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+  into.success = bare(node, "success", into.after);
+  into.exists = bare(node, "exists", into.after);
+  into.retry = bare(node, "retry", into.after);
+  into.refuse = bare(node, "refuse", into.after);
+  into.retry_after = bare(node, "retryAfter", into.after);
+  if (const lang::Node* message = node.find("message")) {
+    into.message = take(lang::Template::read(*message, nullptr, problems_), into.after);
+  }
+  if (!body_decides(node, scope.action, scope.connector)) return;
+  if (!into.success) {
+    problem(node.place,
+            "where the body decides (`bodyDecides`), a request needs a `success` that looks at it");
+  } else if (!looks_at_body(into.after[*into.success])) {
+    problem(into.after[*into.success].place,
+            "where the body decides (`bodyDecides`), `success` must look at `.response.body`, not at the "
+            "status alone");
+  }
+}
+
+std::shared_ptr<Call::Impl> Reader::call(const lang::Node& node, Scope& scope) {
+  auto impl = std::make_shared<Call::Impl>();
+  read_id(node, scope, *impl);
+  impl->edition = node.text("edition");
+  impl->condition = bare(node, "if", impl->before);
+  read_method(node, scope, *impl);
+  read_body(node, scope, *impl);
+  read_effect(node, scope, *impl);
+  read_rules(node, scope, *impl);
+  check_expressions(impl->before, scope, false);
+  scope.ids.insert(impl->id);
+  check_expressions(impl->after, scope, true);
+  return impl;
+}
+
+Plan Reader::plan(const lang::Node& requests, Scope& scope) {
+  Plan result;
+  scope.count = requests.items.size();
+  for (const lang::Node& node : requests.items)
+    result.calls_.emplace_back(call(node, scope));
+  return result;
+}
+
+void Reader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into) {
+  const lang::Node* outputs = node.find("outputs");
+  if (outputs == nullptr) return;
+  for (const auto& [key, value] : outputs->members) {
+    lang::Template read = lang::Template::read(value, nullptr, problems_);
+    read.collect(into.result_);
+    into.outputs_.emplace_back(key.scalar, std::move(read));
+  }
+  check_expressions(into.result_, scope, false);
+}
+
+void Reader::read_lookup_outputs(const lang::Node& requests, const Scope& scope, Plan& into) {
+  for (std::size_t i = 0; i < requests.items.size(); ++i) {
+    const lang::Node& request = requests.items[i];
+    const lang::Node* outputs = request.find("outputs");
+    const bool last = i + 1 == requests.items.size();
+    if (last && outputs == nullptr) {
+      problem(request.place,
+              "the last request of `lookup` needs `outputs`: one value, or null when nothing is there");
+    } else if (!last && outputs != nullptr) {
+      problem(outputs->place, "only the last request of `lookup` has `outputs`");
+    } else if (outputs != nullptr) {
+      lang::Template read = lang::Template::read(*outputs, nullptr, problems_);
+      read.collect(into.result_);
+      if (read.literal()) problem(outputs->place, "`outputs` of a lookup must be an expression");
+      into.found_ = std::move(read);
+    }
+  }
+  check_expressions(into.result_, scope, false);
+  std::vector<lang::Expression> all = into.result_;
+  for (const Call& call : into.calls_) {
+    all.insert(all.end(), call.before().begin(), call.before().end());
+  }
+  if (!mentions_key(all)) problem(requests.place, "`lookup` must search for `.key`, and this one does not");
+}
+
+void Reader::check_effects(const lang::Node& node, const Plan& plan, const std::optional<Plan>& lookup) {
+  const lang::Node& requests = *node.find("requests");
+  const lang::Node* shared = node.find("effect");
+  const std::optional<Effect> effect = shared == nullptr ? std::nullopt : effect_named(shared->scalar);
+  const bool single =
+      effect && (*effect == Effect::kNone || *effect == Effect::kKey || *effect == Effect::kLookup);
+  std::size_t under = 0;
+  std::optional<std::size_t> looked_up;
+  bool keyed = false;
+  for (std::size_t i = 0; i < plan.calls().size(); ++i) {
+    const Call& call = plan.calls()[i];
+    const lang::Place& place = requests.items[i].place;
+    if (single && call.effect() == *effect && requests.items[i].find("effect") == nullptr && ++under == 2) {
+      problem(place, "two writes under one effect " + shared->scalar + ": give each its own `effect`");
+    }
+    keyed = keyed || call.effect() == Effect::kKey;
+    if (looked_up && call.effect() != Effect::kRead) {
+      problem(place,
+              call.effect() == Effect::kLookup
+                  ? "two writes under one `lookup`: it could not tell which of them it found"
+                  : "a write after one of effect lookup would be left out when the lookup finds the effect");
+    }
+    if (call.effect() == Effect::kLookup) {
+      if (!lookup) problem(place, "a request of effect lookup needs `lookup` in its action");
+      looked_up = i;
+    }
+  }
+  if (lookup && !looked_up && !keyed) {
+    problem(node.find("lookup")->place, "`lookup` is of use only to a request of effect lookup or key");
+  }
+}
+
+void Reader::check_editions(const Connector& of, const lang::Node& node) {
+  std::vector<std::string> known;
+  for (const auto& [name, globs] : of.editions_)
+    known.push_back(name);
+  const auto check = [&](const lang::Node& holder) {
+    const lang::Node* edition = holder.find("edition");
+    if (edition == nullptr || std::find(known.begin(), known.end(), edition->scalar) != known.end()) return;
+    problem(edition->place, "there is no edition `" + edition->scalar + "`" +
+                                (known.empty() ? "; the connector names no `editions`"
+                                               : "; there are: " + join(known, ", ")));
+  };
+  check(node);
+  for (const char* list : {"requests", "lookup"}) {
+    const lang::Node* requests = node.find(list);
+    if (requests == nullptr) continue;
+    for (const lang::Node& request : requests->items)
+      check(request);
+  }
+}
+
+std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::Node& connector,
+                                             const lang::Node& name, const lang::Node& node) {
+  auto result = std::make_shared<Action>();
+  result->connector_ = of.name_;
+  result->name_ = name.scalar;
+  result->summary_ = read_summary(node);
+  result->edition_ = node.text("edition");
+  result->redact_ = scalars(node.find("redact"));
+  check_editions(of, node);
+
+  const lang::Node& input = *node.find("input");
+  result->input_ = lang::to_json(input);
+  Scope scope;
+  scope.roots = kRoots;
+  scope.action = &node;
+  scope.connector = &connector;
+  if (result->input_.is_object()) {
+    json::object& schema = result->input_.get_object();
+    if (!schema.contains("type")) schema["type"] = "object";
+    scope.open_input = schema.contains("additionalProperties") || schema.contains("patternProperties");
+    if (!schema.contains("additionalProperties")) schema["additionalProperties"] = false;
+    if (const json::value* properties = postlude::find(result->input_, "properties");
+        properties && properties->is_object()) {
+      for (const auto& member : properties->get_object()) {
+        scope.inputs.emplace(member.key().data(), member.key().size());
+      }
+    }
+  }
+  result->schema_ = read_input_schema(input, result->input_, problems_);
+  result->plan_ = plan(*node.find("requests"), scope);
+  read_outputs(node, scope, result->plan_);
+  for (const auto& [output, value] : result->plan_.outputs_)
+    result->output_names_.push_back(output);
+  if (const lang::Node* lookup = node.find("lookup")) {
+    scope.lookup = true;
+    result->lookup_ = plan(*lookup, scope);
+    read_lookup_outputs(*lookup, scope, *result->lookup_);
+  }
+  check_effects(node, result->plan_, result->lookup_);
+  if (const lang::Node* verified = node.find("verified")) result->verified_ = lang::to_json(*verified);
+  return result;
+}
+
+std::shared_ptr<const Connector> Reader::connector(const lang::Node& root) {
+  const Result<json::value> schema = parse_json(connector_schema());
+  const std::size_t before = problems_.size();
+  lang::check_against(root, *schema, problems_);
+  if (problems_.size() > before && lang::any_error(problems_)) return nullptr;
+  auto result = std::make_shared<Connector>();
+  result->name_ = root.text("connector");
+  if (result->name_ == "http")
+    problem(root.find("connector")->place, "`http` is built in and cannot be replaced");
+  result->summary_ = read_summary(root);
+  result->auth_ = scalars(root.find("auth"));
+  if (const lang::Node* url = root.find("url")) {
+    const Result<Url> parsed = parse_url(url->scalar);
+    if (!parsed) problem(url->place, "`url`: " + parsed.error().message);
+    result->url_ = url->scalar;
+    while (result->url_.ends_with('/'))
+      result->url_.pop_back();
+  }
+  if (const lang::Node* editions = root.find("editions")) {
+    for (const auto& [key, globs] : editions->members)
+      result->editions_.emplace_back(key.scalar, scalars(&globs));
+  }
+  for (const auto& [name, node] : root.find("actions")->members) {
+    result->actions_.push_back(action(*result, root, name, node));
+  }
+  for (std::size_t i = before; i < problems_.size(); ++i) {
+    if (!problems_[i].warning) return nullptr;
+  }
+  return result;
+}
+
+}  // namespace postlude::connector

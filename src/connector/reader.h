@@ -1,0 +1,68 @@
+#pragma once
+// Reader: makes connectors and actions of YAML, and finds everything in them that cannot be meant. Only for
+// this folder.
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connector/action.h"
+#include "connector/call.h"
+
+namespace postlude::connector {
+
+class Reader {
+ public:
+  explicit Reader(lang::Problems& problems) : problems_(problems) {}
+
+  std::shared_ptr<const Connector> connector(const lang::Node& root);
+  std::shared_ptr<const Action> http_request(const lang::Node& with);  // in http.cc
+
+ private:
+  // What holds for all requests of one list.
+  struct Scope {
+    std::vector<std::string> roots;      // of expressions before the answer; after it, `response` as well
+    const lang::Node* action = nullptr;  // whose effect, onUnclear, … hold where a request gives none
+    const lang::Node* connector = nullptr;
+    std::set<std::string> inputs;  // members of `with`
+    bool open_input = false;       // any member
+    std::set<std::string> ids;     // of requests so far
+    bool lookup = false;
+    std::size_t count = 0;
+  };
+
+  void read_http_effect(const lang::Node& with, Call::Impl& call);
+  void read_http_body(const lang::Node& with, Call::Impl& call);
+  std::shared_ptr<const Action> http_action(std::shared_ptr<const Call::Impl> call);
+
+  void problem(const lang::Place& place, std::string message);
+  std::shared_ptr<const Action> action(const Connector& of, const lang::Node& connector,
+                                       const lang::Node& name, const lang::Node& node);
+  Plan plan(const lang::Node& requests, Scope& scope);
+  std::shared_ptr<Call::Impl> call(const lang::Node& node, Scope& scope);
+  void read_id(const lang::Node& node, Scope& scope, Call::Impl& into);
+  void read_method(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_body(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_outputs(const lang::Node& node, const Scope& scope, Plan& into);
+  void read_lookup_outputs(const lang::Node& requests, const Scope& scope, Plan& into);
+
+  void check_effects(const lang::Node& node, const Plan& plan, const std::optional<Plan>& lookup);
+  void check_editions(const Connector& of, const lang::Node& node);
+  void check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope, bool answered);
+
+  // The member as an expression in `into`; nullopt when it is missing or wrong.
+  std::optional<std::size_t> bare(const lang::Node& node, std::string_view key,
+                                  std::vector<lang::Expression>& into);
+  std::optional<Duration> duration(const lang::Node* node);
+
+  lang::Problems& problems_;
+};
+
+// Whether `text` uses the member, as in `.with.name`: each name once.
+std::set<std::string> members_of(std::string_view text, std::string_view root);
+bool mentions_key(const std::vector<lang::Expression>& expressions);
+
+}  // namespace postlude::connector

@@ -1,0 +1,376 @@
+#include "connector/target.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "lang/secrets.h"
+
+namespace postlude::connector {
+namespace {
+
+struct KindName {
+  Auth::Kind kind;
+  std::string_view name;
+};
+constexpr std::array<KindName, 7> kKinds = {{
+    {Auth::Kind::kNone, "none"},
+    {Auth::Kind::kBearer, "bearer"},
+    {Auth::Kind::kBasic, "basic"},
+    {Auth::Kind::kHeader, "header"},
+    {Auth::Kind::kQuery, "query"},
+    {Auth::Kind::kBody, "body"},
+    {Auth::Kind::kUrl, "url"},
+}};
+const std::vector<std::string> kAuthWords = {"none", "bearer", "basic", "header", "query", "body", "url"};
+const std::vector<std::string> kTargetKeys = {"connector", "url",     "auth",        "headers", "proxy",
+                                              "tls",       "timeout", "maxResponse", "edition", "limits"};
+
+void problem(lang::Problems& problems, const lang::Place& place, std::string message) {
+  problems.push_back({place, std::move(message), false});
+}
+
+void unknown_keys(const lang::Node& map, const std::vector<std::string>& known, std::string_view what,
+                  lang::Problems& problems) {
+  for (const auto& [key, value] : map.members) {
+    if (std::find(known.begin(), known.end(), key.scalar) != known.end()) continue;
+    const std::string near = nearest(key.scalar, known);
+    problem(problems, key.place,
+            "unknown key `" + key.scalar + "` in " + std::string(what) +
+                (near.empty() ? "; it may have: " + join(known, ", ") : "; did you mean `" + near + "`?"));
+  }
+}
+
+// The words of an `auth` block that a later build understands.
+bool not_built(std::string_view word) {
+  return word == "oauth2" || word == "githubApp" || word == "sigv4" || word == "kubernetes" || word == "sign";
+}
+
+void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang::Problems& problems) {
+  unknown_keys(auth, {std::string(kind_name(into.kind)), "secret"}, "`auth`", problems);
+  if (!name.is_scalar() || name.scalar.empty()) {
+    problem(problems, name.place, "`" + std::string(kind_name(into.kind)) + "` wants the name of the field");
+  }
+  into.name = name.scalar;
+  const lang::Node* secret = auth.find("secret");
+  if (secret == nullptr) {
+    problem(problems, auth.place, "`auth` lacks `secret: {env: NAME}` or `secret: {file: PATH}`");
+  } else {
+    into.secrets = lang::read_secrets(*secret, problems);
+  }
+}
+
+void read_basic(const lang::Node& basic, Auth& into, lang::Problems& problems) {
+  if (!basic.is_map()) {
+    problem(problems, basic.place, "`basic` wants {username, password}");
+    return;
+  }
+  unknown_keys(basic, {"username", "password"}, "`basic`", problems);
+  into.name = basic.text("username");
+  const lang::Node* password = basic.find("password");
+  if (into.name.empty() || into.name.find(':') != std::string::npos) {
+    problem(problems, basic.place, "`basic` wants a `username`, without a colon");
+  }
+  if (password == nullptr) {
+    problem(problems, basic.place, "`basic` lacks `password: {env: NAME}` or `password: {file: PATH}`");
+  } else {
+    into.secrets = lang::read_secrets(*password, problems);
+  }
+}
+
+Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
+  Auth result;
+  if (auth.is_scalar()) {
+    if (auth.scalar != "none") {
+      problem(problems, auth.place,
+              "`auth: " + auth.scalar + "` is nothing we know; it may be: " + join(kAuthWords, ", "));
+    }
+    return result;
+  }
+  if (!auth.is_map() || auth.members.empty()) {
+    problem(problems, auth.place, "`auth` wants one of: " + join(kAuthWords, ", "));
+    return result;
+  }
+  for (const auto& [key, value] : auth.members) {
+    if (not_built(key.scalar)) {
+      problem(problems, key.place, "`" + key.scalar + "` in `auth` is not built yet");
+      return result;
+    }
+  }
+  const auto& [key, value] = auth.members.front();
+  const auto* known =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& k) { return k.name == key.scalar; });
+  if (known == kKinds.end()) {
+    // {secret: …, header: …}: the order is the writer's.
+    for (const char* word : {"header", "query", "body"}) {
+      if (const lang::Node* name = auth.find(word)) {
+        result.kind = word[0] == 'h'   ? Auth::Kind::kHeader
+                      : word[0] == 'q' ? Auth::Kind::kQuery
+                                       : Auth::Kind::kBody;
+        read_named(auth, *name, result, problems);
+        return result;
+      }
+    }
+    const std::string near = nearest(key.scalar, kAuthWords);
+    problem(problems, key.place,
+            "unknown kind of auth `" + key.scalar + "`" +
+                (near.empty() ? "; it may be: " + join(kAuthWords, ", ") : "; did you mean `" + near + "`?"));
+    return result;
+  }
+  result.kind = known->kind;
+  switch (result.kind) {
+    case Auth::Kind::kNone:
+      break;
+    case Auth::Kind::kHeader:
+    case Auth::Kind::kQuery:
+    case Auth::Kind::kBody:
+      read_named(auth, value, result, problems);
+      return result;
+    case Auth::Kind::kBasic:
+      read_basic(value, result, problems);
+      break;
+    case Auth::Kind::kBearer:
+    case Auth::Kind::kUrl:
+      result.secrets = lang::read_secrets(value, problems);
+      break;
+  }
+  unknown_keys(auth, {key.scalar}, "`auth`", problems);
+  return result;
+}
+
+template <class T>
+void read_value(const lang::Node& map, std::string_view key, Result<T> (*parse)(std::string_view), T& into,
+                lang::Problems& problems) {
+  const lang::Node* node = map.find(key);
+  if (node == nullptr) return;
+  Result<T> value = parse(node->scalar);
+  if (value) {
+    into = *value;
+  } else {
+    problem(problems, node->place, "`" + std::string(key) + "`: " + value.error().message);
+  }
+}
+
+Result<Rate> positive_rate(std::string_view text) {
+  TRY(const Rate rate, parse_rate(text));
+  if (rate.count == 0) return Error(Code::kInvalid, "a rate of 0 would send nothing");
+  return rate;
+}
+
+Result<std::uint64_t> parse_count(std::string_view text) {
+  std::uint64_t count = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9' || count > 100'000)
+      return Error(Code::kInvalid, "wants a whole number from 1 to 1000");
+    count = count * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  if (count < 1 || count > 1000) return Error(Code::kInvalid, "wants a whole number from 1 to 1000");
+  return count;
+}
+
+void read_limits(const lang::Node& limits, Limits& into, lang::Problems& problems) {
+  unknown_keys(limits, {"concurrency", "rate"}, "`limits`", problems);
+  std::uint64_t concurrency = into.concurrency;
+  read_value<std::uint64_t>(limits, "concurrency", parse_count, concurrency, problems);
+  into.concurrency = static_cast<std::size_t>(concurrency);
+  if (limits.find("rate") != nullptr) {
+    Rate rate;
+    read_value<Rate>(limits, "rate", positive_rate, rate, problems);
+    if (rate.count > 0) into.rate = rate;
+  }
+}
+
+bool token_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+bool control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+void read_headers(const lang::Node& headers, Target& target, lang::Problems& problems) {
+  for (const auto& [key, value] : headers.members) {
+    const bool named = !key.scalar.empty() && std::all_of(key.scalar.begin(), key.scalar.end(), token_char);
+    if (!named) problem(problems, key.place, "`" + key.scalar + "` is no name for a header");
+    if (equal_ignoring_case(key.scalar, "authorization")) {
+      problem(problems, key.place, "credentials belong in `auth`, not in `headers`");
+    } else if (!value.is_scalar() || std::any_of(value.scalar.begin(), value.scalar.end(), control)) {
+      problem(problems, value.place, "the value of header `" + key.scalar + "` must be one line of text");
+    } else {
+      target.headers.set(key.scalar, value.scalar);
+    }
+  }
+}
+
+void read_tls(const lang::Node& tls, Target& target, lang::Problems& problems) {
+  unknown_keys(tls, {"ca", "cert", "key"}, "`tls`", problems);
+  target.ca_file = tls.text("ca");
+  target.cert_file = tls.text("cert");
+  target.key_file = tls.text("key");
+  if (target.cert_file.empty() != target.key_file.empty()) {
+    problem(problems, tls.place, "`tls` wants `cert` and `key` together");
+  }
+}
+
+void read_url(const lang::Node& node, Target& target, lang::Problems& problems) {
+  const lang::Node* url = node.find("url");
+  if (url == nullptr) return;
+  if (target.auth.kind == Auth::Kind::kUrl) {
+    problem(problems, url->place, "`auth: {url: …}` stands instead of `url`; give one of them");
+    return;
+  }
+  const Result<Url> parsed = parse_url(url->scalar);
+  if (!parsed) {
+    problem(problems, url->place, "`url`: " + parsed.error().message);
+    return;
+  }
+  if (!parsed->query.empty() || url->scalar.find('?') != std::string::npos) {
+    problem(problems, url->place, "`url` may have no query; secrets go into `auth`, the rest into the steps");
+  }
+  target.url = parsed->origin() + parsed->path;
+  while (!target.url.empty() && target.url.back() == '/')
+    target.url.pop_back();
+}
+
+Target read_target(const std::string& name, const lang::Node& node, lang::Problems& problems) {
+  Target target;
+  target.name = name;
+  target.place = node.place;
+  if (!node.is_map()) {
+    problem(problems, node.place, "target `" + name + "` wants a map with `connector`, `url`, `auth`");
+    return target;
+  }
+  unknown_keys(node, kTargetKeys, "target `" + name + "`", problems);
+  target.connector = node.text("connector");
+  if (target.connector.empty()) problem(problems, node.place, "target `" + name + "` lacks `connector`");
+  if (const lang::Node* auth = node.find("auth")) target.auth = read_auth(*auth, problems);
+  read_url(node, target, problems);
+  if (const lang::Node* headers = node.find("headers")) read_headers(*headers, target, problems);
+  if (const lang::Node* tls = node.find("tls")) read_tls(*tls, target, problems);
+  if (const lang::Node* proxy = node.find("proxy")) {
+    const Result<Url> parsed = parse_url(proxy->scalar);
+    if (parsed) {
+      target.proxy = proxy->scalar;
+    } else {
+      problem(problems, proxy->place, "`proxy`: " + parsed.error().message);
+    }
+  }
+  read_value<Duration>(node, "timeout", parse_duration, target.timeout, problems);
+  if (target.timeout <= Duration::zero()) {
+    problem(problems, node.find("timeout")->place, "`timeout` must be more than nothing");
+  }
+  std::uint64_t size = target.response_bytes_max;
+  read_value<std::uint64_t>(node, "maxResponse", parse_size, size, problems);
+  target.response_bytes_max = static_cast<std::size_t>(size);
+  target.edition = node.text("edition");
+  if (const lang::Node* limits = node.find("limits")) read_limits(*limits, target.limits, problems);
+  return target;
+}
+
+Status add_to_body(HttpRequest& request, const std::string& field, const std::string& secret) {
+  const std::string_view type = request.headers.get("content-type");
+  if (type.find("x-www-form-urlencoded") != std::string_view::npos) {
+    if (!request.body.empty()) request.body += '&';
+    request.body += percent_encode(field) + "=" + percent_encode(secret);
+    return ok();
+  }
+  const bool json_body = request.body.empty() || type.find("json") != std::string_view::npos;
+  Result<json::value> body = request.body.empty() ? json::value(json::object()) : parse_json(request.body);
+  if (!json_body || !body || !body->is_object()) {
+    return Error(Code::kInvalid, "auth in the body wants a form or a JSON object as body");
+  }
+  body->get_object()[field] = secret;
+  request.body = to_text(*body);
+  if (type.empty()) request.headers.set("Content-Type", "application/json");
+  return ok();
+}
+
+Status add_url(HttpRequest& request, const std::string& secret) {
+  if (!request.target.starts_with(kSecretUrl))
+    return Error(Code::kInvalid, "the request names a URL of its own");
+  TRY(const Url url, parse_url(secret));
+  std::string rest = request.target.substr(kSecretUrl.size());
+  if (!url.query.empty()) {
+    // The secret's query stays its own; what the action adds to the path goes before it.
+    const std::size_t question = rest.find('?');
+    const std::string path = rest.substr(0, question);
+    const std::string more = question == std::string::npos ? "" : "&" + rest.substr(question + 1);
+    request.target = url.origin() + url.path + path + "?" + url.query + more;
+  } else {
+    request.target = secret + rest;
+  }
+  return ok();
+}
+
+}  // namespace
+
+std::string_view kind_name(Auth::Kind kind) {
+  const auto* known =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& k) { return k.kind == kind; });
+  return known == kKinds.end() ? "" : known->name;
+}
+
+std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& problems) {
+  std::vector<Target> result;
+  if (targets == nullptr || targets->is_null()) return result;
+  if (!targets->is_map()) {
+    problem(problems, targets->place, "`targets` wants a map: a name and what it stands for");
+    return result;
+  }
+  for (const auto& [key, value] : targets->members) {
+    if (key.scalar.empty() || key.scalar.find('/') != std::string::npos) {
+      problem(problems, key.place,
+              "`" + key.scalar + "` is no name for a target: steps use it as TARGET/ACTION");
+    }
+    result.push_back(read_target(key.scalar, value, problems));
+  }
+  return result;
+}
+
+Result<HttpRequest> authorise(HttpRequest request, const Target& target, const SecretLookup& lookup) {
+  const Auth& auth = target.auth;
+  if (auth.kind == Auth::Kind::kNone) return request;
+  if (auth.secrets.empty()) return Error(Code::kInvalid, "target " + target.name + " names no secret");
+  TRY(const std::string secret, lookup(auth.secrets.front()));
+  if (secret.empty() || std::any_of(secret.begin(), secret.end(), control)) {
+    return Error(Code::kInvalid, "the secret of target " + target.name +
+                                     " is empty or not one line: " + auth.secrets.front().name);
+  }
+  switch (auth.kind) {
+    case Auth::Kind::kNone:
+      break;
+    case Auth::Kind::kBearer:
+      request.headers.set("Authorization", "Bearer " + secret);
+      break;
+    case Auth::Kind::kBasic:
+      request.headers.set("Authorization", "Basic " + to_base64(auth.name + ":" + secret));
+      break;
+    case Auth::Kind::kHeader:
+      request.headers.set(auth.name, secret);
+      break;
+    case Auth::Kind::kQuery:
+      request.target += request.target.find('?') == std::string::npos ? '?' : '&';
+      request.target += percent_encode(auth.name) + "=" + percent_encode(secret);
+      break;
+    case Auth::Kind::kBody:
+      TRY_DONE(add_to_body(request, auth.name, secret));
+      break;
+    case Auth::Kind::kUrl:
+      TRY_DONE(add_url(request, secret));
+      break;
+  }
+  return request;
+}
+
+json::object target_context(const Target& target) {
+  json::object context;
+  context["name"] = target.name;
+  if (!target.url.empty()) context["url"] = target.url;
+  context["edition"] = target.edition;
+  return context;
+}
+
+}  // namespace postlude::connector
