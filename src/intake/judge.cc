@@ -1,0 +1,263 @@
+#include "intake/judge.h"
+
+#include <array>
+
+#include "base/text.h"
+#include "intake/answer.h"
+#include "intake/flagger.h"
+#include "intake/paths.h"
+#include "intake/scrub.h"
+
+namespace postlude::intake {
+
+namespace {
+
+constexpr std::size_t kMethodMax = 32;
+constexpr std::size_t kTargetMax = 1024;  // of a request that has no route
+
+Delivery record_of(const HttpRequest& request, const Carriers& carriers,
+                   const std::vector<std::string>& secrets) {
+  Delivery delivery;
+  delivery.received_at = request.received_at;
+  delivery.method = request.method.substr(0, kMethodMax);
+  delivery.target = scrub_target(request.target, carriers, secrets);
+  delivery.remote = request.remote;
+  delivery.headers = scrub_headers(request.headers, carriers, secrets);
+  delivery.verdict = Verdict::kRejected;
+  return delivery;
+}
+
+Delivery record_of(const Route& route, const HttpRequest& request, const std::vector<std::string>& secrets) {
+  Delivery delivery = record_of(request, route.source->carriers(), secrets);
+  delivery.source = route.source->name();
+  delivery.cluster = route.cluster;
+  delivery.hook = route.hook;
+  return delivery;
+}
+
+Refusal refuse(int status, std::string detail, Delivery delivery, Keep keep) {
+  Refusal refusal;
+  refusal.status = status;
+  refusal.title = title_of(status);
+  refusal.keep = keep;
+  refusal.delivery = std::move(delivery);
+  refusal.delivery.verdict = Verdict::kRejected;
+  refusal.delivery.status = status;
+  if (refusal.delivery.reason.empty()) refusal.delivery.reason = detail;
+  refusal.detail = std::move(detail);
+  return refusal;
+}
+
+// "" when the content is JSON in UTF-8 and not compressed.
+std::string content_fault(const Headers& headers) {
+  if (headers.count("Content-Type") != 1) {
+    return headers.count("Content-Type") == 0 ? "Content-Type is missing; send application/json"
+                                              : "several Content-Types; send application/json";
+  }
+  const auto parts = split(headers.get("Content-Type"), ';');
+  const std::string type = lower(trim(parts.front()));
+  const bool json_type =
+      type == "application/json" ||
+      (type.ends_with("+json") && type.find('/') != std::string::npos && type.find('/') + 6 < type.size());
+  if (!json_type) return "Content-Type is not JSON; send application/json";
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const std::size_t equals = parts[i].find('=');
+    if (equals == std::string_view::npos || !equal_ignoring_case(trim(parts[i].substr(0, equals)), "charset"))
+      continue;
+    std::string_view charset = trim(parts[i].substr(equals + 1));
+    if (charset.size() >= 2 && charset.front() == '"' && charset.back() == '"')
+      charset = charset.substr(1, charset.size() - 2);
+    if (!equal_ignoring_case(charset, "utf-8")) return "the charset must be utf-8";
+  }
+  for (const Header& header : headers.list) {
+    if (equal_ignoring_case(header.name, "Content-Encoding") &&
+        !equal_ignoring_case(trim(header.value), "identity")) {
+      return "compressed content is not taken";
+    }
+  }
+  return {};
+}
+
+std::optional<std::uint64_t> announced_length(const Headers& headers) {
+  const std::string_view text = trim(headers.get("Content-Length"));
+  if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789") != std::string_view::npos) {
+    return text.size() > 18 ? std::optional<std::uint64_t>(UINT64_MAX) : std::nullopt;
+  }
+  return std::stoull(std::string(text));
+}
+
+}  // namespace
+
+Refusal too_large(const Route& route, const HttpRequest& head) {
+  return refuse(413, "the body is larger than " + std::to_string(route.source->body_bytes_max()) + " bytes",
+                record_of(route, head, {}), Keep::kSample);
+}
+
+std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large) {
+  const auto route = sources.route(head.target);
+  if (!route) {
+    Delivery delivery = record_of(head, sources.carriers(), {});
+    if (delivery.target.size() > kTargetMax) delivery.target.resize(kTargetMax);
+    return refuse(404, route.error().message, std::move(delivery), Keep::kSample);
+  }
+  const auto refused = [&](int status, std::string detail) {
+    return refuse(status, std::move(detail), record_of(*route, head, {}), Keep::kSample);
+  };
+  if (head.method != "POST") return refused(405, "a hook is called with POST");
+  if (headers_too_large) return refused(431, "the headers are larger than the limit");
+  std::string fault = content_fault(head.headers);
+  if (!fault.empty()) return refused(415, std::move(fault));
+  const auto length = announced_length(head.headers);
+  if (length && *length > route->source->body_bytes_max()) return too_large(*route, head);
+  return std::nullopt;
+}
+
+namespace {
+
+// The one way of a judgement, told from top to bottom in `judge`.
+class Judgement {
+ public:
+  Judgement(const Route& route, HttpRequest request, const SecretLookup& lookup, Instant now)
+      : route_(route), request_(std::move(request)), secrets_(lookup), now_(now) {}
+
+  Judged run(const std::function<bool()>& within_rate) {
+    prove();
+    result_.delivery = record_of(route_, request_, secrets_.seen());
+    result_.log = secrets_.problems();
+    if (!verified_.proof) {
+      refuse_unproved();
+    } else {
+      result_.delivery.proof = verified_.proof->proof();
+      result_.proof = verified_.proof;
+      if (!within_rate()) {
+        set(429, "more calls than this source may make", Keep::kSample);
+      } else {
+        read();
+      }
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void set(int status, std::string detail, Keep keep, std::string record = {}) {
+    result_.delivery.reason = record.empty() ? detail : std::move(record);
+    result_.refusal = refuse(status, std::move(detail), std::move(result_.delivery), keep);
+  }
+
+  void prove() {
+    if (route_.source->reads_body(route_.cluster)) parse();
+    const json::value* body = parsed_ && *parsed_ ? &**parsed_ : nullptr;
+    verified_ = route_.source->verify(route_.cluster, Evidence{request_, body, secrets_, now_});
+  }
+
+  void parse() {
+    if (!parsed_) parsed_.emplace(parse_json(request_.body));
+  }
+
+  void refuse_unproved() {
+    // The proof may be in what cannot be read: then nobody can say whether it is missing or wrong.
+    const bool object = parsed_ && *parsed_ && (*parsed_)->is_object();
+    if (parsed_ && !object) {
+      set(400, *parsed_ ? "the body must be a JSON object" : parsed_->error().message, Keep::kSample);
+    } else if (verified_.shown) {
+      set(403, "the proof is wrong", Keep::kSample,
+          verified_.why.empty() ? "" : "the proof is wrong: " + verified_.why);
+    } else {
+      set(401, "no proof came with this call", Keep::kSample);
+      result_.refusal->challenge = route_.source->challenge(route_.cluster);
+    }
+  }
+
+  // An authentic call: what does it say?
+  void read() {
+    parse();
+    const auto& token_names = route_.source->carriers().metadata;
+    std::string& body = result_.delivery.body;
+    if (!*parsed_) {
+      body = scrub_broken_body(request_.body, token_names, secrets_.seen());
+      refuse_unreadable({parsed_->error().message, parsed_->error().message});
+      return;
+    }
+    body = without_metadata(request_.body, token_names);
+    json::value tree = **std::move(parsed_);
+    if (body.size() != request_.body.size()) {
+      auto again = parse_json(body);
+      if (json::object* metadata = metadata_of(tree)) {
+        for (const std::string& name : token_names)
+          metadata->erase(json::string_view(name));
+      }
+      // What was cut out must leave what erasing leaves; if ever not, the bytes are worth less than the
+      // secret.
+      if (!again || *again != tree) body = to_text(tree);
+    }
+    Event event;
+    const auto fault = read_flagger(route_.hook, body, tree, event);
+    if (fault) {
+      refuse_unreadable(*fault);
+      return;
+    }
+    result_.canary = event.name_space + "/" + event.name;
+    decide(std::move(event));
+  }
+
+  static json::object* metadata_of(json::value& tree) {
+    json::object* object = tree.if_object();
+    json::value* metadata = object == nullptr ? nullptr : object->if_contains("metadata");
+    return metadata == nullptr ? nullptr : metadata->if_object();
+  }
+
+  void refuse_unreadable(const Fault& fault) {
+    if (route_.gate) {
+      set(403, kClosed, Keep::kStore,
+          std::string(kClosed) + "; and its body cannot be read: " + fault.record);
+    } else {
+      set(400, fault.answer, Keep::kStore, fault.record);
+    }
+  }
+
+  void decide(Event event) {
+    if (route_.gate) {
+      set(403, kClosed, Keep::kStore);
+      return;
+    }
+    if (route_.hook == "post-rollout" && event.outcome.empty()) {
+      // A gate pointed at this path by mistake would read an acceptance as "go on", or as "roll back".
+      set(403, "this path takes the phases Succeeded and Failed; is a hook of another type pointed at it?",
+          Keep::kStore);
+      return;
+    }
+    event.source = route_.source->name();
+    event.cluster = route_.cluster;
+    event.received_at = request_.received_at;
+    const std::string unwanted = route_.source->unwanted(event);
+    result_.delivery.status = 202;
+    if (!unwanted.empty()) {
+      result_.filtered = true;
+      result_.delivery.verdict = Verdict::kFiltered;
+      result_.delivery.reason = "not accepted by the source: " + unwanted;
+      return;
+    }
+    result_.delivery.verdict = Verdict::kAccepted;
+    result_.identity = identity_of(event, request_.headers, route_.source->dedupe_window());
+    result_.event = std::move(event);
+  }
+
+  static constexpr const char* kClosed = "gates are not built yet: closed";
+
+  const Route& route_;
+  HttpRequest request_;
+  Secrets secrets_;
+  Instant now_;
+  std::optional<Result<json::value>> parsed_;
+  Source::Verified verified_;
+  Judged result_;
+};
+
+}  // namespace
+
+Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
+             const std::function<bool()>& within_rate, Instant now) {
+  return Judgement(route, std::move(request), lookup, now).run(within_rate);
+}
+
+}  // namespace postlude::intake

@@ -1,0 +1,55 @@
+#pragma once
+// Judge: all that is decided between a request's head and the store (contract 2 to 4). Pure: the same
+// request, the same secrets, the same answer.
+//
+//   head:  404  405  431  415  413      then, with the body:  400  401/403  429  400/403 | filtered | append
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "intake/source.h"
+
+namespace postlude::intake {
+
+std::string_view title_of(int status);  // the short title of a problem
+
+// Whether a refused delivery is stored for itself, or only counted and now and then one of them stored.
+enum class Keep : std::uint8_t { kStore = 1, kSample };
+
+struct Refusal {
+  int status = 0;     // 400 and above
+  std::string title;  // of the problem, with `detail`: no secret, no echo of the body
+  std::string detail;
+  std::string challenge;  // WWW-Authenticate of a 401
+  Keep keep = Keep::kSample;
+  Delivery delivery;  // kRejected; with the reason, which may say more than the answer
+};
+
+// By the head alone; nullopt: read the body, at most route's source->body_bytes_max(). `headers_too_large`:
+// the headers broke the server's limit, `head` holds what the request line said.
+std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large);
+
+// 413 for a body that turned out longer than its source allows.
+Refusal too_large(const Route& route, const HttpRequest& head);
+
+struct Judged {
+  // What was decided: refused (as a Refusal; status >= 400), filtered (store it with append_rejected and
+  // answer filtered_answer), or to be appended, which answers 202, or 200 where the store finds a duplicate.
+  std::optional<Refusal> refusal;
+  bool filtered = false;
+
+  Delivery delivery;               // filtered or to be appended; a refusal has its own
+  std::optional<Authentic> proof;  // whenever the sender proved itself
+  std::optional<Event> event;      // to be appended
+  Identity identity;               // to be appended
+  std::string canary;              // namespace/name where an authentic sender named it; "" otherwise
+  std::vector<std::string> log;    // secrets that could not be read, for the log
+};
+
+// `within_rate` is asked once, and only for authentic calls.
+Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
+             const std::function<bool()>& within_rate, Instant now);
+
+}  // namespace postlude::intake

@@ -1,0 +1,145 @@
+// Signatures over the raw body: GitHub's, Flux's, GitLab's, Standard Webhooks', and those described in
+// configuration.
+
+#include <array>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "intake/proof.h"
+
+namespace postlude::intake {
+
+namespace {
+
+constexpr Duration kTolerance = std::chrono::minutes(5);  // Standard Webhooks: both ways
+constexpr std::size_t kSignaturesMax = 16;                // in one webhook-signature
+
+// The header if it came exactly once. Which of several is meant, nobody can tell: then none is right.
+std::string_view only(const HttpRequest& request, std::string_view name, bool& shown) {
+  const std::size_t count = request.headers.count(name);
+  if (count > 0) shown = true;
+  return count == 1 ? trim(request.headers.get(name)) : std::string_view();
+}
+
+std::string decode(std::string_view text, Signature::Encoding encoding) {
+  const auto bytes = encoding == Signature::Encoding::kHex ? from_hex(text) : from_base64(text);
+  return bytes.value_or("");
+}
+
+// One header: a prefix and the encoded HMAC of the body.
+Shown check_plain(const Signature& s, const std::vector<SecretRef>& refs, const Evidence& evidence) {
+  Shown result;
+  std::string_view text = only(evidence.request, s.header, result.shown);
+  const bool prefixed = text.starts_with(s.prefix);
+  if (prefixed) text.remove_prefix(s.prefix.size());
+  const std::string given = prefixed ? decode(text, s.encoding) : "";
+  if (result.shown && given.empty()) result.why = "the signature is malformed";
+  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+    result.matched |= equal_in_constant_time(hmac(s.algorithm, secret.text, evidence.request.body), given);
+  }
+  return result;
+}
+
+// X-Signature: algorithm=hex. The algorithm is the sender's choice among SHA-2.
+Shown check_flux(const std::vector<SecretRef>& refs, const Evidence& evidence) {
+  bool shown = false;
+  const std::string_view text = only(evidence.request, "X-Signature", shown);
+  const std::string_view name = text.substr(0, text.find('='));
+  auto algorithm = algorithm_named(name);
+  if (algorithm == Algorithm::kSha1) algorithm.reset();
+  const Signature plain{.scheme = Signature::Scheme::kCustom,
+                        .header = "X-Signature",
+                        .algorithm = algorithm.value_or(Algorithm::kSha256),
+                        .prefix = algorithm ? std::string(name) + "=" : "sha256=",
+                        .encoding = Signature::Encoding::kHex};
+  return check_plain(plain, refs, evidence);
+}
+
+// `whsec_` and the base64 of the key; the prefix may be missing.
+std::string standard_key(std::string_view secret) {
+  if (secret.starts_with("whsec_")) secret.remove_prefix(6);
+  return from_base64(secret).value_or("");
+}
+
+// Is the sender's clock, as signed, near enough to ours?
+bool in_time(std::string_view timestamp, Instant now) {
+  if (timestamp.empty() || timestamp.size() > 12) return false;
+  std::int64_t seconds = 0;
+  for (const char c : timestamp) {
+    if (c < '0' || c > '9') return false;
+    seconds = seconds * 10 + (c - '0');
+  }
+  const Duration off = now - instant(seconds * 1'000'000);
+  return off <= kTolerance && off >= -kTolerance;
+}
+
+Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidence, bool keys_only) {
+  Shown result;
+  const std::string_view list = only(evidence.request, "webhook-signature", result.shown);
+  bool ignored = false;
+  const std::string_view id = only(evidence.request, "webhook-id", ignored);
+  const std::string_view timestamp = only(evidence.request, "webhook-timestamp", ignored);
+  std::string content;
+  content.append(id).append(".").append(timestamp).append(".").append(evidence.request.body);
+
+  std::vector<std::string> given;
+  for (const std::string_view part : split(list, ' ')) {
+    if (!part.starts_with("v1,") || given.size() == kSignaturesMax)
+      continue;  // other versions are other keys'
+    given.push_back(decode(part.substr(3), Signature::Encoding::kBase64));
+  }
+  if (given.empty()) given.emplace_back();  // compared all the same
+  bool signed_by_us = false;
+  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+    const std::string key = standard_key(secret.text);
+    if (key.empty()) {
+      if (keys_only) evidence.secrets.unusable(*secret.ref, "is no whsec_ key");
+      continue;
+    }
+    const std::string mac = hmac(Algorithm::kSha256, key, content);
+    for (const std::string& one : given)
+      signed_by_us |= equal_in_constant_time(mac, one);
+  }
+  const bool timely = in_time(timestamp, evidence.now);
+  result.matched = signed_by_us && timely && !id.empty();
+  if (signed_by_us && !timely) result.why = "its timestamp is more than 5 minutes off";
+  if (signed_by_us && id.empty()) result.why = "webhook-id is missing";
+  return result;
+}
+
+// GitLab's new signing tokens are Standard Webhooks; its older secret is sent as it is.
+Shown check_gitlab(const std::vector<SecretRef>& refs, const Evidence& evidence) {
+  Shown token;
+  const std::string_view given = only(evidence.request, "X-Gitlab-Token", token.shown);
+  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+    token.matched |= equal_in_constant_time(secret.text, given);
+  }
+  Shown signature = check_standard(refs, evidence, false);
+  return signature.shown ? signature : token;
+}
+
+}  // namespace
+
+Shown check_signature(const Signature& signature, const std::vector<SecretRef>& refs,
+                      const Evidence& evidence) {
+  switch (signature.scheme) {
+    case Signature::Scheme::kGithub:
+      return check_plain({.scheme = Signature::Scheme::kCustom,
+                          .header = "X-Hub-Signature-256",
+                          .algorithm = Algorithm::kSha256,
+                          .prefix = "sha256=",
+                          .encoding = Signature::Encoding::kHex},
+                         refs, evidence);
+    case Signature::Scheme::kFlux:
+      return check_flux(refs, evidence);
+    case Signature::Scheme::kGitlab:
+      return check_gitlab(refs, evidence);
+    case Signature::Scheme::kStandardWebhooks:
+      return check_standard(refs, evidence, true);
+    case Signature::Scheme::kCustom:
+      return check_plain(signature, refs, evidence);
+  }
+  return {};
+}
+
+}  // namespace postlude::intake

@@ -1,0 +1,105 @@
+#include "intake/source.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "intake/paths.h"
+
+namespace postlude::intake {
+
+const std::vector<std::string>& flagger_hooks() {
+  static const std::vector<std::string> kHooks{
+      "confirm-rollout",   "pre-rollout",  "rollout",  "confirm-traffic-increase",
+      "confirm-promotion", "post-rollout", "rollback", "event"};
+  return kHooks;
+}
+
+bool is_gate(std::string_view hook) {
+  return hook.starts_with("confirm-") || hook == "rollback";
+}
+
+Source::Source(Settings settings) : settings_(std::move(settings)) {
+  for (const auto& [cluster, proofs] : settings_.proofs) {
+    for (const Proof& proof : proofs)
+      proof.carriers(carriers_);
+  }
+}
+
+const std::vector<Proof>& Source::proofs_of(std::string_view cluster) const {
+  const auto proofs = settings_.proofs.find(cluster);
+  CHECK(proofs != settings_.proofs.end());  // routes are made from the same list
+  return proofs->second;
+}
+
+bool Source::reads_body(std::string_view cluster) const {
+  const auto& proofs = proofs_of(cluster);
+  return std::any_of(proofs.begin(), proofs.end(), [](const Proof& p) { return p.reads_body(); });
+}
+
+namespace {
+
+void challenges(const std::vector<Proof>& proofs, std::vector<std::string>& into) {
+  for (const Proof& proof : proofs) {
+    challenges(proof.all, into);
+    std::string scheme;
+    if (proof.kind == Proof::Kind::kBasic) scheme = "Basic realm=\"postlude\"";
+    if (proof.kind == Proof::Kind::kBearer) scheme = "Bearer realm=\"postlude\"";
+    if (!scheme.empty() && std::find(into.begin(), into.end(), scheme) == into.end())
+      into.push_back(std::move(scheme));
+  }
+}
+
+}  // namespace
+
+std::string Source::challenge(std::string_view cluster) const {
+  std::vector<std::string> schemes;
+  challenges(proofs_of(cluster), schemes);
+  // RFC 9110 wants one in each 401; a proof by signature or token has no registered name.
+  if (schemes.empty()) schemes.emplace_back("Webhook realm=\"postlude\"");
+  return join(schemes, ", ");
+}
+
+std::string Source::unwanted(const Event& event) const {
+  const auto patterns = settings_.accept.find(event.hook);
+  if (patterns == settings_.accept.end()) return {};
+  const Facts facts = facts_of(event);
+  std::vector<std::string> reasons;
+  for (const Pattern& pattern : patterns->second) {
+    reasons.push_back(mismatch(pattern, facts));
+    if (reasons.back().empty()) return {};
+  }
+  return join(reasons, "; ");
+}
+
+Source::Verified Source::verify(std::string_view cluster, const Evidence& evidence) const {
+  Verified result;
+  for (const Proof& proof : proofs_of(cluster)) {
+    const Shown one = proof.check(evidence);
+    result.shown |= one.shown;
+    if (one.matched && !result.proof) result.proof = Authentic(proof.text());
+    if (result.why.empty() && !one.why.empty()) result.why = proof.text() + ": " + one.why;
+  }
+  return result;
+}
+
+Result<Route> Sources::route(std::string_view target) const {
+  const auto path = canonical_path(path_of(target));
+  if (!path) return Error(Code::kNotFound, "no such path: " + path.error().message);
+  const auto found = entries_.find(*path);
+  if (found != entries_.end()) {
+    const Entry& entry = found->second;
+    return Route{list_[entry.source], entry.cluster, entry.hook, is_gate(entry.hook)};
+  }
+  if (names_.empty()) return Error(Code::kNotFound, "no such path: no source is configured");
+  const std::string& near = names_[nearest_path(*path, names_)];
+  const Entry& entry = entries_.find(near)->second;
+  std::string message = "no such path; the nearest configured one is " + near + " (" + entry.hook + " of " +
+                        list_[entry.source]->name() + ")";
+  if (path->starts_with("/cluster.local/")) {
+    message += "; the host seems to have been cut: write svc.cluster.local, not svc/cluster.local";
+  }
+  return Error(Code::kNotFound, std::move(message));
+}
+
+}  // namespace postlude::intake

@@ -1,0 +1,97 @@
+#pragma once
+// Source: a configured sender: its paths, its proofs, what is wanted of it. Sources: all of them, by path.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "intake/proof.h"
+#include "model/delivery.h"
+#include "model/pattern.h"
+
+namespace postlude::intake {
+
+// Flagger's types of hook. On a gate hook anything up to 202 means "go on" or "roll back".
+const std::vector<std::string>& flagger_hooks();
+bool is_gate(std::string_view hook);
+
+class Source {
+ public:
+  struct Settings {
+    std::string name;
+    std::map<std::string, std::vector<Proof>, std::less<>> proofs;    // by cluster; "" where it names none
+    std::map<std::string, std::vector<Pattern>, std::less<>> accept;  // by hook; a hook that is missing: all
+    Duration dedupe_window = std::chrono::seconds(60);
+    std::size_t body_bytes_max = 1U << 20U;
+    std::optional<Rate> rate;
+  };
+  explicit Source(Settings settings);
+
+  const std::string& name() const { return settings_.name; }
+  const std::optional<Rate>& rate() const {
+    return settings_.rate;
+  }  // of authentic calls; whoever counts is the caller
+  std::size_t body_bytes_max() const { return settings_.body_bytes_max; }
+  Duration dedupe_window() const { return settings_.dedupe_window; }
+  const Carriers& carriers() const { return carriers_; }
+  bool reads_body(std::string_view cluster) const;        // a proof looks into the parsed body
+  std::string challenge(std::string_view cluster) const;  // WWW-Authenticate
+
+  // "" when the event is wanted, else why not: "phase is Failed, wanted Succeeded".
+  std::string unwanted(const Event& event) const;
+
+  struct Verified {
+    std::optional<Authentic> proof;  // the first in the order of the configuration that matched
+    bool shown = false;              // some proof came, right or wrong
+    std::string why;
+  };
+  // Evaluates all proofs with all secrets whatever comes, so that the time tells nothing.
+  Verified verify(std::string_view cluster, const Evidence& evidence) const;
+
+ private:
+  const std::vector<Proof>& proofs_of(std::string_view cluster) const;
+
+  Settings settings_;
+  Carriers carriers_;  // of all its clusters: a token that came by the wrong path is a secret too
+};
+
+struct Route {
+  std::shared_ptr<const Source> source;
+  std::string cluster;
+  std::string hook;
+  bool gate = false;
+};
+
+class Sources {
+ public:
+  // `sources` is the configuration's block of that name or nullptr; the schema has been checked before. What
+  // is wrong beyond it goes to `problems`.
+  static Sources read(const lang::Node* sources, const std::vector<std::string>& clusters,
+                      std::vector<lang::Problem>& problems);
+
+  // Where a request goes, by its target as on the wire. kNotFound names the nearest configured path.
+  Result<Route> route(std::string_view target) const;
+
+  const std::vector<std::shared_ptr<const Source>>& list() const { return list_; }
+  const std::vector<std::string>& paths() const { return names_; }
+  const Carriers& carriers() const {
+    return carriers_;
+  }  // of all: also a call that went astray brings its secret
+
+ private:
+  friend class SourcesReader;
+  struct Entry {
+    std::size_t source = 0;
+    std::string cluster;
+    std::string hook;
+  };
+  std::vector<std::shared_ptr<const Source>> list_;
+  std::map<std::string, Entry, std::less<>> entries_;  // by canonical path
+  std::vector<std::string> names_;                     // the same paths, for the nearest
+  Carriers carriers_;
+};
+
+}  // namespace postlude::intake
