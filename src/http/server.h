@@ -1,5 +1,6 @@
 #pragma once
-// Server: listens, reads whole requests within limits, hands them to one handler. All of Beast is in server.cc.
+// Server: listens, reads whole requests within limits, hands them to one handler. All of Beast is in
+// request_reader.cc.
 //
 // HTTP/1.1 over TCP; a TLS listener is another file. Loop thread only.
 
@@ -14,10 +15,10 @@
 namespace postlude::http {
 
 struct ServerOptions {
-  std::string listen = "127.0.0.1:0";            // host:port, [v6]:port; port 0: any, port() tells
-  std::size_t connections_max = 4096;            // more are closed at once
-  std::size_t header_bytes_max = 16U << 10U;     // 431
-  std::size_t drain_bytes_max = 16U << 20U;      // of a body that was refused by its head
+  std::string listen = "127.0.0.1:0";         // host:port, [v6]:port; port 0: any, port() tells
+  std::size_t connections_max = 4096;         // more are closed at once
+  std::size_t header_bytes_max = 16U << 10U;  // 431
+  std::size_t drain_bytes_max = 16U << 20U;   // of a body that was refused by its head
   Duration drain_time = std::chrono::seconds(2);
   Duration header_timeout = std::chrono::seconds(10);  // 408
   Duration body_timeout = std::chrono::seconds(15);    // 408
@@ -25,22 +26,22 @@ struct ServerOptions {
   Duration write_timeout = std::chrono::seconds(30);
 };
 
-// What to do with a request whose head (method, target, headers) has been read: answer it without its body (the
-// body is then drained within the limits above), or read at most `body_bytes_max` of it. A longer body (announced or
-// chunked) gets the handler's answer to `too_large(request)`.
+// What to do with a request whose head (method, target, headers) has been read: answer it without its body
+// (the body is then drained within the limits above), or read at most `body_bytes_max` of it. A longer body
+// (announced or chunked) gets the handler's answer to `too_large(request)`.
 struct ReadBody {
   std::size_t bytes_max = 1U << 20U;
 };
 using HeadVerdict = std::variant<ReadBody, HttpResponse>;
 
 struct Handler {
-  // Called with the head. `headers_too_large` tells that the headers broke the limit: `request` then holds what the
-  // request line said; the answer is 404, 405 or 431.
+  // Called with the head. `headers_too_large` tells that the headers broke the limit: `request` then holds
+  // what the request line said; the answer is 404, 405 or 431.
   std::function<HeadVerdict(const HttpRequest& request, bool headers_too_large)> head;
   std::function<HttpResponse(const HttpRequest& request)> too_large;  // 413
   std::function<rt::Task<HttpResponse>(HttpRequest request)> handle;
-  // What the server itself must refuse: 400 (malformed, both Content-Length and Transfer-Encoding, HTTP/0.9 …),
-  // 408 (slow header or body), 501/505 as 400.
+  // What the server itself must refuse: 400 (malformed, both Content-Length and Transfer-Encoding, HTTP/0.9
+  // …), 408 (slow header or body), 501/505 as 400.
   std::function<HttpResponse(int status, std::string why)> broken;
 };
 
@@ -59,8 +60,9 @@ class Server {
   // true when the last connection has ended, false when the time was over (they are then closed).
   rt::Task<bool> close(Duration at_most);
 
+  struct Impl;  // in server.cc
+
  private:
-  struct Impl;
   explicit Server(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
