@@ -27,5 +27,6 @@ std::optional<std::string> from_base64(std::string_view text);  // standard alph
 
 // Bytes nobody can guess, from the operating system.
 std::string random_bytes(std::size_t count);
+std::uint64_t random_number();
 
 }  // namespace postlude

@@ -1,0 +1,145 @@
+#include "api/views.h"
+
+namespace postlude::api {
+
+namespace {
+
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+json::value time_or_null(const std::optional<Instant>& t) {
+  return t ? json::value(to_rfc3339(*t)) : json::value(nullptr);
+}
+
+// Stored JSON; what cannot be parsed (a body cut at its limit) is shown as text.
+json::value stored(const std::string& text) {
+  if (text.empty()) return nullptr;
+  auto value = parse_json(text);
+  return value ? std::move(*value) : json::value(text);
+}
+
+json::object view_of(const Request& request) {
+  return {{"request", request.name},
+          {"effect", to_text(request.effect)},
+          {"key", text_or_null(request.key)},
+          {"method", request.method},
+          {"url", request.url},
+          {"headers", stored(request.headers)},
+          {"body", stored(request.body)},
+          {"sentAt", time_or_null(request.sent_at)},
+          {"endedAt", time_or_null(request.ended_at)},
+          {"result", to_text(request.result)},
+          {"status", request.status == 0 ? json::value(nullptr) : json::value(request.status)},
+          {"response", stored(request.response)},
+          {"why", text_or_null(request.why)}};
+}
+
+json::object view_of(const store::Attempt& attempt) {
+  json::array requests;
+  for (const Request& request : attempt.requests) requests.push_back(view_of(request));
+  return {{"id", attempt.id.text()},
+          {"number", attempt.number},
+          {"startedAt", to_rfc3339(attempt.started_at)},
+          {"endedAt", time_or_null(attempt.ended_at)},
+          {"outcome", text_or_null(attempt.outcome)},
+          {"why", text_or_null(attempt.why)},
+          {"requests", std::move(requests)}};
+}
+
+json::object view_of(const Step& step) {
+  return {{"number", step.index + 1},
+          {"id", text_or_null(step.name)},
+          {"name", step.title},
+          {"uses", step.uses},
+          {"state", to_text(step.state)},
+          {"reason", text_or_null(step.reason)},
+          {"held", step.held},
+          {"unclear", step.unclear},
+          {"tries", step.attempts},
+          {"dueAt", time_or_null(step.due_at)},
+          {"startedAt", time_or_null(step.started_at)},
+          {"finishedAt", time_or_null(step.finished_at)},
+          {"with", stored(step.input)},
+          {"outputs", stored(step.outputs)}};
+}
+
+}  // namespace
+
+json::object view_of(const Delivery& delivery, bool whole) {
+  json::object view{{"id", delivery.id.text()},
+                    {"source", text_or_null(delivery.source)},
+                    {"cluster", text_or_null(delivery.cluster)},
+                    {"hook", text_or_null(delivery.hook)},
+                    {"receivedAt", to_rfc3339(delivery.received_at)},
+                    {"verdict", to_text(delivery.verdict)},
+                    {"reason", text_or_null(delivery.reason)},
+                    {"proof", text_or_null(delivery.proof)},
+                    {"status", delivery.status == 0 ? json::value(nullptr) : json::value(delivery.status)},
+                    {"event", delivery.event ? json::value(delivery.event->text()) : json::value(nullptr)},
+                    {"method", delivery.method},
+                    {"path", delivery.target},
+                    {"remote", delivery.remote}};
+  if (whole) {
+    view["headers"] = stored(delivery.headers);
+    view["body"] = delivery.body;
+  }
+  return view;
+}
+
+json::object view_of(const Event& event) {
+  json::value view = stored(document(event));
+  return view.is_object() ? std::move(view.as_object()) : json::object{{"id", event.id.text()}};
+}
+
+json::object view_of(const store::EventDetail& detail) {
+  json::object view = view_of(detail.event);
+  json::array plan;
+  for (const store::Planned& p : detail.plan) {
+    plan.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
+  }
+  json::array runs;
+  for (const Run& run : detail.runs) runs.push_back(view_of(run));
+  json::array deliveries;
+  for (const Delivery& delivery : detail.deliveries) deliveries.push_back(view_of(delivery, false));
+  view["planned"] = detail.planned;
+  view["plan"] = std::move(plan);
+  view["runs"] = std::move(runs);
+  view["deliveries"] = std::move(deliveries);
+  return view;
+}
+
+json::object view_of(const Run& run) {
+  return {{"id", run.id.text()},
+          {"event", run.event.text()},
+          {"workflow", run.workflow},
+          {"state", to_text(run.state)},
+          {"reason", text_or_null(run.reason)},
+          {"queue", run.queue_key},
+          {"createdAt", to_rfc3339(run.created_at)},
+          {"startedAt", time_or_null(run.started_at)},
+          {"finishedAt", time_or_null(run.finished_at)},
+          {"deadlineAt", time_or_null(run.deadline_at)}};
+}
+
+json::object view_of(const store::RunDetail& detail) {
+  json::object view = view_of(detail.run);
+  view["vars"] = stored(detail.run.vars);
+  json::array steps;
+  for (const Step& step : detail.run.steps) {
+    json::object one = view_of(step);
+    json::array attempts;
+    for (const store::Attempt& attempt : detail.attempts) {
+      if (attempt.step == step.id) attempts.push_back(view_of(attempt));
+    }
+    one["attempts"] = std::move(attempts);
+    steps.push_back(std::move(one));
+  }
+  view["steps"] = std::move(steps);
+  const json::value pinned = stored(detail.text);
+  const json::value* definition = find(pinned, "text");
+  view["definition"] = definition == nullptr ? pinned : *definition;
+  return view;
+}
+
+}  // namespace postlude::api

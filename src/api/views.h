@@ -1,0 +1,15 @@
+#pragma once
+// Views: stored things as the API and the CLI show them. Field names are those of contract 1, 5 and 7.
+
+#include "base/json.h"
+#include "store/store.h"
+
+namespace postlude::api {
+
+json::object view_of(const Delivery& delivery, bool whole);  // whole: with headers and body
+json::object view_of(const Event& event);
+json::object view_of(const store::EventDetail& detail);
+json::object view_of(const Run& run);                  // without steps
+json::object view_of(const store::RunDetail& detail);  // with steps, attempts, requests
+
+}  // namespace postlude::api

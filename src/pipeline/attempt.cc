@@ -1,0 +1,335 @@
+#include "pipeline/attempt.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+constexpr std::size_t kStoredBodyMax = 64U << 10U;
+
+json::value parsed(const std::string& text, json::value otherwise) {
+  if (text.empty()) return otherwise;
+  auto value = parse_json(text);
+  return value ? std::move(*value) : std::move(otherwise);
+}
+
+std::string cut(std::string text) {
+  if (text.size() > kStoredBodyMax) {
+    text.resize(kStoredBodyMax);
+    text += "… (cut)";
+  }
+  return text;
+}
+
+std::string headers_json(const Headers& headers) {
+  json::object object;
+  for (const Header& h : headers.list) object[h.name] = h.value;
+  return json::serialize(object);
+}
+
+// `.response` as it is stored: the same members, long bodies cut.
+std::string stored_response(const HttpResponse& response) {
+  if (response.body.size() <= kStoredBodyMax) return json::serialize(connector::response_context(response));
+  HttpResponse shorter = response;
+  shorter.body = cut(std::move(shorter.body));
+  return json::serialize(connector::response_context(shorter));
+}
+
+}  // namespace
+
+json::object step_context(const store::Work& work) {
+  json::object context;
+  context["event"] = parsed(document(work.event), nullptr);
+  context["run"] = {{"id", work.run.id.text()}, {"workflow", work.run.workflow}, {"createdAt", to_rfc3339(work.run.created_at)}};
+  context["workflow"] = {{"name", work.run.workflow}};
+  context["vars"] = parsed(work.run.vars, json::object());
+  json::object steps;
+  bool failed = false;
+  for (const Step& step : work.run.steps) {
+    failed = failed || step.state == StepState::kFailed;
+    if (step.name.empty()) continue;
+    steps[step.name] = {{"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+  }
+  context["steps"] = std::move(steps);
+  context["status"] = failed ? "failure" : "success";
+  context["item"] = nullptr;
+  context["data"] = json::object();
+  context["failure"] = nullptr;
+  return context;
+}
+
+Attempting::Attempting(const Parts& parts, const connector::Masker& masker, std::shared_ptr<const Rules> rules,
+                       std::shared_ptr<const BoundWorkflow> bound, const store::Work& work)
+    : parts_(parts), masker_(masker), rules_(std::move(rules)), bound_(std::move(bound)), work_(work) {
+  CHECK(work_.step < bound_->steps.size());
+  step_ = &bound_->steps[work_.step];
+  context_ = std::make_shared<json::value>(step_context(work_));
+  now_ = work_.run.steps[work_.step].now.value_or(rt::now());
+  if (!work_.run.steps[work_.step].now) step_now = now_;
+}
+
+rt::Task<Values> Attempting::evaluate(const std::vector<lang::Expression>& expressions) {
+  std::shared_ptr<const json::value> context = context_;
+  AWAIT(Values values, parts_.expressions.evaluate(expressions, std::move(context), now_));
+  co_return values;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::carry_out() {
+  if (work_.run.deadline_at && rt::now() >= *work_.run.deadline_at) {
+    co_return Refused{"the run's timeout (" + to_text(bound_->workflow->timeout) + ") is over"};
+  }
+  AWAIT(std::optional<Outcome> early, begin());
+  if (early) co_return early;
+
+  AWAIT(Planned planned, go_through(&step_->action->plan(), false));
+  if (void_) co_return std::nullopt;
+  if (auto* outcome = std::get_if<Outcome>(&planned)) co_return std::move(*outcome);
+  co_return Succeeded{to_text(std::get<json::value>(planned))};
+}
+
+rt::Task<std::optional<Outcome>> Attempting::begin() {
+  const engine::StepDefinition& definition = *step_->definition;
+  const Step& row = work_.run.steps[work_.step];
+  const bool waits = definition.target.empty();
+  if (waits && work_.was_waiting) co_return Succeeded{"{}"};
+
+  json::object& context = context_->as_object();
+  if (!row.input.empty()) {  // evaluated by an earlier attempt: never again, whatever has changed since
+    if (step_->with) context["with"] = parsed(row.input, json::object());
+  } else {
+    AWAIT(Values values, evaluate(step_->first));
+    if (definition.condition) {
+      const lang::Evaluated answer = std::move(values.front());
+      values.erase(values.begin());
+      if (!answer) co_return Refused{lang::blame(*definition.condition, answer.error().message)};
+      if (*answer == "false") co_return Skipped{"if: `" + definition.condition->text + "` is false"};
+      if (*answer != "true") {
+        co_return Refused{lang::blame(*definition.condition, "must yield true or false, not " + answer->substr(0, 80))};
+      }
+    }
+    if (step_->with) {
+      auto with = step_->with->assemble(values);
+      if (!with) co_return Refused{with.error().message};
+      if (with->is_null()) *with = json::object();
+      if (step_->action != nullptr) {
+        auto valid = connector::validate_input(*step_->action, std::move(*with), &definition.with);
+        if (!valid) co_return Refused{valid.error().message};
+        *with = std::move(*valid);
+      }
+      input = to_text(*with);
+      context["with"] = std::move(*with);
+    } else {
+      input = "{}";
+    }
+  }
+  if (waits) {
+    const std::string_view text = find_text(context["with"], "for");
+    const auto duration = parse_duration(text);
+    if (!duration) co_return Refused{"wait: " + duration.error().message};
+    co_return Waits{rt::now() + *duration, "waits " + std::string(text)};
+  }
+
+  target_ = rules_->target(definition.target);
+  if (target_ == nullptr) co_return Refused{"there is no target '" + definition.target + "' in the configuration any more"};
+  context["target"] = connector::target_context(*target_);
+  context["requests"] = json::object();
+  co_return std::nullopt;
+}
+
+rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan, bool looking) {
+  for (const connector::Call& call : plan->calls()) {
+    AWAIT(std::optional<Outcome> outcome, one_call(&call, looking));
+    if (void_) co_return Outcome(Refused{"the lease is void"});
+    if (outcome) co_return std::move(*outcome);
+    if (found_ && !looking) co_return std::move(*found_);
+  }
+  AWAIT(Values values, evaluate(plan->result()));
+  auto outputs = plan->outputs(values);
+  if (!outputs) co_return Outcome(Refused{"outputs: " + outputs.error().message});
+  co_return std::move(*outputs);
+}
+
+engine::EffectRule Attempting::rule_of(const connector::Call& call) const {
+  engine::EffectRule rule;
+  rule.effect = call.effect();
+  rule.on_unclear = step_->definition->on_unclear.value_or(call.on_unclear());
+  rule.key_window = call.key_window().value_or(Duration(0));
+  rule.lookup_after = call.lookup_after();
+  rule.has_lookup = step_->action->lookup() != nullptr;
+  rule.timeout = step_->definition->timeout.value_or(target_->timeout);
+  return rule;
+}
+
+void Attempting::remember(const std::string& call, json::value exchange) {
+  context_->as_object()["requests"].as_object()[call] = std::move(exchange);
+}
+
+rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* call, bool looking) {
+  json::object& context = context_->as_object();
+  context["response"] = nullptr;
+  context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce, work_.run.workflow,
+                                           step_->definition->key_part, "", call->id());
+  AWAIT(Values values, evaluate(call->before()));
+  auto prepared = call->prepare(*target_, values);
+  if (!prepared) co_return Refused{prepared.error().message};
+  if (prepared->skipped) {
+    remember(call->id(), nullptr);
+    co_return std::nullopt;
+  }
+  if (!looking && call->effect() != Effect::kRead) {
+    AWAIT(auto to_send, settle_past(call));
+    if (auto* outcome = std::get_if<Outcome>(&to_send)) co_return std::move(*outcome);
+    if (!std::get<bool>(to_send)) co_return std::nullopt;
+  }
+  AWAIT(std::optional<Outcome> outcome, exchange(call, std::move(prepared->request), looking));
+  co_return outcome;
+}
+
+rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::Call* call) {
+  const engine::EffectRule rule = rule_of(*call);
+  const engine::NextMove next = engine::next_move(rule, work_.before, call->id(), rt::now());
+  const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
+  switch (next.move) {
+    case engine::Move::kSend:
+      co_return true;
+    case engine::Move::kReuse: {
+      json::value response = parsed(next.past->response, nullptr);
+      json::object request{{"method", next.past->method}, {"url", next.past->url}};
+      remember(call->id(), json::object{{"request", std::move(request)}, {"response", std::move(response)}});
+      co_return false;
+    }
+    case engine::Move::kWait:
+      co_return Outcome(Unclear{"it is unclear whether " + what + " had its effect; looking for it before trying again",
+                        Effect::kLookup, rule.on_unclear, next.at - rt::now()});
+    case engine::Move::kHold:
+      co_return Outcome(Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
+    case engine::Move::kFail:
+      co_return Outcome(Refused{"it is unclear whether " + what + " had its effect, and onUnclear says fail"});
+    case engine::Move::kLook: {
+      CHECK(step_->action->lookup() != nullptr);
+      const json::value requests = context_->as_object()["requests"];
+      AWAIT(Planned looked, go_through(step_->action->lookup(), true));
+      context_->as_object()["requests"] = requests;
+      if (void_) co_return Outcome(Refused{"the lease is void"});
+      if (auto* outcome = std::get_if<Outcome>(&looked)) {
+        // A lookup that failed says nothing: never "not there".
+        co_return Outcome(Unclear{"looking for the effect of " + what + " failed: " + std::string(why_of(*outcome)), Effect::kLookup,
+                          rule.on_unclear, std::chrono::seconds(1)});
+      }
+      json::value& outputs = std::get<json::value>(looked);
+      if (outputs.is_null()) co_return true;
+      found_ = std::move(outputs);
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+Request Attempting::row_of(const connector::Call& call, const HttpRequest& request, bool looking) const {
+  Request row;
+  row.attempt = work_.lease.attempt;
+  row.name = looking ? "lookup." + call.id() : call.id();
+  row.effect = looking ? Effect::kRead : call.effect();
+  if (row.effect != Effect::kRead) row.key = view(context_->as_object().at("key").as_string());
+  row.method = request.method;
+  row.url = masker_.mask(request.target);
+  row.headers = masker_.mask_json(step_->action->redact(headers_json(request.headers)));
+  row.body = masker_.mask_json(step_->action->redact(cut(request.body)));
+  return row;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
+  std::vector<Request> so_far = std::exchange(ended, {});
+  AWAIT(Result<Request> committed,
+        parts_.store.commit_request(work_.lease, *row, so_far, std::exchange(input, std::nullopt), std::exchange(step_now, std::nullopt)));
+  if (committed) {
+    *row = std::move(*committed);
+    co_return std::nullopt;
+  }
+  switch (committed.error().code) {
+    case Code::kConflict:
+      void_ = true;
+      co_return Refused{"the lease is void"};
+    case Code::kDenied:
+      co_return Skipped{"superseded: a newer release of this canary has done this step"};
+    case Code::kInvalid:
+    case Code::kNotFound:
+    case Code::kOverloaded:
+    case Code::kUnavailable:
+    case Code::kUnknown:
+    case Code::kCorrupt:
+    case Code::kCancelled:
+      break;
+  }
+  // Nothing was sent. What had been answered before is lost with this attempt, and is read again by the next.
+  co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt, false};
+}
+
+rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request, bool looking) {
+  Request row = row_of(*call, request, looking);
+  auto authorised = connector::authorise(request, *target_, parts_.secrets);
+  if (!authorised) co_return Refused{authorised.error().message};
+
+  if (row.effect != Effect::kRead) {
+    AWAIT(std::optional<Outcome> stopped, commit(&row));
+    if (stopped) co_return stopped;
+  } else {
+    row.sent_at = rt::now();
+  }
+
+  http::Peer peer;
+  peer.pool = target_->name;
+  peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
+  peer.proxy = target_->proxy;
+  peer.ca_file = target_->ca_file;
+  peer.cert_file = target_->cert_file;
+  peer.key_file = target_->key_file;
+  peer.timeout = rule_of(*call).timeout;
+  peer.response_bytes_max = target_->response_bytes_max;
+  AWAIT(Result<HttpResponse> answer, parts_.client.send(std::move(*authorised), peer));
+  row.ended_at = rt::now();
+
+  Values values;
+  if (answer) {
+    context_->as_object()["response"] = connector::response_context(*answer);
+    AWAIT(values, evaluate(call->after()));
+    row.status = answer->status;
+    row.response = masker_.mask_json(step_->action->redact(stored_response(*answer)));
+  }
+  const connector::Ending ending = call->interpret(request, answer, values, rt::now());
+  row.result = ending.result;
+  row.why = masker_.mask(ending.why);
+  ended.push_back(std::move(row));
+  if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
+    remember(call->id(), json::object{{"request", connector::request_context(request)},
+                                      {"response", context_->as_object().at("response")}});
+  }
+  co_return outcome_of(*call, ending, looking);
+}
+
+std::optional<Outcome> Attempting::outcome_of(const connector::Call& call, const connector::Ending& ending,
+                                              bool looking) const {
+  const engine::EffectRule rule = rule_of(call);
+  const std::string why = masker_.mask(ending.why);
+  switch (ending.result) {
+    case RequestResult::kSucceeded:
+    case RequestResult::kExists:
+      return std::nullopt;
+    case RequestResult::kRefused:
+      return Refused{why};
+    case RequestResult::kRetryable:
+      return Retryable{why, ending.retry_after, ending.counts_for_breaker};
+    case RequestResult::kOpen:
+    case RequestResult::kUnclear:
+      break;
+  }
+  const Effect effect = looking ? Effect::kRead : rule.effect;
+  const Duration look_at = effect == Effect::kLookup ? rule.timeout + rule.lookup_after : Duration(0);
+  return Unclear{why, effect, rule.on_unclear, look_at};
+}
+
+}  // namespace postlude::pipeline

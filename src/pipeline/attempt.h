@@ -1,0 +1,63 @@
+#pragma once
+// Attempting: one try of a step, from its first expression to its outcome. Reads what earlier tries left, commits each
+// request that is not a read before it is sent, and keeps every answer.
+//
+// Loop thread only. Lives as long as carry_out() runs.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/effect.h"
+#include "pipeline/pipeline.h"
+
+namespace postlude::pipeline {
+
+// What `.event`, `.run`, `.workflow`, `.vars`, `.steps` and `.status` are for a step.
+json::object step_context(const store::Work& work);
+
+class Attempting {
+ public:
+  Attempting(const Parts& parts, const connector::Masker& masker, std::shared_ptr<const Rules> rules,
+             std::shared_ptr<const BoundWorkflow> bound, const store::Work& work);
+
+  // nullopt: the lease is void; somebody else has the step, and there is nothing to record.
+  rt::Task<std::optional<Outcome>> carry_out();
+
+  // For the record: answers not stored yet, and what was evaluated first.
+  std::vector<Request> ended;
+  std::optional<std::string> input;
+  std::optional<Instant> step_now;
+
+ private:
+  // How a plan (an action's, or its lookup's) went: the outputs, or the outcome that ends the attempt.
+  using Planned = std::variant<json::value, Outcome>;
+
+  rt::Task<std::optional<Outcome>> begin();  // `if`, `with`, `wait`; nullopt: go on with the action
+  rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
+  rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
+  // What earlier attempts left of the request: true, it is to be sent; false, it is settled; or the attempt's outcome.
+  rt::Task<std::variant<bool, Outcome>> settle_past(const connector::Call* call);
+  rt::Task<std::optional<Outcome>> exchange(const connector::Call* call, HttpRequest request, bool looking);
+  rt::Task<std::optional<Outcome>> commit(Request* row);
+  std::optional<Outcome> outcome_of(const connector::Call& call, const connector::Ending& ending, bool looking) const;
+  engine::EffectRule rule_of(const connector::Call& call) const;
+  rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
+  Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
+  void remember(const std::string& call, json::value exchange);
+
+  const Parts& parts_;
+  const connector::Masker& masker_;
+  std::shared_ptr<const Rules> rules_;
+  std::shared_ptr<const BoundWorkflow> bound_;
+  const store::Work& work_;
+  const BoundStep* step_ = nullptr;
+  const connector::Target* target_ = nullptr;
+  std::shared_ptr<json::value> context_;  // shared with evaluations under way; changed only between them
+  Instant now_{};                         // the step's stored time
+  std::optional<json::value> found_;      // a lookup found the effect made before: the action's outputs
+  bool void_ = false;                     // the lease is void
+};
+
+}  // namespace postlude::pipeline

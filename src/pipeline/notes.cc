@@ -1,0 +1,83 @@
+// What the pipeline tells the outside: metrics and the log. And what it keeps trying when the store is full.
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/decide.h"
+#include "intake/answer.h"
+#include "pipeline/pipeline.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+double seconds(Duration d) {
+  return static_cast<double>(d.count()) / 1e6;
+}
+
+}  // namespace
+
+void Pipeline::use(std::shared_ptr<const Rules> rules) {
+  rules_ = std::move(rules);
+  pinned_.clear();
+  masker_ = connector::Masker::of(rules_->targets(), parts_.secrets);
+  parts_.expressions.announce(rules_->expressions());
+}
+
+void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took) {
+  parts_.metrics.count("postlude_deliveries_total", "Deliveries by source, hook and verdict.",
+                       {{"source", source}, {"hook", hook}, {"verdict", std::string(to_text(verdict))}});
+  parts_.metrics.observe_seconds("postlude_intake_seconds", "From the whole request to the answer's being ready.", {},
+                                 seconds(took));
+}
+
+void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Duration took) {
+  const Step& step = work.run.steps[work.step];
+  const std::string kind(kind_of(outcome));
+  const std::string target = step.target.empty() ? "postlude" : step.target;
+  const std::string action = step.target.empty() ? step.uses : step.uses.substr(step.target.size() + 1);
+  parts_.metrics.count("postlude_attempts_total", "Attempts by target, action and outcome.",
+                       {{"target", target}, {"action", action}, {"outcome", kind}});
+  parts_.metrics.observe_seconds("postlude_attempt_seconds", "From claim to outcome.", {{"target", target}, {"action", action}},
+                                 seconds(took));
+  const bool worth_a_look = !std::holds_alternative<Succeeded>(outcome) && !std::holds_alternative<Skipped>(outcome) &&
+                            !std::holds_alternative<Waits>(outcome);
+  const auto level = worth_a_look ? log::Level::kWarn : log::Level::kDebug;
+  if (log::enabled(level)) {
+    log::write(level, "attempt ended",
+               {{"run", work.run.id.text()}, {"step", step.title}, {"attempt", work.lease.attempt.text()}, {"outcome", kind},
+                {"why", why_of(outcome)}});
+  }
+}
+
+rt::Task<Status> Pipeline::record(store::AttemptEnd end, store::Rule rule) {
+  Duration pause = std::chrono::milliseconds(100);
+  while (true) {
+    AWAIT(Status recorded, parts_.store.record(end, rule));
+    const bool again = !recorded && (recorded.error().code == Code::kOverloaded || recorded.error().code == Code::kUnavailable);
+    if (!again || stopping_) co_return recorded;
+    log::warn("an outcome waits to be recorded", {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
+    AWAIT_DONE(rt::sleep_for(pause));
+    pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
+  }
+}
+
+rt::Task<Status> Pipeline::retry(RunId run, bool stale, std::string actor) {
+  AWAIT(Status done, parts_.store.retry(run, stale, std::move(actor), rt::now()));
+  co_return done;
+}
+
+rt::Task<Status> Pipeline::resume(RunId run, std::string step, store::ResumeAs as, std::string actor) {
+  const Instant at = rt::now();
+  store::Rule rule = [as, actor, step, at](const Run& now) {
+    for (const Step& s : now.steps) {
+      if (!s.held || (s.name != step && std::to_string(s.index + 1) != step)) continue;
+      const Outcome outcome = as == store::ResumeAs::kFail ? Outcome(Refused{actor + " said that it failed"}) : Outcome(Succeeded{"{}"});
+      return engine::decide(now, s.index, outcome, {}, at, 0);
+    }
+    CHECK(false);  // the store asks only for a step that is held
+  };
+  AWAIT(Status done, parts_.store.resume(run, step, as, actor, at, std::move(rule)));
+  co_return done;
+}
+
+}  // namespace postlude::pipeline

@@ -1,0 +1,90 @@
+#pragma once
+// Pipeline: the life of a release, from the sender's request to the last outcome. Read pipeline.cc first.
+//
+// Loop thread only. Holds no work of its own: what is not in the store is lost on purpose.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "http/client.h"
+#include "http/server.h"
+#include "intake/judge.h"
+#include "metrics/metrics.h"
+#include "pipeline/expressions.h"
+#include "pipeline/rate.h"
+#include "pipeline/rules.h"
+#include "rt/group.h"
+#include "store/store.h"
+
+namespace postlude::pipeline {
+
+struct Parts {
+  rt::Loop& loop;
+  store::Store& store;
+  http::Client& client;
+  Expressions& expressions;
+  metrics::Metrics& metrics;
+  SecretLookup secrets;
+};
+
+class Pipeline {
+ public:
+  explicit Pipeline(Parts parts);
+
+  // From now on; what is under way keeps the version it began with.
+  void use(std::shared_ptr<const Rules> rules);
+  const Rules& rules() const { return *rules_; }
+
+  // Where accepted events go next; the store has them already.
+  std::function<void(Event)> on_event;
+
+  // -- the story, in order
+  http::HeadVerdict head(const HttpRequest& request, bool headers_too_large);
+  rt::Task<HttpResponse> receive(HttpRequest request);
+  rt::Task<Status> plan(Event event);
+  rt::Task<Status> advance(store::Work work);
+
+  // -- people's answers: `runs retry`, `runs resume`
+  rt::Task<Status> retry(RunId run, bool stale, std::string actor);
+  rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor);
+
+  // A body that turned out longer than its source allows.
+  HttpResponse too_large(const HttpRequest& request);
+
+  // Waits for what refused calls still have to store; before the store is closed.
+  rt::Task<> settle();
+
+  // SIGTERM: 503 from now on, and claimed work that has not begun is given back.
+  void stop() { stopping_ = true; }
+
+ private:
+  // Whether one workflow runs on an event, and why not.
+  struct Choice {
+    std::optional<store::NewRun> run;
+    store::Planned planned;
+  };
+  rt::Task<Choice> choose(std::shared_ptr<const BoundWorkflow> bound, Event event, Facts facts);
+  intake::Judged judge(const intake::Route& route, HttpRequest request);
+  rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
+  HttpResponse refused(intake::Refusal refusal);
+  HttpResponse not_taken(const intake::Route& route, const Error& error);
+  rt::Task<> store_refusal(Delivery delivery, std::string canary);
+  void announce(Event event, EventId id);
+  // Until the store takes it: a full disk must not lose an answer that cannot be had again.
+  rt::Task<Status> record(store::AttemptEnd end, store::Rule rule);
+  Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
+  void note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took);
+  void note_attempt(const store::Work& work, const Outcome& outcome, Duration took);
+
+  Parts parts_;
+  std::shared_ptr<const Rules> rules_;
+  connector::Masker masker_;
+  Rates rates_;
+  rt::Group background_;  // records of refused calls, whose answer does not wait for them
+  bool stopping_ = false;
+  // Workflows of runs that began under an earlier configuration, by pinned text. Bounded; cleared by use().
+  std::map<std::string, std::shared_ptr<const BoundWorkflow>, std::less<>> pinned_;
+};
+
+}  // namespace postlude::pipeline

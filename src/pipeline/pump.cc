@@ -1,0 +1,154 @@
+#include "pipeline/pump.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace postlude::pipeline {
+
+Pump::Pump(rt::Loop& loop, Pipeline& pipeline, store::Store& store, PumpOptions options)
+    : loop_(loop), pipeline_(pipeline), store_(store), options_(options), group_(loop, "pump"), plan_waker_(loop) {}
+
+void Pump::start() {
+  group_.start(plan_loop());
+  group_.start(step_loop());
+}
+
+void Pump::offer(Event event) {
+  missed_ = true;
+  if (behind_ || stopping_) return;  // the plan loop finds it in its turn
+  if (in_hand_.size() >= options_.planning_max) {
+    behind_ = true;
+    plan_waker_.wake();
+    return;
+  }
+  enqueue(std::move(event));
+}
+
+void Pump::enqueue(Event event) {
+  if (!in_hand_.insert(event.id).second) return;
+  std::string key = canary_key(event);
+  std::deque<Event>& queue = canaries_[key];
+  queue.push_back(std::move(event));
+  if (queue.size() == 1) group_.start(plan_canary(std::move(key)));
+}
+
+// One event of a canary after the other, so that its runs are made in the order of its events.
+rt::Task<> Pump::plan_canary(std::string key) {
+  while (!canaries_[key].empty() && !stopping_) {
+    const Event event = canaries_[key].front();
+    AWAIT(const Status planned, pipeline_.plan(event));
+    if (!planned && planned.error().code != Code::kConflict) {
+      log::warn("an event could not be planned; it will be again", {{"event", event.id.text()}, {"why", planned.error().message}});
+      // In order or not at all: the canary's later events wait in the store as well.
+      for (const Event& left : canaries_[key]) in_hand_.erase(left.id);
+      canaries_.erase(key);
+      behind_ = true;
+      co_return;
+    }
+    in_hand_.erase(event.id);
+    canaries_[key].pop_front();
+  }
+  canaries_.erase(key);
+  if (behind_) plan_waker_.wake();
+}
+
+rt::Task<> Pump::plan_loop() {
+  while (!stopping_) {
+    if (behind_ && in_hand_.size() < options_.planning_max / 2) {
+      const std::size_t room = options_.planning_max;
+      missed_ = false;
+      AWAIT(auto events, store_.unplanned(room));
+      if (!events) {
+        log::warn("unplanned events could not be read", {{"why", events.error().message}});
+      } else {
+        for (Event& event : *events) enqueue(std::move(event));
+        if (missed_) continue;  // accepted while we read: it may not be in this list
+        if (events->size() < room) behind_ = false;
+      }
+    }
+    AWAIT_DONE(plan_waker_.wait_at_most(std::chrono::seconds(1)));
+  }
+}
+
+store::Claim Pump::next_claim() {
+  store::Claim claim;
+  claim.now = rt::now();
+  claim.steps_max = std::min<std::size_t>(64, options_.steps_max - std::min(options_.steps_max, steps_));
+  const Duration now = rt::steady_now();
+  for (const connector::Target& target : pipeline_.rules().targets()) {
+    const auto at = under_way_.find(target.name);
+    const std::size_t busy = at == under_way_.end() ? 0 : at->second;
+    std::size_t room = target.limits.concurrency - std::min(target.limits.concurrency, busy);
+    if (target.limits.rate) room = rates_.take(target.name, *target.limits.rate, std::min(room, claim.steps_max), now);
+    claim.room[target.name] = room;
+  }
+  const auto own = under_way_.find("");
+  const std::size_t busy = own == under_way_.end() ? 0 : own->second;
+  claim.room[""] = options_.built_ins_max - std::min(options_.built_ins_max, busy);
+  return claim;
+}
+
+// Gives back what the rates allowed and the claim did not use.
+void Pump::settle_rates(const store::Claim& claim, const std::vector<store::Work>& works) {
+  for (const connector::Target& target : pipeline_.rules().targets()) {
+    if (!target.limits.rate) continue;
+    const auto used = static_cast<std::size_t>(std::count_if(works.begin(), works.end(), [&](const store::Work& work) {
+      return work.run.steps[work.step].target == target.name;
+    }));
+    const auto room = claim.room.find(target.name);
+    if (room != claim.room.end() && room->second > used) rates_.give_back(target.name, room->second - used);
+  }
+}
+
+rt::Task<> Pump::step_loop() {
+  while (!stopping_) {
+    store::Claim claim = next_claim();
+    std::size_t claimed = 0;
+    const std::size_t wanted = claim.steps_max;
+    if (wanted > 0) {
+      const store::Claim asked = claim;
+      AWAIT(auto works, store_.claim(std::move(claim)));
+      if (!works) {
+        settle_rates(asked, {});
+        log::warn("due steps could not be claimed", {{"why", works.error().message}});
+      } else {
+        settle_rates(asked, *works);
+        claimed = works->size();
+        for (store::Work& work : *works) {
+          ++steps_;
+          ++under_way_[work.run.steps[work.step].target];
+          group_.start(carry(std::move(work)));
+        }
+      }
+    }
+    if (claimed == 0) AWAIT_DONE(store_.woken(std::chrono::milliseconds(500)));
+  }
+}
+
+rt::Task<> Pump::carry(store::Work work) {
+  const std::string target = work.run.steps[work.step].target;
+  const std::string step = work.run.id.text() + "/" + std::to_string(work.step);
+  AWAIT(const Status advanced, pipeline_.advance(std::move(work)));
+  --steps_;
+  --under_way_[target];
+  if (!advanced && advanced.error().code != Code::kConflict) {
+    // The outcome is lost; the lease lapses at the next start, and the effects' rules decide.
+    log::error("an attempt's outcome could not be recorded", {{"step", step}, {"why", advanced.error().message}});
+  }
+}
+
+rt::Task<bool> Pump::stop() {
+  stopping_ = true;
+  plan_waker_.wake();
+  store_.wake();
+  AWAIT(const bool all, group_.close(options_.drain));
+  co_return all;
+}
+
+rt::Task<> Pump::finish() {
+  AWAIT(const bool all, group_.close(std::chrono::seconds(1)));
+  if (!all) log::warn("some steps had not ended; they go on at the next start", {{"count", group_.size()}});
+}
+
+}  // namespace postlude::pipeline
