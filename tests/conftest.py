@@ -36,6 +36,16 @@ def daemon(tmp_path, binary):
         made.kill()
 
 
+@pytest.fixture
+def fakes():
+    """A fake Jira, Slack and echo on a port of its own, in this process: .url, .state(), .fault(…)."""
+    import postlude_fakes
+
+    server = postlude_fakes.Server().start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def specs():
     """The folder of API descriptions that contract tests validate against; without it they are skipped."""
