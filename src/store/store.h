@@ -1,10 +1,10 @@
 #pragma once
 // Store: what has happened. The only truth; everything in memory can be lost.
 //
-// A write is queued, applied by the writer thread in one transaction with its neighbours, and completes when that
-// transaction is on disk (WAL, synchronous=FULL). Its audit records are part of it. A full queue refuses at once:
-// kOverloaded. A full disk (SQLITE_FULL) is kOverloaded too and nothing of the command is kept; any SQLITE_IOERR
-// ends the process, and the next start is the recovery.
+// A write is queued, applied by the writer thread in one transaction with its neighbours, and completes when
+// that transaction is on disk (WAL, synchronous=FULL). Its audit records are part of it. A full queue refuses
+// at once: kOverloaded. A full disk (SQLITE_FULL) is kOverloaded too and nothing of the command is kept; any
+// SQLITE_IOERR ends the process, and the next start is the recovery.
 //
 //   loop thread   append()  claim()  record()      run()  runs()
 //                     \        |        /             |      |
@@ -26,9 +26,11 @@ namespace postlude::store {
 
 struct Options {
   std::string url = "sqlite:postlude.db";
-  std::size_t queue_max = 10'000;   // commands that wait for the writer
-  std::size_t group_max = 64;       // measured: larger groups wait longer and commit hardly more per second
-  bool durable = true;              // false: synchronous=OFF, for the benchmark that measures the price of true
+  std::size_t queue_max = 10'000;  // commands that wait for the writer
+  std::size_t group_max = 64;      // measured: larger groups wait longer and commit hardly more per second
+  std::int64_t bytes_max =
+      0;                // the database may not grow past this: kOverloaded, as of a full disk; 0: no bound
+  bool durable = true;  // false: synchronous=OFF, for the benchmark that measures the price of true
 };
 
 // Proof that a delivery is on disk. Only the store makes one, and a 202 is built from nothing else.
@@ -52,27 +54,30 @@ class Receipt {
 struct Planned {
   std::string workflow;
   bool runs = false;
-  std::string why;  // "on[1] matched, if true" / "on: phase is Failed, wanted Succeeded" / the expression that said no
+  std::string why;  // "on[1] matched, if true" / "on: phase is Failed, wanted Succeeded" / the expression
+                    // that said no
 };
 
 struct NewRun {
   std::string workflow;
-  std::string text;        // lang::pin of the workflow: stored once per content
+  std::string text;  // lang::pin of the workflow: stored once per content
   std::string queue_key;
-  bool queues = true;      // waits for earlier runs of the same workflow and key
+  bool queues = true;  // waits for earlier runs of the same workflow and key
   std::optional<Duration> timeout;
   std::string vars = "{}";
   std::vector<Step> steps;  // id, state, times are the store's; the first becomes due
+  std::string failed;  // not empty: the run could not begin; it is stored as failed with this reason, its
+                       // steps skipped, and `retry` gives the first its turn
 };
 
 // A claimed step, with all that is needed to carry it out.
 struct Work {
   Lease lease;
   Event event;
-  Run run;                        // with all its steps
-  std::uint32_t step = 0;         // index into run.steps
-  bool was_waiting = false;       // its wait is over
-  std::vector<Request> before;    // what earlier attempts of this step sent, oldest first
+  Run run;                                  // with all its steps
+  std::uint32_t step = 0;                   // index into run.steps
+  bool was_waiting = false;                 // its wait is over
+  std::vector<Request> before;              // what earlier attempts of this step sent, oldest first
   std::shared_ptr<const std::string> text;  // the pinned workflow
 };
 
@@ -89,7 +94,7 @@ struct AttemptEnd {
   Lease lease;
   Instant ended_at;
   Outcome outcome;
-  std::vector<Request> requests;  // answers to committed requests (id set), and reads (id 0)
+  std::vector<Request> requests;     // answers to committed requests (id set), and reads (id 0)
   std::optional<std::string> input;  // `with` as evaluated
   std::optional<Instant> step_now;
 };
@@ -125,7 +130,7 @@ struct EventDetail {
   Event event;
   bool planned = false;
   std::vector<Planned> plan;
-  std::vector<Run> runs;           // without steps
+  std::vector<Run> runs;             // without steps
   std::vector<Delivery> deliveries;  // that reported it, without bodies
 };
 struct Counts {
@@ -143,8 +148,9 @@ enum class ResumeAs : std::uint8_t { kDone, kRepeat, kFail };
 
 class Store {
  public:
-  // Migrates under a lock, checkpoints the WAL, lapses all leases: a request that was open becomes `unclear`, its
-  // step gets its turn again. kCorrupt: not ours, a newer schema, or damaged. kConflict: another process has it.
+  // Migrates under a lock, checkpoints the WAL, lapses all leases: a request that was open becomes `unclear`,
+  // its step gets its turn again. kCorrupt: not ours, a newer schema, or damaged. kConflict: another process
+  // has it.
   static Result<std::unique_ptr<Store>> open(rt::Loop& loop, Options options);
   ~Store();  // commits what is queued
   Store(const Store&) = delete;
@@ -156,7 +162,8 @@ class Store {
   // -- writes
   // Stores the delivery (verdict accepted becomes duplicate where it is one) and, when it is new, `event`.
   // kConflict: the sender's id was used with another body (422); the delivery is kept as rejected then.
-  rt::Task<Result<Receipt>> append(Authentic proof, Delivery delivery, std::optional<Event> event, Identity identity);
+  rt::Task<Result<Receipt>> append(Authentic proof, Delivery delivery, std::optional<Event> event,
+                                   Identity identity);
   // A delivery that made no event: rejected, unreadable, filtered, or without proof. `authentic_canary` is
   // namespace/name where the sender proved itself and named it: it then stands between two equal calls.
   rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, std::string authentic_canary);
@@ -169,11 +176,13 @@ class Store {
   // (state, upsert; Run::stale passes). Fills in id and sent_at.
   rt::Task<Result<Request>> commit_request(Lease lease, Request request, std::vector<Request> ended,
                                            std::optional<std::string> input, std::optional<Instant> step_now);
-  rt::Task<Status> record(AttemptEnd end, Rule rule);       // kConflict: the lease is void; forget the outcome
-  rt::Task<Status> give_back(Lease lease, Instant now);     // stopping, nothing was sent: as if never claimed
+  rt::Task<Status> record(AttemptEnd end, Rule rule);    // kConflict: the lease is void; forget the outcome
+  rt::Task<Status> give_back(Lease lease, Instant now);  // stopping, nothing was sent: as if never claimed
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
-  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now, Rule rule);
-  rt::Task<Status> note(std::string actor, std::string action, std::string subject, std::string detail, Instant now);  // audit
+  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
+                          Rule rule);
+  rt::Task<Status> note(std::string actor, std::string action, std::string subject, std::string detail,
+                        Instant now);  // audit
   rt::Task<Status> prune(Instant deliveries_before, Instant runs_before);
 
   // -- reads: a caller sees its own completed writes
@@ -188,8 +197,10 @@ class Store {
   rt::Task<Result<std::string>> verify_audit();  // "" when the chain holds, else the first bad record
   rt::Task<Status> writable();                   // /readyz: a write transaction can be committed
 
-  // When the next step falls due; completes at once when a commit made work, at the latest after `at_most`.
+  // When the next step falls due; completes at once when a commit made work or freed a target's room (start,
+  // record, give_back, retry, resume), at the latest after `at_most`.
   rt::Task<> woken(Duration at_most);
+  void wake();  // loop thread: completes woken()
   Stats stats() const;
 
  private:

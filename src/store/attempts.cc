@@ -1,0 +1,361 @@
+// Attempts: claimed before anything leaves, recorded once, lapsed when their process is gone.
+
+#include <set>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+// The run whose step has this lease, and which step it is.
+struct Leased {
+  StoredRun stored;
+  std::size_t index = 0;
+};
+
+Error void_lease() {
+  return Error(Code::kConflict, "the lease is void");
+}
+
+Status check_lease(Ledger& ledger, const Lease& lease, RunId& run) {
+  bool holds = false;
+  TRY_DONE(ledger.db().each("SELECT run, state, attempt, token FROM steps WHERE id = $1", {lease.step},
+                            [&](const sql::Row& row) {
+                              run = RunId{row.integer(0)};
+                              holds = static_cast<StepState>(row.integer(1)) == StepState::kRunning &&
+                                      row.integer(2) == lease.attempt.value && lease.token != 0 &&
+                                      static_cast<std::uint64_t>(row.integer(3)) == lease.token;
+                            }));
+  if (!holds) return void_lease();
+  return ok();
+}
+
+Result<Leased> load_leased(Ledger& ledger, const Lease& lease) {
+  RunId id;
+  TRY_DONE(check_lease(ledger, lease, id));
+  TRY(auto stored, load_run(ledger.db(), id));
+  CHECK(stored.has_value());
+  Leased out{*std::move(stored), 0};
+  while (out.stored.run.steps[out.index].id != lease.step) {
+    ++out.index;
+    CHECK(out.index < out.stored.run.steps.size());
+  }
+  return out;
+}
+
+// -- claiming
+
+struct Ripe {
+  std::string target;
+  std::vector<std::int64_t> steps;
+  bool more = false;  // due, with room, and over steps_max
+};
+
+// Jumps from target to target in the index, so that a full or broken target costs one look, not its 10,000
+// rows.
+Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::optional<Instant>& next) {
+  constexpr std::string_view kFirst =
+      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND target >= $1 ORDER BY target, due_at "
+      "LIMIT 1";
+  constexpr std::string_view kNext =
+      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND target > $1 ORDER BY target, due_at "
+      "LIMIT 1";
+  constexpr std::string_view kDue =
+      "SELECT id FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at <= $2 ORDER BY due_at, id "
+      "LIMIT $3";
+  constexpr std::string_view kLater =
+      "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at > $2 ORDER BY due_at "
+      "LIMIT 1";
+  const std::set<std::int64_t> in_hand(claim.not_these.begin(), claim.not_these.end());
+  std::vector<Ripe> out;
+  std::string target;
+  bool first = true;
+  next = std::nullopt;
+  const auto later = [&](Instant at) {
+    if (!next || at < *next) next = at;
+  };
+  while (true) {
+    std::optional<Instant> due;
+    TRY_DONE(ledger.db().each(first ? kFirst : kNext, {std::string(target)}, [&](const sql::Row& row) {
+      target = row.text(0);
+      due = row.time(1);
+    }));
+    if (!due) return out;
+    first = false;
+    if (*due > claim.now) {
+      later(*due);
+      continue;
+    }
+    const auto found = claim.room.find(target);
+    const std::size_t room = found == claim.room.end() ? claim.room_default : found->second;
+    if (room == 0) continue;
+    const std::size_t wanted = std::min(room, claim.steps_max);
+    Ripe ripe{target, {}, false};
+    const auto limit = static_cast<std::int64_t>(wanted + in_hand.size());
+    TRY_DONE(ledger.db().each(kDue, {target, claim.now, limit}, [&](const sql::Row& row) {
+      if (ripe.steps.size() < wanted && !in_hand.contains(row.integer(0)))
+        ripe.steps.push_back(row.integer(0));
+    }));
+    TRY_DONE(ledger.db().each(kLater, {target, claim.now}, [&](const sql::Row& row) { later(row.time(0)); }));
+    if (!ripe.steps.empty()) out.push_back(std::move(ripe));
+  }
+}
+
+// One step of each target in turn, beginning behind the target that was served last.
+std::vector<std::int64_t> take_turns(Ledger& ledger, std::vector<Ripe>& ripe, std::size_t most, bool& more) {
+  std::vector<std::int64_t> out;
+  const auto begin =
+      std::find_if(ripe.begin(), ripe.end(), [&](const Ripe& r) { return r.target > ledger.last_target(); });
+  std::rotate(ripe.begin(), begin, ripe.end());
+  for (std::size_t round = 0; out.size() < most; ++round) {
+    const std::size_t before = out.size();
+    for (const Ripe& r : ripe) {
+      if (round >= r.steps.size()) continue;
+      if (out.size() == most) break;
+      out.push_back(r.steps[round]);
+      ledger.last_target() = r.target;
+    }
+    if (out.size() == before) return out;
+  }
+  std::size_t sum = 0;
+  for (const Ripe& r : ripe)
+    sum += r.steps.size();
+  more = sum > out.size();
+  return out;
+}
+
+Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
+  RunId run_id;
+  TRY_DONE(ledger.db().each("SELECT run FROM steps WHERE id = $1", {step_id},
+                            [&](const sql::Row& row) { run_id = RunId{row.integer(0)}; }));
+  TRY(auto stored, load_run(ledger.db(), run_id));
+  CHECK(stored.has_value());
+  Run& run = stored->run;
+  CHECK(!terminal(run.state));
+  std::size_t index = 0;
+  while (run.steps[index].id != step_id)
+    ++index;
+  Step& step = run.steps[index];
+  StepLease& lease = stored->leases[index];
+  CHECK(step.state == StepState::kPending || step.state == StepState::kWaiting);
+
+  Work out;
+  out.was_waiting = step.state == StepState::kWaiting;
+  if (lease.number > 0) {
+    TRY(out.before, load_requests(ledger.db(), step_id));
+  }
+  TRY(lease.attempt, ledger.next_id(Sequence::kAttempt));
+  lease.token = ledger.token();
+  lease.waited = out.was_waiting;
+  ++lease.number;
+  ++step.attempts;
+  step.state = StepState::kRunning;
+  step.due_at = std::nullopt;
+  if (!step.first_at) step.first_at = now;
+  if (!step.started_at) step.started_at = now;
+  TRY_DONE(save_step(ledger, *stored, index));
+  TRY_DONE(
+      ledger.db().run("INSERT INTO attempts (step, id, number, started_at, outcome, why) "
+                      "VALUES ($1, $2, $3, $4, '', '')",
+                      {step_id, lease.attempt, lease.number, now}));
+  if (run.state != RunState::kRunning || !run.started_at) {
+    if (!run.started_at) run.started_at = now;
+    TRY_DONE(change_state(ledger, *stored, RunState::kRunning, "", now));
+  }
+  TRY(auto event, load_event(ledger.db(), run.event));
+  CHECK(event.has_value());
+  out.event = *std::move(event);
+  TRY(out.text, ledger.text(run.text));
+  out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token};
+  out.step = static_cast<std::uint32_t>(index);
+  out.run = std::move(run);
+  return out;
+}
+
+// -- recording
+
+Status save_ended(Ledger& ledger, const Lease& lease, const std::vector<Request>& requests) {
+  for (const Request& given : requests) {
+    if (given.id != 0) {
+      TRY_DONE(save_answer(ledger, lease.step, given));
+      continue;
+    }
+    Request request = given;
+    request.attempt = lease.attempt;
+    TRY_DONE(insert_request(ledger, lease.step, request));
+  }
+  return ok();
+}
+
+// A request that was committed and of which nobody said how it ended may have had its effect.
+Status close_open_requests(Ledger& ledger, std::int64_t step, std::string_view why, Instant at,
+                           std::size_t& writes) {
+  std::vector<std::pair<std::int64_t, Effect>> open;
+  TRY_DONE(ledger.db().each(
+      "SELECT id, effect FROM requests WHERE step = $1 AND result = 1", {step},
+      [&](const sql::Row& row) { open.emplace_back(row.integer(0), static_cast<Effect>(row.integer(1))); }));
+  for (const auto& [id, effect] : open) {
+    TRY_DONE(ledger.db().run("UPDATE requests SET result = $2, ended_at = $3, why = $4 WHERE id = $1",
+                             {id, static_cast<int>(RequestResult::kUnclear), at, why}));
+    if (effect != Effect::kRead) ++writes;
+  }
+  return ok();
+}
+
+void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now) {
+  if (input && step.input.empty()) step.input = *input;
+  if (now && !step.now) step.now = now;
+}
+
+// By what name a step is the same in every run of its workflow: its id, else its action and which of them it
+// is.
+std::string name_in_workflow(const Run& run, std::size_t index) {
+  const Step& step = run.steps[index];
+  if (!step.name.empty()) return step.name;
+  std::size_t ordinal = 0;
+  for (std::size_t i = 0; i < index; ++i) {
+    if (run.steps[i].name.empty() && run.steps[i].uses == step.uses) ++ordinal;
+  }
+  return step.uses + "#" + std::to_string(ordinal);
+}
+
+// Protocol 3: an older release does not overwrite what a newer one has written.
+Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index) {
+  const std::string name = name_in_workflow(run, index);
+  std::int64_t newest = 0;
+  TRY_DONE(ledger.db().each(
+      "SELECT event FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
+      {run.workflow, name, run.queue_key}, [&](const sql::Row& row) { newest = row.integer(0); }));
+  if (newest == run.event.value) return ok();
+  if (newest > run.event.value) {
+    if (run.stale) return ok();
+    return Error(Code::kDenied, "superseded: " + EventId{newest}.text() + " is newer and has sent this step");
+  }
+  return ledger.db().run(
+      "INSERT INTO high_water (workflow, step, queue_key, event) VALUES ($1, $2, $3, $4) "
+      "ON CONFLICT (workflow, step, queue_key) DO UPDATE SET event = excluded.event",
+      {run.workflow, name, run.queue_key, run.event.value});
+}
+
+}  // namespace
+
+Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim) {
+  std::optional<Instant> next;
+  TRY(auto ripe, ripe_targets(ledger, claim, next));
+  bool more = false;
+  const std::vector<std::int64_t> steps = take_turns(ledger, ripe, claim.steps_max, more);
+  ledger.next_due(more ? std::optional<Instant>(claim.now) : next);
+  std::vector<Work> out;
+  out.reserve(steps.size());
+  for (const std::int64_t step : steps) {
+    TRY(auto work, claim_one(ledger, step, claim.now));
+    out.push_back(std::move(work));
+  }
+  return out;
+}
+
+Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
+  TRY(auto leased, load_leased(ledger, wanted.lease));
+  Step& step = leased.stored.run.steps[leased.index];
+  Request request = wanted.request;
+  CHECK(request.effect != Effect::kRead);
+  const bool ordered = request.effect == Effect::kState || request.effect == Effect::kUpsert;
+  if (ordered) TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index));
+  TRY_DONE(save_ended(ledger, wanted.lease, wanted.ended));
+  const bool first = (wanted.input && step.input.empty()) || (wanted.step_now && !step.now);
+  keep_first(step, wanted.input, wanted.step_now);
+  if (first) TRY_DONE(save_step(ledger, leased.stored, leased.index));
+  request.attempt = wanted.lease.attempt;
+  request.result = RequestResult::kOpen;
+  if (!request.sent_at) request.sent_at = rt::now();
+  TRY_DONE(insert_request(ledger, wanted.lease.step, request));
+  return request;
+}
+
+Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
+  TRY(auto leased, load_leased(ledger, end.lease));
+  Step& step = leased.stored.run.steps[leased.index];
+  StepLease& lease = leased.stored.leases[leased.index];
+  keep_first(step, end.input, end.step_now);
+  // The rule sees the run with the step still running; it must leave it in another state.
+  const Decision decision = rule(leased.stored.run);
+  const std::string_view why = why_of(end.outcome);
+  const std::string_view kind = kind_of(end.outcome);
+  TRY_DONE(
+      ledger.db().run("UPDATE attempts SET ended_at = $3, outcome = $4, why = $5 WHERE step = $1 AND id = $2",
+                      {end.lease.step, end.lease.attempt.value, end.ended_at, kind, why}));
+  TRY_DONE(save_ended(ledger, end.lease, end.requests));
+  std::size_t left_open = 0;
+  TRY_DONE(
+      close_open_requests(ledger, end.lease.step, "nobody recorded how it ended", end.ended_at, left_open));
+  TRY_DONE(ledger.audit(
+      end.ended_at, "postlude", "attempt." + std::string(kind), end.lease.attempt.text(),
+      leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
+  lease.attempt = 0;
+  lease.token = 0;
+  TRY_DONE(apply_decision(ledger, leased.stored, decision, leased.index, end.ended_at));
+  CHECK(step.state != StepState::kRunning);
+  return ok();
+}
+
+Status give_back(Ledger& ledger, const Lease& given, Instant now) {
+  TRY(auto leased, load_leased(ledger, given));
+  bool sent = false;
+  TRY_DONE(ledger.db().each("SELECT id FROM requests WHERE step = $1 AND attempt = $2 LIMIT 1",
+                            {given.step, given.attempt.value}, [&](const sql::Row&) { sent = true; }));
+  if (sent) return Error(Code::kInvalid, "the attempt has sent requests: its outcome is to be recorded");
+  Step& step = leased.stored.run.steps[leased.index];
+  StepLease& lease = leased.stored.leases[leased.index];
+  TRY_DONE(
+      ledger.db().run("DELETE FROM attempts WHERE step = $1 AND id = $2", {given.step, given.attempt.value}));
+  step.state = lease.waited ? StepState::kWaiting : StepState::kPending;
+  step.due_at = now;
+  --step.attempts;
+  --lease.number;
+  lease.attempt = 0;
+  lease.token = 0;
+  if (step.attempts == 0) step.first_at = std::nullopt;
+  if (lease.number == 0) step.started_at = std::nullopt;
+  return save_step(ledger, leased.stored, leased.index);
+}
+
+Status lapse(Ledger& ledger, Instant now) {
+  std::vector<Lease> lost;
+  TRY_DONE(
+      ledger.db().each("SELECT id, attempt, token FROM steps WHERE state = 2", {}, [&](const sql::Row& row) {
+        lost.push_back(
+            Lease{row.integer(0), AttemptId{row.integer(1)}, static_cast<std::uint64_t>(row.integer(2))});
+      }));
+  std::size_t unclear = 0;
+  for (const Lease& given : lost) {
+    TRY(auto leased, load_leased(ledger, given));
+    Step& step = leased.stored.run.steps[leased.index];
+    StepLease& lease = leased.stored.leases[leased.index];
+    std::size_t writes = 0;
+    TRY_DONE(close_open_requests(ledger, given.step, "the process ended before the answer was recorded", now,
+                                 writes));
+    TRY_DONE(ledger.db().run(
+        "UPDATE attempts SET ended_at = $3, outcome = 'crashed', why = $4 WHERE step = $1 AND id = $2",
+        {given.step, given.attempt.value, now, "the process ended before anything was recorded"}));
+    TRY_DONE(ledger.audit(now, "postlude", "attempt.crashed", given.attempt.text(),
+                          leased.stored.run.id.text() + " " + step.title));
+    // What was waiting goes on waiting, with its time come.
+    step.state = lease.waited ? StepState::kWaiting : StepState::kPending;
+    step.due_at = now;
+    if (writes > 0) step.unclear = true;
+    if (writes > 0) ++unclear;
+    lease.attempt = 0;
+    lease.token = 0;
+    TRY_DONE(save_step(ledger, leased.stored, leased.index));
+  }
+  if (!lost.empty()) {
+    log::info("took up the work of the process before", {{"attempts", lost.size()}, {"unclear", unclear}});
+  }
+  return ok();
+}
+
+}  // namespace postlude::store

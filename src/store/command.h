@@ -1,0 +1,73 @@
+#pragma once
+// Command: something that the writer or the reader does for a coroutine that waits for it. Private to store/.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/result.h"
+#include "rt/task.h"
+
+namespace postlude::store {
+
+// A coroutine, asleep. Dropped without resume(), it is destroyed.
+class Sleeper {
+ public:
+  virtual ~Sleeper() = default;
+  virtual void resume() = 0;
+};
+
+template <class Source>
+class Command {
+ public:
+  Command() = default;
+  virtual ~Command() = default;
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  virtual void apply(Source& source) = 0;       // its thread; again after a rollback
+  virtual void refuse(const Error& error) = 0;  // its thread; nothing of it was kept
+
+  std::unique_ptr<Sleeper> sleeper;  // the loop's thread only
+};
+
+template <class Source, class T>
+class Call final : public Command<Source> {
+ public:
+  using Work = std::function<Result<T>(Source&)>;
+  explicit Call(Work work) : work_(std::move(work)) {}
+  void apply(Source& source) override { result_.emplace(work_(source)); }
+  void refuse(const Error& error) override { result_.emplace(error); }
+  Result<T> take() { return *std::move(result_); }
+
+ private:
+  Work work_;
+  std::optional<Result<T>> result_;
+};
+
+// Commands that are done, on their way to the loop. Those that never arrive, because it has stopped for good,
+// let go of their coroutines: each would hold the other for ever.
+template <class Source>
+class Finished {
+ public:
+  using List = std::vector<std::shared_ptr<Command<Source>>>;
+  explicit Finished(List list) : list_(std::move(list)) {}
+  ~Finished() {
+    for (auto& command : list_)
+      command->sleeper.reset();
+  }
+  Finished(const Finished&) = delete;
+  Finished& operator=(const Finished&) = delete;
+  void resume() {
+    List list = std::exchange(list_, {});
+    for (auto& command : list) {
+      const std::unique_ptr<Sleeper> sleeper = std::move(command->sleeper);
+      if (sleeper) sleeper->resume();
+    }
+  }
+
+ private:
+  List list_;
+};
+
+}  // namespace postlude::store

@@ -1,0 +1,78 @@
+#pragma once
+// commands: what the writer and the reader do for each of the store's functions. Private to store/.
+//
+// A command checks before it writes, takes its input by const reference and may be applied again after a
+// rollback.
+
+#include "store/ledger.h"
+#include "store/store.h"
+
+namespace postlude::store {
+
+// -- intake.cc
+struct Appended {
+  DeliveryId delivery;
+  std::optional<EventId> event;
+  bool duplicate = false;
+};
+Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
+                        const Identity& identity);
+Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
+                                   const std::string& authentic_canary);
+
+// -- plan.cc
+Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit);
+Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, const std::vector<Planned>& plan,
+             Instant now);
+std::vector<Planned> read_plan(std::string_view json);
+
+// -- attempts.cc
+Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim);
+struct NewRequest {
+  Lease lease;
+  Request request;
+  std::vector<Request> ended;
+  std::optional<std::string> input;
+  std::optional<Instant> step_now;
+};
+Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted);
+Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule);
+Status give_back(Ledger& ledger, const Lease& lease, Instant now);
+Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
+
+// -- people.cc
+Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);
+struct Resume {
+  RunId run;
+  std::string step;
+  ResumeAs as = ResumeAs::kRepeat;
+  std::string actor;
+  Instant now;
+};
+Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule);
+
+// -- prune.cc; one portion: how far it came (0: nothing is left to look at)
+Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after);
+Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64_t after);
+Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after);
+Status prune_texts(Ledger& ledger);
+
+// -- reads.cc
+Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter& filter, const Page& page);
+Result<Delivery> show_delivery(sql::Connection& db, DeliveryId id);
+Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& filter, const Page& page);
+Result<EventDetail> show_event(sql::Connection& db, EventId id);
+Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
+Result<RunDetail> show_run(sql::Connection& db, RunId id);
+Result<Counts> count(sql::Connection& db, Instant now);
+
+// -- audit.cc; one portion of the chain
+struct Verified {
+  std::int64_t seq = 0;  // the last record looked at
+  Chain chain{};
+  bool done = false;
+  std::string bad;  // the first bad record; "": none so far
+};
+Result<Verified> verify(sql::Connection& db, const Verified& before);
+
+}  // namespace postlude::store

@@ -1,0 +1,241 @@
+// What the store does with deliveries: is it a repeat (contract 4), and if not, a new event.
+
+#include "base/hash.h"
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+// What is known of the canary before this call.
+struct LastCall {
+  bool exists = false;
+  std::string digest;
+  Instant at;
+  EventId event;
+  bool between = false;
+  bool opened = false;
+};
+
+struct Repeat {
+  EventId event;  // 0: it is none
+  bool other_body = false;
+};
+
+Result<LastCall> last_call(Ledger& ledger, const Delivery& d, const std::string& canary) {
+  LastCall out;
+  if (canary.empty()) return out;
+  TRY_DONE(
+      ledger.db().each("SELECT digest, at, event, followed, opened FROM calls WHERE source = $1 AND cluster "
+                       "= $2 AND canary = $3",
+                       {d.source, d.cluster, canary}, [&](const sql::Row& row) {
+                         out.exists = true;
+                         out.digest = row.text(0);
+                         out.at = row.time(1);
+                         out.event = EventId{row.integer(2)};
+                         out.between = row.flag(3);
+                         out.opened = row.flag(4);
+                       }));
+  return out;
+}
+
+// 128 bits of a hash, so that the table's key is short whatever senders call their calls.
+std::string known_key(const Delivery& d, const Identity& identity) {
+  const bool sent = identity.kind == Identity::Kind::kSenderId;
+  std::string text = sent ? "id" : "key";
+  // A sender's id holds within source and hook; a key made of a body holds within its cluster as well.
+  for (const std::string_view part : {std::string_view(d.source), std::string_view(sent ? "" : d.cluster),
+                                      std::string_view(d.hook), std::string_view(identity.key)}) {
+    text += ' ' + std::to_string(part.size()) + ':';
+    text += part;
+  }
+  return sha256(text).substr(0, 16);
+}
+
+Result<Repeat> find_known(Ledger& ledger, const std::string& key, const Identity& identity) {
+  Repeat out;
+  TRY_DONE(ledger.db().each(
+      "SELECT digest, event FROM known WHERE key = $1", {sql::Blob{key}}, [&](const sql::Row& row) {
+        out.event = EventId{row.integer(1)};
+        out.other_body = identity.kind == Identity::Kind::kSenderId && row.bytes(0) != identity.digest;
+      }));
+  return out;
+}
+
+Result<Repeat> find_opening(Ledger& ledger, const Delivery& d, const Identity& identity) {
+  Repeat out;
+  TRY_DONE(ledger.db().each(
+      "SELECT at, event FROM openings WHERE source = $1 AND cluster = $2 AND canary = $3 AND "
+      "hook = $4 AND key = $5",
+      {d.source, d.cluster, identity.canary, d.hook, identity.key}, [&](const sql::Row& row) {
+        if (d.received_at - row.time(0) <= identity.window) out.event = EventId{row.integer(1)};
+      }));
+  return out;
+}
+
+Result<Repeat> find_repeat(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
+                           const std::string& known) {
+  Repeat none;
+  switch (identity.kind) {
+    case Identity::Kind::kSenderId:
+    case Identity::Kind::kKey:
+      return find_known(ledger, known, identity);
+    case Identity::Kind::kLastCall:
+      if (last.event && !last.between && last.digest == identity.digest &&
+          d.received_at - last.at <= identity.window) {
+        return Repeat{last.event, false};
+      }
+      return none;
+    case Identity::Kind::kUntilEnd:
+      return last.opened ? find_opening(ledger, d, identity) : Result<Repeat>(none);
+    case Identity::Kind::kNone:
+      return none;
+  }
+  return none;
+}
+
+Status clear_openings(Ledger& ledger, const Delivery& d, const std::string& canary) {
+  return ledger.db().run("DELETE FROM openings WHERE source = $1 AND cluster = $2 AND canary = $3",
+                         {d.source, d.cluster, canary});
+}
+
+// Something authentic that is not the last call's repeat now stands after it.
+Status note_between(Ledger& ledger, const Delivery& d, const std::string& canary, const LastCall& last) {
+  if (!last.event || last.between) return ok();
+  return ledger.db().run("UPDATE calls SET followed = 1 WHERE source = $1 AND cluster = $2 AND canary = $3",
+                         {d.source, d.cluster, canary});
+}
+
+Status remember_last_call(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
+                          EventId event, bool duplicate) {
+  if (duplicate) {  // each one renews the window; a clock set back does not shorten it
+    return ledger.db().run("UPDATE calls SET at = $4 WHERE source = $1 AND cluster = $2 AND canary = $3",
+                           {d.source, d.cluster, identity.canary, std::max(last.at, d.received_at)});
+  }
+  if (last.opened) TRY_DONE(clear_openings(ledger, d, identity.canary));
+  if (last.exists) {
+    return ledger.db().run(
+        "UPDATE calls SET digest = $4, at = $5, event = $6, followed = 0, opened = 0 "
+        "WHERE source = $1 AND cluster = $2 AND canary = $3",
+        {d.source, d.cluster, identity.canary, identity.digest, d.received_at, event.value});
+  }
+  return ledger.db().run(
+      "INSERT INTO calls (source, cluster, canary, digest, at, event, followed, opened) "
+      "VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
+      {d.source, d.cluster, identity.canary, identity.digest, d.received_at, event.value});
+}
+
+Status remember_opening(Ledger& ledger, const Delivery& d, const Identity& identity, EventId event) {
+  TRY_DONE(ledger.db().run(
+      "INSERT INTO openings (source, cluster, canary, hook, key, at, event) VALUES ($1, $2, $3, $4, $5, $6, "
+      "$7) "
+      "ON CONFLICT (source, cluster, canary, hook, key) DO UPDATE SET at = excluded.at, event = "
+      "excluded.event",
+      {d.source, d.cluster, identity.canary, d.hook, identity.key, d.received_at, event.value}));
+  return ledger.db().run(
+      "INSERT INTO calls (source, cluster, canary, digest, at, event, followed, opened) "
+      "VALUES ($1, $2, $3, '', 0, 0, 1, 1) "
+      "ON CONFLICT (source, cluster, canary) DO UPDATE SET opened = 1",
+      {d.source, d.cluster, identity.canary});
+}
+
+// Writes down what the next call will be compared with.
+Status remember(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
+                const std::string& known, EventId event, bool duplicate) {
+  if (identity.kind == Identity::Kind::kLastCall) {
+    return remember_last_call(ledger, d, identity, last, event, duplicate);
+  }
+  if (!identity.canary.empty()) TRY_DONE(note_between(ledger, d, identity.canary, last));
+  if (identity.kind == Identity::Kind::kUntilEnd) return remember_opening(ledger, d, identity, event);
+  if (known.empty() || duplicate) return ok();
+  return ledger.db().run("INSERT INTO known (key, digest, event) VALUES ($1, $2, $3)",
+                         {sql::Blob{known}, identity.digest, event.value});
+}
+
+Status insert_delivery(Ledger& ledger, const Delivery& d, DeliveryId id, std::optional<EventId> event) {
+  TRY_DONE(ledger.db().run(
+      "INSERT INTO deliveries (id, source, cluster, hook, received_at, method, target, remote, headers, "
+      "verdict, reason, "
+      "proof, status, event, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+      {id.value, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, d.headers,
+       static_cast<int>(d.verdict), d.reason, d.proof, d.status,
+       event ? sql::Value(event->value) : sql::Value(nullptr), d.body}));
+  const std::string detail = d.source + "/" + d.hook + (d.reason.empty() ? "" : ": " + d.reason);
+  return ledger.audit(d.received_at, d.proof.empty() ? "nobody" : d.source,
+                      "delivery." + std::string(to_text(d.verdict)), id.text(), detail);
+}
+
+Status insert_event(Ledger& ledger, const Event& e, EventId id, const Delivery& d, DeliveryId delivery,
+                    const std::string& known) {
+  const bool same = e.payload == d.body;
+  return ledger.db().run(
+      "INSERT INTO events (id, nonce, delivery, source, cluster, hook, origin, received_at, team, namespace, "
+      "name, phase, "
+      "outcome, checksum, planned, known, metadata, payload) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16, $17)",
+      {id.value, ledger.nonce(), delivery.value, e.source, e.cluster, e.hook, static_cast<int>(e.origin),
+       e.received_at, e.team, e.name_space, e.name, e.phase, e.outcome, e.checksum,
+       known.empty() ? sql::Value(nullptr) : sql::Value(sql::Blob{known}), e.metadata,
+       same ? sql::Value(nullptr) : sql::Value(e.payload)});
+}
+
+}  // namespace
+
+Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
+                        const Identity& identity) {
+  const bool keyed = identity.kind == Identity::Kind::kSenderId || identity.kind == Identity::Kind::kKey;
+  const std::string known = keyed ? known_key(delivery, identity) : "";
+  TRY(const LastCall last, last_call(ledger, delivery, identity.canary));
+  TRY(const Repeat repeat, find_repeat(ledger, delivery, identity, last, known));
+  TRY(const std::int64_t number, ledger.next_id(Sequence::kDelivery));
+  const DeliveryId id{number};
+
+  if (repeat.other_body) {
+    Delivery refused = delivery;
+    refused.verdict = Verdict::kRejected;
+    refused.status = 422;
+    refused.reason = "the sender's id came before with another body, for " + repeat.event.text();
+    TRY_DONE(insert_delivery(ledger, refused, id, std::nullopt));
+    return Error(Code::kConflict, refused.reason);
+  }
+  if (repeat.event) {
+    Delivery again = delivery;
+    again.verdict = Verdict::kDuplicate;
+    again.status = 200;
+    again.reason = "repeats " + repeat.event.text();
+    TRY_DONE(insert_delivery(ledger, again, id, repeat.event));
+    TRY_DONE(remember(ledger, delivery, identity, last, known, repeat.event, true));
+    return Appended{id, repeat.event, true};
+  }
+  std::optional<EventId> made;
+  if (event) {
+    TRY(const std::int64_t event_number, ledger.next_id(Sequence::kEvent));
+    made = EventId{event_number};
+    TRY_DONE(insert_event(ledger, *event, *made, delivery, id, known));
+    ledger.made_work();
+  }
+  TRY_DONE(insert_delivery(ledger, delivery, id, made));
+  if (made) TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));
+  return Appended{id, made, false};
+}
+
+Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
+                                   const std::string& authentic_canary) {
+  TRY(const LastCall last, last_call(ledger, delivery, authentic_canary));
+  TRY(const std::int64_t number, ledger.next_id(Sequence::kDelivery));
+  TRY_DONE(insert_delivery(ledger, delivery, DeliveryId{number}, std::nullopt));
+  if (!authentic_canary.empty()) {
+    TRY_DONE(note_between(ledger, delivery, authentic_canary, last));
+    // An end that nobody wanted is an end all the same: what comes after it belongs to the next release.
+    if (last.opened && delivery.hook == "post-rollout") {
+      TRY_DONE(clear_openings(ledger, delivery, authentic_canary));
+      TRY_DONE(
+          ledger.db().run("UPDATE calls SET opened = 0 WHERE source = $1 AND cluster = $2 AND canary = $3",
+                          {delivery.source, delivery.cluster, authentic_canary}));
+    }
+  }
+  return DeliveryId{number};
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,258 @@
+// Contract 4: what is a repeat, and what is a new event.
+
+#include "store/testing.h"
+
+namespace postlude::store {
+
+namespace {
+
+class Intake : public StoreTest {
+ protected:
+  // Sends a body at that second as post-rollout; true: it was taken for a repeat.
+  bool repeats(std::int64_t second, const std::string& body) {
+    const Delivery d = delivery(second, body);
+    auto receipt = append(d, last_call(d));
+    EXPECT_TRUE(receipt);
+    return receipt->duplicate();
+  }
+  Identity identity(Identity::Kind kind, const std::string& key, const std::string& digest = "d") {
+    Identity i;
+    i.kind = kind;
+    i.key = key;
+    i.digest = digest;
+    return i;
+  }
+};
+
+TEST_P(Intake, a_receipt_names_what_is_on_disk) {
+  const Delivery d = delivery(1, R"({"name":"app"})");
+  auto receipt = append(d, last_call(d));
+  ASSERT_TRUE(receipt);
+  EXPECT_FALSE(receipt->duplicate());
+  reopen();
+  auto stored = driver_.wait(store_->delivery(receipt->delivery()));
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->body, d.body);
+  EXPECT_EQ(stored->proof, "bearer");
+  EXPECT_EQ(stored->headers, d.headers);
+  EXPECT_EQ(stored->event, receipt->event());
+  auto event = driver_.wait(store_->event(*receipt->event()));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->event.payload, d.body);  // read from the delivery
+  EXPECT_EQ(event->event.nonce.size(), 32U);
+  EXPECT_EQ(event->event.delivery, receipt->delivery());
+  EXPECT_FALSE(event->planned);
+}
+
+TEST_P(Intake, a_payload_of_its_own_is_kept) {
+  const Delivery d = delivery(1, R"({"wrapped":{"name":"app"}})");
+  Event e = event_of(d);
+  e.payload = R"({"name":"app"})";
+  auto receipt = driver_.wait(store_->append(intake::Source::authentic(), d, e, Identity{}));
+  ASSERT_TRUE(receipt);
+  auto event = driver_.wait(store_->event(*receipt->event()));
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->event.payload, e.payload);
+}
+
+TEST_P(Intake, a_b_a_runs_three_times_and_a_retry_does_not) {
+  EXPECT_FALSE(repeats(0, "A"));
+  EXPECT_TRUE(repeats(1, "A"));
+  EXPECT_FALSE(repeats(2, "B"));
+  EXPECT_FALSE(repeats(3, "A"));
+  EXPECT_TRUE(repeats(4, "A"));
+  auto events = driver_.wait(store_->events({}, {}));
+  ASSERT_TRUE(events);
+  EXPECT_EQ(events->size(), 3U);
+}
+
+TEST_P(Intake, each_repeat_renews_the_window) {
+  EXPECT_FALSE(repeats(0, "A"));
+  EXPECT_TRUE(repeats(60, "A"));
+  EXPECT_TRUE(repeats(120, "A"));
+  EXPECT_FALSE(repeats(181, "A"));
+}
+
+TEST_P(Intake, a_rejected_one_in_between_does_not_count) {
+  EXPECT_FALSE(repeats(0, "A"));
+  Delivery forged = delivery(1, "B");
+  forged.verdict = Verdict::kRejected;
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(forged, "")));
+  EXPECT_TRUE(repeats(2, "A"));
+}
+
+TEST_P(Intake, an_authentic_one_on_any_hook_in_between_counts) {
+  EXPECT_FALSE(repeats(0, "A"));
+  Delivery poll = delivery(1, "B");
+  poll.hook = "confirm-promotion";
+  poll.verdict = Verdict::kRejected;
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, "prod/app")));
+  EXPECT_FALSE(repeats(2, "A"));
+
+  Delivery told = delivery(3, "C");
+  told.hook = "event";
+  Identity key = identity(Identity::Kind::kKey, "prod/app/message");
+  key.canary = "prod/app";
+  ASSERT_TRUE(append(told, key));
+  EXPECT_FALSE(repeats(4, "A"));
+  EXPECT_TRUE(repeats(5, "A"));
+}
+
+TEST_P(Intake, another_canary_in_between_does_not_count) {
+  EXPECT_FALSE(repeats(0, "A"));
+  const Delivery other = delivery(1, "A");
+  auto receipt = append(other, last_call(other, "prod/other"));
+  ASSERT_TRUE(receipt);
+  EXPECT_FALSE(receipt->duplicate());
+  EXPECT_TRUE(repeats(2, "A"));
+}
+
+TEST_P(Intake, clusters_and_sources_are_apart) {
+  EXPECT_FALSE(repeats(0, "A"));
+  Delivery d = delivery(1, "A");
+  d.cluster = "eu-1";
+  EXPECT_FALSE(append(d, last_call(d))->duplicate());
+  d.cluster = "";
+  d.source = "other";
+  EXPECT_FALSE(append(d, last_call(d))->duplicate());
+}
+
+TEST_P(Intake, the_memory_of_the_last_call_survives) {
+  EXPECT_FALSE(repeats(0, "A"));
+  reopen();
+  EXPECT_TRUE(repeats(1, "A"));
+}
+
+TEST_P(Intake, a_duplicate_has_a_delivery_of_its_own_and_the_first_event) {
+  const Delivery d = delivery(0, "A");
+  auto first = append(d, last_call(d));
+  auto again = append(d, last_call(d));
+  ASSERT_TRUE(first && again);
+  EXPECT_NE(first->delivery(), again->delivery());
+  EXPECT_EQ(first->event(), again->event());
+  auto stored = driver_.wait(store_->delivery(again->delivery()));
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->verdict, Verdict::kDuplicate);
+  EXPECT_EQ(stored->status, 200);
+  auto event = driver_.wait(store_->event(*first->event()));
+  ASSERT_TRUE(event);
+  ASSERT_EQ(event->deliveries.size(), 2U);
+  EXPECT_EQ(event->deliveries[0].id, first->delivery());
+  EXPECT_EQ(event->deliveries[0].body, "");
+  EXPECT_EQ(event->deliveries[1].id, again->delivery());
+}
+
+TEST_P(Intake, a_senders_id_decides_and_another_body_conflicts) {
+  const Delivery d = delivery(0, "A");
+  auto first = append(d, identity(Identity::Kind::kSenderId, "id-1", "A"));
+  ASSERT_TRUE(first);
+  auto again = append(delivery(90'000, "A"), identity(Identity::Kind::kSenderId, "id-1", "A"));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate());
+  auto other = append(delivery(90'001, "B"), identity(Identity::Kind::kSenderId, "id-1", "B"));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Code::kConflict);
+  Filter rejected;
+  rejected.verdict = "rejected";
+  auto kept = driver_.wait(store_->deliveries(rejected, {}));
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_EQ((*kept)[0].status, 422);
+  EXPECT_FALSE((*kept)[0].event);
+  // Its scope is the source and the hook.
+  Delivery elsewhere = delivery(90'002, "B");
+  elsewhere.hook = "event";
+  EXPECT_FALSE(append(elsewhere, identity(Identity::Kind::kSenderId, "id-1", "B"))->duplicate());
+}
+
+TEST_P(Intake, a_key_holds_for_good_and_within_its_cluster) {
+  Delivery d = delivery(0, "A");
+  d.hook = "event";
+  EXPECT_FALSE(append(d, identity(Identity::Kind::kKey, "k"))->duplicate());
+  d.received_at = at(1'000'000);
+  EXPECT_TRUE(append(d, identity(Identity::Kind::kKey, "k", "other"))->duplicate());
+  EXPECT_FALSE(
+      append(d, identity(Identity::Kind::kSenderId, "k"))->duplicate());  // not the same kind of name
+  d.cluster = "eu-1";
+  EXPECT_FALSE(append(d, identity(Identity::Kind::kKey, "k"))->duplicate());
+}
+
+TEST_P(Intake, an_opening_is_one_event_until_the_end) {
+  const auto opening = [&](std::int64_t second, const std::string& key,
+                           const std::string& hook = "pre-rollout") {
+    Delivery d = delivery(second, key);
+    d.hook = hook;
+    Identity i = identity(Identity::Kind::kUntilEnd, key);
+    i.canary = "prod/app";
+    i.window = std::chrono::minutes(10);
+    return append(d, i)->duplicate();
+  };
+  EXPECT_FALSE(opening(0, "A"));
+  EXPECT_TRUE(opening(500, "A"));
+  EXPECT_TRUE(opening(1000, "A"));  // renewed
+  EXPECT_FALSE(opening(1001, "A", "rollout"));
+  EXPECT_FALSE(opening(1002, "B"));
+  EXPECT_TRUE(opening(1003, "A"));
+  EXPECT_FALSE(repeats(1004, "end"));
+  EXPECT_FALSE(opening(1005, "A"));
+  EXPECT_FALSE(opening(1606, "A"));  // none for longer than the window
+  Delivery unwanted = delivery(1607, "end");
+  unwanted.verdict = Verdict::kFiltered;
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(unwanted, "prod/app")));
+  EXPECT_FALSE(opening(1608, "A"));
+}
+
+TEST_P(Intake, concurrent_equal_calls_are_one_event) {
+  std::vector<rt::Task<Result<Receipt>>> calls;
+  for (int i = 0; i < 200; ++i) {
+    const Delivery d = delivery(i % 50, "A");
+    calls.push_back(store_->append(intake::Source::authentic(), d, event_of(d), last_call(d)));
+  }
+  const auto receipts = driver_.wait_all(std::move(calls));
+  int fresh = 0;
+  for (const auto& receipt : receipts) {
+    ASSERT_TRUE(receipt);
+    if (!receipt->duplicate()) ++fresh;
+    EXPECT_EQ(receipt->event(), receipts[0]->event());
+  }
+  EXPECT_EQ(fresh, 1);
+  EXPECT_LT(store_->stats().commits, 200U);
+}
+
+TEST_P(Intake, ids_go_on_after_a_restart) {
+  const EventId before = add_event(0);
+  reopen();
+  EXPECT_GT(add_event(1), before);
+}
+
+TEST_P(Intake, lists_are_filtered_and_paged) {
+  std::vector<EventId> made;
+  for (int i = 0; i < 7; ++i)
+    made.push_back(add_event(i, i % 2 == 0 ? "even" : "odd"));
+  Filter even;
+  even.name = "even";
+  even.name_space = "prod";
+  auto page = driver_.wait(store_->events(even, {2, 0}));
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->size(), 2U);
+  EXPECT_EQ((*page)[0].id, made[6]);
+  EXPECT_EQ((*page)[1].id, made[4]);
+  page = driver_.wait(store_->events(even, {50, made[4].value}));
+  ASSERT_EQ(page->size(), 2U);
+  EXPECT_EQ((*page)[0].id, made[2]);
+  auto deliveries = driver_.wait(store_->deliveries(even, {}));
+  ASSERT_TRUE(deliveries);
+  EXPECT_EQ(deliveries->size(), 4U);
+  Filter wrong;
+  wrong.verdict = "lost";
+  EXPECT_EQ(driver_.wait(store_->deliveries(wrong, {})).error().code, Code::kInvalid);
+  EXPECT_EQ(driver_.wait(store_->delivery(DeliveryId{12345})).error().code, Code::kNotFound);
+  EXPECT_EQ(driver_.wait(store_->event(EventId{12345})).error().code, Code::kNotFound);
+}
+
+INSTANTIATE_TEST_SUITE_P(Store, Intake, testing::Values(kSqlite),
+                         [](const auto& backend) { return std::string(backend.param.name); });
+
+}  // namespace
+
+}  // namespace postlude::store

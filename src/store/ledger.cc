@@ -1,0 +1,151 @@
+#include "store/ledger.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr std::array<std::string_view, kSequences> kNames{"delivery", "event",   "run", "step",
+                                                          "attempt",  "request", "text"};
+constexpr std::int64_t kBlock = 256;
+constexpr std::size_t kTextsMax = 256;
+constexpr std::size_t kPinnedMax = 1024;
+
+void put(std::string& out, std::string_view text) {
+  out += std::to_string(text.size());
+  out += ':';
+  out += text;
+}
+
+}  // namespace
+
+Chain chain_of(const Chain& before, const AuditRecord& record) {
+  std::string text(before.data(), before.size());
+  text += std::to_string(record.seq) + ' ' + std::to_string(micros(record.at)) + ' ';
+  put(text, record.actor);
+  put(text, record.action);
+  put(text, record.subject);
+  put(text, record.detail);
+  const std::string hash = sha256(text);
+  Chain out{};
+  std::memcpy(out.data(), hash.data(), out.size());
+  return out;
+}
+
+Ledger::Ledger(sql::Connection& db) : db_(db) {
+  const std::string bytes = random_bytes(32);
+  std::array<std::uint32_t, 8> words{};
+  std::memcpy(words.data(), bytes.data(), bytes.size());
+  std::seed_seq seed(words.begin(), words.end());
+  random_.seed(seed);
+}
+
+Status Ledger::load() {
+  // Blocks are empty at first: what a former process had reserved and not used stays unused.
+  TRY_DONE(db_.each("SELECT seq, chain FROM audit ORDER BY seq DESC LIMIT 1", {}, [&](const sql::Row& row) {
+    memory_.audit_seq = row.integer(0);
+    const std::string_view chain = row.bytes(1);
+    std::memcpy(memory_.chain.data(), chain.data(), std::min(chain.size(), memory_.chain.size()));
+  }));
+  return db_.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
+    const auto state = static_cast<std::size_t>(row.integer(0));
+    if (state < memory_.totals.size()) memory_.totals[state] = row.integer(1);
+  });
+}
+
+Result<std::int64_t> Ledger::next_id(Sequence sequence) {
+  const auto index = static_cast<std::size_t>(sequence);
+  Block& block = memory_.blocks[index];
+  if (block.next == block.end) {
+    std::int64_t end = 0;
+    TRY_DONE(
+        db_.each("INSERT INTO sequences (name, next) VALUES ($1, $2 + 1) "
+                 "ON CONFLICT (name) DO UPDATE SET next = sequences.next + $2 RETURNING next",
+                 {kNames[index], kBlock}, [&](const sql::Row& row) { end = row.integer(0); }));
+    block.end = end;
+    block.next = end - kBlock;
+  }
+  return block.next++;
+}
+
+std::uint64_t Ledger::token() {
+  return random_() | 1U;
+}
+
+std::string Ledger::nonce() {
+  // From the system: the keys of effects hang on it, and must not repeat after a restore either.
+  return to_hex(random_bytes(16));
+}
+
+Status Ledger::audit(Instant at, std::string_view actor, std::string_view action, std::string_view subject,
+                     std::string_view detail) {
+  const std::int64_t seq = ++memory_.audit_seq;
+  memory_.chain = chain_of(memory_.chain, {seq, at, actor, action, subject, detail});
+  return db_.run(
+      "INSERT INTO audit (seq, at, actor, action, subject, detail, chain) VALUES ($1, $2, $3, $4, $5, $6, "
+      "$7)",
+      {seq, at, actor, action, subject, detail, sql::Blob{{memory_.chain.data(), memory_.chain.size()}}});
+}
+
+void Ledger::count_run(std::optional<RunState> from, std::optional<RunState> to) {
+  if (from) --memory_.totals[static_cast<std::size_t>(*from)];
+  if (to) ++memory_.totals[static_cast<std::size_t>(*to)];
+}
+
+Result<std::int64_t> Ledger::pin(const std::string& workflow, const std::string& text) {
+  const auto found = pinned_.find(workflow);
+  if (found != pinned_.end() && found->second.text == text) return found->second.id;
+  const std::string hash = sha256(text);
+  std::int64_t id = 0;
+  TRY_DONE(db_.each("SELECT id FROM texts WHERE hash = $1", {sql::Blob{hash}},
+                    [&](const sql::Row& row) { id = row.integer(0); }));
+  if (id == 0) {
+    TRY(id, next_id(Sequence::kText));
+    TRY_DONE(db_.run("INSERT INTO texts (id, hash, text) VALUES ($1, $2, $3)", {id, sql::Blob{hash}, text}));
+  }
+  if (pinned_.size() >= kPinnedMax) pinned_.clear();
+  pinned_[workflow] = Pinned{id, text};
+  return id;
+}
+
+Result<std::shared_ptr<const std::string>> Ledger::text(std::int64_t id) {
+  const auto found = texts_.find(id);
+  if (found != texts_.end()) return found->second;
+  std::shared_ptr<const std::string> out;
+  TRY_DONE(db_.each("SELECT text FROM texts WHERE id = $1", {id},
+                    [&](const sql::Row& row) { out = std::make_shared<const std::string>(row.text(0)); }));
+  CHECK(out != nullptr);
+  if (texts_.size() >= kTextsMax) texts_.clear();
+  texts_[id] = out;
+  return out;
+}
+
+void Ledger::forget_texts() {
+  pinned_.clear();
+  texts_.clear();
+}
+
+void Ledger::falls_due(Instant at) {
+  if (!next_due_ || at < *next_due_) next_due_ = at;
+}
+
+Status Ledger::flush(const Memory& before) {
+  for (int state = 1; state <= 6; ++state) {
+    const auto index = static_cast<std::size_t>(state);
+    if (memory_.totals[index] == before.totals[index]) continue;
+    TRY_DONE(db_.run("UPDATE totals SET n = $2 WHERE state = $1", {state, memory_.totals[index]}));
+  }
+  return ok();
+}
+
+void Ledger::forget(const Memory& before) {
+  db_.roll_back();
+  memory_ = before;
+  forget_texts();
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,105 @@
+#pragma once
+// Ledger: the writer's connection, with what the writer remembers of the database from one commit to the
+// next: blocks of ids, the head of the audit chain, pinned texts. Private to store/.
+
+#include <array>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+
+#include "model/run.h"
+#include "store/sql.h"
+
+namespace postlude::store {
+
+enum class Sequence : std::uint8_t { kDelivery = 0, kEvent, kRun, kStep, kAttempt, kRequest, kText };
+constexpr std::size_t kSequences = 7;
+
+// SHA-256 over the record before and this one: an accident in the middle shows, and is named.
+using Chain = std::array<char, 32>;
+struct AuditRecord {
+  std::int64_t seq = 0;
+  Instant at;
+  std::string_view actor, action, subject, detail;
+};
+Chain chain_of(const Chain& before, const AuditRecord& record);
+
+class Ledger {
+ public:
+  explicit Ledger(sql::Connection& db);
+  Status load();  // once, before the first transaction
+
+  sql::Connection& db() { return db_; }
+  Result<std::int64_t> next_id(Sequence sequence);
+  std::uint64_t token();  // a lease's; not 0
+  std::string nonce();    // an event's
+  Status audit(Instant at, std::string_view actor, std::string_view action, std::string_view subject,
+               std::string_view detail);
+
+  // A run is now in `to`; nullopt: it is new, or it is gone.
+  void count_run(std::optional<RunState> from, std::optional<RunState> to);
+
+  // The id of a pinned text, stored once per content; and back.
+  Result<std::int64_t> pin(const std::string& workflow, const std::string& text);
+  Result<std::shared_ptr<const std::string>> text(std::int64_t id);
+  void forget_texts();  // some were deleted
+
+  // What the loop is told after the commit.
+  void made_work() { made_work_ = true; }                       // there is something to plan
+  void falls_due(Instant at);                                   // a step has this due time now
+  void next_due(std::optional<Instant> at) { next_due_ = at; }  // as a claim has seen it
+  bool take_made_work() { return std::exchange(made_work_, false); }
+  std::optional<Instant> next_due() const { return next_due_; }
+
+  std::string& last_target() { return last_target_; }  // where the next claim goes on
+
+  // One transaction: commits what `body` did, unless the database failed in it. Then nothing of it remains,
+  // here either. `body` may write what it likes and still hand an Error of its own to its caller.
+  template <class Body>
+  Status transact(Body body) {
+    TRY_DONE(db_.begin());
+    const Memory before = memory_;
+    body();
+    if (!db_.failed()) {
+      const Status flushed = flush(before);
+      const Status committed = flushed ? db_.commit() : flushed;
+      if (committed) return ok();
+      forget(before);
+      return committed.error();
+    }
+    const Error failure = *db_.failed();
+    forget(before);
+    return failure;
+  }
+
+ private:
+  struct Block {
+    std::int64_t next = 0, end = 0;
+  };
+  struct Memory {
+    std::array<Block, kSequences> blocks{};
+    std::int64_t audit_seq = 0;
+    Chain chain{};
+    std::array<std::int64_t, 7> totals{};  // by RunState
+  };
+  struct Pinned {
+    std::int64_t id = 0;
+    std::string text;
+  };
+
+  Status flush(const Memory& before);
+  void forget(const Memory& before);
+
+  sql::Connection& db_;
+  Memory memory_;
+  std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
+  std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
+  std::mt19937_64 random_;
+  bool made_work_ = true;  // nobody has looked yet
+  std::optional<Instant> next_due_;
+  std::string last_target_;
+};
+
+}  // namespace postlude::store

@@ -1,0 +1,100 @@
+// From an event to its runs: once per event, all of them or none.
+
+#include "base/json.h"
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr std::size_t kBytesMax = 8U << 20U;  // payloads in one answer; a single one may be larger
+
+std::string plan_text(const std::vector<Planned>& plan) {
+  json::array out;
+  for (const Planned& p : plan) {
+    out.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
+  }
+  return json::serialize(out);
+}
+
+Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant now) {
+  StoredRun stored;
+  stored.queues = wanted.queues;
+  stored.timeout = wanted.timeout;
+  Run& run = stored.run;
+  run.event = event;
+  run.workflow = wanted.workflow;
+  run.queue_key = wanted.queue_key;
+  run.created_at = now;
+  run.vars = wanted.vars;
+  run.steps = wanted.steps;
+  TRY(run.text, ledger.pin(wanted.workflow, wanted.text));
+  for (Step& step : run.steps) {
+    step.state = StepState::kPending;
+    step.due_at = std::nullopt;
+  }
+  TRY(const bool queued, must_queue(ledger, stored));
+  if (!queued) activate(stored, now);
+  TRY_DONE(insert_run(ledger, stored));
+  return ledger.audit(now, "postlude", "run.created", run.id.text(), wanted.workflow + " on " + event.text());
+}
+
+}  // namespace
+
+Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit) {
+  static const std::string kSql =
+      select_events(true) + "WHERE e.planned = 0 AND e.id > $1 ORDER BY e.id LIMIT 1";
+  // One by one, so that a few large payloads do not meet in memory.
+  std::vector<Event> out;
+  std::size_t bytes = 0;
+  std::int64_t after = 0;
+  while (out.size() < limit && bytes < kBytesMax) {
+    const std::size_t before = out.size();
+    TRY_DONE(ledger.db().each(kSql, {after}, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
+    if (out.size() == before) break;
+    after = out.back().id.value;
+    bytes += out.back().payload.size();
+  }
+  return out;
+}
+
+Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, const std::vector<Planned>& plan,
+             Instant now) {
+  bool found = false;
+  bool planned = false;
+  TRY_DONE(
+      ledger.db().each("SELECT planned FROM events WHERE id = $1", {event.value}, [&](const sql::Row& row) {
+        found = true;
+        planned = row.flag(0);
+      }));
+  if (!found) return Error(Code::kNotFound, "no event " + event.text());
+  if (planned) return Error(Code::kConflict, event.text() + " has its runs already");
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i].steps.empty()) return Error(Code::kInvalid, "workflow " + runs[i].workflow + " has no steps");
+    for (std::size_t j = 0; j < i; ++j) {
+      if (runs[j].workflow == runs[i].workflow) {
+        return Error(Code::kInvalid, "workflow " + runs[i].workflow + " is named twice");
+      }
+    }
+  }
+  TRY_DONE(ledger.db().run("UPDATE events SET planned = 1, plan = $2 WHERE id = $1",
+                           {event.value, plan_text(plan)}));
+  for (const NewRun& run : runs)
+    TRY_DONE(start_one(ledger, event, run, now));
+  return ok();
+}
+
+std::vector<Planned> read_plan(std::string_view text) {
+  std::vector<Planned> out;
+  const auto parsed = parse_json(text);
+  if (!parsed || !parsed->is_array()) return out;
+  for (const json::value& entry : parsed->get_array()) {
+    const json::value* runs = find(entry, "runs");
+    out.push_back(Planned{std::string(find_text(entry, "workflow")), runs != nullptr && *runs == true,
+                          std::string(find_text(entry, "why"))});
+  }
+  return out;
+}
+
+}  // namespace postlude::store

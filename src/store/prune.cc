@@ -1,0 +1,94 @@
+// Forgetting what is old, a portion at a time, so that nobody waits long behind it.
+//
+// Ids are in the order of their making, so a portion walks up from the oldest and stops at the first young
+// one.
+
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr int kPortion = 200;
+
+struct Row {
+  std::int64_t id = 0;
+  Instant at;
+  bool goes = false;
+  std::int64_t other = 0;
+};
+
+// Deletes the rows that go; returns the last id looked at, 0 when the walk is over.
+template <class Delete>
+Result<std::int64_t> walk(const std::vector<Row>& rows, Instant before, Delete remove) {
+  std::int64_t last = 0;
+  for (const Row& row : rows) {
+    if (row.at >= before) return 0;
+    last = row.id;
+    if (row.goes) TRY_DONE(remove(row));
+  }
+  return rows.size() < kPortion ? 0 : last;
+}
+
+}  // namespace
+
+Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after) {
+  std::vector<Row> rows;
+  TRY_DONE(ledger.db().each(
+      "SELECT id, created_at, finished_at, state FROM runs WHERE id > $1 ORDER BY id LIMIT $2",
+      {after, kPortion}, [&](const sql::Row& row) {
+        const bool goes = !row.null(2) && row.time(2) < before;
+        rows.push_back({row.integer(0), row.time(1), goes, row.integer(3)});
+      }));
+  return walk(rows, before, [&](const Row& row) -> Status {
+    sql::Connection& db = ledger.db();
+    TRY_DONE(db.run("DELETE FROM requests WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
+    TRY_DONE(db.run("DELETE FROM attempts WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
+    TRY_DONE(db.run("DELETE FROM steps WHERE run = $1", {row.id}));
+    TRY_DONE(db.run("DELETE FROM runs WHERE id = $1", {row.id}));
+    ledger.count_run(static_cast<RunState>(row.other), std::nullopt);
+    return ok();
+  });
+}
+
+// Deliveries that made no event, and repeats. The one that made an event is its payload, and goes with it.
+Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64_t after) {
+  std::vector<Row> rows;
+  TRY_DONE(ledger.db().each(
+      "SELECT id, received_at, event, verdict FROM deliveries WHERE id > $1 ORDER BY id LIMIT $2",
+      {after, kPortion}, [&](const sql::Row& row) {
+        const bool repeat = static_cast<Verdict>(row.integer(3)) == Verdict::kDuplicate;
+        rows.push_back({row.integer(0), row.time(1), row.null(2) || repeat, 0});
+      }));
+  return walk(rows, before, [&](const Row& row) {
+    return ledger.db().run("DELETE FROM deliveries WHERE id = $1", {row.id});
+  });
+}
+
+// Events that no run needs, with what tells a repeat of them from a new one.
+Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after) {
+  std::vector<Row> rows;
+  TRY_DONE(ledger.db().each(
+      "SELECT e.id, e.received_at, e.planned = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.event = e.id), "
+      "e.delivery FROM events e WHERE e.id > $1 ORDER BY e.id LIMIT $2",
+      {after, kPortion}, [&](const sql::Row& row) {
+        rows.push_back({row.integer(0), row.time(1), row.flag(2), row.integer(3)});
+      }));
+  return walk(rows, before, [&](const Row& row) -> Status {
+    sql::Connection& db = ledger.db();
+    TRY_DONE(db.run("DELETE FROM known WHERE key IN (SELECT known FROM events WHERE id = $1)", {row.id}));
+    TRY_DONE(db.run("UPDATE deliveries SET event = NULL WHERE event = $1 AND verdict = 2", {row.id}));
+    TRY_DONE(db.run("DELETE FROM deliveries WHERE id = $1", {row.other}));
+    return db.run("DELETE FROM events WHERE id = $1", {row.id});
+  });
+}
+
+Status prune_texts(Ledger& ledger) {
+  TRY_DONE(
+      ledger.db().run("DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.text = texts.id)"));
+  ledger.forget_texts();
+  return ok();
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,222 @@
+// What the API and the CLI ask: lists, newest first, and single things whole.
+
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr std::size_t kLimitMax = 1000;
+
+// A query that is put together from the parts of a filter that are given. Its values outlive it.
+class Query {
+ public:
+  explicit Query(std::string select) : sql_(std::move(select)) {}
+
+  void where(std::string_view condition) {
+    sql_ += first_ ? "WHERE " : " AND ";
+    sql_ += condition;
+    first_ = false;
+  }
+  void equal(std::string_view column, sql::Value value) {
+    values_.push_back(value);
+    where(std::string(column) + " = $" + std::to_string(values_.size()));
+  }
+  void equal_if(std::string_view column, const std::string& value) {
+    if (!value.empty()) equal(column, value);
+  }
+  // `conditions` on the event that the row points to.
+  void on_event(std::string_view reference, const Filter& f, bool with_phase) {
+    std::string inner;
+    const auto add = [&](std::string_view column, const std::string& value) {
+      if (value.empty()) return;
+      values_.push_back(value);
+      inner += " AND f." + std::string(column) + " = $" + std::to_string(values_.size());
+    };
+    add("namespace", f.name_space);
+    add("name", f.name);
+    if (with_phase) add("phase", f.phase);
+    if (with_phase) add("source", f.source);
+    if (with_phase) add("hook", f.hook);
+    if (inner.empty()) return;
+    where("EXISTS (SELECT 1 FROM events f WHERE f.id = " + std::string(reference) + inner + ")");
+  }
+  void page(std::string_view id, const Page& page) {
+    if (page.after > 0) {
+      values_.push_back(page.after);
+      where(std::string(id) + " < $" + std::to_string(values_.size()));
+    }
+    values_.push_back(static_cast<std::int64_t>(std::min(page.limit, kLimitMax)));
+    sql_ += " ORDER BY " + std::string(id) + " DESC LIMIT $" + std::to_string(values_.size());
+  }
+  Status each(sql::Connection& db, sql::Visitor visit) { return db.each(sql_, values_, visit); }
+
+ private:
+  std::string sql_;
+  std::vector<sql::Value> values_;
+  bool first_ = true;
+};
+
+std::optional<int> verdict_named(const std::string& name) {
+  for (int v = 1; v <= 4; ++v) {
+    if (to_text(static_cast<Verdict>(v)) == name) return v;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<Attempt>> load_attempts(sql::Connection& db, const Run& run) {
+  std::vector<Attempt> out;
+  for (const Step& step : run.steps) {
+    const std::size_t from = out.size();
+    TRY_DONE(db.each(
+        "SELECT id, number, started_at, ended_at, outcome, why FROM attempts WHERE step = $1 ORDER BY id",
+        {step.id}, [&](const sql::Row& row) {
+          Attempt a;
+          a.id = AttemptId{row.integer(0)};
+          a.step = step.id;
+          a.number = static_cast<std::uint32_t>(row.integer(1));
+          a.started_at = row.time(2);
+          a.ended_at = row.maybe_time(3);
+          a.outcome = row.text(4);
+          a.why = row.text(5);
+          out.push_back(std::move(a));
+        }));
+    TRY(auto requests, load_requests(db, step.id));
+    for (Request& request : requests) {
+      for (std::size_t i = from; i < out.size(); ++i) {
+        if (out[i].id != request.attempt) continue;
+        out[i].requests.push_back(std::move(request));
+        break;
+      }
+    }
+  }
+  return out;
+}
+
+// Due work, target by target through the index of what is due.
+Status count_due(sql::Connection& db, Instant now, Counts& out) {
+  std::string target;
+  bool first = true;
+  while (true) {
+    bool found = false;
+    const std::string_view sql = first ? "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND "
+                                         "target >= $1 ORDER BY target, due_at LIMIT 1"
+                                       : "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND "
+                                         "target > $1 ORDER BY target, due_at LIMIT 1";
+    Instant oldest;
+    TRY_DONE(db.each(sql, {std::string(target)}, [&](const sql::Row& row) {
+      found = true;
+      target = row.text(0);
+      oldest = row.time(1);
+    }));
+    if (!found) return ok();
+    first = false;
+    if (oldest > now) continue;
+    if (!out.oldest_due || oldest < *out.oldest_due) out.oldest_due = oldest;
+    TRY_DONE(db.each("SELECT count(*) FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at <= $2",
+                     {target, now}, [&](const sql::Row& row) { out.due += row.integer(0); }));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter& f, const Page& page) {
+  Query query(select_deliveries(false));
+  query.equal_if("d.source", f.source);
+  query.equal_if("d.hook", f.hook);
+  if (!f.verdict.empty()) {
+    const auto verdict = verdict_named(f.verdict);
+    if (!verdict) return Error(Code::kInvalid, "no verdict " + f.verdict);
+    query.equal("d.verdict", *verdict);
+  }
+  if (f.event != 0) query.equal("d.event", f.event);
+  query.on_event("d.event", f, false);
+  query.page("d.id", page);
+  std::vector<Delivery> out;
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(delivery_of(row)); }));
+  return out;
+}
+
+Result<Delivery> show_delivery(sql::Connection& db, DeliveryId id) {
+  std::optional<Delivery> out;
+  TRY_DONE(db.each(select_deliveries(true) + "WHERE d.id = $1", {id.value},
+                   [&](const sql::Row& row) { out = delivery_of(row); }));
+  if (!out) return Error(Code::kNotFound, "no delivery " + id.text());
+  return *std::move(out);
+}
+
+Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& f, const Page& page) {
+  Query query(select_events(false));
+  query.equal_if("e.source", f.source);
+  query.equal_if("e.hook", f.hook);
+  query.equal_if("e.namespace", f.name_space);
+  query.equal_if("e.name", f.name);
+  query.equal_if("e.phase", f.phase);
+  if (f.event != 0) query.equal("e.id", f.event);
+  query.page("e.id", page);
+  std::vector<Event> out;
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
+  return out;
+}
+
+Result<EventDetail> show_event(sql::Connection& db, EventId id) {
+  EventDetail out;
+  bool found = false;
+  TRY_DONE(db.each(select_events(true) + "WHERE e.id = $1", {id.value}, [&](const sql::Row& row) {
+    found = true;
+    out.event = event_of(row);
+    out.planned = row.flag(15);
+    out.plan = read_plan(row.bytes(16));
+  }));
+  if (!found) return Error(Code::kNotFound, "no event " + id.text());
+  TRY_DONE(db.each(select_runs() + "WHERE r.event = $1 ORDER BY r.id", {id.value},
+                   [&](const sql::Row& row) { out.runs.push_back(run_of(row).run); }));
+  TRY_DONE(db.each(select_deliveries(false) + "WHERE d.id = $1", {out.event.delivery.value},
+                   [&](const sql::Row& row) { out.deliveries.push_back(delivery_of(row)); }));
+  TRY_DONE(db.each(select_deliveries(false) + "WHERE d.event = $1 AND d.verdict = 2 ORDER BY d.id",
+                   {id.value}, [&](const sql::Row& row) { out.deliveries.push_back(delivery_of(row)); }));
+  return out;
+}
+
+Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const Page& page) {
+  Query query(select_runs());
+  query.equal_if("r.workflow", f.workflow);
+  if (!f.state.empty()) {
+    const auto state = run_state_named(f.state);
+    if (!state) return Error(Code::kInvalid, "no state " + f.state);
+    // As a literal, since an index of the failed ones can serve only those who ask for them by that name.
+    query.where("r.state = " + std::to_string(static_cast<int>(*state)));
+  }
+  if (f.event != 0) query.equal("r.event", f.event);
+  query.on_event("r.event", f, true);
+  query.page("r.id", page);
+  std::vector<Run> out;
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(run_of(row).run); }));
+  return out;
+}
+
+Result<RunDetail> show_run(sql::Connection& db, RunId id) {
+  TRY(auto stored, load_run(db, id));
+  if (!stored) return Error(Code::kNotFound, "no run " + id.text());
+  RunDetail out;
+  out.run = std::move(stored->run);
+  TRY(out.attempts, load_attempts(db, out.run));
+  TRY_DONE(db.each("SELECT text FROM texts WHERE id = $1", {out.run.text},
+                   [&](const sql::Row& row) { out.text = row.text(0); }));
+  return out;
+}
+
+Result<Counts> count(sql::Connection& db, Instant now) {
+  Counts out;
+  TRY_DONE(db.each("SELECT count(*) FROM events WHERE planned = 0", {},
+                   [&](const sql::Row& row) { out.unplanned = row.integer(0); }));
+  TRY_DONE(db.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
+    out.runs[std::string(to_text(static_cast<RunState>(row.integer(0))))] = row.integer(1);
+  }));
+  TRY_DONE(count_due(db, now, out));
+  out.bytes = db.bytes();
+  return out;
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,350 @@
+#include "store/rows.h"
+
+#include "base/check.h"
+
+namespace postlude::store {
+
+namespace {
+
+template <class Enum>
+Enum enum_of(const sql::Row& row, int column) {
+  return static_cast<Enum>(row.integer(column));
+}
+
+std::optional<Duration> maybe_duration(const sql::Row& row, int column) {
+  if (row.null(column)) return std::nullopt;
+  return Duration(row.integer(column));
+}
+
+sql::Value count_of(const std::optional<Duration>& d) {
+  return d ? sql::Value(static_cast<std::int64_t>(d->count())) : sql::Value(nullptr);
+}
+
+void read_step(const sql::Row& row, StoredRun& run) {
+  Step s;
+  s.id = row.integer(0);
+  s.index = static_cast<std::uint32_t>(row.integer(1));
+  s.state = enum_of<StepState>(row, 2);
+  s.attempts = static_cast<std::uint32_t>(row.integer(3));
+  s.due_at = row.maybe_time(7);
+  s.first_at = row.maybe_time(8);
+  s.now = row.maybe_time(9);
+  s.unclear = row.flag(10);
+  s.held = !row.null(11);
+  s.started_at = row.maybe_time(13);
+  s.finished_at = row.maybe_time(14);
+  s.after_failure = row.flag(15);
+  s.target = row.text(16);
+  s.name = row.text(17);
+  s.title = row.text(18);
+  s.uses = row.text(19);
+  s.reason = row.text(20);
+  s.input = row.text(21);
+  s.outputs = row.text(22);
+  StepLease lease;
+  lease.number = static_cast<std::uint32_t>(row.integer(4));
+  lease.attempt = row.integer(5);
+  lease.token = static_cast<std::uint64_t>(row.integer(6));
+  lease.held_at = row.maybe_time(11);
+  lease.waited = row.flag(12);
+  run.run.steps.push_back(std::move(s));
+  run.leases.push_back(lease);
+}
+
+constexpr std::string_view kSteps =
+    "SELECT id, idx, state, attempts, number, attempt, token, due_at, first_at, now, unclear, held_at, "
+    "waited, "
+    "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs FROM steps "
+    "WHERE run = $1 ORDER BY idx";
+
+bool all_ended(const Run& run) {
+  for (const Step& step : run.steps) {
+    if (!terminal(step.state)) return false;
+  }
+  return true;
+}
+
+// The run that waited longest behind the one that has ended gets its turn.
+Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
+  RunId next;
+  TRY_DONE(ledger.db().each(
+      "SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 "
+      "AND state = 1 ORDER BY event LIMIT 1",
+      {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) { next = RunId{row.integer(0)}; }));
+  if (!next) return ok();
+  TRY(auto loaded, load_run(ledger.db(), next));
+  CHECK(loaded.has_value());
+  activate(*loaded, at);
+  for (std::size_t i = 0; i < loaded->run.steps.size(); ++i) {
+    if (!loaded->run.steps[i].due_at) continue;
+    TRY_DONE(save_step(ledger, *loaded, i));
+    break;
+  }
+  return change_state(ledger, *loaded, RunState::kRunning, "", at);
+}
+
+}  // namespace
+
+std::string select_deliveries(bool with_body) {
+  return std::string(
+             "SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, "
+             "d.headers, "
+             "d.verdict, d.reason, d.proof, d.status, d.event, ") +
+         (with_body ? "d.body" : "''") + " FROM deliveries d ";
+}
+
+Delivery delivery_of(const sql::Row& row) {
+  Delivery d;
+  d.id = DeliveryId{row.integer(0)};
+  d.source = row.text(1);
+  d.cluster = row.text(2);
+  d.hook = row.text(3);
+  d.received_at = row.time(4);
+  d.method = row.text(5);
+  d.target = row.text(6);
+  d.remote = row.text(7);
+  d.headers = row.text(8);
+  d.verdict = enum_of<Verdict>(row, 9);
+  d.reason = row.text(10);
+  d.proof = row.text(11);
+  d.status = static_cast<int>(row.integer(12));
+  if (!row.null(13)) d.event = EventId{row.integer(13)};
+  d.body = row.text(14);
+  return d;
+}
+
+std::string select_events(bool with_payload) {
+  return std::string(
+             "SELECT e.id, e.nonce, e.delivery, e.source, e.cluster, e.hook, e.origin, e.received_at, "
+             "e.team, "
+             "e.namespace, e.name, e.phase, e.outcome, e.checksum, e.metadata, e.planned, e.plan, ") +
+         (with_payload
+              ? "coalesce(e.payload, d.body, '{}') FROM events e LEFT JOIN deliveries d ON d.id = e.delivery "
+              : "'{}' FROM events e ");
+}
+
+Event event_of(const sql::Row& row) {
+  Event e;
+  e.id = EventId{row.integer(0)};
+  e.nonce = row.text(1);
+  e.delivery = DeliveryId{row.integer(2)};
+  e.source = row.text(3);
+  e.cluster = row.text(4);
+  e.hook = row.text(5);
+  e.origin = enum_of<Origin>(row, 6);
+  e.received_at = row.time(7);
+  e.team = row.text(8);
+  e.name_space = row.text(9);
+  e.name = row.text(10);
+  e.phase = row.text(11);
+  e.outcome = row.text(12);
+  e.checksum = row.text(13);
+  e.metadata = row.text(14);
+  e.payload = row.text(17);
+  return e;
+}
+
+Result<std::optional<Event>> load_event(sql::Connection& db, EventId id) {
+  static const std::string kSql = select_events(true) + "WHERE e.id = $1";
+  std::optional<Event> out;
+  TRY_DONE(db.each(kSql, {id.value}, [&](const sql::Row& row) { out = event_of(row); }));
+  return out;
+}
+
+std::string select_runs() {
+  return "SELECT r.id, r.event, r.workflow, r.text, r.queue_key, r.state, r.reason, r.created_at, "
+         "r.started_at, "
+         "r.finished_at, r.deadline_at, r.stale, r.vars, r.timeout, r.queues FROM runs r ";
+}
+
+StoredRun run_of(const sql::Row& row) {
+  StoredRun out;
+  Run& r = out.run;
+  r.id = RunId{row.integer(0)};
+  r.event = EventId{row.integer(1)};
+  r.workflow = row.text(2);
+  r.text = row.integer(3);
+  r.queue_key = row.text(4);
+  r.state = enum_of<RunState>(row, 5);
+  r.reason = row.text(6);
+  r.created_at = row.time(7);
+  r.started_at = row.maybe_time(8);
+  r.finished_at = row.maybe_time(9);
+  r.deadline_at = row.maybe_time(10);
+  r.stale = row.flag(11);
+  r.vars = row.text(12);
+  out.timeout = maybe_duration(row, 13);
+  out.queues = row.flag(14);
+  return out;
+}
+
+Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id) {
+  static const std::string kSql = select_runs() + "WHERE r.id = $1";
+  std::optional<StoredRun> out;
+  TRY_DONE(db.each(kSql, {id.value}, [&](const sql::Row& row) { out = run_of(row); }));
+  if (out) TRY_DONE(db.each(kSteps, {id.value}, [&](const sql::Row& row) { read_step(row, *out); }));
+  return out;
+}
+
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step) {
+  std::vector<Request> out;
+  TRY_DONE(
+      db.each("SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why, "
+              "headers, body, "
+              "response FROM requests WHERE step = $1 ORDER BY id",
+              {step}, [&](const sql::Row& row) {
+                Request q;
+                q.id = row.integer(0);
+                q.attempt = AttemptId{row.integer(1)};
+                q.name = row.text(2);
+                q.effect = enum_of<Effect>(row, 3);
+                q.result = enum_of<RequestResult>(row, 4);
+                q.status = static_cast<int>(row.integer(5));
+                q.sent_at = row.maybe_time(6);
+                q.ended_at = row.maybe_time(7);
+                q.key = row.text(8);
+                q.method = row.text(9);
+                q.url = row.text(10);
+                q.why = row.text(11);
+                q.headers = row.text(12);
+                q.body = row.text(13);
+                q.response = row.text(14);
+                out.push_back(std::move(q));
+              }));
+  return out;
+}
+
+Status insert_run(Ledger& ledger, StoredRun& stored) {
+  Run& r = stored.run;
+  TRY(const std::int64_t id, ledger.next_id(Sequence::kRun));
+  r.id = RunId{id};
+  TRY_DONE(ledger.db().run(
+      "INSERT INTO runs (id, event, workflow, text, queue_key, queues, state, reason, created_at, "
+      "deadline_at, timeout, "
+      "stale, vars) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12)",
+      {id, r.event.value, r.workflow, r.text, r.queue_key, stored.queues, static_cast<int>(r.state),
+       r.created_at, r.deadline_at, count_of(stored.timeout), r.stale, r.vars}));
+  ledger.count_run(std::nullopt, r.state);
+  for (std::size_t i = 0; i < r.steps.size(); ++i) {
+    Step& s = r.steps[i];
+    TRY(s.id, ledger.next_id(Sequence::kStep));
+    s.index = static_cast<std::uint32_t>(i);
+    TRY_DONE(ledger.db().run(
+        "INSERT INTO steps (id, run, idx, state, attempts, number, attempt, token, due_at, unclear, waited, "
+        "after_failure, target, name, title, uses, reason, input, outputs) "
+        "VALUES ($1, $2, $3, 1, 0, 0, 0, 0, $4, 0, 0, $5, $6, $7, $8, $9, '', '', '')",
+        {s.id, id, s.index, s.due_at, s.after_failure, s.target, s.name, s.title, s.uses}));
+    if (s.due_at) ledger.falls_due(*s.due_at);
+  }
+  return ok();
+}
+
+Status save_run(Ledger& ledger, const StoredRun& stored) {
+  const Run& r = stored.run;
+  return ledger.db().run(
+      "UPDATE runs SET state = $2, reason = $3, started_at = $4, finished_at = $5, deadline_at = $6, stale = "
+      "$7 "
+      "WHERE id = $1",
+      {r.id.value, static_cast<int>(r.state), r.reason, r.started_at, r.finished_at, r.deadline_at, r.stale});
+}
+
+Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
+  const Step& s = stored.run.steps[index];
+  const StepLease& lease = stored.leases[index];
+  if (s.due_at) ledger.falls_due(*s.due_at);
+  return ledger.db().run(
+      "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
+      "first_at = $8, "
+      "now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = $14, reason = "
+      "$15, "
+      "input = $16, outputs = $17 WHERE id = $1",
+      {s.id, static_cast<int>(s.state), s.attempts, lease.number, lease.attempt,
+       static_cast<std::int64_t>(lease.token), s.due_at, s.first_at, s.now, s.unclear, lease.held_at,
+       lease.waited, s.started_at, s.finished_at, s.reason, s.input, s.outputs});
+}
+
+Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
+  TRY(q.id, ledger.next_id(Sequence::kRequest));
+  return ledger.db().run(
+      "INSERT INTO requests (id, step, attempt, name, effect, result, status, sent_at, ended_at, key, "
+      "method, url, why, "
+      "headers, body, response) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+      "$16)",
+      {q.id, step, q.attempt.value, q.name, static_cast<int>(q.effect), static_cast<int>(q.result), q.status,
+       q.sent_at, q.ended_at, q.key, q.method, q.url, q.why, q.headers, q.body, q.response});
+}
+
+Status save_answer(Ledger& ledger, std::int64_t step, const Request& q) {
+  return ledger.db().run(
+      "UPDATE requests SET result = $3, status = $4, ended_at = $5, why = $6, response = $7 "
+      "WHERE id = $1 AND step = $2",
+      {q.id, step, static_cast<int>(q.result), q.status, q.ended_at, q.why, q.response});
+}
+
+void activate(StoredRun& stored, Instant now) {
+  Run& run = stored.run;
+  run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
+  for (Step& step : run.steps) {
+    if (terminal(step.state)) continue;
+    step.due_at = now;
+    return;
+  }
+}
+
+Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string reason, Instant at) {
+  Run& run = stored.run;
+  const RunState from = run.state;
+  run.state = to;
+  run.reason = std::move(reason);
+  run.finished_at = terminal(to) ? std::optional<Instant>(at) : std::nullopt;
+  TRY_DONE(save_run(ledger, stored));
+  if (from == to) return ok();
+  ledger.count_run(from, to);
+  if (!terminal(to)) return ok();
+  CHECK(all_ended(run));
+  const std::string action = "run." + std::string(to_text(to));
+  TRY_DONE(ledger.audit(at, "postlude", action, run.id.text(), run.reason));
+  return stored.queues ? start_next(ledger, stored, at) : ok();
+}
+
+Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decision, std::size_t also,
+                      Instant at) {
+  Run& run = stored.run;
+  std::vector<bool> changed(run.steps.size(), false);
+  changed[also] = true;
+  for (const StepChange& change : decision.changes) {
+    CHECK(change.index < run.steps.size());
+    Step& step = run.steps[change.index];
+    StepLease& lease = stored.leases[change.index];
+    CHECK(!terminal(step.state) || step.state == change.state);
+    CHECK(change.state != StepState::kRunning && !(terminal(change.state) && change.due_at));
+    step.state = change.state;
+    step.due_at = change.due_at;
+    step.reason = change.reason;
+    step.held = change.held;
+    lease.held_at = change.held ? std::optional<Instant>(at) : std::nullopt;
+    lease.attempt = 0;
+    lease.token = 0;
+    if (change.unclear) step.unclear = *change.unclear;
+    if (change.outputs) step.outputs = *change.outputs;
+    step.finished_at = terminal(change.state) ? std::optional<Instant>(at) : std::nullopt;
+    changed[change.index] = true;
+  }
+  for (std::size_t i = 0; i < changed.size(); ++i) {
+    if (changed[i]) TRY_DONE(save_step(ledger, stored, i));
+  }
+  CHECK(terminal(decision.run) == all_ended(run));
+  if (decision.run == run.state && !terminal(decision.run)) return ok();
+  return change_state(ledger, stored, decision.run, decision.reason, at);
+}
+
+Result<bool> must_queue(Ledger& ledger, const StoredRun& stored) {
+  if (!stored.queues) return false;
+  bool found = false;
+  TRY_DONE(ledger.db().each(
+      "SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 LIMIT 1",
+      {stored.run.workflow, stored.run.queue_key}, [&](const sql::Row&) { found = true; }));
+  return found;
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,62 @@
+#pragma once
+// rows: how rows become values and values rows; what the commands share. Private to store/.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/delivery.h"
+#include "model/event.h"
+#include "model/run.h"
+#include "store/ledger.h"
+#include "store/sql.h"
+
+namespace postlude::store {
+
+// What a step's row holds beyond the model's step.
+struct StepLease {
+  std::int64_t attempt = 0;
+  std::uint64_t token = 0;  // 0: nobody has it
+  std::uint32_t number = 0;
+  std::optional<Instant> held_at;
+  bool waited = false;
+};
+struct StoredRun {
+  Run run;
+  std::optional<Duration> timeout;
+  bool queues = false;
+  std::vector<StepLease> leases;  // one per step
+};
+
+std::string select_deliveries(bool with_body);  // "SELECT … FROM deliveries d ", to be completed
+std::string select_events(bool with_payload);   // "SELECT … FROM events e … "
+std::string select_runs();                      // "SELECT … FROM runs r "
+Delivery delivery_of(const sql::Row& row);
+Event event_of(const sql::Row& row);
+StoredRun run_of(const sql::Row& row);
+
+// Some event, delivery or run by its id; nullopt: there is none.
+Result<std::optional<Event>> load_event(sql::Connection& db, EventId id);
+Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id);  // with its steps
+
+// What attempts of this step have sent, oldest first; of all of them or of one.
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step);
+
+// -- the writer's
+
+Status insert_run(Ledger& ledger, StoredRun& run);  // with its steps; fills in their ids
+Status save_run(Ledger& ledger, const StoredRun& run);
+Status save_step(Ledger& ledger, const StoredRun& run, std::size_t index);
+Status insert_request(Ledger& ledger, std::int64_t step, Request& request);     // fills in its id
+Status save_answer(Ledger& ledger, std::int64_t step, const Request& request);  // to one with an id
+
+// The run is active from `now` on: its deadline begins, its first step that has not ended is due.
+void activate(StoredRun& run, Instant now);
+// Changes the state, with everything that hangs on it: totals, audit, the next run of the queue.
+Status change_state(Ledger& ledger, StoredRun& run, RunState to, std::string reason, Instant at);
+// The rule's decision, on the run as it is now; writes the steps it changed and `also`, and the run.
+Status apply_decision(Ledger& ledger, StoredRun& run, const Decision& decision, std::size_t also, Instant at);
+// Another run of its workflow and key goes before it.
+Result<bool> must_queue(Ledger& ledger, const StoredRun& run);
+
+}  // namespace postlude::store

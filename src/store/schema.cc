@@ -1,0 +1,163 @@
+#include "store/schema.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/hash.h"
+
+namespace postlude::store {
+
+namespace {
+
+// Words that the dialect fills in: @id a 64-bit primary key, @int, @blob, @keyed a table stored in its key's
+// order. Integers hold enumerations by their stored values, instants in microseconds, and truth as 0 and 1.
+constexpr std::string_view kVersion1 = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)@keyed;
+
+-- Ids are handed out from blocks: `next` is the first one of no block yet. They are never used twice.
+CREATE TABLE sequences (name TEXT PRIMARY KEY, next @int NOT NULL)@keyed;
+
+-- How many runs there are in each state, so that nobody has to count them.
+CREATE TABLE totals (state @int PRIMARY KEY, n @int NOT NULL)@keyed;
+
+CREATE TABLE deliveries (id @id, source TEXT NOT NULL, cluster TEXT NOT NULL, hook TEXT NOT NULL,
+  received_at @int NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL,
+  headers TEXT NOT NULL, verdict @int NOT NULL, reason TEXT NOT NULL, proof TEXT NOT NULL, status @int NOT NULL,
+  event @int, body TEXT NOT NULL);
+CREATE INDEX deliveries_repeated ON deliveries (event) WHERE verdict = 2;
+
+-- payload: null where it is the delivery's body. known: the key in `known` that goes when the event goes.
+CREATE TABLE events (id @id, nonce TEXT NOT NULL, delivery @int, source TEXT NOT NULL, cluster TEXT NOT NULL,
+  hook TEXT NOT NULL, origin @int NOT NULL, received_at @int NOT NULL, team TEXT NOT NULL, namespace TEXT NOT NULL,
+  name TEXT NOT NULL, phase TEXT NOT NULL, outcome TEXT NOT NULL, checksum TEXT NOT NULL, planned @int NOT NULL,
+  known @blob, metadata TEXT NOT NULL, plan TEXT, payload TEXT);
+CREATE INDEX events_unplanned ON events (id) WHERE planned = 0;
+
+-- Contract 4. calls: the last post-rollout of a canary; `followed`: something else came after it; `opened`: there
+-- are openings. openings: pre-rollout and rollout calls since. known: ids of senders, and keys made for good.
+CREATE TABLE calls (source TEXT NOT NULL, cluster TEXT NOT NULL, canary TEXT NOT NULL, digest TEXT NOT NULL,
+  at @int NOT NULL, event @int NOT NULL, followed @int NOT NULL, opened @int NOT NULL,
+  PRIMARY KEY (source, cluster, canary))@keyed;
+CREATE TABLE openings (source TEXT NOT NULL, cluster TEXT NOT NULL, canary TEXT NOT NULL, hook TEXT NOT NULL,
+  key TEXT NOT NULL, at @int NOT NULL, event @int NOT NULL,
+  PRIMARY KEY (source, cluster, canary, hook, key))@keyed;
+CREATE TABLE known (key @blob PRIMARY KEY, digest TEXT NOT NULL, event @int NOT NULL)@keyed;
+
+CREATE TABLE texts (id @id, hash @blob NOT NULL UNIQUE, text TEXT NOT NULL);
+
+-- queues: waits for earlier runs of its workflow and queue_key. replay_of: null for an event's original run.
+CREATE TABLE runs (id @id, event @int NOT NULL, workflow TEXT NOT NULL, text @int NOT NULL,
+  queue_key TEXT NOT NULL, queues @int NOT NULL, state @int NOT NULL, reason TEXT NOT NULL, created_at @int NOT NULL,
+  started_at @int, finished_at @int, deadline_at @int, timeout @int, stale @int NOT NULL, replay_of @int,
+  vars TEXT NOT NULL);
+CREATE UNIQUE INDEX runs_original ON runs (event, workflow) WHERE replay_of IS NULL;
+CREATE INDEX runs_queue ON runs (workflow, queue_key, event) WHERE state <= 3 AND queues = 1;
+CREATE INDEX runs_failed ON runs (id) WHERE state = 5;
+CREATE INDEX runs_text ON runs (text);
+
+-- attempts: claims since it last began anew; number: of the last attempt. attempt, token: the lease, 0 without.
+-- held_at: since when it waits for a person. waited: its last claim found it waiting.
+CREATE TABLE steps (id @id, run @int NOT NULL, idx @int NOT NULL, state @int NOT NULL, attempts @int NOT NULL,
+  number @int NOT NULL, attempt @int NOT NULL, token @int NOT NULL, due_at @int, first_at @int, now @int,
+  unclear @int NOT NULL, held_at @int, waited @int NOT NULL, started_at @int, finished_at @int,
+  after_failure @int NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, uses TEXT NOT NULL,
+  reason TEXT NOT NULL, input TEXT NOT NULL, outputs TEXT NOT NULL);
+CREATE UNIQUE INDEX steps_of_run ON steps (run, idx);
+CREATE INDEX steps_due ON steps (target, due_at, id) WHERE due_at IS NOT NULL;
+CREATE INDEX steps_running ON steps (id) WHERE state = 2;
+
+CREATE TABLE attempts (step @int NOT NULL, id @int NOT NULL, number @int NOT NULL, started_at @int NOT NULL,
+  ended_at @int, outcome TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (step, id))@keyed;
+
+CREATE TABLE requests (id @id, step @int NOT NULL, attempt @int NOT NULL, name TEXT NOT NULL, effect @int NOT NULL,
+  result @int NOT NULL, status @int NOT NULL, sent_at @int, ended_at @int, key TEXT NOT NULL, method TEXT NOT NULL,
+  url TEXT NOT NULL, why TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, response TEXT NOT NULL);
+CREATE INDEX requests_of_step ON requests (step);
+
+-- The newest event whose run has sent this step's state (protocol 3).
+CREATE TABLE high_water (workflow TEXT NOT NULL, step TEXT NOT NULL, queue_key TEXT NOT NULL, event @int NOT NULL,
+  PRIMARY KEY (workflow, step, queue_key))@keyed;
+
+CREATE TABLE audit (seq @id, at @int NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
+  detail TEXT NOT NULL, chain @blob NOT NULL);
+)sql";
+
+constexpr std::array<std::string_view, 1> kSteps{kVersion1};
+
+std::string in_dialect(const sql::Connection& db, std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '@') {
+      out.push_back(text[at]);
+      continue;
+    }
+    std::size_t end = at + 1;
+    while (end < text.size() && text[end] >= 'a' && text[end] <= 'z')
+      ++end;
+    out += db.word(text.substr(at + 1, end - at - 1));
+    at = end - 1;
+  }
+  return out;
+}
+
+// Statement by statement; a comment may stand before one, and none of them holds a semicolon inside.
+Status run_all(sql::Connection& db, std::string_view text) {
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size() - 1);
+    if (!text.starts_with("--")) clean += text.substr(0, end + 1);
+    text.remove_prefix(end + 1);
+  }
+  std::size_t from = 0;
+  for (std::size_t at = clean.find(';'); at != std::string::npos; at = clean.find(';', from)) {
+    TRY_DONE(db.run(clean.substr(from, at - from)));
+    from = at + 1;
+  }
+  return ok();
+}
+
+Status apply(sql::Connection& db, std::size_t from) {
+  for (std::size_t version = from; version < kSteps.size(); ++version) {
+    TRY_DONE(run_all(db, in_dialect(db, kSteps[version])));
+  }
+  if (from == 0) {
+    TRY_DONE(db.run("INSERT INTO meta (key, value) VALUES ('secret', $1)", {to_hex(random_bytes(16))}));
+    for (int state = 1; state <= 6; ++state) {
+      TRY_DONE(db.run("INSERT INTO totals (state, n) VALUES ($1, 0)", {state}));
+    }
+  }
+  return db.run(
+      "INSERT INTO meta (key, value) VALUES ('schema', $1) ON CONFLICT (key) DO UPDATE SET value = "
+      "excluded.value",
+      {std::to_string(kSteps.size())});
+}
+
+}  // namespace
+
+Status migrate(sql::Connection& db) {
+  TRY(const bool exists, db.has_schema());
+  std::size_t version = 0;
+  if (exists) {
+    std::string text;
+    TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'schema'", {},
+                     [&](const sql::Row& r) { text = r.text(0); }));
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), version);
+    if (read.ec != std::errc() || version == 0)
+      return Error(Code::kCorrupt, "the store has no schema version");
+  }
+  if (version > kSteps.size()) {
+    return Error(Code::kCorrupt, "the store has schema " + std::to_string(version) +
+                                     " and this postlude knows " + std::to_string(kSteps.size()) +
+                                     ": it was written by a newer one");
+  }
+  if (version == kSteps.size()) return ok();
+  TRY_DONE(db.begin());
+  const Status done = apply(db, version);
+  if (!done) {
+    db.roll_back();
+    return done.error();
+  }
+  return db.commit();
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,293 @@
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <unordered_map>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "rt/loop.h"
+#include "store/sql.h"
+
+namespace postlude::store::sql {
+
+namespace {
+
+constexpr int kApplicationId = 0x506f7374;   // "Post", in the file's header
+constexpr int kCheckpointPages = 4000;       // 16 MiB of WAL: below it, a busy page is copied back too often
+constexpr std::size_t kStatementsMax = 256;  // filters make texts of their own
+constexpr Duration kReadMax = std::chrono::seconds(5);
+constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the clock
+
+struct Statement {
+  sqlite3_stmt* handle = nullptr;
+  std::vector<std::size_t>
+      order;  // SQLite's index -> ours: it numbers $3 by its first appearance, not by its name
+  bool busy = false;
+};
+
+class SqliteRow final : public Row {
+ public:
+  explicit SqliteRow(sqlite3_stmt* handle) : handle_(handle) {}
+  bool null(int column) const override { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
+  std::int64_t integer(int column) const override { return sqlite3_column_int64(handle_, column); }
+  std::string_view bytes(int column) const override {
+    const void* data = sqlite3_column_blob(handle_, column);
+    if (data == nullptr) return {};
+    return {static_cast<const char*>(data), static_cast<std::size_t>(sqlite3_column_bytes(handle_, column))};
+  }
+
+ private:
+  sqlite3_stmt* handle_;
+};
+
+class Sqlite final : public Connection {
+ public:
+  Sqlite(sqlite3* db, std::string path, OpenOptions options)
+      : db_(db), path_(std::move(path)), options_(options) {
+    sqlite3_extended_result_codes(db_, 1);
+    sqlite3_wal_hook(
+        db_,
+        [](void* self, sqlite3*, const char*, int pages) {
+          static_cast<Sqlite*>(self)->wal_pages_ = pages;
+          return SQLITE_OK;
+        },
+        this);
+    if (options_.read_only) sqlite3_progress_handler(db_, kProgressSteps, &Sqlite::too_long, this);
+  }
+  ~Sqlite() override {
+    forget_statements();
+    sqlite3_close(db_);
+  }
+  Sqlite(const Sqlite&) = delete;
+  Sqlite& operator=(const Sqlite&) = delete;
+
+  Status query(std::string_view sql, const Value* values, std::size_t count, Visitor visit) override {
+    Statement* statement = nullptr;
+    const int prepared = prepare(sql, statement);
+    if (prepared != SQLITE_OK) return failure(prepared, sql);
+    CHECK(!statement->busy);
+    bind(*statement, values, count);
+    statement->busy = true;
+    ++depth_;
+    read_until_ = rt::steady_now() + kReadMax;
+    int rc = SQLITE_OK;
+    const SqliteRow row(statement->handle);
+    while ((rc = sqlite3_step(statement->handle)) == SQLITE_ROW)
+      visit(row);
+    statement->busy = false;
+    --depth_;
+    Status out = ok();
+    if (rc != SQLITE_DONE) out = failure(rc, sql);  // before the reset, which would clear the message
+    sqlite3_reset(statement->handle);
+    return out;
+  }
+
+  Status begin() override {
+    failed_.reset();
+    return run("BEGIN IMMEDIATE");
+  }
+  Status begin_read() override {
+    failed_.reset();
+    return run("BEGIN");
+  }
+  Status commit() override {
+    Status out = run("COMMIT");
+    if (!out) roll_back();
+    return out;
+  }
+  void roll_back() override {
+    // A full disk may have ended the transaction already.
+    if (sqlite3_get_autocommit(db_) == 0) {
+      const Status done = run("ROLLBACK");
+      CHECK(done.has_value());
+    }
+    failed_.reset();
+  }
+  const std::optional<Error>& failed() const override { return failed_; }
+  std::size_t changed() const override { return static_cast<std::size_t>(sqlite3_changes64(db_)); }
+
+  // The WAL is copied back by us and not by SQLite's own hook, which would keep a failed sync to itself.
+  Status tidy() override {
+    if (wal_pages_ < tried_pages_) tried_pages_ = 0;  // it has begun anew
+    if (wal_pages_ < tried_pages_ + kCheckpointPages) return ok();
+    tried_pages_ = wal_pages_;
+    const int rc = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    if (rc == SQLITE_OK || rc == SQLITE_BUSY) return ok();
+    Status out = failure(rc, "checkpoint");
+    failed_.reset();
+    return out;
+  }
+
+  std::int64_t bytes() const override {
+    struct stat file {};
+    std::int64_t sum = 0;
+    if (stat(path_.c_str(), &file) == 0) sum += file.st_size;
+    if (stat((path_ + "-wal").c_str(), &file) == 0) sum += file.st_size;
+    return sum;
+  }
+
+  Result<bool> has_schema() override {
+    std::int64_t application = 0;
+    std::int64_t tables = 0;
+    TRY_DONE(each("PRAGMA application_id", {}, [&](const Row& row) { application = row.integer(0); }));
+    TRY_DONE(
+        each("SELECT count(*) FROM sqlite_master", {}, [&](const Row& row) { tables = row.integer(0); }));
+    if (tables == 0 && application == 0) return false;
+    if (application == kApplicationId) return tables != 0;
+    return Error(Code::kCorrupt, "the database " + path_ + " belongs to another program; name another file");
+  }
+
+  std::string_view word(std::string_view name) const override {
+    if (name == "id") return "INTEGER PRIMARY KEY";
+    if (name == "int") return "INTEGER";
+    if (name == "blob") return "BLOB";
+    if (name == "keyed") return " WITHOUT ROWID";
+    CHECK(false);
+  }
+
+  Status begin_service() override {
+    if (!options_.read_only) {
+      std::string mode;
+      TRY_DONE(run("PRAGMA application_id = " + std::to_string(kApplicationId)));
+      TRY_DONE(each("PRAGMA journal_mode = WAL", {}, [&](const Row& row) { mode = row.text(0); }));
+      if (mode != "wal") return Error(Code::kInvalid, "the file system of " + path_ + " cannot hold a WAL");
+      // A commit whose sync failed is visible after a restart, and what follows it could vanish with it.
+      const int rc = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+      if (rc != SQLITE_OK) return failure(rc, "checkpoint");
+      wal_pages_ = 0;
+    }
+    in_service_ = true;
+    return ok();
+  }
+
+  Status configure() {
+    sqlite3_busy_timeout(db_, 2000);  // only ever met while a reader of another process looks at the file
+    TRY_DONE(run(options_.durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
+    TRY_DONE(run("PRAGMA mmap_size = 0"));
+    TRY_DONE(run("PRAGMA temp_store = MEMORY"));
+    TRY_DONE(run("PRAGMA journal_size_limit = 67108864"));
+    TRY_DONE(run(options_.read_only ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -4096"));
+    if (options_.read_only) TRY_DONE(run("PRAGMA query_only = 1"));
+    if (options_.bytes_max > 0) {
+      TRY_DONE(run("PRAGMA max_page_count = " + std::to_string(options_.bytes_max / 4096 + 1)));
+    }
+    return ok();
+  }
+
+ private:
+  static int too_long(void* self) {
+    return rt::steady_now() > static_cast<Sqlite*>(self)->read_until_ ? 1 : 0;
+  }
+
+  void forget_statements() {
+    for (auto& [text, statement] : statements_)
+      sqlite3_finalize(statement.handle);
+    statements_.clear();
+  }
+
+  int prepare(std::string_view sql, Statement*& out) {
+    const auto found = statements_.find(std::string(sql));
+    if (found != statements_.end()) {
+      out = &found->second;
+      return SQLITE_OK;
+    }
+    if (statements_.size() >= kStatementsMax && depth_ == 0) forget_statements();
+    Statement fresh;
+    const int rc = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &fresh.handle, nullptr);
+    if (rc != SQLITE_OK) return rc;
+    const int count = sqlite3_bind_parameter_count(fresh.handle);
+    for (int i = 1; i <= count; ++i) {
+      const char* name = sqlite3_bind_parameter_name(fresh.handle, i);
+      CHECK(name != nullptr && name[0] == '$');
+      fresh.order.push_back(static_cast<std::size_t>(std::strtoul(name + 1, nullptr, 10)) - 1);
+    }
+    out = &statements_.emplace(std::string(sql), std::move(fresh)).first->second;
+    return SQLITE_OK;
+  }
+
+  static void bind(const Statement& statement, const Value* values, std::size_t count) {
+    for (std::size_t i = 0; i < statement.order.size(); ++i) {
+      CHECK(statement.order[i] < count);
+      const Value& value = values[statement.order[i]];
+      const int at = static_cast<int>(i) + 1;
+      const char* data = value.bytes().empty() ? "" : value.bytes().data();
+      int rc = SQLITE_OK;
+      switch (value.kind()) {
+        case Value::Kind::kNull:
+          rc = sqlite3_bind_null(statement.handle, at);
+          break;
+        case Value::Kind::kInteger:
+          rc = sqlite3_bind_int64(statement.handle, at, value.integer());
+          break;
+        case Value::Kind::kText:
+          rc = sqlite3_bind_text64(statement.handle, at, data, value.bytes().size(), nullptr, SQLITE_UTF8);
+          break;
+        case Value::Kind::kBlob:
+          rc = sqlite3_bind_blob64(statement.handle, at, data, value.bytes().size(), nullptr);
+          break;
+      }
+      CHECK(rc == SQLITE_OK);
+    }
+  }
+
+  // Which Error a code of SQLite is; or the end of the process.
+  Status failure(int rc, std::string_view what) {
+    const std::string said = sqlite3_errmsg(db_);
+    const int primary = rc & 0xff;
+    std::optional<Error> met;
+    // The index of the WAL grows in a file of its own: that it cannot is a full disk, and nothing was
+    // written.
+    if (primary == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE) {
+      met = Error(Code::kOverloaded, "the disk is full");
+    } else if (primary == SQLITE_INTERRUPT) {
+      met = Error(Code::kOverloaded, "reading took too long; ask for less");
+    } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
+      met = Error(Code::kUnavailable, "the database is busy: " + said);
+    } else if (!in_service_) {
+      const bool damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
+      met = Error(damaged ? Code::kCorrupt : Code::kUnavailable,
+                  "cannot use the database " + path_ + ": " + said);
+    }
+    if (met) {
+      failed_ = met;
+      return *met;
+    }
+    log::error(
+        "the database failed; stopping, since only a new start can tell what is on disk",
+        {{"file", path_}, {"what", said}, {"code", rc}, {"errno", sqlite3_system_errno(db_)}, {"at", what}});
+    check_failed("the database works", __FILE__, __LINE__);
+  }
+
+  sqlite3* db_;
+  std::string path_;
+  OpenOptions options_;
+  std::unordered_map<std::string, Statement> statements_;
+  int depth_ = 0;  // statements under way, one inside the other's rows
+  Duration read_until_{};
+  int wal_pages_ = 0;
+  int tried_pages_ = 0;
+  std::optional<Error> failed_;
+  bool in_service_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options) {
+  sqlite3* db = nullptr;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int rc = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  if (rc != SQLITE_OK) {
+    const std::string said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    sqlite3_close(db);
+    return Error(Code::kInvalid, "cannot open the database " + path + ": " + said);
+  }
+  auto connection = std::make_unique<Sqlite>(db, path, options);
+  TRY_DONE(connection->configure());
+  return std::unique_ptr<Connection>(std::move(connection));
+}
+
+}  // namespace postlude::store::sql

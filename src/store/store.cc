@@ -1,0 +1,313 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <filesystem>
+
+#include "base/hash.h"
+#include "store/commands.h"
+#include "store/file_lock.h"
+#include "store/rows.h"
+#include "store/schema.h"
+#include "store/writer.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr Duration kWritableFor = std::chrono::seconds(1);
+
+template <class Handler>
+class Asleep final : public Sleeper {
+ public:
+  explicit Asleep(Handler handler) : handler_(std::move(handler)) {}
+  void resume() override {
+    Handler handler = std::move(handler_);
+    std::move(handler)();
+  }
+
+ private:
+  Handler handler_;
+};
+
+// Puts the calling coroutine to sleep, as `place`'s. It is resumed through the loop, that is, not before
+// this.
+rt::Task<> sleep_in(std::unique_ptr<Sleeper>* place) {
+  const auto initiate = [place](auto handler) {
+    *place = std::make_unique<Asleep<decltype(handler)>>(std::move(handler));
+  };
+  return boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
+      initiate, boost::asio::use_awaitable);
+}
+
+struct Opened {
+  std::unique_ptr<sql::Connection> writer;
+  std::unique_ptr<sql::Connection> reader;
+};
+
+// A database that was made just now is there after a power loss only if its folder has been synced.
+void sync_folder_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  fsync(fd);
+  close(fd);
+}
+
+Result<Opened> open_database(const std::string& path, const Options& options) {
+  Opened out;
+  TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max}));
+  TRY(const bool known, out.writer->has_schema());
+  if (!known) sync_folder_of(path);
+  TRY_DONE(out.writer->begin_service());
+  TRY_DONE(migrate(*out.writer));
+  TRY(out.reader, sql::open_sqlite(path, {options.durable, true, 0}));
+  TRY_DONE(out.reader->begin_service());
+  return out;
+}
+
+Result<std::string> path_in(const std::string& url) {
+  constexpr std::string_view kScheme = "sqlite:";
+  if (url.starts_with(kScheme) && url.size() > kScheme.size()) return url.substr(kScheme.size());
+  return Error(Code::kInvalid, "the store's url is to be sqlite:PATH");
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(rt::Loop& loop, FileLock lock_in, Opened opened, const Options& options)
+      : lock(std::move(lock_in)),
+        changed(loop),
+        reader(loop, std::move(opened.reader), options.queue_max),
+        writer(loop, std::move(opened.writer), options, [this](const Writer::News& news) { learn(news); }) {}
+
+  void learn(const Writer::News& news) {
+    const bool sooner = news.next_due && (!next_due || *news.next_due < *next_due);
+    next_due = news.next_due;
+    work = work || news.made_work;
+    if (news.made_work || sooner) changed.wake();
+  }
+
+  template <class T>
+  rt::Task<Result<T>> write(typename Call<Ledger, T>::Work work_in) {
+    const auto call = std::make_shared<Call<Ledger, T>>(std::move(work_in));
+    if (!writer.push(call)) co_return Error(Code::kOverloaded, "too many writes are waiting");
+    AWAIT_DONE(sleep_in(&call->sleeper));
+    co_return call->take();
+  }
+  template <class T>
+  rt::Task<Result<T>> read(typename Call<sql::Connection, T>::Work work_in) {
+    const auto call = std::make_shared<Call<sql::Connection, T>>(std::move(work_in));
+    if (!reader.push(call)) co_return Error(Code::kOverloaded, "too many reads are waiting");
+    AWAIT_DONE(sleep_in(&call->sleeper));
+    co_return call->take();
+  }
+
+  FileLock lock;
+  std::string secret;
+  bool work = true;  // nobody has looked yet
+  std::optional<Instant> next_due;
+  std::optional<Duration> writable_at;
+  rt::Waker changed;
+  Reader reader;
+  Writer writer;  // the first to end: what it commits may be read until then
+};
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
+  TRY(const std::string path, path_in(options.url));
+  TRY(FileLock lock, FileLock::take(path));
+  TRY(Opened opened, open_database(path, options));
+  sql::Connection& db = *opened.writer;
+  std::string secret;
+  TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'secret'", {},
+                   [&](const sql::Row& row) { secret = from_hex(row.bytes(0)).value_or(""); }));
+  if (secret.size() != 16) return Error(Code::kCorrupt, "the store has no secret");
+
+  auto impl = std::make_unique<Impl>(loop, std::move(lock), std::move(opened), options);
+  impl->secret = std::move(secret);
+  Ledger& ledger = impl->writer.ledger();
+  TRY_DONE(ledger.load());
+  Status lapsed = ok();
+  TRY_DONE(ledger.transact([&] { lapsed = lapse(ledger, rt::now()); }));
+  if (!lapsed) return lapsed.error();
+  impl->writer.begin();
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+const std::string& Store::secret() const {
+  return impl_->secret;
+}
+
+rt::Task<Result<Receipt>> Store::append(Authentic proof, Delivery delivery, std::optional<Event> event,
+                                        Identity identity) {
+  delivery.proof = proof.proof();
+  auto work = [d = std::move(delivery), e = std::move(event), i = std::move(identity)](Ledger& ledger) {
+    return store::append(ledger, d, e, i);
+  };
+  AWAIT_TRY(const Appended done, impl_->write<Appended>(std::move(work)));
+  co_return Receipt(done.delivery, done.event, done.duplicate);
+}
+
+rt::Task<Result<DeliveryId>> Store::append_rejected(Delivery delivery, std::string authentic_canary) {
+  return impl_->write<DeliveryId>([d = std::move(delivery), c = std::move(authentic_canary)](Ledger& ledger) {
+    return store::append_rejected(ledger, d, c);
+  });
+}
+
+rt::Task<Status> Store::start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan,
+                              Instant now) {
+  return impl_->write<Done>([event, r = std::move(runs), p = std::move(plan), now](Ledger& ledger) {
+    return store::start(ledger, event, r, p, now);
+  });
+}
+
+rt::Task<Result<std::vector<Work>>> Store::claim(Claim claim) {
+  return impl_->write<std::vector<Work>>(
+      [c = std::move(claim)](Ledger& ledger) { return store::claim(ledger, c); });
+}
+
+rt::Task<Result<Request>> Store::commit_request(Lease lease, Request request, std::vector<Request> ended,
+                                                std::optional<std::string> input,
+                                                std::optional<Instant> step_now) {
+  NewRequest wanted{lease, std::move(request), std::move(ended), std::move(input), step_now};
+  return impl_->write<Request>(
+      [w = std::move(wanted)](Ledger& ledger) { return store::commit_request(ledger, w); });
+}
+
+rt::Task<Status> Store::record(AttemptEnd end, Rule rule) {
+  return impl_->write<Done>(
+      [e = std::move(end), r = std::move(rule)](Ledger& ledger) { return store::record(ledger, e, r); });
+}
+
+rt::Task<Status> Store::give_back(Lease lease, Instant now) {
+  return impl_->write<Done>([lease, now](Ledger& ledger) { return store::give_back(ledger, lease, now); });
+}
+
+rt::Task<Status> Store::retry(RunId run, bool stale, std::string actor, Instant now) {
+  return impl_->write<Done>([run, stale, a = std::move(actor), now](Ledger& ledger) {
+    return store::retry(ledger, run, stale, a, now);
+  });
+}
+
+rt::Task<Status> Store::resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
+                               Rule rule) {
+  Resume wanted{run, std::move(step), as, std::move(actor), now};
+  return impl_->write<Done>(
+      [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return store::resume(ledger, w, r); });
+}
+
+rt::Task<Status> Store::note(std::string actor, std::string action, std::string subject, std::string detail,
+                             Instant now) {
+  return impl_->write<Done>([a = std::move(actor), b = std::move(action), c = std::move(subject),
+                             d = std::move(detail),
+                             now](Ledger& ledger) { return ledger.audit(now, a, b, c, d); });
+}
+
+rt::Task<Status> Store::prune(Instant deliveries_before, Instant runs_before) {
+  using Portion = Result<std::int64_t> (*)(Ledger&, Instant, std::int64_t);
+  struct Walk {
+    Portion portion;
+    Instant before;
+  };
+  const std::array<Walk, 3> walks{
+      {{prune_runs, runs_before}, {prune_events, deliveries_before}, {prune_deliveries, deliveries_before}}};
+  for (const Walk& walk : walks) {
+    std::int64_t after = 0;
+    do {
+      AWAIT_TRY(after, impl_->write<std::int64_t>([walk, after](Ledger& ledger) {
+        return walk.portion(ledger, walk.before, after);
+      }));
+    } while (after != 0);
+  }
+  AWAIT_TRY([[maybe_unused]] const Done texts,
+            impl_->write<Done>([](Ledger& ledger) { return prune_texts(ledger); }));
+  co_return ok();
+}
+
+rt::Task<Result<std::vector<Event>>> Store::unplanned(std::size_t limit) {
+  // Through the writer: planning is not to wait behind somebody's long list.
+  return impl_->write<std::vector<Event>>(
+      [limit](Ledger& ledger) { return store::unplanned(ledger, limit); });
+}
+
+rt::Task<Result<std::vector<Delivery>>> Store::deliveries(Filter filter, Page page) {
+  return impl_->read<std::vector<Delivery>>(
+      [f = std::move(filter), page](sql::Connection& db) { return list_deliveries(db, f, page); });
+}
+
+rt::Task<Result<Delivery>> Store::delivery(DeliveryId id) {
+  return impl_->read<Delivery>([id](sql::Connection& db) { return show_delivery(db, id); });
+}
+
+rt::Task<Result<std::vector<Event>>> Store::events(Filter filter, Page page) {
+  return impl_->read<std::vector<Event>>(
+      [f = std::move(filter), page](sql::Connection& db) { return list_events(db, f, page); });
+}
+
+rt::Task<Result<EventDetail>> Store::event(EventId id) {
+  return impl_->read<EventDetail>([id](sql::Connection& db) { return show_event(db, id); });
+}
+
+rt::Task<Result<std::vector<Run>>> Store::runs(Filter filter, Page page) {
+  return impl_->read<std::vector<Run>>(
+      [f = std::move(filter), page](sql::Connection& db) { return list_runs(db, f, page); });
+}
+
+rt::Task<Result<RunDetail>> Store::run(RunId id) {
+  return impl_->read<RunDetail>([id](sql::Connection& db) { return show_run(db, id); });
+}
+
+rt::Task<Result<Counts>> Store::counts() {
+  return impl_->read<Counts>([](sql::Connection& db) { return count(db, rt::now()); });
+}
+
+rt::Task<Result<std::string>> Store::verify_audit() {
+  Verified so_far;
+  while (!so_far.done) {
+    AWAIT_TRY(so_far, impl_->read<Verified>([so_far](sql::Connection& db) { return verify(db, so_far); }));
+  }
+  co_return so_far.bad;
+}
+
+rt::Task<Status> Store::writable() {
+  // Whoever asks often is answered from the last time, so that a probe costs no sync of its own.
+  if (impl_->writable_at && rt::steady_now() - *impl_->writable_at < kWritableFor) co_return ok();
+  AWAIT_TRY([[maybe_unused]] const Done done, impl_->write<Done>([](Ledger& ledger) {
+    return ledger.db().run(
+        "INSERT INTO meta (key, value) VALUES ('probed', $1) ON CONFLICT (key) DO UPDATE SET value = "
+        "excluded.value",
+        {to_rfc3339(rt::now())});
+  }));
+  impl_->writable_at = rt::steady_now();
+  co_return ok();
+}
+
+rt::Task<> Store::woken(Duration at_most) {
+  const Duration until = rt::steady_now() + at_most;
+  while (!impl_->work) {
+    Duration left = until - rt::steady_now();
+    if (left <= Duration(0)) co_return;
+    if (impl_->next_due) {
+      const Duration to_due = *impl_->next_due - rt::now();
+      if (to_due <= Duration(0)) {
+        impl_->next_due = std::nullopt;  // the next claim tells anew
+        co_return;
+      }
+      left = std::min(left, to_due);
+    }
+    AWAIT_DONE(impl_->changed.wait_at_most(left));
+  }
+  impl_->work = false;
+}
+
+Stats Store::stats() const {
+  return impl_->writer.stats();
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,111 @@
+#include "store/writer.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+
+namespace postlude::store {
+
+namespace {
+
+// A thread that leaves signals to the process's own.
+template <class Work>
+std::thread start_thread(const char* name, Work work) {
+  sigset_t all{};
+  sigset_t before{};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread(std::move(work));
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread.native_handle(), name);
+  return thread;
+}
+
+}  // namespace
+
+Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell)
+    : loop_(loop),
+      db_(std::move(db)),
+      ledger_(*db_),
+      group_max_(options.group_max),
+      tell_(std::move(tell)),
+      queue_(options.queue_max) {}
+
+Writer::~Writer() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Writer::begin() {
+  thread_ = start_thread("store writer", [this] { work(); });
+}
+
+Stats Writer::stats() const {
+  return {commits_.load(), commands_.load(), commit_micros_.load(), queue_.high()};
+}
+
+void Writer::work() {
+  while (true) {
+    auto group = queue_.take(group_max_);
+    if (group.empty()) return;
+    if (!apply_group(group) && group.size() > 1) {
+      // One of them met a full disk, and took its neighbours with it. The small ones may still fit.
+      for (const auto& command : group)
+        apply_group({command});
+    }
+    const News news{ledger_.take_made_work(), ledger_.next_due()};
+    loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_, news] {
+      tell(news);
+      finished->resume();
+    });
+    const Status tidied = db_->tidy();
+    if (!tidied) log::warn("the write-ahead log could not be copied back", {{"why", tidied.error().message}});
+  }
+}
+
+bool Writer::apply_group(const std::vector<std::shared_ptr<Write>>& group) {
+  const Duration begun = rt::steady_now();
+  const Status done = ledger_.transact([&] {
+    for (const auto& command : group) {
+      command->apply(ledger_);
+      if (db_->failed()) return;
+    }
+  });
+  if (!done) {
+    for (const auto& command : group)
+      command->refuse(done.error());
+    return false;
+  }
+  ++commits_;
+  commands_ += group.size();
+  commit_micros_ += static_cast<std::uint64_t>((rt::steady_now() - begun).count());
+  return true;
+}
+
+Reader::Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max)
+    : loop_(loop), db_(std::move(db)), queue_(queue_max) {
+  thread_ = start_thread("store reader", [this] { work(); });
+}
+
+Reader::~Reader() {
+  queue_.close();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reader::work() {
+  while (true) {
+    auto group = queue_.take(1);
+    if (group.empty()) return;
+    const Status begun = db_->begin_read();
+    if (begun) {
+      group.front()->apply(*db_);
+      db_->roll_back();
+    } else {
+      group.front()->refuse(begun.error());
+    }
+    loop_.post(
+        [finished = std::make_shared<Finished<sql::Connection>>(std::move(group))] { finished->resume(); });
+  }
+}
+
+}  // namespace postlude::store

@@ -1,0 +1,120 @@
+#pragma once
+// Writer: the thread through which all writes go, in groups; and Reader, the one beside it. Private to
+// store/.
+//
+// There is no timer and no delay: while one group syncs, the next one forms by itself.
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "rt/loop.h"
+#include "store/command.h"
+#include "store/ledger.h"
+#include "store/store.h"
+
+namespace postlude::store {
+
+using Write = Command<Ledger>;
+using Read = Command<sql::Connection>;
+
+// Commands that wait for a thread: bounded, many in, one out.
+template <class Source>
+class Queue {
+ public:
+  using Item = std::shared_ptr<Command<Source>>;
+  explicit Queue(std::size_t most) : most_(most) {}
+
+  bool push(Item item) {  // false: it is full
+    {
+      const std::lock_guard lock(mutex_);
+      if (items_.size() >= most_) return false;
+      items_.push_back(std::move(item));
+      high_ = std::max(high_, items_.size());
+    }
+    filled_.notify_one();
+    return true;
+  }
+  std::vector<Item> take(std::size_t most) {  // waits for some; empty: closed, and there are no more
+    std::unique_lock lock(mutex_);
+    filled_.wait(lock, [this] { return closed_ || !items_.empty(); });
+    std::vector<Item> out;
+    while (!items_.empty() && out.size() < most) {
+      out.push_back(std::move(items_.front()));
+      items_.pop_front();
+    }
+    return out;
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    filled_.notify_all();
+  }
+  std::size_t high() const {
+    const std::lock_guard lock(mutex_);
+    return high_;
+  }
+
+ private:
+  const std::size_t most_;
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable filled_;
+  std::deque<Item> items_;
+  std::size_t high_ = 0;
+  bool closed_ = false;
+};
+
+class Writer {
+ public:
+  // What the loop learns from a group beside the results. Called on the loop's thread, before them.
+  struct News {
+    bool made_work = false;
+    std::optional<Instant> next_due;
+  };
+  using Tell = std::function<void(const News&)>;
+
+  Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell);
+  ~Writer();  // commits what is queued
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  bool push(std::shared_ptr<Write> command) { return queue_.push(std::move(command)); }
+  Ledger& ledger() { return ledger_; }  // before begin()
+  void begin();
+  Stats stats() const;
+
+ private:
+  void work();
+  bool apply_group(const std::vector<std::shared_ptr<Write>>& group);
+
+  rt::Loop& loop_;
+  std::unique_ptr<sql::Connection> db_;
+  Ledger ledger_;
+  const std::size_t group_max_;
+  Tell tell_;
+  Queue<Ledger> queue_;
+  std::atomic<std::uint64_t> commits_{0}, commands_{0}, commit_micros_{0};
+  std::thread thread_;
+};
+
+class Reader {
+ public:
+  Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  bool push(std::shared_ptr<Read> command) { return queue_.push(std::move(command)); }
+
+ private:
+  void work();
+
+  rt::Loop& loop_;
+  std::unique_ptr<sql::Connection> db_;
+  Queue<sql::Connection> queue_;
+  std::thread thread_;
+};
+
+}  // namespace postlude::store
