@@ -1,0 +1,36 @@
+#pragma once
+// Load: from the paths on the command line to a configuration and the rules bound from it, with everything
+// that is wrong, each at its place.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "pipeline/expressions.h"
+#include "pipeline/rules.h"
+
+namespace postlude::app {
+
+struct Loaded {
+  Config config;
+  std::shared_ptr<const pipeline::Rules> rules;
+};
+
+// nullopt exactly if `problems` has an error. jq's own opinion of the expressions is not asked: see
+// check_expressions.
+std::optional<Loaded> load(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
+                           lang::Problems& problems);
+
+// Compiles every expression that needs jq; appends what is wrong.
+rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
+                                   std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems);
+
+// How an evaluator is started: this binary again.
+evaluator::Options evaluator_options(const EvaluatorConfig& config);
+
+// All problems, one a line, in the order of their places.
+std::string report(lang::Problems problems);
+
+}  // namespace postlude::app

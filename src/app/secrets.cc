@@ -1,0 +1,72 @@
+#include "app/secrets.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+
+namespace postlude::app {
+
+namespace {
+
+constexpr std::size_t kSecretMax = 64U << 10U;
+
+struct Cached {
+  std::string value;
+  timespec changed{};
+  ino_t inode = 0;
+  off_t size = 0;
+};
+
+Result<std::string> without_line_break(std::string value, const SecretRef& ref) {
+  while (!value.empty() && (value.back() == '\n' || value.back() == '\r'))
+    value.pop_back();
+  if (value.empty()) return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is empty");
+  return value;
+}
+
+Result<std::string> read_file(int file, const SecretRef& ref) {
+  std::string value;
+  char buffer[4096];
+  while (true) {
+    const ssize_t got = ::read(file, buffer, sizeof buffer);
+    if (got < 0) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
+    if (got == 0) break;
+    value.append(buffer, static_cast<std::size_t>(got));
+    if (value.size() > kSecretMax)
+      return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is larger than 64 KiB");
+  }
+  return without_line_break(std::move(value), ref);
+}
+
+}  // namespace
+
+SecretLookup secret_lookup() {
+  auto cache = std::make_shared<std::map<std::string, Cached>>();
+  return [cache](const SecretRef& ref) -> Result<std::string> {
+    if (ref.kind == SecretRef::Kind::kEnv) {
+      // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+      const char* value = std::getenv(ref.name.c_str());
+      if (value == nullptr) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " is not set");
+      return without_line_break(value, ref);
+    }
+    struct stat now {};
+    if (::stat(ref.name.c_str(), &now) != 0)
+      return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
+    Cached& known = (*cache)[ref.name];
+    const bool same = known.inode == now.st_ino && known.size == now.st_size &&
+                      known.changed.tv_sec == now.st_mtim.tv_sec &&
+                      known.changed.tv_nsec == now.st_mtim.tv_nsec && !known.value.empty();
+    if (same) return known.value;
+    const int file = ::open(ref.name.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
+    auto value = read_file(file, ref);
+    ::close(file);
+    if (value) known = {*value, now.st_mtim, now.st_ino, now.st_size};
+    return value;
+  };
+}
+
+}  // namespace postlude::app

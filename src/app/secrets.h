@@ -1,0 +1,13 @@
+#pragma once
+// Secrets: fetches what configuration names: variables of the environment, read once, and files, read again
+// when they change (rotation). Loop thread only.
+
+#include <memory>
+
+#include "base/secret.h"
+
+namespace postlude::app {
+
+SecretLookup secret_lookup();
+
+}  // namespace postlude::app

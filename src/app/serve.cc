@@ -1,0 +1,260 @@
+#include "app/serve.h"
+
+#include <malloc.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "api/api.h"
+#include "app/load.h"
+#include "app/secrets.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "pipeline/pump.h"
+#include "rt/notify.h"
+#include "rt/signals.h"
+
+namespace postlude::app {
+
+namespace {
+
+api::Options api_options(const Config& config, SecretLookup secrets) {
+  api::Options options;
+  for (const Token& token : config.tokens) {
+    const api::Role role = token.role == Role::kViewer     ? api::Role::kViewer
+                           : token.role == Role::kOperator ? api::Role::kOperator
+                                                           : api::Role::kAdmin;
+    options.tokens.push_back({token.name, role, token.secrets});
+  }
+  options.secrets = std::move(secrets);
+  return options;
+}
+
+// Everything that exists while the daemon runs, in order of dependency; destruction is in reverse.
+class Daemon {
+ public:
+  Daemon(rt::Loop& loop, ServeOptions options, const connector::Catalogue& catalogue, Loaded loaded,
+         std::unique_ptr<store::Store> store, rt::Notify notify)
+      : loop_(loop),
+        options_(std::move(options)),
+        catalogue_(catalogue),
+        loaded_(std::move(loaded)),
+        notify_(std::move(notify)),
+        secrets_(secret_lookup()),
+        store_(std::move(store)),
+        evaluator_(loop, evaluator_options(loaded_.config.evaluator)),
+        client_(loop, {}),
+        expressions_(evaluator_),
+        pipeline_({loop, *store_, client_, expressions_, metrics_, secrets_}),
+        pump_(loop, pipeline_, *store_, {}),
+        api_(api_options(loaded_.config, secrets_), *store_, pipeline_, metrics_),
+        life_(loop, "daemon"),
+        stop_(loop),
+        signals_(loop, [this](rt::Signal signal) { on_signal(signal); }) {}
+
+  int run() {
+    life_.start(live());
+    loop_.run();
+    return status_;
+  }
+
+ private:
+  void on_signal(rt::Signal signal) {
+    if (signal == rt::Signal::kReload) {
+      log::warn(
+          "reloading is not built yet in this version of Postlude: restart to read the configuration again");
+      return;
+    }
+    stopping_ = true;
+    stop_.wake();
+  }
+
+  rt::Task<> live() {
+    AWAIT(const Status started, start());
+    if (started) {
+      while (!stopping_) {
+        AWAIT_DONE(stop_.wait_at_most(notify_.watchdog_period().value_or(std::chrono::hours(1)) / 2));
+        if (notify_.watchdog_period()) (void)notify_.watchdog();
+        AWAIT_DONE(prune());
+      }
+    } else {
+      std::fprintf(stderr, "%s\n", started.error().message.c_str());
+      status_ = 1;
+    }
+    AWAIT_DONE(end());
+    loop_.stop();
+  }
+
+  rt::Task<Status> start() {
+    lang::Problems problems;
+    AWAIT_TRY(const Done checked, check_expressions(expressions_, loaded_.rules, problems));
+    (void)checked;
+    if (lang::any_error(problems)) {
+      std::string text = report(std::move(problems));
+      text.pop_back();
+      co_return Error(Code::kInvalid, std::move(text));
+    }
+    pipeline_.use(loaded_.rules);
+    pipeline_.on_event = [this](Event event) { pump_.offer(std::move(event)); };
+    pump_.start();
+    CO_TRY(hooks_, http::Server::listen(loop_, listening_on(loaded_.config.server.listen), hook_handler()));
+    CO_TRY(admin_, http::Server::listen(loop_, listening_on(loaded_.config.server.admin), admin_handler()));
+    AWAIT(const Status noted,
+          store_->note("postlude", "started", "daemon",
+                       "version " POSTLUDE_VERSION ", configuration " + loaded_.config.revision.substr(0, 12),
+                       rt::now()));
+    if (!noted) log::warn("the start could not be recorded", {{"why", noted.error().message}});
+    api_.ready = true;
+    if (!options_.port_file.empty()) {
+      std::ofstream file(options_.port_file + ".new");
+      file << "listen=" << hooks_->port() << "\nadmin=" << admin_->port() << "\n";
+      file.close();
+      std::rename((options_.port_file + ".new").c_str(), options_.port_file.c_str());
+    }
+    if (const Status told = notify_.ready(); !told)
+      log::warn("the service manager could not be told", {{"why", told.error().message}});
+    log::info("ready", {{"version", POSTLUDE_VERSION},
+                        {"listen", loaded_.config.server.listen},
+                        {"port", static_cast<int>(hooks_->port())},
+                        {"admin", loaded_.config.server.admin},
+                        {"adminPort", static_cast<int>(admin_->port())},
+                        {"workflows", loaded_.rules->workflows().size()}});
+    co_return ok();
+  }
+
+  static http::ServerOptions listening_on(const std::string& address) {
+    http::ServerOptions options;
+    options.listen = address;
+    return options;
+  }
+
+  http::Handler hook_handler() {
+    http::Handler handler;
+    const bool metrics = loaded_.config.server.metrics_on_listen;
+    const auto is_health = [metrics](const HttpRequest& request) {
+      const std::string_view path = request.path();
+      return (request.method == "GET" || request.method == "HEAD") &&
+             (path == "/healthz" || path == "/readyz" || (metrics && path == "/metrics"));
+    };
+    handler.head = [this, is_health](const HttpRequest& request, bool too_large) -> http::HeadVerdict {
+      if (is_health(request) && !too_large) return http::ReadBody{0};
+      return pipeline_.head(request, too_large);
+    };
+    handler.too_large = [this](const HttpRequest& request) { return pipeline_.too_large(request); };
+    handler.handle = [this, is_health](HttpRequest request) {
+      return is_health(request) ? health(std::move(request)) : pipeline_.receive(std::move(request));
+    };
+    handler.broken = [](int status, const std::string& why) {
+      return api::Api::problem(status, "bad request", why);
+    };
+    return handler;
+  }
+
+  rt::Task<HttpResponse> health(HttpRequest request) {
+    AWAIT(auto answer, api_.health(std::move(request)));
+    co_return answer ? std::move(*answer) : api::Api::problem(404, "not found", answer.error().message);
+  }
+
+  http::Handler admin_handler() {
+    http::Handler handler;
+    handler.head = [this](const HttpRequest& request, bool too_large) {
+      return api_.head(request, too_large);
+    };
+    handler.too_large = [](const HttpRequest&) {
+      return api::Api::problem(413, "too large", "at most 64 KiB");
+    };
+    handler.handle = [this](HttpRequest request) { return api_.handle(std::move(request)); };
+    handler.broken = [](int status, const std::string& why) {
+      return api::Api::problem(status, "bad request", why);
+    };
+    return handler;
+  }
+
+  // Once an hour: what retention lets go.
+  rt::Task<> prune() {
+    const Duration now = rt::steady_now();
+    if (stopping_ || now < next_prune_) co_return;
+    next_prune_ = now + std::chrono::hours(1);
+    const StoreConfig& keep = loaded_.config.store;
+    AWAIT(const Status pruned, store_->prune(rt::now() - keep.keep_deliveries, rt::now() - keep.keep_runs));
+    if (!pruned) log::warn("old rows could not be removed", {{"why", pruned.error().message}});
+  }
+
+  // Finish what is being answered, take no more work, let what was sent be answered, leave the rest
+  // resumable. The bounds add up to less than 10 s.
+  rt::Task<> end() {
+    api_.ready = false;
+    (void)notify_.stopping();
+    log::info("stopping", {{"underWay", static_cast<int>(0)}});
+    pipeline_.stop();
+    if (hooks_ != nullptr) {
+      AWAIT(const bool answered, hooks_->close(std::chrono::milliseconds(700)));
+      if (!answered) log::warn("some connections were closed before they were answered");
+    }
+    AWAIT(const bool drained, pump_.stop());
+    client_.stop();
+    if (!drained) AWAIT_DONE(pump_.finish());
+    pump_.abandon();
+    AWAIT_DONE(pipeline_.settle());
+    if (admin_ != nullptr) {
+      AWAIT(const bool answered, admin_->close(std::chrono::milliseconds(200)));
+      (void)answered;
+    }
+    AWAIT_DONE(evaluator_.stop());
+    log::info("stopped");
+  }
+
+  rt::Loop& loop_;
+  ServeOptions options_;
+  const connector::Catalogue& catalogue_;
+  Loaded loaded_;
+  rt::Notify notify_;
+  SecretLookup secrets_;
+  metrics::Metrics metrics_;
+  std::unique_ptr<store::Store> store_;  // destroyed late: commits what is queued
+  evaluator::Evaluator evaluator_;
+  http::Client client_;
+  pipeline::Expressions expressions_;
+  pipeline::Pipeline pipeline_;
+  pipeline::Pump pump_;
+  api::Api api_;
+  std::unique_ptr<http::Server> hooks_;
+  std::unique_ptr<http::Server> admin_;
+  rt::Group life_;
+  rt::Waker stop_;
+  rt::Signals signals_;
+  bool stopping_ = false;
+  int status_ = 0;
+  Duration next_prune_{};
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  const rt::Notify notify = rt::Notify::from_environment();
+  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  lang::Problems problems;
+  auto loaded = load(options.config, catalogue, problems);
+  const std::string text = report(std::move(problems));
+  if (!text.empty()) std::fputs(text.c_str(), stderr);
+  if (!loaded) return 1;
+  log::configure(loaded->config.log.format, loaded->config.log.level);
+
+  rt::Loop loop;
+  store::Options store_options;
+  store_options.url = loaded->config.store.url;
+  store_options.durable = options.durable;
+  if (!options.durable)
+    log::warn("the store does not sync: for measurements only, a power cut loses what was acknowledged");
+  auto store = store::Store::open(loop, store_options);
+  if (!store) {
+    std::fprintf(stderr, "the store %s cannot be opened: %s\n", store_options.url.c_str(),
+                 store.error().message.c_str());
+    return 1;
+  }
+  ::malloc_trim(0);
+  Daemon daemon(loop, options, catalogue, std::move(*loaded), std::move(*store), notify);
+  return daemon.run();
+}
+
+}  // namespace postlude::app

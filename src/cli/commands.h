@@ -1,0 +1,60 @@
+#pragma once
+// Commands: what `postlude COMMAND` does. Each returns the process' exit status: 0 fine, 1 found wrong, 2 used wrongly,
+// 3 could not reach (contract 11).
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/remote.h"
+#include "cli/show.h"
+
+namespace postlude::cli {
+
+constexpr int kFine = 0;
+constexpr int kFoundWrong = 1;
+constexpr int kUsedWrongly = 2;
+constexpr int kCouldNotReach = 3;
+
+struct Remote {
+  Server server;
+  Output output = Output::kTable;
+};
+
+// -- offline
+int check(const std::vector<std::string>& paths, bool secrets);
+int schema(const std::string& kind);
+int connectors_list(Output output);
+int connectors_show(const std::string& name, Output output);
+
+// -- a daemon's
+struct ListChoice {
+  std::string kind;  // deliveries events runs
+  std::map<std::string, std::string> filters;  // as the API's parameters
+};
+int list(const Remote& remote, const ListChoice& choice);
+int show(const Remote& remote, const std::string& kind, const std::string& id);
+int retry(const Remote& remote, const std::string& run, bool stale);
+int resume(const Remote& remote, const std::string& run, const std::string& step, const std::string& as);
+int explain(const Remote& remote, const std::string& id);
+
+// -- a hook's
+struct SendChoice {
+  std::string url = "http://127.0.0.1:8080/hooks/flagger";
+  std::string hook;        // appended to the URL's path; "" leaves it as it is
+  std::string phase = "Succeeded";
+  std::string name = "podinfo";
+  std::string name_space = "test";
+  std::string checksum;    // "": a fresh one, so that each call is a release of its own
+  std::vector<std::string> metadata;  // k=v
+  std::string body_file;   // instead of all these; "-" is standard input
+  std::vector<std::string> headers;   // "Name: value"
+  bool quiet = false;
+};
+int send(const SendChoice& choice);
+
+// Flagger's bytes (ctl/webhook.go: Go's encoding/json of CanaryWebhookPayload).
+std::string flagger_body(const SendChoice& choice, const std::map<std::string, std::string>& metadata,
+                         const std::string& checksum);
+
+}  // namespace postlude::cli

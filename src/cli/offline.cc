@@ -1,0 +1,148 @@
+// Commands that need no daemon.
+
+#include <cstdio>
+
+#include "app/embedded.h"
+#include "app/load.h"
+#include "app/secrets.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "rt/group.h"
+
+namespace postlude::cli {
+
+namespace {
+
+rt::Task<> ask_jq(rt::Loop& loop, evaluator::Evaluator& evaluator, pipeline::Expressions& expressions,
+                  std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems) {
+  AWAIT(const Status checked, app::check_expressions(expressions, std::move(rules), problems));
+  if (!checked) problems.push_back({{}, "the expressions could not be checked: " + checked.error().message});
+  AWAIT_DONE(evaluator.stop());
+  loop.stop();
+}
+
+void check_with_jq(const app::Loaded& loaded, lang::Problems& problems) {
+  rt::Loop loop;
+  evaluator::Evaluator evaluator(loop, app::evaluator_options(loaded.config.evaluator));
+  pipeline::Expressions expressions(evaluator);
+  rt::Group group(loop, "check");
+  group.start(ask_jq(loop, evaluator, expressions, loaded.rules, problems));
+  loop.run();
+  group.abandon();
+}
+
+void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
+  const SecretLookup lookup = app::secret_lookup();
+  const auto look = [&](const SecretRef& ref, const lang::Place& place, const std::string& whose) {
+    const auto found = lookup(ref);
+    if (!found) problems.push_back({place, whose + ": " + found.error().message});
+  };
+  for (const connector::Target& target : loaded.rules->targets()) {
+    for (const SecretRef& ref : target.auth.secrets) look(ref, target.place, "target '" + target.name + "'");
+  }
+  for (const auto& source : loaded.rules->sources().list()) {
+    for (const SecretRef& ref : source->secrets()) look(ref, {}, "source '" + source->name() + "'");
+  }
+  for (const app::Token& token : loaded.config.tokens) {
+    for (const SecretRef& ref : token.secrets) look(ref, token.place, "token '" + token.name + "'");
+  }
+}
+
+void print(Output output, const json::value& value, const std::string& table) {
+  const std::string text = output == Output::kJson   ? to_pretty(value) + "\n"
+                           : output == Output::kYaml ? yaml_of(value)
+                                                     : table;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+}  // namespace
+
+int check(const std::vector<std::string>& paths, bool secrets) {
+  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  lang::Problems problems;
+  const auto loaded = app::load(paths, catalogue, problems);
+  if (loaded) {
+    check_with_jq(*loaded, problems);
+    if (secrets) check_secrets(*loaded, problems);
+  }
+  const bool wrong = !loaded || lang::any_error(problems);
+  const std::string text = app::report(std::move(problems));
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (wrong) return kFoundWrong;
+  std::printf("ok: %zu sources, %zu targets, %zu workflows\n", loaded->rules->sources().list().size(),
+              loaded->config.targets.members.size(), loaded->rules->workflows().size());
+  return kFine;
+}
+
+int schema(const std::string& kind) {
+  std::string_view text;
+  if (kind == "config") text = app::embedded("config.schema.json");
+  if (kind == "connector") text = connector::connector_schema();
+  if (text.empty()) {
+    std::fprintf(stderr, kind == "test" ? "'schema test' is not built yet in this version of Postlude\n"
+                                        : "there is `schema config` and `schema connector`\n");
+    return kUsedWrongly;
+  }
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return kFine;
+}
+
+int connectors_list(Output output) {
+  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  json::array items;
+  std::vector<std::vector<std::string>> rows;
+  for (const std::string& name : catalogue.names()) {
+    const connector::Connector* found = catalogue.find(name);
+    std::vector<std::string> actions;
+    if (found == nullptr) {
+      actions.emplace_back("request");
+    } else {
+      for (const auto& action : found->actions()) actions.push_back(action->name());
+    }
+    const std::string summary = found == nullptr ? "Any HTTP request (built in)." : found->summary();
+    items.push_back(json::object{{"name", name}, {"summary", summary}, {"actions", json::array(actions.begin(), actions.end())}});
+    rows.push_back({name, join(actions, " "), summary});
+  }
+  print(output, json::object{{"items", items}, {"next", nullptr}}, table_of({"NAME", "ACTIONS", "SUMMARY"}, rows));
+  return kFine;
+}
+
+int connectors_show(const std::string& name, Output output) {
+  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  if (name == "http") {
+    std::printf("http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | form | text,\n"
+                "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
+    return kFine;
+  }
+  const connector::Connector* found = catalogue.find(name);
+  if (found == nullptr) {
+    const std::vector<std::string> names = catalogue.names();
+    std::fprintf(stderr, "there is no connector '%s'; there is %s\n", name.c_str(), join(names, ", ").c_str());
+    return kFoundWrong;
+  }
+  json::array actions;
+  std::string text = found->name() + ": " + found->summary() + "\nauth: " + join(found->auth(), ", ") + "\n";
+  for (const auto& action : found->actions()) {
+    json::object view{{"name", action->name()}, {"summary", action->summary()}, {"input", action->input()},
+                      {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
+                      {"verified", action->verified()}};
+    text += "\n" + found->name() + "/" + action->name() + (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " +
+            action->summary() + "\n";
+    const json::value* properties = find(action->input(), "properties");
+    if (properties != nullptr && properties->is_object()) {
+      for (const auto& property : properties->get_object()) {
+        text += "  with." + std::string(property.key()) + ": " + std::string(find_text(property.value(), "description")) + "\n";
+      }
+    }
+    text += "  outputs: " + join(action->output_names(), ", ") + "\n";
+    text += "  effects:";
+    for (const connector::Call& one : action->plan().calls()) text += " " + one.id() + "=" + std::string(to_text(one.effect()));
+    text += "\n  verified: " + to_text(action->verified()) + "\n";
+    actions.push_back(std::move(view));
+  }
+  print(output, json::object{{"name", found->name()}, {"summary", found->summary()},
+                             {"auth", json::array(found->auth().begin(), found->auth().end())}, {"actions", actions}}, text);
+  return kFine;
+}
+
+}  // namespace postlude::cli

@@ -1,0 +1,97 @@
+#include "cli/remote.h"
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "http/client.h"
+#include "rt/group.h"
+
+namespace postlude::cli {
+
+namespace {
+
+rt::Task<> send(rt::Loop& loop, http::Client& client, HttpRequest request, std::optional<Result<HttpResponse>>& answer) {
+  http::Peer peer;
+  peer.pool = "postlude";
+  peer.fresh = true;
+  AWAIT(answer, client.send(std::move(request), peer));
+  loop.stop();
+}
+
+Error error_of(const HttpResponse& response) {
+  const auto body = parse_json(response.body);
+  std::string detail = body ? std::string(find_text(*body, "detail")) : "";
+  if (detail.empty()) detail = "the daemon answered " + std::to_string(response.status);
+  switch (response.status) {
+    case 400:
+    case 413:
+      return Error(Code::kInvalid, detail);
+    case 401:
+    case 403:
+      return Error(Code::kDenied, detail);
+    case 404:
+      return Error(Code::kNotFound, detail);
+    case 409:
+      return Error(Code::kConflict, detail);
+    default:
+      return Error(Code::kOverloaded, detail);
+  }
+}
+
+Result<json::value> ask(const Server& server, HttpRequest request) {
+  if (!server.token.empty()) request.headers.add("Authorization", "Bearer " + server.token);
+  TRY(const HttpResponse response, call(std::move(request)));
+  if (response.status != 200) return error_of(response);
+  auto body = parse_json(response.body);
+  if (!body) return Error(Code::kInvalid, "the daemon's answer is not JSON; is " + server.url + " its admin listener?");
+  return body;
+}
+
+std::string joined(const Server& server, const std::string& path) {
+  std::string url = server.url;
+  while (url.ends_with('/')) url.pop_back();
+  return url + path;
+}
+
+}  // namespace
+
+Result<HttpResponse> call(HttpRequest request) {
+  rt::Loop loop;
+  http::Client client(loop, {});
+  rt::Group group(loop, "call");
+  std::optional<Result<HttpResponse>> answer;
+  group.start(send(loop, client, std::move(request), answer));
+  loop.run();
+  group.abandon();
+  if (!answer) return Error(Code::kUnavailable, "interrupted");
+  return std::move(*answer);
+}
+
+Result<json::value> get(const Server& server, const std::string& path) {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = joined(server, path);
+  return ask(server, std::move(request));
+}
+
+Result<json::value> post(const Server& server, const std::string& path, const json::value& body) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = joined(server, path);
+  request.headers.add("Content-Type", "application/json");
+  request.body = to_text(body);
+  return ask(server, std::move(request));
+}
+
+void move_user_info(HttpRequest& request) {
+  const std::size_t start = request.target.find("://");
+  if (start == std::string::npos) return;
+  const std::size_t slash = std::min(request.target.find('/', start + 3), request.target.size());
+  const std::size_t at = request.target.substr(0, slash).rfind('@');
+  if (at == std::string::npos || at < start + 3) return;
+  const std::string user_info = request.target.substr(start + 3, at - start - 3);
+  request.target.erase(start + 3, at - start - 2);
+  const auto plain = percent_decode(user_info);
+  request.headers.set("Authorization", "Basic " + to_base64(plain.value_or(user_info)));
+}
+
+}  // namespace postlude::cli

@@ -1,0 +1,26 @@
+#pragma once
+// Remote: one call to a daemon's API or hook, waited for. For the commands, which have nothing else to do.
+
+#include <string>
+
+#include "base/json.h"
+#include "model/http.h"
+
+namespace postlude::cli {
+
+struct Server {
+  std::string url = "http://127.0.0.1:8081";  // --server, POSTLUDE_SERVER
+  std::string token;                          // --token, POSTLUDE_TOKEN
+};
+
+// kUnavailable, kUnknown: the daemon could not be reached; anything it answered is a value.
+Result<HttpResponse> call(HttpRequest request);
+
+// kNotFound and so on by the answer's status, with its problem's detail; the body parsed otherwise.
+Result<json::value> get(const Server& server, const std::string& path);
+Result<json::value> post(const Server& server, const std::string& path, const json::value& body);
+
+// Takes `user:password@` out of a URL and makes the header of it, as Go's client does.
+void move_user_info(HttpRequest& request);
+
+}  // namespace postlude::cli

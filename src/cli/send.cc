@@ -1,0 +1,140 @@
+// `postlude send`: calls a hook as Flagger does, byte for byte.
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "cli/commands.h"
+
+namespace postlude::cli {
+
+namespace {
+
+// Go's encoding/json: `<`, `>`, `&`, U+2028 and U+2029 are escaped, other control characters as \u00XX but for the
+// short forms of \b \f \n \r \t.
+std::string go_string(std::string_view text) {
+  std::string out = "\"";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    switch (c) {
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      default:
+        if (c < 0x20 || c == '<' || c == '>' || c == '&') {
+          out += "\\u00" + to_hex(text.substr(i, 1));
+        } else if (text.substr(i, 2) == "\xe2\x80" && i + 2 < text.size() && (text[i + 2] == '\xa8' || text[i + 2] == '\xa9')) {
+          out += text[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
+          i += 2;
+        } else {
+          out.push_back(text[i]);
+        }
+    }
+  }
+  return out + "\"";
+}
+
+// Flagger's checksums look like this: the digits of a 32-bit hash in the alphabet of k8s' SafeEncodeString.
+std::string fresh_checksum() {
+  constexpr std::string_view kAlphabet = "456789bcdf";
+  std::string out;
+  for (const char digit : std::to_string(static_cast<std::uint32_t>(random_number()))) out.push_back(kAlphabet[static_cast<std::size_t>(digit - '0')]);
+  return out;
+}
+
+Result<std::string> body_of(const std::string& file) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Error(Code::kNotFound, "the file " + file + " cannot be read");
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+Result<HttpRequest> request_of(const SendChoice& choice) {
+  HttpRequest request;
+  request.method = "POST";
+  request.target = choice.url;
+  while (request.target.ends_with('/')) request.target.pop_back();
+  if (!choice.hook.empty()) request.target += "/" + choice.hook;
+  request.headers.add("Content-Type", "application/json");
+  move_user_info(request);
+  for (const std::string& header : choice.headers) {
+    const std::size_t colon = header.find(':');
+    if (colon == std::string::npos || colon == 0) return Error(Code::kInvalid, "--header must be 'Name: value', not '" + header + "'");
+    request.headers.set(header.substr(0, colon), std::string(trim(header.substr(colon + 1))));
+  }
+  if (!choice.body_file.empty()) {
+    TRY(request.body, body_of(choice.body_file));
+    return request;
+  }
+  std::map<std::string, std::string> metadata;
+  for (const std::string& pair : choice.metadata) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) return Error(Code::kInvalid, "--metadata must be key=value, not '" + pair + "'");
+    metadata[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  request.body = flagger_body(choice, metadata, choice.checksum.empty() ? fresh_checksum() : choice.checksum);
+  return request;
+}
+
+}  // namespace
+
+std::string flagger_body(const SendChoice& choice, const std::map<std::string, std::string>& metadata,
+                         const std::string& checksum) {
+  std::string body = "{\"name\":" + go_string(choice.name) + ",\"namespace\":" + go_string(choice.name_space) +
+                     ",\"phase\":" + go_string(choice.phase) + ",\"checksum\":" + go_string(checksum);
+  if (!metadata.empty()) {  // omitempty; the keys of a map sorted
+    body += ",\"metadata\":{";
+    bool first = true;
+    for (const auto& [key, value] : metadata) {
+      if (!first) body += ",";
+      first = false;
+      body += go_string(key) + ":" + go_string(value);
+    }
+    body += "}";
+  }
+  return body + "}";
+}
+
+int send(const SendChoice& choice) {
+  auto request = request_of(choice);
+  if (!request) {
+    std::fprintf(stderr, "%s\n", request.error().message.c_str());
+    return kUsedWrongly;
+  }
+  if (!choice.quiet) {
+    std::fprintf(stderr, "POST %s\n%s\n", request->target.c_str(), request->body.c_str());
+  }
+  const auto response = call(std::move(*request));
+  if (!response) {
+    std::fprintf(stderr, "%s\n", response.error().message.c_str());
+    return response.error().code == Code::kInvalid ? kUsedWrongly : kCouldNotReach;
+  }
+  if (!choice.quiet) std::fprintf(stderr, "-> %d\n", response->status);
+  std::printf("%s", response->body.c_str());
+  if (!response->body.empty() && response->body.back() != '\n') std::printf("\n");
+  // As Flagger sees it: up to 202 is success (facts: webhook.go:90).
+  return response->status >= 200 && response->status <= 202 ? kFine : kFoundWrong;
+}
+
+}  // namespace postlude::cli
