@@ -80,6 +80,8 @@ class SourcesReader {
       read_source(name, node);
     for (const auto& [path, entry] : result_.entries_)
       result_.names_.push_back(path);
+    for (const auto& source : result_.list_)
+      result_.carriers_.merge(source->carriers());
     return std::move(result_);
   }
 
