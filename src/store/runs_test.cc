@@ -1,0 +1,504 @@
+// Runs: started once, claimed fairly, recorded under a lease, queued behind each other.
+
+#include "store/testing.h"
+
+namespace postlude::store {
+
+namespace {
+
+class Runs : public StoreTest {
+ protected:
+  static Request request(Effect effect, const std::string& name = "create") {
+    Request q;
+    q.name = name;
+    q.effect = effect;
+    q.key = "key";
+    q.method = "POST";
+    q.url = "https://jira.example.com/x";
+    q.headers = "{}";
+    q.body = "{}";
+    return q;
+  }
+  Result<Request> commit(const Work& work, const Request& q, std::vector<Request> ended_before = {},
+                         std::optional<std::string> input = std::nullopt) {
+    return driver_.wait(
+        store_->commit_request(work.lease, q, std::move(ended_before), std::move(input), at(0)));
+  }
+  RunState state_of(RunId id) { return show(id).run.state; }
+};
+
+TEST_P(Runs, an_event_is_planned_once) {
+  const EventId event = add_event(0);
+  auto waiting = driver_.wait(store_->unplanned(10));
+  ASSERT_TRUE(waiting);
+  ASSERT_EQ(waiting->size(), 1U);
+  EXPECT_EQ((*waiting)[0].id, event);
+  EXPECT_EQ((*waiting)[0].payload, "{\"at\":0}");
+  const std::vector<Planned> plan{{"a", true, "on[0] matched"}, {"b", false, "on: phase is Failed"}};
+  ASSERT_TRUE(driver_.wait(store_->start(event, {new_run("a", {step("one")})}, plan, at(1))));
+  EXPECT_EQ(driver_.wait(store_->start(event, {new_run("a", {step("one")})}, plan, at(1))).error().code,
+            Code::kConflict);
+  EXPECT_EQ(driver_.wait(store_->start(EventId{99999}, {}, {}, at(1))).error().code, Code::kNotFound);
+  EXPECT_TRUE(driver_.wait(store_->unplanned(10))->empty());
+  auto detail = driver_.wait(store_->event(event));
+  ASSERT_TRUE(detail);
+  EXPECT_TRUE(detail->planned);
+  ASSERT_EQ(detail->plan.size(), 2U);
+  EXPECT_TRUE(detail->plan[0].runs);
+  EXPECT_EQ(detail->plan[1].why, "on: phase is Failed");
+  ASSERT_EQ(detail->runs.size(), 1U);
+  EXPECT_EQ(detail->runs[0].state, RunState::kQueued);
+}
+
+TEST_P(Runs, all_runs_of_an_event_or_none) {
+  const EventId event = add_event(0);
+  EXPECT_EQ(driver_.wait(store_->start(event, {new_run("a", {step("one")}), new_run("b", {})}, {}, at(1)))
+                .error()
+                .code,
+            Code::kInvalid);
+  EXPECT_EQ(driver_.wait(store_->unplanned(10))->size(), 1U);
+  EXPECT_TRUE(driver_.wait(store_->runs({}, {}))->empty());
+}
+
+TEST_P(Runs, a_claim_is_the_intent_and_carries_all_that_is_needed) {
+  const RunId run = begin_run(5, "a", {step("one"), step("two")});
+  auto work = claim(10);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.id, run);
+  EXPECT_EQ(work[0].run.state, RunState::kRunning);
+  EXPECT_EQ(work[0].run.started_at, at(10));
+  EXPECT_EQ(work[0].run.deadline_at, at(5) + std::chrono::hours(24));
+  EXPECT_EQ(work[0].step, 0U);
+  EXPECT_EQ(work[0].run.steps.size(), 2U);
+  EXPECT_EQ(work[0].run.steps[0].attempts, 1U);
+  EXPECT_EQ(work[0].run.steps[0].first_at, at(10));
+  EXPECT_FALSE(work[0].was_waiting);
+  EXPECT_EQ(*work[0].text, "text of a");
+  EXPECT_EQ(work[0].event.payload, "{\"at\":5}");
+  EXPECT_NE(work[0].lease.token, 0U);
+  EXPECT_TRUE(claim(10).empty());  // it is in hand
+  const RunDetail detail = show(run);
+  ASSERT_EQ(detail.attempts.size(), 1U);
+  EXPECT_EQ(detail.attempts[0].number, 1U);
+  EXPECT_FALSE(detail.attempts[0].ended_at);
+  EXPECT_EQ(detail.text, "text of a");
+}
+
+TEST_P(Runs, steps_follow_each_other_to_the_end) {
+  const RunId run = begin_run(0, "a", {step("one"), step("two")});
+  auto first = claim(1);
+  ASSERT_EQ(first.size(), 1U);
+  ASSERT_TRUE(record(ended(first[0], 2, Succeeded{"{\"ok\":true}"}), succeed(0, at(2))));
+  auto second = claim(2);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].step, 1U);
+  EXPECT_EQ(second[0].run.steps[0].outputs, "{\"ok\":true}");
+  ASSERT_TRUE(record(ended(second[0], 3, Succeeded{"{}"}), succeed(1, at(3))));
+  const RunDetail detail = show(run);
+  EXPECT_EQ(detail.run.state, RunState::kSucceeded);
+  EXPECT_EQ(detail.run.finished_at, at(3));
+  EXPECT_EQ(detail.run.steps[1].finished_at, at(3));
+  ASSERT_EQ(detail.attempts.size(), 2U);
+  EXPECT_EQ(detail.attempts[1].outcome, "succeeded");
+  EXPECT_EQ(detail.attempts[1].ended_at, at(3));
+  auto counts = driver_.wait(store_->counts());
+  ASSERT_TRUE(counts);
+  EXPECT_EQ(counts->runs["succeeded"], 1);
+  EXPECT_EQ(counts->runs["running"], 0);
+  EXPECT_EQ(counts->runs["queued"], 0);
+  EXPECT_GT(counts->bytes, 0);
+}
+
+TEST_P(Runs, a_void_lease_changes_nothing) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_EQ(work.size(), 1U);
+  Work stranger = work[0];
+  stranger.lease.token ^= 2;
+  EXPECT_EQ(record(ended(stranger, 2, Succeeded{"{}"}), succeed(0, at(2))).error().code, Code::kConflict);
+  EXPECT_EQ(commit(stranger, request(Effect::kNone)).error().code, Code::kConflict);
+  EXPECT_EQ(driver_.wait(store_->give_back(stranger.lease, at(2))).error().code, Code::kConflict);
+  EXPECT_EQ(state_of(run), RunState::kRunning);
+  ASSERT_TRUE(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))));
+  EXPECT_EQ(record(ended(work[0], 3, Refused{"no"}), fail(0)).error().code, Code::kConflict);
+  EXPECT_EQ(state_of(run), RunState::kSucceeded);
+}
+
+TEST_P(Runs, a_backoff_is_due_later_and_the_next_attempt_sees_what_was_sent) {
+  begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_EQ(work.size(), 1U);
+  Request read = request(Effect::kRead, "versions");
+  read.result = RequestResult::kSucceeded;
+  read.status = 200;
+  auto committed = commit(work[0], request(Effect::kKey), {read}, "{\"project\":\"PROJ\"}");
+  ASSERT_TRUE(committed);
+  EXPECT_NE(committed->id, 0);
+  EXPECT_TRUE(committed->sent_at);
+  AttemptEnd end = ended(work[0], 2, Retryable{"429", {}, false});
+  committed->result = RequestResult::kRetryable;
+  committed->status = 429;
+  committed->ended_at = at(2);
+  committed->response = "{\"status\":429}";
+  end.requests = {*committed};
+  ASSERT_TRUE(record(end, leave({0, StepState::kPending, at(30), "429", false, std::nullopt, std::nullopt})));
+  EXPECT_TRUE(claim(29).empty());
+  auto again = claim(30);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].run.steps[0].attempts, 2U);
+  EXPECT_EQ(again[0].run.steps[0].first_at, at(1));
+  EXPECT_EQ(again[0].run.steps[0].input, "{\"project\":\"PROJ\"}");
+  EXPECT_EQ(again[0].run.steps[0].now, at(0));
+  ASSERT_EQ(again[0].before.size(), 2U);
+  EXPECT_EQ(again[0].before[0].name, "versions");
+  EXPECT_EQ(again[0].before[1].result, RequestResult::kRetryable);
+  EXPECT_EQ(again[0].before[1].response, "{\"status\":429}");
+  EXPECT_EQ(again[0].before[1].attempt, work[0].lease.attempt);
+}
+
+TEST_P(Runs, a_wait_that_is_over_is_known_as_such) {
+  begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(record(ended(work[0], 2, Waits{at(60), "wait"}),
+                     leave({0, StepState::kWaiting, at(60), "wait", false, std::nullopt, std::nullopt},
+                           RunState::kWaiting)));
+  EXPECT_TRUE(claim(59).empty());
+  work = claim(60);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(work[0].was_waiting);
+  EXPECT_EQ(work[0].run.state, RunState::kRunning);
+  reopen();  // a crash in between does not begin the wait anew
+  work = claim(4'000'000'000);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(work[0].was_waiting);
+}
+
+TEST_P(Runs, what_is_given_back_was_never_claimed) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(driver_.wait(store_->give_back(work[0].lease, at(2))));
+  RunDetail detail = show(run);
+  EXPECT_TRUE(detail.attempts.empty());
+  EXPECT_EQ(detail.run.steps[0].attempts, 0U);
+  EXPECT_FALSE(detail.run.steps[0].first_at);
+  work = claim(2);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.steps[0].attempts, 1U);
+  ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
+  EXPECT_EQ(driver_.wait(store_->give_back(work[0].lease, at(3))).error().code, Code::kInvalid);
+}
+
+TEST_P(Runs, runs_of_one_key_follow_each_other) {
+  const RunId first = begin_run(0, "a", {step("one")});
+  const RunId second = begin_run(1, "a", {step("one")});
+  const RunId third = begin_run(2, "a", {step("one")});
+  const RunId other_key = begin_run(3, "a", {step("one")}, "prod/other");
+  const RunId other_workflow = begin_run(4, "b", {step("one")});
+  auto work = claim(10);
+  ASSERT_EQ(work.size(), 3U);
+  EXPECT_EQ(work[0].run.id, first);
+  EXPECT_EQ(work[1].run.id, other_key);
+  EXPECT_EQ(work[2].run.id, other_workflow);
+  EXPECT_EQ(state_of(second), RunState::kQueued);
+  ASSERT_TRUE(record(ended(work[0], 11, Refused{"no"}), fail(0)));
+  EXPECT_EQ(state_of(second), RunState::kRunning);
+  EXPECT_EQ(state_of(third), RunState::kQueued);
+  EXPECT_EQ(show(second).run.deadline_at, at(11) + std::chrono::hours(24));
+  work = claim(11);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.id, second);
+  // The first is tried again: it comes before the third, and after the one under way.
+  ASSERT_TRUE(driver_.wait(store_->retry(first, false, "ops", at(12))));
+  EXPECT_EQ(state_of(first), RunState::kQueued);
+  ASSERT_TRUE(record(ended(work[0], 13, Succeeded{"{}"}), succeed(0, at(13))));
+  work = claim(13);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.id, first);
+  ASSERT_TRUE(record(ended(work[0], 14, Succeeded{"{}"}), succeed(0, at(14))));
+  work = claim(14);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.id, third);
+}
+
+TEST_P(Runs, parallel_runs_do_not_wait) {
+  for (int i = 0; i < 3; ++i) {
+    NewRun run = new_run("a", {step("one")});
+    run.queues = false;
+    ASSERT_TRUE(driver_.wait(store_->start(add_event(i), {run}, {}, at(i))));
+  }
+  EXPECT_EQ(claim(10).size(), 3U);
+}
+
+TEST_P(Runs, targets_take_turns_and_a_full_one_is_skipped) {
+  for (int i = 0; i < 6; ++i)
+    begin_run(i, "a", {step("one", "busy")}, "key" + std::to_string(i));
+  begin_run(6, "b", {step("one", "calm")});
+  begin_run(7, "c", {step("one", "")});
+  Claim c;
+  c.now = at(10);
+  c.steps_max = 4;
+  c.room = {{"busy", 3}};
+  auto work = driver_.wait(store_->claim(c));
+  ASSERT_TRUE(work);
+  ASSERT_EQ(work->size(), 4U);
+  std::map<std::string, int> taken;
+  for (const Work& w : *work)
+    ++taken[w.run.steps[w.step].target];
+  EXPECT_EQ(taken["busy"], 2);
+  EXPECT_EQ(taken["calm"], 1);
+  EXPECT_EQ(taken[""], 1);
+  c.room = {{"busy", 0}};
+  EXPECT_TRUE(driver_.wait(store_->claim(c))->empty());
+  c.room = {{"busy", 1}};
+  EXPECT_EQ(driver_.wait(store_->claim(c))->size(), 1U);
+  c.room.clear();
+  c.room_default = 2;
+  EXPECT_EQ(driver_.wait(store_->claim(c))->size(), 2U);
+}
+
+TEST_P(Runs, a_target_served_last_comes_last) {
+  for (int i = 0; i < 4; ++i) {
+    begin_run(i, "a", {step("one", "x")}, "x" + std::to_string(i));
+    begin_run(i, "b", {step("one", "y")}, "y" + std::to_string(i));
+  }
+  std::string order;
+  for (int i = 0; i < 4; ++i) {
+    auto work = claim(10, 1);
+    ASSERT_EQ(work.size(), 1U);
+    order += work[0].run.steps[0].target;
+  }
+  EXPECT_EQ(order, "xyxy");
+}
+
+TEST_P(Runs, after_a_crash_open_writes_are_unclear_and_the_step_gets_its_turn) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
+  reopen();
+  RunDetail detail = show(run);
+  EXPECT_TRUE(detail.run.steps[0].unclear);
+  EXPECT_EQ(detail.run.steps[0].state, StepState::kPending);
+  ASSERT_EQ(detail.attempts.size(), 1U);
+  EXPECT_EQ(detail.attempts[0].outcome, "crashed");
+  ASSERT_EQ(detail.attempts[0].requests.size(), 1U);
+  EXPECT_EQ(detail.attempts[0].requests[0].result, RequestResult::kUnclear);
+  EXPECT_EQ(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))).error().code, Code::kConflict);
+  auto again = claim(4'000'000'000);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].run.steps[0].attempts, 2U);
+  ASSERT_EQ(again[0].before.size(), 1U);
+  EXPECT_EQ(again[0].before[0].result, RequestResult::kUnclear);
+}
+
+TEST_P(Runs, after_a_crash_before_anything_was_sent_nothing_is_unclear) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  ASSERT_EQ(claim(1).size(), 1U);
+  reopen();
+  const RunDetail detail = show(run);
+  EXPECT_FALSE(detail.run.steps[0].unclear);
+  EXPECT_EQ(detail.attempts[0].outcome, "crashed");
+  EXPECT_EQ(detail.run.steps[0].attempts, 1U);
+}
+
+TEST_P(Runs, a_request_that_nobody_answered_for_is_unclear) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
+  ASSERT_TRUE(record(
+      ended(work[0], 2, Unclear{"timeout", Effect::kNone, OnUnclear::kHold, {}}),
+      leave({0, StepState::kWaiting, std::nullopt, "held", true, true, std::nullopt}, RunState::kWaiting)));
+  const RunDetail detail = show(run);
+  EXPECT_EQ(detail.attempts[0].requests[0].result, RequestResult::kUnclear);
+  EXPECT_TRUE(detail.run.steps[0].held);
+  EXPECT_TRUE(detail.run.steps[0].unclear);
+}
+
+TEST_P(Runs, an_older_release_does_not_overwrite_a_newer_one) {
+  // The first release fails; the second sends the step; then the first is tried again.
+  const RunId old_run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(record(ended(work[0], 2, Refused{"no"}), fail(0)));
+  begin_run(3, "a", {step("one")});
+  work = claim(4);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_TRUE(commit(work[0], request(Effect::kState)));
+  ASSERT_TRUE(commit(work[0], request(Effect::kUpsert, "second")));  // the same release goes on
+  ASSERT_TRUE(record(ended(work[0], 5, Succeeded{"{}"}), succeed(0, at(5))));
+
+  ASSERT_TRUE(driver_.wait(store_->retry(old_run, false, "ops", at(6))));
+  work = claim(7);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(commit(work[0], request(Effect::kState)).error().code, Code::kDenied);
+  EXPECT_EQ(commit(work[0], request(Effect::kUpsert)).error().code, Code::kDenied);
+  EXPECT_TRUE(commit(work[0], request(Effect::kKey)));  // its own effect, not a state that others share
+  ASSERT_TRUE(record(ended(work[0], 8, Refused{"no"}), fail(0)));
+
+  ASSERT_TRUE(driver_.wait(store_->retry(old_run, true, "ops", at(9))));
+  work = claim(10);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_TRUE(work[0].run.stale);
+  EXPECT_TRUE(commit(work[0], request(Effect::kState)));
+}
+
+TEST_P(Runs, a_retry_goes_on_from_the_failed_step) {
+  const RunId run = begin_run(0, "a", {step("one"), step("two"), step("three")});
+  auto work = claim(1);
+  ASSERT_TRUE(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))));
+  work = claim(2);
+  ASSERT_TRUE(record(ended(work[0], 3, Refused{"no"}), fail(1)));
+  EXPECT_EQ(show(run).run.reason, "refused");
+  Filter failed;
+  failed.state = "failed";
+  EXPECT_EQ(driver_.wait(store_->runs(failed, {}))->size(), 1U);
+  ASSERT_TRUE(driver_.wait(store_->retry(run, false, "ops", at(100))));
+  EXPECT_EQ(driver_.wait(store_->retry(run, false, "ops", at(100))).error().code, Code::kConflict);
+  RunDetail detail = show(run);
+  EXPECT_EQ(detail.run.state, RunState::kRunning);
+  EXPECT_EQ(detail.run.reason, "");
+  EXPECT_FALSE(detail.run.finished_at);
+  EXPECT_EQ(detail.run.deadline_at, at(100) + std::chrono::hours(24));
+  EXPECT_EQ(detail.run.steps[0].state, StepState::kSucceeded);
+  EXPECT_EQ(detail.run.steps[0].outputs, "{\"ok\":true}");
+  EXPECT_EQ(detail.run.steps[2].state, StepState::kPending);
+  work = claim(100);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].step, 1U);
+  EXPECT_EQ(work[0].run.steps[1].attempts, 1U);
+  detail = show(run);
+  EXPECT_EQ(detail.attempts.back().number, 2U);  // attempts are counted on
+  EXPECT_EQ(driver_.wait(store_->retry(RunId{9999}, false, "ops", at(1))).error().code, Code::kNotFound);
+}
+
+class Held : public Runs {
+ protected:
+  void SetUp() override {
+    Runs::SetUp();
+    run_ = begin_run(0, "a", {step("one"), step("two")});
+    auto work = claim(10);
+    ASSERT_EQ(work.size(), 1U);
+    ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
+    ASSERT_TRUE(record(
+        ended(work[0], 20, Unclear{"timeout", Effect::kNone, OnUnclear::kHold, {}}),
+        leave({0, StepState::kWaiting, std::nullopt, "held", true, true, std::nullopt}, RunState::kWaiting)));
+    EXPECT_TRUE(claim(1000).empty());
+  }
+  Status resume(ResumeAs as, const Rule& rule, const std::string& word = "one") {
+    return driver_.wait(store_->resume(run_, word, as, "ops", at(120), rule));
+  }
+  static Rule next_is_due() {
+    return [](const postlude::Run& run) {
+      EXPECT_EQ(run.steps[0].state, StepState::kSucceeded);
+      return Decision{
+          {{1, StepState::kPending, at(120), "", false, std::nullopt, std::nullopt}}, RunState::kRunning, ""};
+    };
+  }
+  RunId run_;
+};
+
+TEST_P(Held, done_goes_on_with_the_next_step) {
+  ASSERT_TRUE(resume(ResumeAs::kDone, next_is_due()));
+  const RunDetail detail = show(run_);
+  EXPECT_EQ(detail.run.steps[0].state, StepState::kSucceeded);
+  EXPECT_EQ(detail.run.steps[0].outputs, "null");
+  EXPECT_FALSE(detail.run.steps[0].unclear);
+  EXPECT_EQ(detail.attempts[0].requests[0].result, RequestResult::kSucceeded);
+  EXPECT_EQ(detail.run.deadline_at, at(100) + std::chrono::hours(24));  // 100 s were spent held
+  EXPECT_EQ(claim(120).size(), 1U);
+}
+
+TEST_P(Held, repeat_is_due_at_once_and_settles_the_request) {
+  ASSERT_TRUE(resume(ResumeAs::kRepeat, Rule{}));
+  auto work = claim(120);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_FALSE(work[0].run.steps[0].unclear);
+  EXPECT_EQ(work[0].run.steps[0].first_at, at(110));
+  ASSERT_EQ(work[0].before.size(), 1U);
+  EXPECT_EQ(work[0].before[0].result, RequestResult::kRetryable);
+  EXPECT_EQ(work[0].before[0].why, "settled by ops");
+}
+
+TEST_P(Held, fail_ends_the_run) {
+  ASSERT_TRUE(resume(ResumeAs::kFail, [](const postlude::Run& run) {
+    EXPECT_EQ(run.steps[0].state, StepState::kFailed);
+    return Decision{
+        {{1, StepState::kSkipped, std::nullopt, "a step failed", false, std::nullopt, std::nullopt}},
+        RunState::kFailed,
+        "failed by ops"};
+  }));
+  EXPECT_EQ(state_of(run_), RunState::kFailed);
+  EXPECT_EQ(resume(ResumeAs::kDone, next_is_due()).error().code, Code::kConflict);
+}
+
+TEST_P(Held, only_what_is_held_can_be_resumed) {
+  EXPECT_EQ(resume(ResumeAs::kDone, next_is_due(), "two").error().code, Code::kConflict);
+  EXPECT_EQ(resume(ResumeAs::kDone, next_is_due(), "three").error().code, Code::kNotFound);
+  EXPECT_TRUE(resume(ResumeAs::kDone, next_is_due(), ""));  // there is only one
+}
+
+TEST_P(Runs, woken_at_once_by_work_and_in_time_by_what_falls_due) {
+  driver_.wait(store_->woken(Duration(0)));  // a store that was just opened may have work
+  const Duration begun = rt::steady_now();
+  driver_.wait(store_->woken(std::chrono::milliseconds(20)));
+  EXPECT_GE(rt::steady_now() - begun, std::chrono::milliseconds(20));
+  add_event(0);
+  driver_.wait(store_->woken(std::chrono::hours(1)));
+  // A step that is due in 30 ms by the clock on the wall.
+  NewRun run = new_run("a", {step("one")});
+  const Instant due = rt::now() + std::chrono::milliseconds(30);
+  ASSERT_TRUE(driver_.wait(store_->start((*driver_.wait(store_->unplanned(1)))[0].id, {run}, {}, due)));
+  driver_.wait(store_->woken(std::chrono::hours(1)));
+  EXPECT_GE(rt::now(), due);
+}
+
+TEST_P(Runs, prune_keeps_what_unfinished_runs_need) {
+  const RunId done_run = begin_run(0, "a", {step("one")}, "done");
+  auto work = claim(1);
+  ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
+  ASSERT_TRUE(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))));
+  const RunId open_run = begin_run(3, "b", {step("one")}, "open");
+  const EventId unplanned = add_event(4);
+  Delivery forged = delivery(5, "x");
+  forged.verdict = Verdict::kRejected;
+  auto rejected = driver_.wait(store_->append_rejected(forged, ""));
+  ASSERT_TRUE(rejected);
+  const EventId young = add_event(1000);
+  const EventId done_event = show(done_run).run.event;
+  const EventId open_event = show(open_run).run.event;
+
+  ASSERT_TRUE(driver_.wait(store_->prune(at(500), at(500))));
+  EXPECT_EQ(driver_.wait(store_->run(done_run)).error().code, Code::kNotFound);
+  EXPECT_EQ(driver_.wait(store_->event(done_event)).error().code, Code::kNotFound);
+  EXPECT_EQ(driver_.wait(store_->delivery(*rejected)).error().code, Code::kNotFound);
+  EXPECT_EQ(show(open_run).text, "text of b");
+  auto kept = driver_.wait(store_->event(open_event));
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->event.payload, "{\"at\":3}");
+  EXPECT_TRUE(driver_.wait(store_->event(unplanned)));
+  EXPECT_TRUE(driver_.wait(store_->event(young)));
+  EXPECT_EQ(driver_.wait(store_->counts())->runs["succeeded"], 0);
+  // A pruned text is pinned anew.
+  const RunId again = begin_run(2000, "a", {step("one")}, "again");
+  EXPECT_EQ(show(again).text, "text of a");
+}
+
+TEST_P(Runs, every_change_is_in_the_audit_chain) {
+  const RunId run = begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  ASSERT_TRUE(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))));
+  ASSERT_TRUE(driver_.wait(store_->note("ops", "config.changed", "postlude.yaml", "", at(3))));
+  auto bad = driver_.wait(store_->verify_audit());
+  ASSERT_TRUE(bad);
+  EXPECT_EQ(*bad, "");
+  reopen();
+  begin_run(4, "a", {step("one")});
+  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+  EXPECT_TRUE(run);
+}
+
+constexpr auto kName = [](const auto& backend) { return std::string(backend.param.name); };
+INSTANTIATE_TEST_SUITE_P(Store, Runs, testing::Values(kSqlite), kName);
+INSTANTIATE_TEST_SUITE_P(Store, Held, testing::Values(kSqlite), kName);
+
+}  // namespace
+
+}  // namespace postlude::store
