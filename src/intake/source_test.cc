@@ -14,7 +14,11 @@ flagger:
   type: flagger
   cluster: prod
   auth: [{bearer: {env: TOKEN}}]
-  paths: {/jira-update: post-rollout, /cluster.local/jira-update: post-rollout, "/发布": event, /gates/go: confirm-promotion}
+  paths:
+    /jira-update: post-rollout
+    /cluster.local/jira-update: post-rollout
+    "/发布": event
+    /gates/go: confirm-promotion
 )";
 
 struct Path {
