@@ -13,7 +13,8 @@ TEST(CatalogueTest, BuiltInFilesAreRight) {
     if (!name.ends_with(".yaml")) continue;
     lang::Problems problems;
     const auto connector = Connector::read(embedded(name), name, problems);
-    for (const lang::Problem& problem : problems) ADD_FAILURE() << lang::to_text(problem);
+    for (const lang::Problem& problem : problems)
+      ADD_FAILURE() << lang::to_text(problem);
     ASSERT_NE(connector, nullptr) << name;
     EXPECT_EQ(connector->name() + ".yaml", name);
   }

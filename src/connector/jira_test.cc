@@ -1,0 +1,357 @@
+// connectors/jira.yaml: what goes over the wire, request by request, and what the answers lead to.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "connector/testing.h"
+
+namespace postlude::connector {
+namespace {
+
+using testing::answer_json;
+using testing::carry_out;
+using testing::Story;
+
+Target jira(std::string edition = "cloud") {
+  Target target;
+  target.name = "jira";
+  target.connector = "jira";
+  target.url = "https://acme.atlassian.net";
+  target.edition = std::move(edition);
+  return target;
+}
+
+// Answers by `METHOD path`; one after another where a request comes again; 404 else.
+class Script {
+ public:
+  Script& on(const std::string& request, int status, std::string body) {
+    answers_[request].push_back(answer_json(status, std::move(body)));
+    return *this;
+  }
+  Result<HttpResponse> operator()(const HttpRequest& request) {
+    const Result<Url> url = parse_url(request.target);
+    auto& answers = answers_[request.method + " " + url->path];
+    if (answers.empty()) return answer_json(404, R"({"errorMessages": ["not in the script"], "errors": {}})");
+    HttpResponse answer = answers.front();
+    if (answers.size() > 1) answers.erase(answers.begin());
+    return answer;
+  }
+
+ private:
+  std::map<std::string, std::vector<HttpResponse>> answers_;
+};
+
+Story run(const std::string& action, const char* with, const Script& script, const Target& target = jira()) {
+  static const Catalogue catalogue = Catalogue::built_in();
+  const auto found = catalogue.find("jira")->find(action);
+  Result<json::value> input = validate_input(*found, json::parse(with));
+  if (!input) {
+    Story story;
+    story.stopped = "input: " + input.error().message;
+    return story;
+  }
+  return carry_out(*found, target, *input, script);
+}
+
+const std::string kBase = "https://acme.atlassian.net/rest/api/2";
+const std::string kVersions = "GET /rest/api/2/project/PROJ/versions";
+const std::string kProject = "GET /rest/api/2/project/PROJ";
+const std::string kCreate = "POST /rest/api/2/version";
+const std::string kDuplicate =
+    R"({"errorMessages":[],"errors":{"name":"A version with this name already exists in this project."}})";
+
+TEST(JiraReleaseVersionTest, MakesAndReleases) {
+  Script script;
+  script.on(kVersions, 200, R"([{"id":"1","name":"api 1.0","released":true}])")
+      .on(kProject, 200, R"({"id":"10000","key":"PROJ"})")
+      .on(kCreate, 201, R"({"id":"10010","name":"api 1.1","released":false})")
+      .on("PUT /rest/api/2/version/10010", 200, R"({"id":"10010","released":true})");
+  const Story story = run("release-version", R"({"project":"PROJ","name":"api 1.1"})", script);
+  EXPECT_EQ(story.requests,
+            (std::vector<std::string>{
+                "GET " + kBase + "/project/PROJ/versions", "GET " + kBase + "/project/PROJ",
+                "POST " + kBase + R"(/version {"name":"api 1.1","projectId":10000})",
+                "PUT " + kBase + R"(/version/10010 {"released":true,"releaseDate":"2025-11-22"})"}));
+  EXPECT_EQ(story.stopped, "");
+  EXPECT_EQ(
+      story.outputs,
+      R"({"id":"10010","name":"api 1.1","url":"https://acme.atlassian.net/projects/PROJ/versions/10010","created":true,"changed":true})");
+  EXPECT_EQ(story.headers[2].get("content-type"), "application/json");
+  EXPECT_EQ(story.headers[0].get("accept"), "application/json");
+}
+
+TEST(JiraReleaseVersionTest, LeavesAReleasedVersionAlone) {
+  Script script;
+  script.on(kVersions, 200, R"([{"id":"7","name":"api 1.1","released":true}])");
+  const Story story = run("release-version", R"({"project":"PROJ","name":"api 1.1"})", script);
+  EXPECT_EQ(story.requests.size(), 1U);
+  EXPECT_EQ(
+      story.outputs,
+      R"({"id":"7","name":"api 1.1","url":"https://acme.atlassian.net/projects/PROJ/versions/7","created":false,"changed":false})");
+}
+
+TEST(JiraReleaseVersionTest, ReleasesOneThatExists) {
+  Script script;
+  script.on(kVersions, 200, R"([{"id":"7","name":"api 1.1","released":false}])")
+      .on("PUT /rest/api/2/version/7", 200, "{}");
+  const Story story =
+      run("release-version", R"({"project":"PROJ","name":"api 1.1","releaseDate":"2026-01-02"})", script);
+  ASSERT_EQ(story.requests.size(), 2U);
+  EXPECT_EQ(story.requests[1], "PUT " + kBase + R"(/version/7 {"released":true,"releaseDate":"2026-01-02"})");
+}
+
+TEST(JiraReleaseVersionTest, GoesOnWhereSomebodyWasFirst) {
+  Script script;
+  script.on(kVersions, 200, "[]")
+      .on(kVersions, 200, R"([{"id":"9","name":"API 1.1","released":false}])")
+      .on(kProject, 200, R"({"id":"10000"})")
+      .on(kCreate, 400, kDuplicate)
+      .on("PUT /rest/api/2/version/9", 200, "{}");
+  const Story story = run("release-version", R"({"project":"PROJ","name":"api 1.1"})", script);
+  EXPECT_EQ(story.stopped, "");
+  ASSERT_EQ(story.requests.size(), 5U);
+  EXPECT_EQ(story.requests[3], "GET " + kBase + "/project/PROJ/versions");
+  EXPECT_EQ(
+      story.outputs,
+      R"({"id":"9","name":"api 1.1","url":"https://acme.atlassian.net/projects/PROJ/versions/9","created":false,"changed":true})");
+}
+
+TEST(JiraReleaseVersionTest, SaysWhatJiraSays) {
+  Script missing;
+  missing.on("GET /rest/api/2/project/NO%2FPE/versions", 404,
+             R"({"errorMessages":["No project could be found with key 'NO/PE'."],"errors":{}})");
+  EXPECT_EQ(run("release-version", R"({"project":"NO/PE","name":"x"})", missing).stopped,
+            "refused: 404 from GET /rest/api/2/project/NO%2FPE/versions: No project could be found with key "
+            "'NO/PE'.");
+  Script no_right;
+  no_right.on(kVersions, 200, "[]")
+      .on(kProject, 200, R"({"id":"10000"})")
+      .on(kCreate, 400,
+          R"({"errorMessages":["You cannot create versions"],"errors":{"projectId":"no right"}})");
+  EXPECT_EQ(run("release-version", R"({"project":"PROJ","name":"x"})", no_right).stopped,
+            "refused: 400 from POST /rest/api/2/version: You cannot create versions; projectId: no right");
+}
+
+TEST(JiraTest, CreateVersion) {
+  Script script;
+  script.on(kVersions, 200, "[]")
+      .on(kProject, 200, R"({"id":"10000"})")
+      .on(kCreate, 201, R"({"id":"11","name":"x"})");
+  const Story story = run(
+      "create-version",
+      R"({"project":"PROJ","name":"x","description":"d \"q\" {code}","startDate":"2026-01-01","releaseDate":"2026-01-02"})",
+      script);
+  ASSERT_EQ(story.requests.size(), 3U);
+  EXPECT_EQ(
+      story.requests[2],
+      "POST " + kBase +
+          R"(/version {"name":"x","projectId":10000,"description":"d \"q\" {code}","startDate":"2026-01-01","releaseDate":"2026-01-02"})");
+}
+
+TEST(JiraTest, FindVersion) {
+  Script script;
+  script.on(kVersions, 200, R"([{"id":"7","name":"x","released":true,"releaseDate":"2026-01-02"}])");
+  EXPECT_EQ(
+      run("find-version", R"({"project":"PROJ","name":"x"})", script).outputs,
+      R"({"found":true,"id":"7","name":"x","released":true,"releaseDate":"2026-01-02","url":"https://acme.atlassian.net/projects/PROJ/versions/7"})");
+  EXPECT_EQ(run("find-version", R"({"project":"PROJ","name":"X"})", script).outputs,
+            R"({"found":false,"id":null,"name":"X","released":false,"releaseDate":null,"url":null})");
+}
+
+TEST(JiraTest, SetFixVersions) {
+  Script script;
+  script.on("PUT /rest/api/2/issue/PROJ-1", 204, "");
+  EXPECT_EQ(
+      run("set-fix-versions", R"({"issue":"PROJ-1","versions":["10010","api 1.1"]})", script).requests,
+      (std::vector<std::string>{
+          "PUT " + kBase +
+          R"(/issue/PROJ-1 {"update":{"fixVersions":[{"add":{"id":"10010"}},{"add":{"name":"api 1.1"}}]}})"}));
+  EXPECT_EQ(run("set-fix-versions",
+                R"({"issue":"PROJ-1","versions":["10010"],"replace":true,"notify":false})", script)
+                .requests,
+            (std::vector<std::string>{
+                "PUT " + kBase +
+                R"(/issue/PROJ-1?notifyUsers=false {"update":{"fixVersions":[{"set":[{"id":"10010"}]}]}})"}));
+  Script busy;
+  busy.on("PUT /rest/api/2/issue/PROJ-1", 409, R"({"errorMessages":["Issue was changed"]})");
+  EXPECT_EQ(run("set-fix-versions", R"({"issue":"PROJ-1","versions":["10010"]})", busy).stopped,
+            "retryable: 409 from PUT /rest/api/2/issue/PROJ-1: Issue was changed");
+}
+
+TEST(JiraTest, FindIssuesAsksEachEditionInItsWay) {
+  Script cloud;
+  cloud.on(
+      "POST /rest/api/3/search/jql", 200,
+      R"({"issues":[{"id":"1","key":"PROJ-1","fields":{"summary":"s","status":{"name":"Done"}}}],"isLast":true})");
+  const Story story = run("find-issues", R"({"jql":"project = PROJ"})", cloud);
+  EXPECT_EQ(story.requests,
+            (std::vector<std::string>{
+                "POST https://acme.atlassian.net/rest/api/3/search/jql "
+                R"({"jql":"project = PROJ","fields":["summary","status"],"maxResults":100})"}));
+  EXPECT_EQ(
+      story.outputs,
+      R"({"issues":[{"key":"PROJ-1","id":"1","summary":"s","status":"Done","fields":{"summary":"s","status":{"name":"Done"}}}],"keys":["PROJ-1"],"complete":true})");
+  Script server;
+  server.on("POST /rest/api/2/search", 200, R"({"startAt":0,"maxResults":1,"total":3,"issues":[]})");
+  const Story other =
+      run("find-issues", R"({"jql":"project = PROJ","max":1,"fields":[]})", server, jira("dataCenter"));
+  EXPECT_EQ(other.requests,
+            (std::vector<std::string>{"POST https://acme.atlassian.net/rest/api/2/search "
+                                      R"({"jql":"project = PROJ","fields":[],"maxResults":1,"startAt":0})"}));
+  EXPECT_EQ(other.outputs, R"({"issues":[],"keys":[],"complete":false})");
+}
+
+const char* kTransitions =
+    R"({"transitions":[{"id":"21","name":"Start","to":{"id":"3","name":"In Progress"}},
+                       {"id":"31","name":"Finish","to":{"id":"5","name":"Done"}},
+                       {"id":"41","name":"Drop","to":{"id":"5","name":"Done"}}]})";
+
+TEST(JiraTransitionTest, LooksFirst) {
+  Script script;
+  script.on("GET /rest/api/2/issue/PROJ-1", 200, R"({"fields":{"status":{"id":"1","name":"Open"}}})")
+      .on("GET /rest/api/2/issue/PROJ-1/transitions", 200, kTransitions)
+      .on("POST /rest/api/2/issue/PROJ-1/transitions", 204, "");
+  Story story = run("transition", R"({"issue":"PROJ-1","to":"done"})", script);
+  EXPECT_EQ(story.requests,
+            (std::vector<std::string>{
+                "GET " + kBase + "/issue/PROJ-1?fields=status", "GET " + kBase + "/issue/PROJ-1/transitions",
+                "POST " + kBase + R"(/issue/PROJ-1/transitions {"transition":{"id":"31"},"fields":{}})"}));
+  EXPECT_EQ(story.outputs, R"({"issue":"PROJ-1","from":"Open","to":"done","changed":true})");
+  story =
+      run("transition", R"({"issue":"PROJ-1","to":"5","transition":"Drop","resolution":"Won't Do"})", script);
+  EXPECT_EQ(
+      story.requests.back(),
+      "POST " + kBase +
+          R"(/issue/PROJ-1/transitions {"transition":{"id":"41"},"fields":{"resolution":{"name":"Won't Do"}}})");
+  story = run("transition", R"({"issue":"PROJ-1","to":"Reopened"})", script);
+  EXPECT_NE(story.stopped.find(
+                "issue PROJ-1 has no transition to Reopened now; there are: In Progress, Done, Done"),
+            std::string::npos)
+      << story.stopped;
+}
+
+TEST(JiraTransitionTest, IsDoneWhereTheIssueIsThere) {
+  Script script;
+  script.on("GET /rest/api/2/issue/PROJ-1", 200, R"({"fields":{"status":{"id":"5","name":"Done"}}})");
+  const Story story = run("transition", R"({"issue":"PROJ-1","to":"Done"})", script);
+  EXPECT_EQ(story.requests.size(), 1U);
+  EXPECT_EQ(story.outputs, R"({"issue":"PROJ-1","from":"Done","to":"Done","changed":false})");
+}
+
+TEST(JiraCommentTest, PlantsTheKey) {
+  Script script;
+  script.on("POST /rest/api/2/issue/PROJ-1/comment", 201, R"({"id":"500"})");
+  const Story cloud = run("comment", R"({"issue":"PROJ-1","body":"Released."})", script);
+  EXPECT_EQ(
+      cloud.requests,
+      (std::vector<std::string>{
+          "POST " + kBase +
+          R"(/issue/PROJ-1/comment {"body":"Released.","properties":[{"key":"postlude","value":{"key":"k-123"}}]})"}));
+  EXPECT_EQ(cloud.outputs,
+            R"({"id":"500","url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=500"})");
+  const Story server = run("comment", R"({"issue":"PROJ-1","body":"Released."})", script, jira("dataCenter"));
+  EXPECT_EQ(server.requests,
+            (std::vector<std::string>{
+                "POST " + kBase + R"(/issue/PROJ-1/comment {"body":"Released.\n{anchor:postlude-k-123}"})"}));
+}
+
+struct LookupCase {
+  const char* name;
+  std::string comments;
+  std::string outputs;
+  std::string stopped;
+};
+
+TEST(JiraCommentTest, Lookup) {
+  const std::string mine =
+      R"("author":{"accountId":"me"},"created":"2025-11-22T10:00:00.000+0000","body":"b")";
+  const std::string marked = R"("properties":[{"key":"postlude","value":{"key":"k-123"}}])";
+  const std::string url = R"("url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=)";
+  const std::vector<LookupCase> cases = {
+      {"found", R"({"total":1,"comments":[{"id":"5",)" + mine + "," + marked + "}]}",
+       R"({"id":"5",)" + url + "5\"}", ""},
+      {"found by anchor",
+       R"({"total":1,"comments":[{"id":"6","author":{"accountId":"me"},"created":"2025-11-22T10:00:00.000+0000","body":"x\n{anchor:postlude-k-123}"}]})",
+       R"({"id":"6",)" + url + "6\"}", ""},
+      {"none at all", R"({"total":0,"comments":[]})", "null", ""},
+      {"another's key",
+       R"({"total":1,"comments":[{"id":"5",)" + mine +
+           R"(,"properties":[{"key":"postlude","value":{"key":"k-9"}}]}]})",
+       "null", ""},
+      {"another's comment with our key",
+       R"({"total":1,"comments":[{"id":"5","author":{"accountId":"you"},"created":"2025-11-22T10:00:00.000+0000","body":"b",)" +
+           marked + "}]}",
+       "null", ""},
+      {"older ones unseen, but before the step",
+       R"({"total":900,"comments":[{"id":"5","author":{"accountId":"me"},"created":"2025-11-20T10:00:00.000+0000","body":"b"}]})",
+       "null", ""},
+      {"cut short", R"({"total":900,"comments":[{"id":"5",)" + mine + "}]}", "",
+       "retryable: 200 from GET /rest/api/2/issue/PROJ-1/comment: not what `success` asks for"},
+  };
+  const Catalogue catalogue = Catalogue::built_in();
+  const auto action = catalogue.find("jira")->find("comment");
+  ASSERT_NE(action->lookup(), nullptr);
+  for (const LookupCase& c : cases) {
+    SCOPED_TRACE(c.name);
+    Script script;
+    script.on("GET /rest/api/2/myself", 200, R"({"accountId":"me"})")
+        .on("GET /rest/api/2/issue/PROJ-1/comment", 200, c.comments);
+    Story story;
+    json::object context = testing::context_of(jira(), json::parse(R"({"issue":"PROJ-1","body":"b"})"));
+    testing::go_through(*action->lookup(), jira(), context, script, story);
+    EXPECT_EQ(story.outputs, c.outputs);
+    EXPECT_EQ(story.stopped, c.stopped);
+    EXPECT_EQ(story.requests[1],
+              "GET " + kBase + "/issue/PROJ-1/comment?orderBy=-created&maxResults=100&expand=properties");
+  }
+}
+
+TEST(JiraTest, RemoteLink) {
+  Script script;
+  script.on("POST /rest/api/2/issue/PROJ-1/remotelink", 201, R"({"id":10000,"self":"…"})");
+  Story story = run("remote-link", R"({"issue":"PROJ-1","url":"https://x/1","title":"Release 1"})", script);
+  EXPECT_EQ(
+      story.requests[0],
+      "POST " + kBase +
+          R"(/issue/PROJ-1/remotelink {"globalId":"postlude=k-123","application":{"type":"io.postlude","name":"Postlude"},"object":{"url":"https://x/1","title":"Release 1"}})");
+  EXPECT_EQ(story.outputs, R"({"id":10000,"created":true})");
+  EXPECT_EQ(run("remote-link", R"({"issue":"PROJ-1","url":"javascript:x","title":"t"})", script).stopped,
+            "input: with.url: Failed to match regex specified by 'pattern' constraint.");
+}
+
+TEST(JiraTest, Effects) {
+  const Catalogue catalogue = Catalogue::built_in();
+  std::string text;
+  for (const auto& action : catalogue.find("jira")->actions()) {
+    for (const Call& call : action->plan().calls()) {
+      if (call.effect() == Effect::kRead) continue;
+      text += action->name() + "." + call.id() + " " + std::string(postlude::to_text(call.effect())) + "\n";
+    }
+  }
+  EXPECT_EQ(text,
+            "release-version.create upsert\nrelease-version.release state\ncreate-version.create upsert\n"
+            "set-fix-versions.update state\ntransition.transition state\ncomment.post "
+            "lookup\nremote-link.link upsert\n");
+}
+
+TEST(JiraTest, EditionByHost) {
+  struct Row {
+    const char* url;
+    const char* edition;
+  };
+  const Catalogue catalogue = Catalogue::built_in();
+  for (const Row& row :
+       {Row{"https://acme.atlassian.net", "cloud"}, Row{"https://api.atlassian.com/ex/jira/1", "cloud"},
+        Row{"https://jira.acme.io/ctx", "dataCenter"}, Row{"http://127.0.0.1:8080", "dataCenter"}}) {
+    Target target = jira("");
+    target.url = row.url;
+    target.auth.kind = Auth::Kind::kBasic;
+    lang::Problems problems;
+    catalogue.find("jira")->settle(target, problems);
+    EXPECT_TRUE(problems.empty());
+    EXPECT_EQ(target.edition, row.edition) << row.url;
+  }
+}
+
+}  // namespace
+}  // namespace postlude::connector
