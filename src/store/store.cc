@@ -75,14 +75,10 @@ Result<std::string> path_in(const std::string& url) {
   return Error(Code::kInvalid, "the store's url is to be sqlite:PATH");
 }
 
-}  // namespace
-
-struct Store::Impl {
-  Impl(rt::Loop& loop, FileLock lock_in, Opened opened, const Options& options)
-      : lock(std::move(lock_in)),
-        changed(loop),
-        reader(loop, std::move(opened.reader), options.queue_max),
-        writer(loop, std::move(opened.writer), options, [this](const Writer::News& news) { learn(news); }) {}
+// What the loop knows of the work there is. Shared, since a group's news may arrive after the store has
+// closed.
+struct Horizon {
+  explicit Horizon(rt::Loop& loop) : changed(loop) {}
 
   void learn(const Writer::News& news) {
     const bool sooner = news.next_due && (!next_due || *news.next_due < *next_due);
@@ -90,6 +86,21 @@ struct Store::Impl {
     work = work || news.made_work;
     if (news.made_work || sooner) changed.wake();
   }
+
+  bool work = true;  // nobody has looked yet
+  std::optional<Instant> next_due;
+  rt::Waker changed;
+};
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(rt::Loop& loop, FileLock lock_in, Opened opened, const Options& options)
+      : lock(std::move(lock_in)),
+        horizon(std::make_shared<Horizon>(loop)),
+        reader(loop, std::move(opened.reader), options.queue_max),
+        writer(loop, std::move(opened.writer), options,
+               [h = horizon](const Writer::News& news) { h->learn(news); }) {}
 
   template <class T>
   rt::Task<Result<T>> write(typename Call<Ledger, T>::Work work_in) {
@@ -108,10 +119,8 @@ struct Store::Impl {
 
   FileLock lock;
   std::string secret;
-  bool work = true;  // nobody has looked yet
-  std::optional<Instant> next_due;
   std::optional<Duration> writable_at;
-  rt::Waker changed;
+  std::shared_ptr<Horizon> horizon;
   Reader reader;
   Writer writer;  // the first to end: what it commits may be read until then
 };
@@ -289,21 +298,22 @@ rt::Task<Status> Store::writable() {
 }
 
 rt::Task<> Store::woken(Duration at_most) {
+  const auto horizon = impl_->horizon;
   const Duration until = rt::steady_now() + at_most;
-  while (!impl_->work) {
+  while (!horizon->work) {
     Duration left = until - rt::steady_now();
     if (left <= Duration(0)) co_return;
-    if (impl_->next_due) {
-      const Duration to_due = *impl_->next_due - rt::now();
+    if (horizon->next_due) {
+      const Duration to_due = *horizon->next_due - rt::now();
       if (to_due <= Duration(0)) {
-        impl_->next_due = std::nullopt;  // the next claim tells anew
+        horizon->next_due = std::nullopt;  // the next claim tells anew
         co_return;
       }
       left = std::min(left, to_due);
     }
-    AWAIT_DONE(impl_->changed.wait_at_most(left));
+    AWAIT_DONE(horizon->changed.wait_at_most(left));
   }
-  impl_->work = false;
+  horizon->work = false;
 }
 
 Stats Store::stats() const {
