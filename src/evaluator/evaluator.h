@@ -1,49 +1,65 @@
 #pragma once
 // Evaluator: jq expressions, evaluated in child processes, because data alone can kill, hang or swell libjq.
 //
-// A child is this binary started again (see child.h) with an empty environment, bounded memory and CPU time per
-// expression. Loop thread only. The pool starts on first use and shrinks never; each child has one batch at a time.
+// A child is this binary started again (see child.h) with an empty environment, bounded memory and CPU time
+// per expression. Loop thread only. The pool starts on first use and shrinks never; each child has one batch
+// at a time.
+//
+// jq 1.6 knows doubles only: integers beyond 2^53 lose their last digits, and 1e999 is 1.797…e308. Ids belong
+// in text.
 
+#include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rt/group.h"
 
 namespace postlude::evaluator {
 
+// The context's members that expressions also reach as variables, also behind a pipe.
+constexpr std::array<std::string_view, 13> kBoundNames = {
+    "event",   "run",  "workflow", "vars",     "steps",    "item", "data",
+    "failure", "with", "target",   "response", "requests", "key"};
+
 struct Options {
-  Duration time = std::chrono::milliseconds(250);     // CPU time of one expression
-  std::size_t memory_bytes = 256U << 20U;             // RLIMIT_AS above what the child has after starting
-  std::size_t output_bytes_max = 1U << 20U;           // of one expression's value
-  std::size_t children = 2;                           // one hangs, the other goes on
-  std::size_t queue_max = 10'000;                     // batches that wait; more is kOverloaded
-  std::vector<std::string> command;                   // how to start a child; argv
+  Duration time = std::chrono::milliseconds(250);  // CPU time of one expression
+  std::size_t memory_bytes = 256U << 20U;          // RLIMIT_AS above what the child has after compiling
+  std::size_t output_bytes_max = 1U << 20U;        // of one expression's value
+  std::size_t children = 2;                        // one hangs, the other goes on
+  std::size_t queue_max = 10'000;                  // batches that wait; more is kOverloaded
+  Duration standstill = std::chrono::seconds(5);   // wall-clock time without progress that ends a child
+  std::vector<std::string> command;                // argv of a child: {"/proc/self/exe", "evaluator-child"}
+  std::string prelude;  // jq definitions before each program; sees $__c, the context
 };
 
-// Values as JSON text, or why there is none (kInvalid: the expression or its data; kOverloaded: time, memory, size).
+// Values as JSON text, or why there is none (kInvalid: the expression or its data; kOverloaded: time, memory,
+// size; kUnavailable: no child could be started; kCancelled: stop()).
 using Values = std::vector<Result<std::string>>;
 
 class Evaluator {
  public:
   Evaluator(rt::Loop& loop, Options options);
-  ~Evaluator();
+  ~Evaluator();  // after stop(), or when the loop has run its last turn
   Evaluator(const Evaluator&) = delete;
   Evaluator& operator=(const Evaluator&) = delete;
 
-  // Tells which expressions will be asked for together, so that a child compiles them in few programs. Optional:
-  // what was never announced is compiled when it is first met. Replaces nothing; the same text is known once.
+  // Tells which expressions will be asked for together, so that children compile them in few programs, in the
+  // background. Optional: what was never announced is compiled when it is first met. Replaces nothing; the
+  // same text is known once. Texts are taken as they are: what a user wrote goes through lang's checks first.
   void announce(std::vector<std::string> expressions);
 
-  // Each expression on the same `context` (JSON object text; its members are `.x` and also bound as `$x` for the
-  // names in kBoundNames). Each yields exactly one value or an error of its own; one that kills its child is the
-  // only one that fails. `now_seconds` is what `now` yields.
+  // Each expression on the same `context` (JSON object text; its members are `.x` and also bound as `$x` for
+  // the names in kBoundNames). Each yields exactly one value or an error of its own; one that kills its child
+  // is the only one that fails. `now_seconds` is what `now` yields.
   rt::Task<Values> evaluate(std::vector<std::string> expressions, std::string context, double now_seconds);
 
-  // Compiles without running: "" or the compiler's message per expression, with the line within the expression.
+  // Compiles without running: "" or the compiler's message per expression, with the line within the
+  // expression. What is checked is announced. Leave out what is evaluated natively.
   rt::Task<Result<std::vector<std::string>>> check(std::vector<std::string> expressions);
 
-  rt::Task<> stop();  // ends the children
+  rt::Task<> stop();  // ends the children; what waits gets kCancelled
 
   struct Stats {
     std::uint64_t batches = 0, expressions = 0, killed_time = 0, killed_memory = 0, died = 0;

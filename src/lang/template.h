@@ -1,11 +1,10 @@
 #pragma once
-// Template: a YAML value with expressions at its leaves, and Stage: all expressions that are evaluated together.
+// Template: a YAML value with expressions at its leaves; evaluated ones come back in the order of collect().
 //
-//   Stage stage;                          // collects, each distinct text once
-//   auto a = stage.add(expression);       // a bare one
-//   auto b = stage.add(tmpl);             // all leaves of a template
-//   values = evaluator(stage.expressions(), context)
-//   stage.value(a, values) / tmpl.assemble(stage, values)
+//   std::vector<Expression> asked;
+//   tmpl.collect(asked);                   // for all templates and bare expressions of a stage
+//   values = evaluate(texts of asked)      // natively or by the evaluator
+//   tmpl.assemble(its part of values)
 
 #include <memory>
 #include <string>
@@ -20,8 +19,9 @@ using Evaluated = Result<std::string>;
 
 class Template {
  public:
-  // A tree of literals and expressions. A whole-value `${{ … }}` keeps its JSON type; inside text it becomes text
-  // (strings bare, other values as JSON). Plain scalars are typed by `schema` where it says so (nullptr: core schema).
+  // A tree of literals and expressions. A whole-value `${{ … }}` keeps its JSON type; inside text it becomes
+  // text (strings bare, other values as JSON). Plain scalars are typed by `schema` where it says so (nullptr:
+  // core schema).
   static Template read(const Node& node, const json::value* schema, Problems& problems);
   // Text only: a URL path, a header, a query value.
   static Template read_text(const Node& scalar, Problems& problems);
@@ -29,12 +29,14 @@ class Template {
   bool literal() const;  // without expressions
   void collect(std::vector<Expression>& into) const;
 
-  // The value, from the results of `collect`'s expressions in the same order. kInvalid, naming file:line and the
-  // expression: an evaluation failed; null inside text (say `// "-"`).
+  // The value, from the results of `collect`'s expressions in the same order. kInvalid, naming file:line and
+  // the expression: an evaluation failed; null inside text (say `// "-"`). An evaluation's own code is kept.
   Result<json::value> assemble(const std::vector<Evaluated>& values) const;
+  // Of read_text(). A whole-value expression becomes text, too; null is an error there as well.
   Result<std::string> assemble_text(const std::vector<Evaluated>& values) const;
 
  private:
+  friend struct TemplateReader;
   struct Part;
   std::shared_ptr<const Part> root_;
 };

@@ -1,0 +1,466 @@
+#include "evaluator/evaluator.h"
+
+#include <dirent.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/json.h"
+#include "evaluator/child.h"
+
+namespace postlude::evaluator {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+Options options() {
+  Options o;
+  o.command = {"/proc/self/exe", std::string(kChildWord)};
+  o.prelude =
+      "def success: $__c.status != \"failure\";\n"
+      "def glob(p): [\"\\u0001glob\", ., p] | debug | input;\n"
+      "def sha256: [\"\\u0001sha256\", .] | debug | input;\n";
+  return o;
+}
+
+// A loop and an evaluator on it; calls run until their value is there.
+class Bench {
+ public:
+  explicit Bench(Options o = options())
+      : evaluator_(std::make_unique<Evaluator>(loop_, std::move(o))), group_(loop_, "test") {}
+  ~Bench() {
+    run(stopping(evaluator_.get()));
+    run(closing(&group_));
+    evaluator_.reset();
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+
+  Evaluator& evaluator() { return *evaluator_; }
+  rt::Group& group() { return group_; }
+
+  void run(rt::Task<> task) {
+    rt::Group once(loop_, "once");
+    once.start(ending(std::move(task), &loop_));
+    loop_.context().restart();
+    loop_.run();
+    loop_.context().restart();
+    loop_.context().poll();
+  }
+
+  Values evaluate(std::vector<std::string> expressions, std::string context = "{}", double now = 0) {
+    Values values;
+    run(evaluating(evaluator_.get(), std::move(expressions), std::move(context), now, &values));
+    return values;
+  }
+  // The value, or `code: message`.
+  std::string one(const std::string& expression, std::string context = "{}", double now = 0) {
+    return text(evaluate({expression}, std::move(context), now).at(0));
+  }
+  std::vector<std::string> check(std::vector<std::string> expressions) {
+    std::vector<std::string> messages;
+    run(checking(evaluator_.get(), std::move(expressions), &messages));
+    return messages;
+  }
+
+  static std::string text(const Result<std::string>& value) {
+    if (value) return *value;
+    return (value.error().code == Code::kOverloaded    ? "overloaded: "
+            : value.error().code == Code::kInvalid     ? "invalid: "
+            : value.error().code == Code::kUnavailable ? "unavailable: "
+            : value.error().code == Code::kCancelled   ? "cancelled: "
+                                                       : "other: ") +
+           value.error().message;
+  }
+
+  static rt::Task<> evaluating(Evaluator* evaluator, std::vector<std::string> expressions,
+                               std::string context, double now, Values* into) {
+    AWAIT(*into, evaluator->evaluate(std::move(expressions), std::move(context), now));
+  }
+
+ private:
+  static rt::Task<> ending(rt::Task<> task, rt::Loop* loop) {
+    co_await std::move(task);
+    loop->stop();
+  }
+  static rt::Task<> stopping(Evaluator* evaluator) { AWAIT_DONE(evaluator->stop()); }
+  static rt::Task<> closing(rt::Group* group) {
+    AWAIT(const bool ended, group->close(std::chrono::seconds(5)));
+    EXPECT_TRUE(ended);
+  }
+  static rt::Task<> checking(Evaluator* evaluator, std::vector<std::string> expressions,
+                             std::vector<std::string>* into) {
+    AWAIT(auto got, evaluator->check(std::move(expressions)));
+    if (got) {
+      *into = *std::move(got);
+    } else {
+      *into = {"failed: " + got.error().message};
+    }
+  }
+
+  rt::Loop loop_;
+  std::unique_ptr<Evaluator> evaluator_;
+  rt::Group group_;
+};
+
+constexpr const char* kContext =
+    R"({"event":{"name":"podinfo","metadata":{"env":"prod"},"tags":["a","b"]},"status":"success","vars":{"n":3}})";
+
+TEST(Evaluator, Values) {
+  struct Case {
+    const char* expression;
+    const char* value;
+  };
+  const Case cases[] = {
+      {".event.name", "\"podinfo\""},
+      {".event.metadata", R"({"env":"prod"})"},
+      {"$event.tags | length", "2"},
+      {".event.tags | map(. + \"-\" + $event.name)", R"(["a-podinfo","b-podinfo"])"},
+      {"$vars.n + 1", "4"},
+      {"$ vars.n", "3"},
+      {". as {$event} | $event.name", "\"podinfo\""},
+      {"$run", "null"},
+      {".missing.deeper", "null"},
+      {"1.5", "1.5"},
+      {"now", "1700000000.25"},
+      {"now | floor | todate", "\"2023-11-14T22:13:20Z\""},
+      {"success", "true"},
+      {"\"abc\" | sha256", "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""},
+      {".event.name | glob(\"pod*\")", "true"},
+      {".event.name | glob(\"x*\")", "false"},
+      {"[.event.tags[] | glob(\"a\")]", "[true,false]"},
+      {".a # a comment", "null"},
+      {"def f(x): x * 2; f(4)", "8"},
+      {"[.event.tags[] as $x | $x]", R"(["a","b"])"},
+      {"9007199254740993", "9007199254740992"},  // jq 1.6 has doubles only
+      {"$ENV | length", "1"},                    // an empty environment, but for TZ; lang refuses $ENV anyway
+      {"\"\\u4f60\"", "\"你\""},
+      {"yielded", "invalid: yielded/0 is not defined"},
+      {"empty", "invalid: yielded no value; write first(…, null) to have null then, or […] for a list"},
+      {".event.tags[]", "invalid: yielded several values; write first(…) for one or […] for a list of all"},
+      {".event.name.x", "invalid: Cannot index string with string \"x\""},
+      {"error(\"told so\")", "invalid: told so"},
+      {"error({a: 1})", "invalid: {\"a\":1}"},
+      {"1, error(\"late\")", "invalid: late"},
+      {"input", "invalid: break"},
+      {"halt", "invalid: halted"},
+      {" ", "invalid: is blank"},
+      {".a ==", "invalid: syntax error: the expression is not finished"},
+  };
+  Bench bench;
+  std::vector<std::string> expressions;
+  for (const Case& c : cases)
+    expressions.emplace_back(c.expression);
+  const Values together = bench.evaluate(expressions, kContext, 1700000000.25);
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    EXPECT_EQ(Bench::text(together[i]), cases[i].value) << cases[i].expression;
+    EXPECT_EQ(bench.one(cases[i].expression, kContext, 1700000000.25), cases[i].value)
+        << "alone " << cases[i].expression;
+  }
+}
+
+TEST(Evaluator, CheckNamesOnlyTheBroken) {
+  Bench bench;
+  std::vector<std::string> expressions;
+  for (int i = 0; i < 400; ++i)
+    expressions.push_back(".event.metadata.k" + std::to_string(i) + " | length");
+  expressions[7] = "foo(1)";
+  expressions[160] = ".a | nope(";
+  expressions[161] = "\"open";
+  expressions[300] = "1) else (2";
+  expressions[301] = "{a: 1";
+  expressions[302] = ".a\n| lenght";
+  expressions[303] = "$nobody";
+  expressions[304] = "";
+  const auto messages = bench.check(expressions);
+  ASSERT_EQ(messages.size(), expressions.size());
+  std::map<int, std::string> wrong;
+  for (int i = 0; i < 400; ++i) {
+    const std::string& m = messages[static_cast<std::size_t>(i)];
+    if (!m.empty()) wrong[i] = m;
+  }
+  EXPECT_EQ(wrong[7], "foo/1 is not defined");
+  EXPECT_EQ(wrong[302], "lenght/0 is not defined (its line 2)");
+  EXPECT_EQ(wrong[303], "$nobody is not defined");
+  EXPECT_EQ(wrong[304], "is blank");
+  for (const int i : {160, 161, 300, 301})
+    EXPECT_TRUE(wrong.contains(i)) << i;
+  EXPECT_EQ(wrong.size(), 8U);
+  EXPECT_EQ(bench.one(expressions[150], R"({"event":{"metadata":{"k150":"abc"}}})"), "3");
+  EXPECT_EQ(bench.one("foo(1)"), "invalid: foo/1 is not defined");
+}
+
+// House, settled 8: what kills, hangs or swells libjq.
+struct Killer {
+  const char* expression;
+  const char* context;
+  const char* message;  // a part of it
+  int milliseconds = 250;
+};
+const Killer kKillers[] = {
+    {".x | tonumber | todate", R"({"x":"99999999999999999"})", "ended its evaluator (signal 6)"},
+    {".[\"x\"][1e9] = 1", "{\"x\":[]}", "needed more than 256MiB"},
+    {"reduce range(1000000) as $i (null; [.]) | 1", "{}", "ended its evaluator (signal 11)", 10'000},
+    {".x | gsub(\"^\"; \"-\")", R"({"x":"abc"})", "took more than 250ms"},
+    {"def f: f; f", "{}", "took more than 250ms"},
+    {"[limit(100000000; repeat(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" * 1000))] | length", "{}", ""},
+    {"[range(1e9)] | length", "{}", ""},
+    {"\"x\" * 1e9 | length", "{}", ""},
+    {"\"abc\" | indices(\"\")", "{}", "took more than 250ms"},
+};
+
+TEST(Evaluator, KillersFailAlone) {
+  for (const Killer& killer : kKillers) {
+    Options o = options();
+    o.time = std::chrono::milliseconds(killer.milliseconds);
+    Bench bench(o);
+    const Values values = bench.evaluate({"1 + 1", killer.expression, "2 + 2"}, killer.context);
+    EXPECT_EQ(Bench::text(values[0]), "2") << killer.expression;
+    EXPECT_EQ(Bench::text(values[2]), "4") << killer.expression;
+    const std::string why = Bench::text(values[1]);
+    EXPECT_FALSE(values[1]) << killer.expression;
+    if (!kSanitized) {  // a sanitizer dies in its own ways
+      EXPECT_NE(why.find(killer.message), std::string::npos) << killer.expression << ": " << why;
+    }
+    const auto stats = bench.evaluator().stats();
+    EXPECT_EQ(stats.killed_time + stats.killed_memory + stats.died, 1U) << killer.expression << ": " << why;
+    EXPECT_EQ(bench.one("3 + 3"), "6");
+  }
+}
+
+TEST(Evaluator, MemoryIsBounded) {
+  Options o = options();
+  o.time = std::chrono::seconds(20);
+  o.memory_bytes = 64U << 20U;
+  Bench bench(o);
+  EXPECT_EQ(bench.one("reduce range(1e9) as $i ([]; . + [$i, \"some text that needs room\"]) | length"),
+            "overloaded: needed more than 64MiB");
+  EXPECT_EQ(bench.evaluator().stats().killed_memory, 1U);
+  EXPECT_EQ(bench.one("[range(100000)] | length"), "100000");
+}
+
+TEST(Evaluator, OutputIsBounded) {
+  Bench bench;
+  EXPECT_EQ(bench.one("\"x\" * 1048576"), "overloaded: yielded more than 1024KiB");
+  EXPECT_EQ(bench.one("\"x\" * 1000000").size(), 1'000'002U);
+}
+
+TEST(Evaluator, SeveralKillersInOneBatch) {
+  Bench bench;
+  const Values values = bench.evaluate({"def f: f; f", "1", ".x | tonumber | todate", "2", "def g: g; g"},
+                                       R"({"x":"99999999999999999"})");
+  EXPECT_FALSE(values[0]);
+  EXPECT_EQ(Bench::text(values[1]), "1");
+  EXPECT_FALSE(values[2]);
+  EXPECT_EQ(Bench::text(values[3]), "2");
+  EXPECT_FALSE(values[4]);
+}
+
+std::vector<pid_t> children() {
+  std::vector<pid_t> pids;
+  DIR* dir = opendir("/proc");
+  while (const dirent* entry = readdir(dir)) {
+    std::ifstream file("/proc/" + std::string(entry->d_name) + "/stat");
+    std::string text;
+    if (!std::getline(file, text)) continue;
+    std::istringstream rest(text.substr(text.rfind(')') + 2));
+    char state = 0;
+    pid_t parent = 0;
+    rest >> state >> parent;
+    if (parent == getpid() && state != 'Z') pids.push_back(static_cast<pid_t>(std::atoi(entry->d_name)));
+  }
+  closedir(dir);
+  return pids;
+}
+
+TEST(Evaluator, StartsNoChildBeforeItIsNeeded) {
+  Bench bench;
+  EXPECT_EQ(children().size(), 0U);
+  bench.evaluator().announce({});
+  EXPECT_EQ(children().size(), 0U);
+  EXPECT_EQ(bench.one("1 + 1"), "2");
+  EXPECT_GE(children().size(), 1U);
+  EXPECT_LE(children().size(), 2U);
+}
+
+TEST(Evaluator, ChildHasNoEnvironmentAndNoDescriptors) {
+  setenv("POSTLUDE_TEST_SECRET", "s3cret", 1);
+  Bench bench;
+  EXPECT_EQ(bench.one("$ENV.POSTLUDE_TEST_SECRET"), "null");
+  ASSERT_GE(children().size(), 1U);
+  const std::string proc = "/proc/" + std::to_string(children()[0]);
+  std::ifstream environment(proc + "/environ");
+  std::string text((std::istreambuf_iterator<char>(environment)), {});
+  EXPECT_EQ(text, "");
+  std::size_t count = 0;
+  DIR* dir = opendir((proc + "/fd").c_str());
+  ASSERT_NE(dir, nullptr);
+  while (const dirent* entry = readdir(dir))
+    count += entry->d_name[0] != '.' ? 1 : 0;
+  closedir(dir);
+  EXPECT_EQ(count, 4U);
+}
+
+TEST(Evaluator, ChildrenKilledFromOutsideAreReplaced) {
+  Bench bench;
+  EXPECT_EQ(bench.one("1 + 1"), "2");
+  for (const pid_t pid : children())
+    kill(pid, SIGKILL);
+  EXPECT_EQ(bench.one("1 + 2"), "3");
+  for (const pid_t pid : children())
+    kill(pid, SIGSEGV);
+  EXPECT_EQ(bench.one("1 + 3"), "4");
+}
+
+TEST(Evaluator, StoppedChildIsReplacedAfterAStandstill) {
+  Options o = options();
+  o.children = 1;
+  o.standstill = std::chrono::milliseconds(200);
+  Bench bench(o);
+  EXPECT_EQ(bench.one("1 + 1"), "2");
+  ASSERT_EQ(children().size(), 1U);
+  kill(children()[0], SIGSTOP);
+  EXPECT_EQ(bench.one("1 + 2"), "3");
+}
+
+TEST(Evaluator, ACommandThatCannotStart) {
+  Options o = options();
+  o.command = {"/nonexistent/postlude"};
+  Bench bench(o);
+  EXPECT_EQ(bench.one("1"),
+            "unavailable: cannot start an evaluator: /nonexistent/postlude: No such file or directory");
+  EXPECT_EQ(bench.check({"1"})[0],
+            "failed: cannot start an evaluator: /nonexistent/postlude: No such file or directory");
+}
+
+TEST(Evaluator, ACommandThatEndsAtOnce) {
+  Options o = options();
+  o.command = {"/bin/true"};
+  Bench bench(o);
+  EXPECT_EQ(bench.one("1"), "unavailable: an evaluator ended while it started");
+}
+
+TEST(Evaluator, BrokenContext) {
+  Bench bench;
+  EXPECT_EQ(bench.one("1", "[]"), "invalid: its context is no JSON object");
+  EXPECT_EQ(bench.one("1", "{\"a\":").substr(0, 36), "invalid: its context cannot be read:");
+  EXPECT_EQ(bench.one("1 + 1"), "2");
+}
+
+TEST(Evaluator, BigContext) {
+  Bench bench;
+  std::string context = R"({"event":{"payload":[0)";
+  for (int i = 0; i < 200'000; ++i)
+    context += ",1234567";
+  context += "]}}";
+  EXPECT_EQ(bench.one(".event.payload | length", context), "200001");
+}
+
+TEST(Evaluator, StopCancelsWhatWaits) {
+  Options o = options();
+  o.children = 1;
+  o.time = std::chrono::seconds(10);
+  Values first;
+  Values second;
+  {
+    Bench bench(o);
+    EXPECT_EQ(bench.one("1 + 1"), "2");
+    bench.group().start(Bench::evaluating(&bench.evaluator(), {"def f: f; f"}, "{}", 0, &first));
+    bench.group().start(Bench::evaluating(&bench.evaluator(), {"1 + 1"}, "{}", 0, &second));
+    bench.run(rt::sleep_for(std::chrono::milliseconds(30)));
+  }
+  EXPECT_EQ(Bench::text(first.at(0)), "cancelled: shutting down");
+  EXPECT_EQ(Bench::text(second.at(0)), "cancelled: shutting down");
+}
+
+TEST(Evaluator, ABoundedQueue) {
+  Options o = options();
+  o.children = 1;
+  o.queue_max = 1;
+  std::vector<Values> values(4);
+  Bench bench(o);
+  EXPECT_EQ(bench.one("1 + 1"), "2");
+  for (Values& v : values)
+    bench.group().start(Bench::evaluating(&bench.evaluator(), {"def f: f; f"}, "{}", 0, &v));
+  bench.run(rt::sleep_for(std::chrono::milliseconds(20)));
+  EXPECT_EQ(Bench::text(values[3].at(0)), "overloaded: too many evaluations are waiting");
+}
+
+rt::Task<> measure(Evaluator* evaluator, int count, std::vector<double>* micros_each) {
+  for (int i = 0; i < count; ++i) {
+    const Duration begin = rt::steady_now();
+    std::vector<std::string> expressions = {".event.name | length"};
+    std::string context = kContext;
+    AWAIT(const Values values, evaluator->evaluate(std::move(expressions), std::move(context), 0));
+    EXPECT_EQ(Bench::text(values.at(0)), "7");
+    micros_each->push_back(static_cast<double>((rt::steady_now() - begin).count()));
+    AWAIT_DONE(rt::sleep_for(std::chrono::microseconds(200)));
+  }
+}
+
+double quantile(std::vector<double> values, double q) {
+  std::sort(values.begin(), values.end());
+  return values.at(static_cast<std::size_t>(q * static_cast<double>(values.size() - 1)));
+}
+
+rt::Task<> killing(Evaluator* evaluator, const bool* done, int* kills) {
+  while (!*done) {
+    std::vector<std::string> expressions = {"def f: f; f"};
+    std::string context = "{}";
+    AWAIT(const Values values, evaluator->evaluate(std::move(expressions), std::move(context), 0));
+    EXPECT_FALSE(values.at(0));
+    ++*kills;
+    AWAIT_DONE(rt::sleep_for(std::chrono::milliseconds(300)));
+  }
+}
+
+TEST(Evaluator, OthersGoOnWhileOneIsKilled) {
+  bool done = false;
+  int kills = 0;
+  Bench bench;
+  bench.evaluator().announce({".event.name | length", "def f: f; f"});
+  EXPECT_EQ(bench.check({".event.name | length"})[0], "");
+  bench.run(rt::sleep_for(std::chrono::milliseconds(200)));
+  std::vector<double> calm;
+  bench.run(measure(&bench.evaluator(), 3000, &calm));
+  std::vector<double> busy;
+  bench.group().start(killing(&bench.evaluator(), &done, &kills));
+  bench.run(measure(&bench.evaluator(), 3000, &busy));
+  done = true;
+  bench.run(rt::sleep_for(std::chrono::milliseconds(1200)));
+  EXPECT_GE(kills, 1);
+  std::printf("round trip p50 %.0f us, p99 %.0f us calm; p50 %.0f us, p99 %.0f us while %d were killed\n",
+              quantile(calm, 0.5), quantile(calm, 0.99), quantile(busy, 0.5), quantile(busy, 0.99), kills);
+  EXPECT_LT(quantile(busy, 0.99), 100'000);  // a hanging neighbour takes 250,000
+}
+
+TEST(Evaluator, ManyExpressionsCompileInTime) {
+  Bench bench;
+  std::vector<std::string> expressions;
+  for (int i = 0; i < 5000; ++i)
+    expressions.push_back(".event.name | startswith(\"a" + std::to_string(i) + "\")");
+  const Duration begin = rt::steady_now();
+  const auto messages = bench.check(expressions);
+  std::printf("5,000 expressions checked in %.0f ms\n",
+              static_cast<double>((rt::steady_now() - begin).count()) / 1000);
+  for (const std::string& m : messages)
+    ASSERT_EQ(m, "");
+  EXPECT_EQ(bench.one(expressions[4321], kContext), "false");
+}
+
+}  // namespace
+}  // namespace postlude::evaluator
+
+int main(int argc, char** argv) {
+  if (argc == 2 && argv[1] == postlude::evaluator::kChildWord) postlude::evaluator::run_child();
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,51 @@
+#pragma once
+// Expression tokens: jq's lexis, as far as the rules about expressions need it: where one ends, what it
+// names.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace postlude::lang {
+
+struct Token {
+  enum class Kind : std::uint8_t {
+    kIdent,     // also keywords
+    kField,     // .name; text without the dot
+    kVariable,  // $name; text without the dollar
+    kNumber,
+    kString,  // "…" without interpolations; text with its quotes
+    kQuote,   // begin or end of a string with interpolations
+    kOpen,    // ( [ { and \( inside a string
+    kClose,
+    kSymbol,  // operators, `.`, `,`, `;`, `:`, `?`, @format
+  };
+  Kind kind = Kind::kSymbol;
+  std::string_view text;
+  std::size_t offset = 0;  // in the text that was read
+  char within = 0;         // the bracket around it: ( [ {, i for an interpolation, 0 for none
+
+  bool is(Kind k, std::string_view t) const { return kind == k && text == t; }
+  bool symbol(std::string_view t) const { return is(Kind::kSymbol, t); }
+  bool ident(std::string_view t) const { return is(Kind::kIdent, t); }
+  bool open(std::string_view t) const { return is(Kind::kOpen, t); }
+  bool close(std::string_view t) const { return is(Kind::kClose, t); }
+};
+
+struct Tokens {
+  std::vector<Token> list;
+  std::size_t end = 0;  // where reading stopped: the text's end, or the offset of the `}}`
+  std::string problem;  // "": none
+  std::size_t problem_at = 0;
+};
+
+// Reads from `from` on. `until_braces`: up to the `}}` that closes a `${{`; otherwise up to the end.
+Tokens tokenize(std::string_view text, std::size_t from, bool until_braces);
+
+// Whether token `i` names a function, not a field, an object's key or a keyword.
+bool is_function(const Tokens& tokens, std::size_t i);
+bool is_keyword(std::string_view ident);
+
+}  // namespace postlude::lang

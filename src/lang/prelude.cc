@@ -1,0 +1,32 @@
+#include "lang/expression.h"
+
+namespace postlude::lang {
+
+// $__c is the context; the evaluator binds it. What begins with "\u0001" is answered by the evaluator's child in C++:
+// its `input` yields the answer to the last `debug`. Users can write neither (see expression.cc).
+//
+// Escapes go over code points, since jq 1.6's gsub takes quadratic time.
+std::string_view prelude() {
+  return R"jq(
+def success: $__c.status != "failure";
+def failure: $__c.status == "failure";
+def always: true;
+def glob(p): if type == "string" then . as $__t | p
+  | if type == "string" then ["\u0001glob", $__t, .] | debug | input else error("glob(p): p must be text") end
+  else error("glob needs text, not \(type)") end;
+def sha256: if type == "string" then ["\u0001sha256", .] | debug | input
+  else error("sha256 needs text, not \(type); tojson makes it text") end;
+def slack_escape: if type == "string" then split("&") | join("&amp;") | split("<") | join("&lt;") | split(">") | join("&gt;")
+  else error("slack_escape needs text, not \(type); tostring makes it text") end;
+def jira_escape: if type == "string" then ("{}[]()*_^~+-|!?#" | explode | map({key: tostring, value: [92, .]}) | from_entries
+    | .["92"] = [38, 35, 57, 50, 59]) as $__m | [explode[] | ($__m[tostring] // [.])[]] | implode
+  else error("jira_escape needs text, not \(type); tostring makes it text") end;
+def markdown_escape: if type == "string" then ("\\`*_{}[]()<>#~|!+-" | explode | map({key: tostring, value: [92, .]})
+    | from_entries) as $__m | [explode[] | ($__m[tostring] // [.])[]] | implode
+  else error("markdown_escape needs text, not \(type); tostring makes it text") end;
+def issue_keys: [.. | strings | match("\\b[A-Z][A-Z0-9_]+-[0-9]+\\b"; "g").string]
+  | reduce .[] as $__k ([]; if index($__k) then . else . + [$__k] end);
+)jq";
+}
+
+}  // namespace postlude::lang

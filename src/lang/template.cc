@@ -1,0 +1,267 @@
+#include "lang/template.h"
+
+#include <algorithm>
+
+#include "lang/schema.h"
+
+namespace postlude::lang {
+
+struct Template::Part {
+  enum class Kind : std::uint8_t { kLiteral, kWhole, kText, kList, kMap };
+  Kind kind = Kind::kLiteral;
+  json::value literal;
+  std::vector<Piece> pieces;  // kWhole: one expression
+  std::vector<Part> items;    // kList, and kMap's values
+  std::vector<std::string> keys;
+  std::size_t expressions = 0;  // here and below
+};
+
+namespace {
+
+constexpr std::size_t kShownMax = 160;  // characters of an expression in a message
+
+bool has_expression(std::string_view text) {
+  return text.find("${{") != std::string_view::npos;
+}
+
+Place leaf_place(const Node& scalar) {
+  Place place = scalar.place;
+  if (scalar.plain || place.line == 0) return place;
+  if (scalar.scalar.find('\n') != std::string::npos) {  // a block: its text begins on the next line
+    ++place.line;
+    place.column = 1;
+  } else {
+    ++place.column;
+  }
+  return place;
+}
+
+}  // namespace
+
+// What is done with a Part, kept out of the header.
+struct TemplateReader {
+  using Part = Template::Part;
+
+  static Part text_part(const Node& scalar, Problems& problems) {
+    Part part;
+    part.pieces = split_pieces(scalar.scalar, leaf_place(scalar), problems);
+    part.expressions = static_cast<std::size_t>(std::count_if(
+        part.pieces.begin(), part.pieces.end(), [](const Piece& p) { return p.expression.has_value(); }));
+    if (part.expressions == 0) {
+      part.kind = Part::Kind::kLiteral;
+      std::string text;
+      for (const Piece& piece : part.pieces)
+        text += piece.literal;
+      part.literal = json::string(text);
+      part.pieces.clear();
+    } else {
+      part.kind = part.pieces.size() == 1 ? Part::Kind::kWhole : Part::Kind::kText;
+    }
+    return part;
+  }
+
+  // `typed`: the same tree with each scalar typed, for what is literal.
+  static Part read(const Node& node, const json::value* typed, Problems& problems) {
+    Part part;
+    switch (node.kind) {
+      case Node::Kind::kNull:
+        break;
+      case Node::Kind::kScalar:
+        if (has_expression(node.scalar)) return text_part(node, problems);
+        part.literal = typed != nullptr ? *typed : to_json(node);
+        break;
+      case Node::Kind::kList:
+        part.kind = Part::Kind::kList;
+        for (std::size_t i = 0; i < node.items.size(); ++i) {
+          const auto* list = typed != nullptr ? typed->if_array() : nullptr;
+          part.items.push_back(
+              read(node.items[i], list != nullptr && i < list->size() ? &(*list)[i] : nullptr, problems));
+        }
+        break;
+      case Node::Kind::kMap:
+        part.kind = Part::Kind::kMap;
+        for (const auto& [key, value] : node.members) {
+          if (has_expression(key.scalar)) {
+            problems.push_back(
+                {key.place, "a key cannot be an expression; `${{ {(.key): .value} }}` makes such a map"});
+            continue;
+          }
+          part.keys.push_back(key.scalar);
+          part.items.push_back(read(value, typed != nullptr ? find(*typed, key.scalar) : nullptr, problems));
+        }
+        break;
+    }
+    for (const Part& item : part.items)
+      part.expressions += item.expressions;
+    if (part.expressions == 0 && part.kind != Part::Kind::kLiteral) return folded(part);
+    return part;
+  }
+
+  // A tree without expressions is one literal.
+  static Part folded(const Part& tree) {
+    Part part;
+    if (tree.kind == Part::Kind::kList) {
+      json::array list;
+      for (const Part& item : tree.items)
+        list.push_back(item.literal);
+      part.literal = std::move(list);
+    } else {
+      json::object map;
+      for (std::size_t i = 0; i < tree.items.size(); ++i)
+        map[tree.keys[i]] = tree.items[i].literal;
+      part.literal = std::move(map);
+    }
+    return part;
+  }
+
+  static void collect(const Part& part, std::vector<Expression>& into) {
+    for (const Piece& piece : part.pieces) {
+      if (piece.expression) into.push_back(*piece.expression);
+    }
+    for (const Part& item : part.items)
+      collect(item, into);
+  }
+
+  // Takes its expressions' values from `values[next]` on.
+  static Result<json::value> assemble(const Part& part, const std::vector<Evaluated>& values,
+                                      std::size_t& next) {
+    switch (part.kind) {
+      case Part::Kind::kLiteral:
+        return part.literal;
+      case Part::Kind::kWhole:
+        return whole(*part.pieces[0].expression, values, next);
+      case Part::Kind::kText: {
+        TRY(std::string text, joined(part, values, next));
+        return json::value(json::string(text));
+      }
+      case Part::Kind::kList: {
+        json::array list;
+        list.reserve(part.items.size());
+        for (const Part& item : part.items) {
+          TRY(json::value value, assemble(item, values, next));
+          list.push_back(std::move(value));
+        }
+        return json::value(std::move(list));
+      }
+      case Part::Kind::kMap: {
+        json::object map;
+        map.reserve(part.items.size());
+        for (std::size_t i = 0; i < part.items.size(); ++i) {
+          TRY(json::value value, assemble(part.items[i], values, next));
+          map[part.keys[i]] = std::move(value);
+        }
+        return json::value(std::move(map));
+      }
+    }
+    return Error(Code::kInvalid, "a template of an unknown kind");
+  }
+
+  static Result<std::string> take(const Expression& expression, const std::vector<Evaluated>& values,
+                                  std::size_t& next) {
+    if (next >= values.size()) return Error(Code::kInvalid, blame(expression, "was not evaluated"));
+    const Evaluated& value = values[next++];
+    if (!value) return Error(value.error().code, blame(expression, value.error().message));
+    return *value;
+  }
+
+  static Result<json::value> whole(const Expression& expression, const std::vector<Evaluated>& values,
+                                   std::size_t& next) {
+    TRY(std::string text, take(expression, values, next));
+    auto parsed = parse_json(text);
+    if (!parsed)
+      return Error(Code::kInvalid, blame(expression, "its value cannot be used: " + parsed.error().message));
+    return parsed;
+  }
+
+  static Result<std::string> joined(const Part& part, const std::vector<Evaluated>& values,
+                                    std::size_t& next) {
+    if (part.kind == Part::Kind::kLiteral) {
+      if (part.literal.is_string()) return std::string(view(part.literal.get_string()));
+      return part.literal.is_null() ? std::string() : postlude::to_text(part.literal);
+    }
+    std::string out;
+    for (const Piece& piece : part.pieces) {
+      if (!piece.expression) {
+        out += piece.literal;
+        continue;
+      }
+      TRY(std::string text, take(*piece.expression, values, next));
+      if (text == "null") {
+        return Error(Code::kInvalid, blame(*piece.expression,
+                                           "is null, which cannot stand inside text; "
+                                           "write `// \"-\"` after it where nothing is meant"));
+      }
+      if (!text.starts_with('"')) {
+        out += text;
+        continue;
+      }
+      auto parsed = parse_json(text);
+      if (!parsed || !parsed->is_string())
+        return Error(Code::kInvalid, blame(*piece.expression, "yielded broken JSON"));
+      out += view(parsed->get_string());
+    }
+    return out;
+  }
+};
+
+Template Template::read(const Node& node, const json::value* schema, Problems& problems) {
+  const json::value types = schema != nullptr ? typed(node, *schema) : to_json(node);
+  Template made;
+  made.root_ = std::make_shared<const Part>(TemplateReader::read(node, &types, problems));
+  return made;
+}
+
+Template Template::read_text(const Node& scalar, Problems& problems) {
+  Part part;
+  if (scalar.is_scalar()) {
+    part = TemplateReader::text_part(scalar, problems);
+  } else {
+    problems.push_back(
+        {scalar.place, scalar.is_null() ? "text is missing" : "this must be text, not a list or a map"});
+    part.literal = "";
+  }
+  Template made;
+  made.root_ = std::make_shared<const Part>(std::move(part));
+  return made;
+}
+
+bool Template::literal() const {
+  return root_ == nullptr || root_->expressions == 0;
+}
+
+void Template::collect(std::vector<Expression>& into) const {
+  if (root_ != nullptr) TemplateReader::collect(*root_, into);
+}
+
+Result<json::value> Template::assemble(const std::vector<Evaluated>& values) const {
+  if (root_ == nullptr) return json::value();
+  std::size_t next = 0;
+  return TemplateReader::assemble(*root_, values, next);
+}
+
+Result<std::string> Template::assemble_text(const std::vector<Evaluated>& values) const {
+  if (root_ == nullptr) return std::string();
+  std::size_t next = 0;
+  return TemplateReader::joined(*root_, values, next);
+}
+
+std::string blame(const Expression& expression, std::string_view why) {
+  std::string text;
+  bool blank = false;
+  for (const char c : expression.text) {  // on one line
+    const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    if (space && blank) continue;
+    blank = space;
+    text += space ? ' ' : c;
+  }
+  if (text.size() > kShownMax) {
+    std::size_t cut = kShownMax;
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U)
+      --cut;
+    text = text.substr(0, cut) + "…";
+  }
+  const std::string place = expression.place.text();
+  return (place.empty() ? "" : place + ": ") + text + ": " + std::string(why);
+}
+
+}  // namespace postlude::lang
