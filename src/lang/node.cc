@@ -38,11 +38,13 @@ bool is_digit(char c) {
 
 std::size_t count_digits(std::string_view text, std::size_t at) {
   std::size_t end = at;
-  while (end < text.size() && is_digit(text[end])) ++end;
+  while (end < text.size() && is_digit(text[end]))
+    ++end;
   return end - at;
 }
 
-// [-+]?[0-9]+, 0o[0-7]+, 0x[0-9a-fA-F]+. What does not fit 64 bits stays text: better that than another number.
+// [-+]?[0-9]+, 0o[0-7]+, 0x[0-9a-fA-F]+. What does not fit 64 bits stays text: better that than another
+// number.
 std::optional<json::value> integer_value(std::string_view text) {
   const auto whole = [](std::string_view digits, int base) -> std::optional<json::value> {
     if (digits.empty() || digits[0] == '-') return std::nullopt;
@@ -108,18 +110,21 @@ json::value scalar_value(std::string_view text) {
 
 json::value to_json(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kNull: return nullptr;
+    case Node::Kind::kNull:
+      return nullptr;
     case Node::Kind::kScalar:
       return node.plain ? scalar_value(node.scalar) : json::value(json::string(node.scalar));
     case Node::Kind::kList: {
       json::array list;
       list.reserve(node.items.size());
-      for (const Node& item : node.items) list.push_back(to_json(item));
+      for (const Node& item : node.items)
+        list.push_back(to_json(item));
       return list;
     }
     case Node::Kind::kMap: {
       json::object map;
-      for (const auto& [key, value] : node.members) map[key.scalar] = to_json(value);
+      for (const auto& [key, value] : node.members)
+        map[key.scalar] = to_json(value);
       return map;
     }
   }
@@ -130,8 +135,8 @@ namespace {
 
 // {"v":1, "files":[…], "value":…, "at":[file,line,column, …], "written":{"7":"1.10"}}
 //
-// `at` has three numbers for each node, keys included, in the order of the text. `written` has, by that order, the
-// plain scalars whose text differs from what JSON prints for their value.
+// `at` has three numbers for each node, keys included, in the order of the text. `written` has, by that
+// order, the plain scalars whose text differs from what JSON prints for their value.
 constexpr int kPinVersion = 1;
 
 struct Pinning {
@@ -154,16 +159,19 @@ struct Pinning {
     const std::size_t number = count;
     place(node.place);
     switch (node.kind) {
-      case Node::Kind::kNull: return nullptr;
+      case Node::Kind::kNull:
+        return nullptr;
       case Node::Kind::kScalar: {
         if (!node.plain) return json::string(node.scalar);
         json::value value = scalar_value(node.scalar);
-        if (!value.is_string() && json::serialize(value) != node.scalar) written[std::to_string(number)] = node.scalar;
+        if (!value.is_string() && json::serialize(value) != node.scalar)
+          written[std::to_string(number)] = node.scalar;
         return value;
       }
       case Node::Kind::kList: {
         json::array list;
-        for (const Node& item : node.items) list.push_back(this->node(item));
+        for (const Node& item : node.items)
+          list.push_back(this->node(item));
         return list;
       }
       case Node::Kind::kMap: {
@@ -212,7 +220,8 @@ struct Unpinning {
     out.place = place();
     if (const auto* list = value.if_array()) {
       out.kind = Node::Kind::kList;
-      for (const json::value& item : *list) out.items.push_back(node(item));
+      for (const json::value& item : *list)
+        out.items.push_back(node(item));
     } else if (const auto* map = value.if_object()) {
       out.kind = Node::Kind::kMap;
       for (const auto& member : *map) {
@@ -231,8 +240,9 @@ struct Unpinning {
       if (value.is_null() && as_written == nullptr) return out;
       out.kind = Node::Kind::kScalar;
       out.plain = true;
-      out.scalar = as_written != nullptr && as_written->is_string() ? std::string(view(as_written->get_string()))
-                                                                   : json::serialize(value);
+      out.scalar = as_written != nullptr && as_written->is_string()
+                       ? std::string(view(as_written->get_string()))
+                       : json::serialize(value);
     }
     return out;
   }
@@ -264,8 +274,8 @@ Result<Node> parse_pinned(std::string_view text) {
   const json::value* value = find(root, "value");
   const json::value* at = find(root, "at");
   const json::value* written = find(root, "written");
-  if (version == nullptr || *version != kPinVersion || files == nullptr || !files->is_array() || value == nullptr ||
-      at == nullptr || !at->is_array()) {
+  if (version == nullptr || *version != kPinVersion || files == nullptr || !files->is_array() ||
+      value == nullptr || at == nullptr || !at->is_array()) {
     return Error(Code::kCorrupt, "not a pinned definition");
   }
   Unpinning unpinning{{}, at->get_array(), written == nullptr ? nullptr : written->if_object()};

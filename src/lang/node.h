@@ -36,9 +36,9 @@ std::string to_text(const Problem& problem);  // file:line:col: message
 struct Node {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
-  std::string scalar;           // the text as written, unquoted
-  bool plain = false;           // a scalar without quotes: the schema, else YAML 1.2's core schema, gives it a type
-  std::vector<Node> items;      // of a list
+  std::string scalar;  // the text as written, unquoted
+  bool plain = false;  // a scalar without quotes: the schema, else YAML 1.2's core schema, gives it a type
+  std::vector<Node> items;                     // of a list
   std::vector<std::pair<Node, Node>> members;  // of a map, in order; the key is a scalar
   Place place;
 
@@ -46,7 +46,7 @@ struct Node {
   bool is_list() const { return kind == Kind::kList; }
   bool is_scalar() const { return kind == Kind::kScalar; }
   bool is_null() const { return kind == Kind::kNull; }
-  const Node* find(std::string_view key) const;  // a map's member, or nullptr
+  const Node* find(std::string_view key) const;       // a map's member, or nullptr
   std::string_view text(std::string_view key) const;  // a scalar member's text, "" when missing
 };
 
@@ -55,8 +55,8 @@ json::value to_json(const Node& node);
 // A plain scalar under the core schema.
 json::value scalar_value(std::string_view text);
 
-// The pinned form of a definition: its JSON, and where each scalar stood, so that an error years later still names
-// file and line. parse_pinned(pin(n)) is n, but for the quoting of scalars, which keeps its meaning.
+// The pinned form of a definition: its JSON, and where each scalar stood, so that an error years later still
+// names file and line. parse_pinned(pin(n)) is n, but for the quoting of scalars, which keeps its meaning.
 std::string pin(const Node& node);
 Result<Node> parse_pinned(std::string_view text);
 

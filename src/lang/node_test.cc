@@ -40,17 +40,52 @@ TEST(CoreSchema, gives_plain_scalars_a_type) {
     const char* text;
     const char* json;
   } cases[] = {
-      {"", "null"}, {"~", "null"}, {"null", "null"}, {"Null", "null"}, {"nUll", "\"nUll\""},
-      {"true", "true"}, {"False", "false"}, {"TRUE", "true"}, {"yes", "\"yes\""}, {"no", "\"no\""}, {"on", "\"on\""},
-      {"0", "0"}, {"-0", "0"}, {"12", "12"}, {"+12", "12"}, {"-12", "-12"}, {"007", "7"}, {"0o17", "15"},
-      {"0x1F", "31"}, {"0x", "\"0x\""}, {"0o8", "\"0o8\""}, {"0x-1", "\"0x-1\""}, {"1_000", "\"1_000\""},
-      {"9223372036854775807", "9223372036854775807"}, {"18446744073709551615", "18446744073709551615"},
-      {"18446744073709551616", "\"18446744073709551616\""}, {"-9223372036854775809", "\"-9223372036854775809\""},
-      {"1.5", "1.5E0"}, {"-.5", "-5E-1"}, {"1.", "1E0"}, {".", "\".\""}, {"-", "\"-\""}, {"+", "\"+\""},
-      {"1e3", "1E3"}, {"1e", "\"1e\""}, {"1e400", "\"1e400\""}, {".inf", "\".inf\""}, {".nan", "\".nan\""},
-      {"1.2.3", "\"1.2.3\""}, {"2027-02-05", "\"2027-02-05\""}, {"10/s", "\"10/s\""}, {"--1", "\"--1\""}, {"+-1", "\"+-1\""},
+      {"", "null"},
+      {"~", "null"},
+      {"null", "null"},
+      {"Null", "null"},
+      {"nUll", "\"nUll\""},
+      {"true", "true"},
+      {"False", "false"},
+      {"TRUE", "true"},
+      {"yes", "\"yes\""},
+      {"no", "\"no\""},
+      {"on", "\"on\""},
+      {"0", "0"},
+      {"-0", "0"},
+      {"12", "12"},
+      {"+12", "12"},
+      {"-12", "-12"},
+      {"007", "7"},
+      {"0o17", "15"},
+      {"0x1F", "31"},
+      {"0x", "\"0x\""},
+      {"0o8", "\"0o8\""},
+      {"0x-1", "\"0x-1\""},
+      {"1_000", "\"1_000\""},
+      {"9223372036854775807", "9223372036854775807"},
+      {"18446744073709551615", "18446744073709551615"},
+      {"18446744073709551616", "\"18446744073709551616\""},
+      {"-9223372036854775809", "\"-9223372036854775809\""},
+      {"1.5", "1.5E0"},
+      {"-.5", "-5E-1"},
+      {"1.", "1E0"},
+      {".", "\".\""},
+      {"-", "\"-\""},
+      {"+", "\"+\""},
+      {"1e3", "1E3"},
+      {"1e", "\"1e\""},
+      {"1e400", "\"1e400\""},
+      {".inf", "\".inf\""},
+      {".nan", "\".nan\""},
+      {"1.2.3", "\"1.2.3\""},
+      {"2027-02-05", "\"2027-02-05\""},
+      {"10/s", "\"10/s\""},
+      {"--1", "\"--1\""},
+      {"+-1", "\"+-1\""},
   };
-  for (const auto& c : cases) EXPECT_EQ(json::serialize(scalar_value(c.text)), c.json) << c.text;
+  for (const auto& c : cases)
+    EXPECT_EQ(json::serialize(scalar_value(c.text)), c.json) << c.text;
 }
 
 TEST(ToJson, quoted_text_stays_text) {
@@ -64,7 +99,8 @@ void expect_same(const Node& a, const Node& b) {
   EXPECT_EQ(a.place.text(), b.place.text());
   EXPECT_EQ(postlude::to_text(to_json(a)), postlude::to_text(to_json(b)));
   ASSERT_EQ(a.items.size(), b.items.size());
-  for (std::size_t i = 0; i < a.items.size(); ++i) expect_same(a.items[i], b.items[i]);
+  for (std::size_t i = 0; i < a.items.size(); ++i)
+    expect_same(a.items[i], b.items[i]);
   ASSERT_EQ(a.members.size(), b.members.size());
   for (std::size_t i = 0; i < a.members.size(); ++i) {
     expect_same(a.members[i].first, b.members[i].first);
@@ -74,7 +110,8 @@ void expect_same(const Node& a, const Node& b) {
 
 TEST(Pin, keeps_value_text_and_places) {
   const Node node = must_read(
-      "on: {phase: Succeeded}\nsteps:\n  - uses: jira/x\n    with: {v: 1.10, w: '1.10', n: ~, t: True, h: 0x1F, i: 7}\n"
+      "on: {phase: Succeeded}\nsteps:\n  - uses: jira/x\n    with: {v: 1.10, w: '1.10', n: ~, t: True, h: "
+      "0x1F, i: 7}\n"
       "  - text: |\n      ü \"q\"\n      ${{ .a }}\n  - {}\n  - []\n  -\n");
   const std::string pinned = pin(node);
   auto back = parse_pinned(pinned);

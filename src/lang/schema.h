@@ -1,11 +1,20 @@
 #pragma once
-// Schema: one JSON Schema per kind of file is the truth for editors (`postlude schema …`) and for this reader: it
-// walks the YAML tree along it and reports unknown keys with the nearest valid one, wrong types, missing keys, and
-// keys that this build does not have yet ("x-notBuilt": "…").
+// Schema: one JSON Schema per kind of file is the truth for editors (`postlude schema …`) and for this
+// reader: it walks the YAML tree along it and reports unknown keys with the nearest valid one, wrong types,
+// missing keys, and keys that this build does not have yet ("x-notBuilt": "…").
 //
-// Understood: $ref into #/definitions, type, enum, const, properties, additionalProperties, patternProperties,
-// required, items, minItems, oneOf/anyOf (told apart by type, by a const member or by required keys), pattern,
-// minimum, maximum, description, default, and our formats: duration, rate, size, expression, template, secret, glob.
+// Understood: $ref into #/definitions, type, enum, const, properties, additionalProperties,
+// patternProperties, propertyNames, required, items, minItems, oneOf/anyOf (told apart by type, by a const,
+// or by the first of their required keys), pattern, minimum, maximum, description, default, and our formats:
+// duration, rate, size, glob, secret; expression and template are read by others. Editors ignore our own
+// keywords:
+//   x-notBuilt: "…"          a key of the contract that this build refuses by name; the text follows the name
+//   x-notBuiltValues: {v: t} the same for values of an enum; the text says what to do instead
+//   x-what: "the source"     how messages call a member of a map: the source 'flagger'
+//   x-says: "…"              what a pattern asks for, in words
+//   x-sensitive: true        somebody may write a secret here by mistake: messages never quote the value, nor
+//   what
+//                            stands within, unless a schema there says false
 // Scalars are read by the schema: where it says string, `1.10` and `no` are text.
 
 #include <string_view>
@@ -14,11 +23,17 @@
 
 namespace postlude::lang {
 
-// Appends what is wrong with `node`. `what` names it in messages, say "the configuration".
-void check_against(const Node& node, const json::value& schema, Problems& problems);
+struct CheckOptions {
+  std::string_view what = "the file";  // names the root in messages, unless the schema's x-what does
+  bool expressions = false;            // text with `${{` may stand for any value
+};
 
-// The node as JSON with each scalar typed by the schema. Call it on what check_against found no fault with; where
-// the schema is silent the core schema decides.
+// Appends what is wrong with `node`.
+void check_against(const Node& node, const json::value& schema, Problems& problems,
+                   CheckOptions options = {});
+
+// The node as JSON with each scalar typed by the schema. Call it on what check_against found no fault with;
+// where the schema is silent the core schema decides.
 json::value typed(const Node& node, const json::value& schema);
 
 }  // namespace postlude::lang

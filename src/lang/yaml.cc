@@ -11,128 +11,13 @@
 #include <streambuf>
 
 #include "base/text.h"
+#include "lang/yaml_source.h"
 
 namespace postlude::lang {
 
 namespace {
 
-constexpr std::size_t kNowhere = std::string_view::npos;
 constexpr std::string_view kTab = "a tab indents this line; YAML wants spaces";
-
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-bool is_white(char c) {
-  return is_blank(c) || c == '\n' || c == '\r';
-}
-
-// What a message quotes: one line, not too long.
-std::string excerpt(std::string_view text) {
-  constexpr std::size_t kMax = 48;
-  text = text.substr(0, text.find_first_of("\r\n"));
-  text = trim(text);
-  if (text.size() <= kMax) return std::string(text);
-  std::size_t end = kMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(text.substr(0, end)) + "…";
-}
-
-// The text as written: where lines begin, where tokens end.
-class Source {
- public:
-  Source(std::string_view text, std::string_view file) : text_(text), file_(file) {
-    lines_.push_back(0);
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (text[i] == '\n') lines_.push_back(i + 1);
-    }
-  }
-
-  std::string_view text() const { return text_; }
-  std::size_t line_count() const { return lines_.size(); }
-  std::size_t line_of(std::size_t offset) const {  // from 0
-    return static_cast<std::size_t>(std::upper_bound(lines_.begin(), lines_.end(), offset) - lines_.begin()) - 1;
-  }
-  std::size_t line_start(std::size_t line) const { return lines_[line]; }
-  std::string_view line(std::size_t line) const { return rest_of_line(lines_[line]); }
-  std::string_view rest_of_line(std::size_t offset) const {
-    const std::string_view rest = text_.substr(std::min(offset, text_.size()));
-    return rest.substr(0, rest.find_first_of("\r\n"));
-  }
-  char at(std::size_t offset) const { return offset < text_.size() ? text_[offset] : '\0'; }
-
-  // Columns count characters, as editors do, not bytes.
-  Place place(std::size_t offset) const {
-    offset = std::min(offset, text_.size());
-    const std::size_t line = line_of(offset);
-    int column = 1;
-    for (std::size_t i = lines_[line]; i < offset; ++i) {
-      if ((static_cast<unsigned char>(text_[i]) & 0xC0U) != 0x80U) ++column;
-    }
-    return {std::string(file_), static_cast<int>(line) + 1, column};
-  }
-
-  std::size_t skip_blanks(std::size_t offset) const {
-    while (is_blank(at(offset))) ++offset;
-    return offset;
-  }
-  // Past `&anchor` and `!tag`.
-  std::size_t skip_properties(std::size_t offset) const {
-    while (at(offset) == '&' || at(offset) == '!') {
-      while (offset < text_.size() && !is_white(text_[offset])) ++offset;
-      while (offset < text_.size() && is_white(text_[offset])) ++offset;
-    }
-    return offset;
-  }
-  // Where a plain scalar that begins at `offset` ends: the text is walked along its value, whose line breaks are
-  // folded. kNowhere: they differ.
-  std::size_t end_of_plain(std::size_t offset, std::string_view value) const {
-    for (const char c : value) {
-      if (is_white(c)) {
-        while (offset < text_.size() && is_white(text_[offset])) ++offset;
-      } else if (at(offset) == c) {
-        ++offset;
-      } else {
-        return kNowhere;
-      }
-    }
-    return offset;
-  }
-  // Behind the closing quote, or kNowhere.
-  std::size_t end_of_quoted(std::size_t offset) const {
-    const char quote = at(offset);
-    for (std::size_t i = offset + 1; i < text_.size(); ++i) {
-      if (text_[i] == '\\' && quote == '"') {
-        ++i;
-      } else if (text_[i] == quote) {
-        if (quote == '"' || at(i + 1) != '\'') return i + 1;
-        ++i;
-      }
-    }
-    return kNowhere;
-  }
-
-  // Whether the bracket at `offset` has its counterpart.
-  bool closed(std::size_t offset) const {
-    std::size_t open = 0;
-    for (std::size_t i = offset; i < text_.size(); ++i) {
-      const char c = text_[i];
-      if (c == '[' || c == '{') ++open;
-      if ((c == ']' || c == '}') && --open == 0) return true;
-      if (c == '#' && i > 0 && is_white(text_[i - 1])) i += rest_of_line(i).size();
-      if ((c == '"' || c == '\'') && std::string_view(" \t\r\n,:[{").find(text_[i - 1]) != kNowhere) {
-        const std::size_t end = end_of_quoted(i);
-        if (end == kNowhere) return false;
-        i = end - 1;
-      }
-    }
-    return false;
-  }
-
- private:
-  std::string_view text_;
-  std::string_view file_;
-  std::vector<std::size_t> lines_;
-};
 
 // yaml-cpp reads streams only; this one does not copy.
 class ViewBuffer : public std::streambuf {
@@ -144,69 +29,20 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
-// An open quote or bracket. An apostrophe within a word opens nothing.
-bool something_open(std::string_view value) {
-  std::string open;
-  char quote = '\0';
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    const char c = value[i];
-    if (quote != '\0') {
-      if (c == '\\') {
-        ++i;
-      } else if (c == quote) {
-        quote = '\0';
-      }
-    } else if (c == '"' || (c == '\'' && (i == 0 || is_white(value[i - 1]) || value[i - 1] == '('))) {
-      quote = c;
-    } else if (c == '(' || c == '[' || c == '{') {
-      open.push_back(c);
-    } else if (!open.empty() && ((c == ')' && open.back() == '(') || (c == ']' && open.back() == '[') ||
-                                 (c == '}' && open.back() == '{'))) {
-      open.pop_back();
-    }
-  }
-  return quote != '\0' || !open.empty();
-}
-
-bool has_expression_mark(std::string_view text) {
-  return text.find("${{") != kNowhere || text.find("}}") != kNowhere;
-}
-
-// `comment` begins with its #. The rule is in yaml.h.
-bool looks_like_value(std::string_view value, std::string_view comment) {
-  if (comment.size() > 1 && !is_blank(comment[1]) && comment[1] != '#') return true;
-  return has_expression_mark(value) || has_expression_mark(comment) || something_open(value);
-}
-
-// In [from, to): a # that begins a comment and hides a closing bracket or a value.
-std::size_t find_hiding_comment(const Source& source, std::size_t from, std::size_t to) {
-  for (std::size_t i = from; i < to; ++i) {
-    const char c = source.at(i);
-    if (c == '"' || c == '\'') {
-      const std::size_t end = source.end_of_quoted(i);
-      if (end == kNowhere) return kNowhere;
-      i = end - 1;
-    } else if (c == '#' && i > 0 && is_white(source.at(i - 1))) {
-      const std::string_view comment = source.rest_of_line(i);
-      if (looks_like_value("", comment) || comment.find_first_of("]}") != kNowhere) return i;
-      i += comment.size();
-    }
-  }
-  return kNowhere;
-}
-
 // Why the bracket at `open` has not ended at `at`; without a place if that is not so.
 Problem explain_unclosed(const Source& source, std::size_t open, std::size_t at) {
   const std::size_t comment = find_hiding_comment(source, open, at);
   if (comment != kNowhere) {
-    return {source.place(comment), "'" + excerpt(source.rest_of_line(comment)) +
-                                       "' is a comment here: quote the value, or put the comment on a line of its own"};
+    return {source.place(comment),
+            "'" + excerpt(source.rest_of_line(comment)) +
+                "' is a comment here: quote the value, or put the comment on a line of its own"};
   }
   if (at < source.text().size() && source.line_of(at) == source.line_of(open)) return {};
   return {source.place(open), std::string("the '") + source.at(open) + "' that opens here is not closed"};
 }
 
-// Thrown through yaml-cpp by our own event handler, to stop at the first thing that makes the rest meaningless.
+// Thrown through yaml-cpp by our own event handler, to stop at the first thing that makes the rest
+// meaningless.
 struct Stop {};
 
 class Builder : public YAML::EventHandler {
@@ -252,7 +88,8 @@ class Builder : public YAML::EventHandler {
       node.plain = true;
       node.scalar = first == '~' ? "~" : std::string(source_.text().substr(at, 4));
     } else if (in_map_value() && !written) {
-      node.place = frames_.back().key->place;  // an empty value is where its key is: yaml-cpp names the next token
+      node.place =
+          frames_.back().key->place;  // an empty value is where its key is: yaml-cpp names the next token
     }
     last_end_ = at;
     add(std::move(node), anchor, at);
@@ -316,7 +153,9 @@ class Builder : public YAML::EventHandler {
     bool drop = false;  // the value of a key that was refused
   };
 
-  static std::size_t offset(const YAML::Mark& mark) { return mark.pos < 0 ? 0 : static_cast<std::size_t>(mark.pos); }
+  static std::size_t offset(const YAML::Mark& mark) {
+    return mark.pos < 0 ? 0 : static_cast<std::size_t>(mark.pos);
+  }
 
   std::size_t seen(const YAML::Mark& mark) {
     const std::size_t at = offset(mark);
@@ -327,7 +166,9 @@ class Builder : public YAML::EventHandler {
     return at;
   }
 
-  void problem(std::size_t at, std::string message) { problems_.push_back({source_.place(at), std::move(message)}); }
+  void problem(std::size_t at, std::string message) {
+    problems_.push_back({source_.place(at), std::move(message)});
+  }
   [[noreturn]] void stop(std::size_t at, std::string message) {
     problem(at, std::move(message));
     throw Stop{};
@@ -340,7 +181,8 @@ class Builder : public YAML::EventHandler {
   }
   void check_tag(std::string_view tag, std::size_t at) {
     if (tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:str") return;
-    stop(at, "'" + excerpt(source_.rest_of_line(at).substr(0, source_.rest_of_line(at).find_first_of(" \t"))) +
+    stop(at, "'" +
+                 excerpt(source_.rest_of_line(at).substr(0, source_.rest_of_line(at).find_first_of(" \t"))) +
                  "' is a YAML tag, which is not used here; quote the value if it is text");
   }
 
@@ -381,7 +223,8 @@ class Builder : public YAML::EventHandler {
       if (source_.at(at) != ':') return;
       at = source_.skip_blanks(at + 1);
     } else if (!frames_.empty() && frames_.back().node.is_list() && !frames_.back().flow) {
-      for (std::size_t line = source_.line_of(last_end_); line <= source_.line_of(next) && at == kNowhere; ++line) {
+      for (std::size_t line = source_.line_of(last_end_); line <= source_.line_of(next) && at == kNowhere;
+           ++line) {
         const std::size_t dash = source_.skip_blanks(source_.line_start(line));
         if (dash >= last_end_ && source_.at(dash) == '-' && is_blank(source_.at(dash + 1))) {
           at = source_.skip_blanks(dash + 1);
@@ -459,14 +302,18 @@ class Builder : public YAML::EventHandler {
 
   static std::size_t size_of(const Node& node) {
     std::size_t size = 1;
-    for (const Node& item : node.items) size += size_of(item);
-    for (const auto& member : node.members) size += 1 + size_of(member.second);
+    for (const Node& item : node.items)
+      size += size_of(item);
+    for (const auto& member : node.members)
+      size += 1 + size_of(member.second);
     return size;
   }
   static std::size_t depth_of(const Node& node) {
     std::size_t depth = 0;
-    for (const Node& item : node.items) depth = std::max(depth, depth_of(item));
-    for (const auto& member : node.members) depth = std::max(depth, depth_of(member.second));
+    for (const Node& item : node.items)
+      depth = std::max(depth, depth_of(item));
+    for (const auto& member : node.members)
+      depth = std::max(depth, depth_of(member.second));
     return depth + (node.is_list() || node.is_map() ? 1 : 0);
   }
 
@@ -479,7 +326,8 @@ class Builder : public YAML::EventHandler {
   std::size_t values_ = 0;
   std::size_t last_end_ = 0;  // behind the last token that is known
   std::size_t text_since_ = kNowhere;
-  std::vector<std::pair<std::size_t, std::size_t>> texts_;  // lines: first of the scalar, first of what follows
+  std::vector<std::pair<std::size_t, std::size_t>>
+      texts_;  // lines: first of the scalar, first of what follows
 };
 
 // A line that a tab indents, up to `last`; its offset or kNowhere.
@@ -496,10 +344,13 @@ std::size_t find_tab(const Source& source, const Builder& builder, std::size_t l
 }
 
 Problem explain(const Source& source, const Builder& builder, std::size_t at, const std::string& message) {
-  const auto says = [&](std::size_t offset, std::string text) { return Problem{source.place(offset), std::move(text)}; };
+  const auto says = [&](std::size_t offset, std::string text) {
+    return Problem{source.place(offset), std::move(text)};
+  };
   const auto is = [&](std::string_view name) { return std::string_view(message).starts_with(name); };
   if (is(YAML::ErrorMsg::TAB_IN_INDENTATION)) return says(at, std::string(kTab));
-  if (is(YAML::ErrorMsg::UNKNOWN_ANCHOR) || is(YAML::ErrorMsg::ALIAS_NOT_FOUND) || is(YAML::ErrorMsg::CHAR_IN_ALIAS)) {
+  if (is(YAML::ErrorMsg::UNKNOWN_ANCHOR) || is(YAML::ErrorMsg::ALIAS_NOT_FOUND) ||
+      is(YAML::ErrorMsg::CHAR_IN_ALIAS)) {
     std::size_t star = source.text().rfind('*', at);
     if (star == kNowhere) star = at;
     const std::string_view rest = source.rest_of_line(star);
@@ -518,9 +369,12 @@ Problem explain(const Source& source, const Builder& builder, std::size_t at, co
     return says(at, "YAML reads a part of ${{ … }} on this line as its own: quote the whole value");
   }
   if (is(YAML::ErrorMsg::MAP_VALUE)) {
-    return says(at, "this ':' makes no key here; quote the text if the colon belongs to it, else check the indentation");
+    return says(
+        at,
+        "this ':' makes no key here; quote the text if the colon belongs to it, else check the indentation");
   }
-  if (is(YAML::ErrorMsg::BLOCK_ENTRY)) return says(at, "a list cannot begin here; put '-' on a line of its own");
+  if (is(YAML::ErrorMsg::BLOCK_ENTRY))
+    return says(at, "a list cannot begin here; put '-' on a line of its own");
   if (is(YAML::ErrorMsg::FLOW_END)) {
     return says(at, std::string("'") + source.at(at) + "' closes nothing; quote it if it is text");
   }
@@ -535,8 +389,9 @@ Problem explain(const Source& source, const Builder& builder, std::size_t at, co
   }
   if (is(YAML::ErrorMsg::INVALID_ESCAPE)) {
     at = std::max<std::size_t>(at, 2);
-    return says(at - 2, "'\\" + std::string(1, source.at(at - 1)) +
-                        "' is no escape in double quotes; use single quotes, or write \\\\ for a backslash");
+    return says(at - 2,
+                "'\\" + std::string(1, source.at(at - 1)) +
+                    "' is no escape in double quotes; use single quotes, or write \\\\ for a backslash");
   }
   return says(at, "not YAML: " + message);
 }
@@ -544,7 +399,9 @@ Problem explain(const Source& source, const Builder& builder, std::size_t at, co
 // What is refused before yaml-cpp sees it. It would take some of these for the end of the file.
 std::optional<Problem> find_bad_bytes(const Source& source) {
   const std::string_view text = source.text();
-  const auto says = [&](std::size_t at, std::string message) { return Problem{source.place(at), std::move(message)}; };
+  const auto says = [&](std::size_t at, std::string message) {
+    return Problem{source.place(at), std::move(message)};
+  };
   if (text.starts_with("\xEF\xBB\xBF")) {
     return says(0, "the file begins with a byte order mark; save it as UTF-8 without one");
   }
@@ -565,8 +422,8 @@ std::optional<Problem> find_bad_bytes(const Source& source) {
     if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) {
       char name[8];
       std::snprintf(name, sizeof name, "U+%04X", c);
-      return says(i, std::string("the control character ") + name + " cannot stand here; in double quotes write \\x" +
-                         (name + 4));
+      return says(i, std::string("the control character ") + name +
+                         " cannot stand here; in double quotes write \\x" + (name + 4));
     }
     i += size;
   }

@@ -7,7 +7,8 @@ namespace {
 
 std::string all(const Problems& problems) {
   std::string text;
-  for (const Problem& p : problems) text += (text.empty() ? "" : "\n") + to_text(p);
+  for (const Problem& p : problems)
+    text += (text.empty() ? "" : "\n") + to_text(p);
   return text;
 }
 
@@ -27,7 +28,8 @@ void expect_all(const std::vector<Case>& cases) {
 
 TEST(Yaml, values_places_and_quoting) {
   Problems problems;
-  const auto node = read_yaml("# first\na: 1.10\nüb: \"x\"\nlist:\n  - on\n  - {k: 'v'}\nempty:\nnull: ~\n", "f", problems);
+  const auto node =
+      read_yaml("# first\na: 1.10\nüb: \"x\"\nlist:\n  - on\n  - {k: 'v'}\nempty:\nnull: ~\n", "f", problems);
   ASSERT_TRUE(node) << all(problems);
   EXPECT_EQ(node->place.text(), "f:2:1");
   ASSERT_EQ(node->members.size(), 5U);
@@ -68,7 +70,9 @@ TEST(Yaml, nothing_is_null) {
 
 TEST(Yaml, line_breaks_and_folding) {
   Problems problems;
-  const auto node = read_yaml("a: x\r\nb: one\r\n  two\r\n\r\n  three # why\r\nc: |\r\n  1\r\n  2\r\nd: >-\n  x\n  y # z\n", "f", problems);
+  const auto node =
+      read_yaml("a: x\r\nb: one\r\n  two\r\n\r\n  three # why\r\nc: |\r\n  1\r\n  2\r\nd: >-\n  x\n  y # z\n",
+                "f", problems);
   ASSERT_TRUE(node) << all(problems);
   EXPECT_EQ(all(problems), "");
   EXPECT_EQ(node->text("b"), "one two\nthree");
@@ -92,25 +96,33 @@ TEST(Yaml, comments_that_are_comments) {
       {"a: 'b' #c", ""},
       {"a: \"deployed #1 ${{ .a }}\" #c", ""},
       {"a: {b: c} #c", ""},
-      {"a: [b, c #d]\n  ]", "f:1:10: the comment '#d]' cuts the value short, to 'c': quote it, or put the comment on a line of its own"},
+      {"a: [b, c #d]\n  ]",
+       "f:1:10: the comment '#d]' cuts the value short, to 'c': quote it, or put the comment on a line of "
+       "its own"},
       {"a: # a group\n  b: c", ""},
       {"- # one\n  a", ""},
       {"#a\na: b\n#b\n", ""},
       {"a: |\n  deployed #1 ${{ .a }}\n", ""},
       {"a: Bob's job # his", ""},
       {"a: Bob's job (daily) # his", ""},
-      {"a: x: y", "f:1:5: this ':' makes no key here; quote the text if the colon belongs to it, else check the indentation"},
+      {"a: x: y",
+       "f:1:5: this ':' makes no key here; quote the text if the colon belongs to it, else check the "
+       "indentation"},
   });
 }
 
 TEST(Yaml, comments_that_cut_values) {
   const std::string advice = ": quote it, or put the comment on a line of its own";
   expect_all({
-      {"text: deployed #1 ${{ .a }}", "f:1:16: the comment '#1 ${{ .a }}' cuts the value short, to 'deployed'" + advice},
-      {"text: deployed # ${{ .a }}", "f:1:16: the comment '# ${{ .a }}' cuts the value short, to 'deployed'" + advice},
-      {"text: ${{ .a }} # is out", "f:1:17: the comment '# is out' cuts the value short, to '${{ .a }}'" + advice},
+      {"text: deployed #1 ${{ .a }}",
+       "f:1:16: the comment '#1 ${{ .a }}' cuts the value short, to 'deployed'" + advice},
+      {"text: deployed # ${{ .a }}",
+       "f:1:16: the comment '# ${{ .a }}' cuts the value short, to 'deployed'" + advice},
+      {"text: ${{ .a }} # is out",
+       "f:1:17: the comment '# is out' cuts the value short, to '${{ .a }}'" + advice},
       {"text: ${{ .a # b }}", "f:1:14: the comment '# b }}' cuts the value short, to '${{ .a'" + advice},
-      {"text: see\n  deployed #1", "f:2:12: the comment '#1' cuts the value short, to 'see deployed'" + advice},
+      {"text: see\n  deployed #1",
+       "f:2:12: the comment '#1' cuts the value short, to 'see deployed'" + advice},
       {"if: .a == \"x # y\"", "f:1:14: the comment '# y\"' cuts the value short, to '.a == \"x'" + advice},
       {"if: (.a # y)", "f:1:9: the comment '# y)' cuts the value short, to '(.a'" + advice},
       {"- deployed #1", "f:1:12: the comment '#1' cuts the value short, to 'deployed'" + advice},
@@ -118,20 +130,28 @@ TEST(Yaml, comments_that_cut_values) {
       {"channel: #releases\nb: 1", "f:1:10: '#releases' is a comment here, and the value is empty: quote it"},
       {"'channel': #releases", "f:1:12: '#releases' is a comment here, and the value is empty: quote it"},
       {"- a\n- #releases\n- b", "f:2:3: '#releases' is a comment here, and the value is empty: quote it"},
-      {"with: {channel: #releases, text: x}\nb: 1", "f:1:17: '#releases, text: x}' is a comment here: quote the value, or put the comment on a line of its own"},
-      {"with: {channel: #releases}", "f:1:17: '#releases}' is a comment here, and the value is empty: quote it"},
-      {"l: [a, # b]\n", "f:1:8: '# b]' is a comment here: quote the value, or put the comment on a line of its own"},
+      {"with: {channel: #releases, text: x}\nb: 1",
+       "f:1:17: '#releases, text: x}' is a comment here: quote the value, or put the comment on a line of "
+       "its own"},
+      {"with: {channel: #releases}",
+       "f:1:17: '#releases}' is a comment here, and the value is empty: quote it"},
+      {"l: [a, # b]\n",
+       "f:1:8: '# b]' is a comment here: quote the value, or put the comment on a line of its own"},
   });
 }
 
 TEST(Yaml, expressions_that_yaml_takes_apart) {
   expect_all({
       {"{a: ${{ .x }}}", "f:1:5: YAML reads the braces of ${{ .x }} as its own inside { } and [ ]: quote it"},
-      {"w: [a, v${{ .x }}]", "f:1:8: YAML reads the braces of ${{ .x }} as its own inside { } and [ ]: quote it"},
-      {"w: {a: ${{ .x\n }}}", "f:1:8: YAML reads the braces of ${{ … }} as its own inside { } and [ ]: quote it"},
-      {"a: ${{ .x | {a: 1} }}", "f:1:15: YAML reads a part of ${{ … }} on this line as its own: quote the whole value"},
+      {"w: [a, v${{ .x }}]",
+       "f:1:8: YAML reads the braces of ${{ .x }} as its own inside { } and [ ]: quote it"},
+      {"w: {a: ${{ .x\n }}}",
+       "f:1:8: YAML reads the braces of ${{ … }} as its own inside { } and [ ]: quote it"},
+      {"a: ${{ .x | {a: 1} }}",
+       "f:1:15: YAML reads a part of ${{ … }} on this line as its own: quote the whole value"},
       {"- ${{ .x | {a: .b} }}", "f:1:3: the ': ' in '${{ .x | {a: .b} }}' makes a key of it: quote it"},
-      {"a: {{ .x }}", "f:1:5: a key must be text; if {{ … }} is meant as an expression, write '${{ … }}', in quotes"},
+      {"a: {{ .x }}",
+       "f:1:5: a key must be text; if {{ … }} is meant as an expression, write '${{ … }}', in quotes"},
       {"a: ${{ .x }}", ""},
       {"a: ${{ .x }} and ${{ .y }}", ""},
       {"{a: '${{ .x }}'}", ""},
@@ -141,12 +161,15 @@ TEST(Yaml, expressions_that_yaml_takes_apart) {
 TEST(Yaml, keys) {
   expect_all({
       {"a: 1\nb: 2\na: 3", "f:3:1: duplicate key 'a'; the first is in line 1"},
-      {"a: 1\n'a': 3\na: 4", "f:2:1: duplicate key 'a'; the first is in line 1\nf:3:1: duplicate key 'a'; the first is in line 1"},
+      {"a: 1\n'a': 3\na: 4",
+       "f:2:1: duplicate key 'a'; the first is in line 1\nf:3:1: duplicate key 'a'; the first is in line 1"},
       {"l: {x: 1, x: 2}", "f:1:11: duplicate key 'x'; the first is in line 1"},
-      {"a: &x {b: 1}\nc:\n  <<: *x\n  d: 1", "f:3:3: '<<' (merging of maps) is not supported; write the keys out"},
+      {"a: &x {b: 1}\nc:\n  <<: *x\n  d: 1",
+       "f:3:3: '<<' (merging of maps) is not supported; write the keys out"},
       {"'<<': 1", ""},
       {"? [a]\n: b", "f:1:3: a key must be text"},
-      {"? {a: b}\n: b", "f:1:3: a key must be text; if {{ … }} is meant as an expression, write '${{ … }}', in quotes"},
+      {"? {a: b}\n: b",
+       "f:1:3: a key must be text; if {{ … }} is meant as an expression, write '${{ … }}', in quotes"},
       {": b", "f:1:1: a key must be text"},
       {"~: b", ""},
       {"[]: b", "f:1:1: a key must be text"},
@@ -182,13 +205,17 @@ TEST(Yaml, documents) {
 TEST(Yaml, aliases_and_tags) {
   expect_all({
       {"hook: *", "f:1:7: '*' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
-      {"name: *-canary", "f:1:7: '*-canary' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
-      {"name: [*-canary, x]", "f:1:8: '*-canary' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
-      {"name: **/x", "f:1:7: '**/x' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
+      {"name: *-canary",
+       "f:1:7: '*-canary' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
+      {"name: [*-canary, x]",
+       "f:1:8: '*-canary' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
+      {"name: **/x",
+       "f:1:7: '**/x' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
       {"a: &x [*x]", "f:1:8: an alias cannot stand inside the value that it repeats"},
       {"a: !!str 1", ""},
       {"a: !env NAME", "f:1:4: '!env' is a YAML tag, which is not used here; quote the value if it is text"},
-      {"a: !!binary aGk=", "f:1:4: '!!binary' is a YAML tag, which is not used here; quote the value if it is text"},
+      {"a: !!binary aGk=",
+       "f:1:4: '!!binary' is a YAML tag, which is not used here; quote the value if it is text"},
       {"a: !!map {}", "f:1:4: '!!map' is a YAML tag, which is not used here; quote the value if it is text"},
   });
 }
@@ -200,15 +227,20 @@ TEST(Yaml, syntax) {
       {"a: 'it''s'\nb: \"\\\"\"\n", ""},
       {"a: [1, 2\nb: 3\n", "f:1:4: the '[' that opens here is not closed"},
       {"a: {b: 1\n\n", "f:1:4: the '{' that opens here is not closed"},
-      {"a: b: c", "f:1:5: this ':' makes no key here; quote the text if the colon belongs to it, else check the indentation"},
-      {"a: 1\n  b: 2", "f:2:4: this ':' makes no key here; quote the text if the colon belongs to it, else check the indentation"},
+      {"a: b: c",
+       "f:1:5: this ':' makes no key here; quote the text if the colon belongs to it, else check the "
+       "indentation"},
+      {"a: 1\n  b: 2",
+       "f:2:4: this ':' makes no key here; quote the text if the colon belongs to it, else check the "
+       "indentation"},
       {"a:\n  b: 1\n c: 2", "f:3:2: this line is indented like none above it"},
       {"a: - b", "f:1:4: a list cannot begin here; put '-' on a line of its own"},
       {"a: ]", "f:1:4: ']' closes nothing; quote it if it is text"},
       {"a: @x", "f:1:4: '@' cannot begin a value: quote it"},
       {"a: `x`", "f:1:4: '`' cannot begin a value: quote it"},
       {"a: %x", "f:1:4: '%' cannot begin a value: quote it"},
-      {"a: \"\\q\"", "f:1:5: '\\q' is no escape in double quotes; use single quotes, or write \\\\ for a backslash"},
+      {"a: \"\\q\"",
+       "f:1:5: '\\q' is no escape in double quotes; use single quotes, or write \\\\ for a backslash"},
       {"a: 'x' y", "f:1:8: 'y' does not belong to the value before it: quote the whole value"},
       {"a: \"x\"y", "f:1:7: 'y' does not belong to the value before it: quote the whole value"},
       {"a: x]", ""},
@@ -225,13 +257,20 @@ TEST(Yaml, syntax) {
 
 TEST(Yaml, bytes) {
   expect_all({
-      {"\xEF\xBB\xBF""a: 1", "f:1:1: the file begins with a byte order mark; save it as UTF-8 without one"},
-      {std::string("\xFF\xFE""a\0", 4), "f:1:1: the file is UTF-16; save it as UTF-8"},
+      {"\xEF\xBB\xBF"
+       "a: 1",
+       "f:1:1: the file begins with a byte order mark; save it as UTF-8 without one"},
+      {std::string("\xFF\xFE"
+                   "a\0",
+                   4),
+       "f:1:1: the file is UTF-16; save it as UTF-8"},
       {"a: ü\nb: é\xC3(", "f:2:5: not UTF-8; save the file as UTF-8"},
       {"a: \xFC", "f:1:4: not UTF-8; save the file as UTF-8"},
       {"a: \xC3", "f:1:4: not UTF-8; save the file as UTF-8"},
-      {"a: 1\nb: \x04\nc: 2", "f:2:4: the control character U+0004 cannot stand here; in double quotes write \\x04"},
-      {std::string("a: \0", 4), "f:1:4: the control character U+0000 cannot stand here; in double quotes write \\x00"},
+      {"a: 1\nb: \x04\nc: 2",
+       "f:2:4: the control character U+0004 cannot stand here; in double quotes write \\x04"},
+      {std::string("a: \0", 4),
+       "f:1:4: the control character U+0000 cannot stand here; in double quotes write \\x00"},
       {"a: \x1B[0m", "f:1:4: the control character U+001B cannot stand here; in double quotes write \\x1B"},
       {std::string(kYamlBytesMax + 1, '#'), "f:1:1: the file is longer than 4 MiB"},
       {std::string(kYamlBytesMax, '#'), ""},
@@ -244,7 +283,8 @@ TEST(Yaml, bounds) {
       {std::string(65, '[') + std::string(65, ']'), "f:1:65: nested deeper than 64 levels"},
       {std::string(50'000, '['), "f:1:1: the '[' that opens here is not closed"},
       {std::string(50'000, '[') + std::string(50'000, ']'), "f:1:65: nested deeper than 64 levels"},
-      {"a: &a [[[[[[[[1]]]]]]]]\nb: &b [[[[[[[*a]]]]]]]\nc: &c [[[[[[[[[[*b]]]]]]]]]]\nd: &d [[[[[[[[[[*c]]]]]]]]]]\n"
+      {"a: &a [[[[[[[[1]]]]]]]]\nb: &b [[[[[[[*a]]]]]]]\nc: &c [[[[[[[[[[*b]]]]]]]]]]\nd: &d "
+       "[[[[[[[[[[*c]]]]]]]]]]\n"
        "e: &e [[[[[[[[[[*d]]]]]]]]]]\nf: &f [[[[[[[[[[*e]]]]]]]]]]\ng: [[[[[[[[[[*f]]]]]]]]]]\n",
        "f:7:14: nested deeper than 64 levels"},
   });
@@ -252,7 +292,8 @@ TEST(Yaml, bounds) {
   for (int i = 1; i < 10; ++i) {
     const std::string n = std::to_string(i);
     bomb += "a" + n + ": &a" + n + " [";
-    for (int k = 0; k < 10; ++k) bomb += (k > 0 ? ", *a" : "*a") + std::to_string(i - 1);
+    for (int k = 0; k < 10; ++k)
+      bomb += (k > 0 ? ", *a" : "*a") + std::to_string(i - 1);
     bomb += "]\n";
   }
   Problems problems;
@@ -263,7 +304,8 @@ TEST(Yaml, bounds) {
 
 TEST(Yaml, no_prefix_of_a_configuration_makes_it_crash) {
   const std::string text =
-      "a: &x {k: [1, 'two', \"th\\tree\"]}\nb:\n  - *x\n  - ${{ .e | {a: 1} }} # c\n  - |\n    t\n  - {c: ${{ .x }}}\n? z\n: !!str 1\n";
+      "a: &x {k: [1, 'two', \"th\\tree\"]}\nb:\n  - *x\n  - ${{ .e | {a: 1} }} # c\n  - |\n    t\n  - {c: "
+      "${{ .x }}}\n? z\n: !!str 1\n";
   for (std::size_t i = 0; i <= text.size(); ++i) {
     for (const std::string& tail : {std::string(), std::string("\n"), std::string("}"), std::string("\t'")}) {
       Problems problems;

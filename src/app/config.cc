@@ -1,0 +1,377 @@
+#include "app/config.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "lang/schema.h"
+#include "lang/secrets.h"
+#include "lang/yaml.h"
+
+namespace postlude::app {
+
+using lang::Node;
+using lang::Problems;
+
+std::string_view to_text(Role role) {
+  switch (role) {
+    case Role::kViewer:
+      return "viewer";
+    case Role::kOperator:
+      return "operator";
+    case Role::kAdmin:
+      return "admin";
+  }
+  return "";
+}
+
+namespace {
+
+constexpr std::uint64_t kMemoryMin = 32ULL << 20U;
+
+Node* find_member(Node& map, std::string_view key) {
+  for (auto& [name, value] : map.members) {
+    if (name.scalar == key) return &value;
+  }
+  return nullptr;
+}
+
+// YAML 1.1 printers turn a workflow's `on` into `true`.
+void read_true_as_on(Node& root) {
+  Node* workflows = find_member(root, "workflows");
+  if (workflows == nullptr) return;
+  for (auto& [name, workflow] : workflows->members) {
+    if (workflow.find("on") != nullptr) continue;
+    for (auto& [key, value] : workflow.members) {
+      if (key.plain && key.scalar == "true") key.scalar = "on";
+    }
+  }
+}
+
+void twice(const Node& again, const Node& first, const std::string& within, Problems& problems) {
+  problems.push_back({again.place, "'" + again.scalar + "'" + within + " is also in " + first.place.text() +
+                                       ": a name stands in one file of a folder"});
+}
+
+// Files of one folder share sections, never a name in them.
+void join_files(Node& into, Node file, Problems& problems) {
+  for (auto& [key, value] : file.members) {
+    auto section = std::find_if(into.members.begin(), into.members.end(),
+                                [&name = key.scalar](const auto& m) { return m.first.scalar == name; });
+    if (section == into.members.end()) {
+      into.members.emplace_back(std::move(key), std::move(value));
+      continue;
+    }
+    if (value.is_null()) continue;
+    if (section->second.is_null()) {
+      section->second = std::move(value);
+      continue;
+    }
+    if (!section->second.is_map() || !value.is_map()) {
+      twice(key, section->first, "", problems);
+      continue;
+    }
+    for (auto& [name, inner] : value.members) {
+      const auto known =
+          std::find_if(section->second.members.begin(), section->second.members.end(),
+                       [&text = name.scalar](const auto& m) { return m.first.scalar == text; });
+      if (known != section->second.members.end()) {
+        twice(name, known->first, " in '" + key.scalar + "'", problems);
+      } else {
+        section->second.members.emplace_back(std::move(name), std::move(inner));
+      }
+    }
+  }
+}
+
+// Credentials are one of several kinds: merging two kinds would make neither.
+void override_with(Node& base, Node over) {
+  for (auto& [key, value] : over.members) {
+    Node* known = find_member(base, key.scalar);
+    if (known == nullptr) {
+      base.members.emplace_back(std::move(key), std::move(value));
+    } else if (known->is_map() && value.is_map() && key.scalar != "auth") {
+      override_with(*known, std::move(value));
+    } else {
+      *known = std::move(value);
+    }
+  }
+}
+
+std::optional<Node> merge(const std::vector<ConfigText>& texts, Problems& problems) {
+  std::map<std::size_t, Node> layers;
+  const std::size_t before = problems.size();
+  for (const ConfigText& text : texts) {
+    std::optional<Node> root = lang::read_yaml(text.text, text.path, problems);
+    if (!root || root->is_null()) continue;
+    if (!root->is_map()) {
+      problems.push_back(
+          {root->place,
+           "the configuration is " + std::string(root->is_list() ? "a list" : "text") + "; a map is wanted"});
+      continue;
+    }
+    read_true_as_on(*root);
+    const auto [layer, is_new] = layers.try_emplace(text.layer, *root);
+    if (!is_new) join_files(layer->second, std::move(*root), problems);
+  }
+  if (problems.size() > before && any_error(problems)) return std::nullopt;
+  if (layers.empty()) {
+    problems.push_back({{texts.empty() ? std::string() : texts[0].path, texts.empty() ? 0 : 1, 1},
+                        "the configuration is empty"});
+    return std::nullopt;
+  }
+  Node merged = std::move(layers.begin()->second);
+  for (auto at = std::next(layers.begin()); at != layers.end(); ++at)
+    override_with(merged, std::move(at->second));
+  return merged;
+}
+
+// HOST:PORT taken apart. The schema has seen its form.
+struct Address {
+  std::string host;
+  unsigned port = 0;
+};
+std::optional<Address> parse_address(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  Address address{std::string(text.substr(0, colon)), 0};
+  for (const char c : text.substr(colon + 1))
+    address.port = address.port * 10 + static_cast<unsigned>(c - '0');
+  if (address.port > 65535) return std::nullopt;
+  std::array<unsigned char, 16> bytes{};
+  if (address.host.starts_with('[')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+    if (inet_pton(AF_INET6, address.host.c_str(), bytes.data()) != 1) return std::nullopt;
+  } else if (address.host.find_first_not_of("0123456789.") == std::string::npos &&
+             inet_pton(AF_INET, address.host.c_str(), bytes.data()) != 1) {
+    return std::nullopt;
+  }
+  return address;
+}
+
+bool is_loopback(const Address& address) {
+  return address.host == "localhost" || address.host == "::1" || address.host.starts_with("127.");
+}
+bool is_any(const Address& address) {
+  return address.host == "0.0.0.0" || address.host == "::";
+}
+
+class Reader {
+ public:
+  Reader(const Node& root, Problems& problems) : root_(root), problems_(problems) {}
+
+  Config read();
+
+ private:
+  const Node* section(std::string_view name) const { return root_.find(name); }
+  void problem(const Node& node, std::string message) {
+    problems_.push_back({node.place, std::move(message)});
+  }
+
+  static void text(const Node* map, std::string_view key, std::string& into) {
+    const Node* node = map == nullptr ? nullptr : map->find(key);
+    if (node != nullptr) into = node->scalar;
+  }
+  void duration(const Node* map, std::string_view key, Duration least, Duration most, Duration& into);
+  void read_server(ServerConfig& server, bool has_token);
+  void read_store(StoreConfig& store);
+  void read_access(std::vector<Token>& tokens);
+  void read_evaluator(EvaluatorConfig& evaluator);
+  void read_log(LogConfig& log);
+  void check_sources(const std::vector<std::string>& clusters);
+  void check_cluster(const Node& name, const Node& source, const std::vector<std::string>& clusters);
+
+  const Node& root_;
+  Problems& problems_;
+};
+
+void Reader::duration(const Node* map, std::string_view key, Duration least, Duration most, Duration& into) {
+  const Node* node = map == nullptr ? nullptr : map->find(key);
+  if (node == nullptr) return;
+  const auto parsed = parse_duration(node->scalar);
+  CHECK(parsed.has_value());  // the schema's format
+  into = *parsed;
+  if (into < least || into > most) {
+    problem(*node, "'" + std::string(key) + "' is '" + node->scalar + "'; between " +
+                       postlude::to_text(least) + " and " + postlude::to_text(most) + " is wanted");
+  }
+}
+
+void Reader::read_server(ServerConfig& server, bool has_token) {
+  const Node* map = section("server");
+  if (map == nullptr) return;
+  text(map, "listen", server.listen);
+  text(map, "admin", server.admin);
+  text(map, "publicUrl", server.public_url);
+  text(map, "adminUrl", server.admin_url);
+  for (std::string* url : {&server.public_url, &server.admin_url}) {
+    while (url->ends_with('/'))
+      url->pop_back();
+  }
+  if (const Node* hosts = map->find("hosts")) {
+    for (const Node& host : hosts->items)
+      server.hosts.push_back(lower(host.scalar));
+  }
+  server.metrics_on_listen = map->text("metrics") == "listen";
+
+  const auto address = [&](std::string_view key, const std::string& written) {
+    std::optional<Address> parsed = parse_address(written);
+    if (!parsed) {
+      problem(*map->find(key), "'" + std::string(key) + "' is '" + written +
+                                   "'; an IP address or host name, and a port up to 65535, are wanted");
+    }
+    return parsed;
+  };
+  const std::optional<Address> listen = address("listen", server.listen);
+  const std::optional<Address> admin = address("admin", server.admin);
+  if (!listen || !admin) return;
+  if (listen->port == admin->port && listen->port != 0 &&
+      (listen->host == admin->host || is_any(*listen) || is_any(*admin))) {
+    const Node* at = map->find("admin") != nullptr ? map->find("admin") : map->find("listen");
+    problem(*at,
+            "'listen' is " + server.listen + " and 'admin' is " + server.admin + "; two ports are wanted");
+  } else if (!has_token && !is_loopback(*admin)) {
+    problem(*map->find("admin"), "'admin' is '" + server.admin +
+                                     "', which others can reach, and 'access' has no token; "
+                                     "add one, or write 127.0.0.1:" +
+                                     std::to_string(admin->port));
+  }
+}
+
+void Reader::read_store(StoreConfig& store) {
+  const Node* map = section("store");
+  if (map == nullptr) return;
+  text(map, "url", store.url);
+  if (!store.url.starts_with("sqlite:")) {
+    problem(*map->find("url"),
+            "a PostgreSQL store is not built yet in this version of Postlude: write sqlite:PATH");
+  }
+  const Node* retention = map->find("retention");
+  constexpr Duration kLeast = std::chrono::minutes(1);
+  constexpr Duration kMost = std::chrono::hours(24 * 3650);
+  duration(retention, "deliveries", kLeast, kMost, store.keep_deliveries);
+  duration(retention, "runs", kLeast, kMost, store.keep_runs);
+}
+
+void Reader::read_access(std::vector<Token>& tokens) {
+  const Node* map = section("access");
+  const Node* list = map == nullptr ? nullptr : map->find("tokens");
+  if (list == nullptr) return;
+  for (const Node& node : list->items) {
+    Token token;
+    token.name = node.text("name");
+    token.place = node.place;
+    if (node.text("role") == "operator") token.role = Role::kOperator;
+    if (node.text("role") == "admin") token.role = Role::kAdmin;
+    token.secrets = lang::read_secrets(*node.find("secret"), problems_);
+    const auto same =
+        std::find_if(tokens.begin(), tokens.end(), [&](const Token& t) { return t.name == token.name; });
+    if (same != tokens.end()) {
+      problem(*node.find("name"),
+              "two tokens are named '" + token.name + "'; the first is in " + same->place.text());
+    }
+    tokens.push_back(std::move(token));
+  }
+}
+
+void Reader::read_evaluator(EvaluatorConfig& evaluator) {
+  const Node* map = section("evaluator");
+  duration(map, "time", std::chrono::milliseconds(1), std::chrono::minutes(1), evaluator.time);
+  const Node* memory = map == nullptr ? nullptr : map->find("memory");
+  if (memory == nullptr) return;
+  const auto parsed = parse_size(memory->scalar);
+  CHECK(parsed.has_value());  // the schema's format
+  evaluator.memory_bytes = *parsed;
+  if (evaluator.memory_bytes < kMemoryMin)
+    problem(*memory, "'memory' is '" + memory->scalar + "'; at least 32MiB is wanted");
+}
+
+void Reader::read_log(LogConfig& log) {
+  const Node* map = section("log");
+  if (map == nullptr) return;
+  if (map->text("format") == "json") log.format = log::Format::kJson;
+  const std::string_view level = map->text("level");
+  if (level == "debug") log.level = log::Level::kDebug;
+  if (level == "warn") log.level = log::Level::kWarn;
+  if (level == "error") log.level = log::Level::kError;
+}
+
+void Reader::check_cluster(const Node& name, const Node& source, const std::vector<std::string>& clusters) {
+  if (std::find(clusters.begin(), clusters.end(), name.scalar) != clusters.end()) return;
+  const std::string near = nearest(name.scalar, clusters);
+  problem(name,
+          "the source '" + source.scalar + "' names the cluster '" + name.scalar +
+              "', which 'clusters' does not have; " +
+              (near.empty() ? "add it there: " + name.scalar + ": {}" : "did you mean '" + near + "'?"));
+}
+
+void Reader::check_sources(const std::vector<std::string>& clusters) {
+  const Node* sources = section("sources");
+  if (sources == nullptr) return;
+  for (const auto& [name, source] : sources->members) {
+    const Node* one = source.find("cluster");
+    const Node* many = source.find("clusters");
+    if (one != nullptr && many != nullptr) {
+      problem(*one, "'cluster' cannot stand beside 'clusters' in the source '" + name.scalar + "'");
+      continue;
+    }
+    if (one != nullptr) check_cluster(*one, name, clusters);
+    bool all_have_proof = many != nullptr && !many->members.empty();
+    if (many != nullptr) {
+      for (const auto& [cluster, more] : many->members) {
+        check_cluster(cluster, name, clusters);
+        if (more.find("auth") == nullptr) all_have_proof = false;
+      }
+    }
+    if (source.find("auth") == nullptr && !all_have_proof) {
+      problem(name, "the source '" + name.scalar + "' needs 'auth': a list of proofs, or none");
+    }
+  }
+}
+
+Config Reader::read() {
+  Config config;
+  read_access(config.tokens);
+  read_server(config.server, !config.tokens.empty());
+  read_store(config.store);
+  read_evaluator(config.evaluator);
+  read_log(config.log);
+  if (const Node* clusters = section("clusters")) {
+    for (const auto& [name, cluster] : clusters->members)
+      config.clusters.push_back(name.scalar);
+  }
+  check_sources(config.clusters);
+  for (const auto& [name, into] :
+       {std::pair{"sources", &config.sources}, std::pair{"targets", &config.targets},
+        std::pair{"workflows", &config.workflows}}) {
+    const Node* map = section(name);
+    if (map != nullptr) *into = *map;
+    into->kind = Node::Kind::kMap;
+  }
+  return config;
+}
+
+}  // namespace
+
+std::optional<Config> read_config(const std::vector<ConfigText>& texts, const json::value& schema,
+                                  Problems& problems) {
+  const std::optional<Node> root = merge(texts, problems);
+  if (!root) return std::nullopt;
+  lang::check_against(*root, schema, problems);
+  if (any_error(problems)) return std::nullopt;
+  Config config = Reader(*root, problems).read();
+  if (any_error(problems)) return std::nullopt;
+  std::string all;
+  for (const ConfigText& text : texts) {
+    all += std::to_string(text.layer) + ":" + std::to_string(text.text.size()) + ":" + text.text;
+  }
+  config.revision = to_hex(sha256(all));
+  return config;
+}
+
+}  // namespace postlude::app

@@ -1,0 +1,86 @@
+#pragma once
+// Config: what an operator wrote (contract 6), read whole or refused whole. Pure, but for load_config.
+//
+//   auto texts = load_config({"postlude.yaml", "local/"}, problems);
+//   auto config = texts ? read_config(*texts, schema, problems) : std::nullopt;
+//   intake, connector and engine then read config->sources, ->targets, ->workflows
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "lang/node.h"
+
+namespace postlude::app {
+
+struct ServerConfig {
+  std::string listen = "0.0.0.0:8080";   // hooks, callbacks, links
+  std::string admin = "127.0.0.1:8081";  // API, UI, metrics; a loopback address unless there is a token
+  std::string public_url;                // as senders see `listen`; "" unknown; no slash at its end
+  std::string admin_url;                 // as people see `admin`; "" unknown; no slash at its end
+  std::vector<std::string> hosts;        // by which Canaries call us
+  bool metrics_on_listen = false;        // /metrics on both listeners
+};
+
+struct StoreConfig {
+  std::string url = "sqlite:postlude.db";
+  Duration keep_deliveries = std::chrono::hours(24 * 30);
+  Duration keep_runs = std::chrono::hours(24 * 180);
+};
+
+enum class Role : std::uint8_t { kViewer = 1, kOperator, kAdmin };
+std::string_view to_text(Role role);
+
+struct Token {
+  std::string name;
+  Role role = Role::kViewer;
+  std::vector<SecretRef> secrets;  // any one of them is accepted
+  lang::Place place;
+};
+
+struct EvaluatorConfig {
+  Duration time = std::chrono::milliseconds(250);  // CPU time of one expression
+  std::uint64_t memory_bytes = 256ULL << 20U;
+};
+
+struct LogConfig {
+  log::Format format = log::Format::kLogfmt;
+  log::Level level = log::Level::kInfo;
+};
+
+struct Config {
+  ServerConfig server;
+  StoreConfig store;
+  std::vector<Token> tokens;
+  std::vector<std::string> clusters;  // names
+  EvaluatorConfig evaluator;
+  LogConfig log;
+  // Maps by name, checked against the schema; empty maps where nothing was written.
+  lang::Node sources;
+  lang::Node targets;
+  lang::Node workflows;
+  std::string revision;  // hex sha256 of the texts
+};
+
+// One file. Those of one `layer` came from one --config: in them a name must not stand twice. A later layer
+// overrides an earlier one: maps are merged, lists, scalars and `auth` replaced.
+struct ConfigText {
+  std::string path;  // as messages name it
+  std::string text;
+  std::size_t layer = 0;
+};
+
+// nullopt exactly if `problems` has an error. `schema` is config.schema.json.
+std::optional<Config> read_config(const std::vector<ConfigText>& texts, const json::value& schema,
+                                  lang::Problems& problems);
+
+// Reads files and folders; each path is a layer. Of a folder: its .yaml and .yml files by name, without those
+// that begin with a dot (a mounted ConfigMap's own) and without *.test.yaml; no folders within it.
+std::optional<std::vector<ConfigText>> load_config(const std::vector<std::string>& paths,
+                                                   lang::Problems& problems);
+
+}  // namespace postlude::app

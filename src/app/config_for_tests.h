@@ -1,0 +1,40 @@
+#pragma once
+// For tests: the schema as the program embeds it, and a configuration's problems as text.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "app/config.h"
+#include "base/json.h"
+
+namespace postlude::app {
+
+inline const json::value& schema_for_tests() {
+  static const json::value value = [] {
+    std::ifstream file(POSTLUDE_SOURCE_DIR "/src/app/config.schema.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    auto parsed = parse_json(text.str());
+    EXPECT_TRUE(parsed) << parsed.error().message;
+    return *parsed;
+  }();
+  return value;
+}
+
+inline std::string all(const lang::Problems& problems) {
+  std::string text;
+  for (const lang::Problem& p : problems)
+    text += (text.empty() ? "" : "\n") + lang::to_text(p);
+  return text;
+}
+
+inline std::optional<Config> read_for_tests(const std::vector<ConfigText>& texts, lang::Problems& problems) {
+  auto config = read_config(texts, schema_for_tests(), problems);
+  EXPECT_EQ(config.has_value(), !lang::any_error(problems));
+  return config;
+}
+
+}  // namespace postlude::app

@@ -1,0 +1,444 @@
+// Broken configurations, each with its exact message. People read these, and later changes must not blur
+// them.
+
+#include <gtest/gtest.h>
+
+#include "app/config_for_tests.h"
+
+namespace postlude::app {
+namespace {
+
+// Wraps a fragment so that it is all that is wrong.
+std::string source(const std::string& keys) {
+  return "sources:\n  f: {type: flagger, auth: none, " + keys + "}";
+}
+std::string proof(const std::string& text) {
+  return "sources:\n  f: {type: flagger, auth: [" + text + "]}";
+}
+std::string target(const std::string& keys) {
+  return "targets:\n  t: {connector: http, " + keys + "}";
+}
+std::string step(const std::string& keys) {
+  return "workflows:\n  w:\n    on: {}\n    steps:\n      - {uses: t/x, " + keys + "}";
+}
+std::string workflow(const std::string& keys) {
+  return "workflows:\n  w:\n    on: {}\n    steps: [{uses: t/x}]\n    " + keys;
+}
+
+struct Case {
+  std::string yaml;
+  std::string message;
+};
+
+void expect_all(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    lang::Problems problems;
+    read_for_tests({{"p.yaml", c.yaml}}, problems);
+    EXPECT_EQ(all(problems), c.message) << "in:\n" << c.yaml;
+  }
+}
+
+TEST(BrokenConfig, traps_of_yaml) {
+  expect_all({
+      {"sources: {}\ntargets: {}\nsources: {}",
+       "p.yaml:3:1: duplicate key 'sources'; the first is in line 1"},
+      {source("type: flagger"), "p.yaml:2:34: duplicate key 'type'; the first is in line 2"},
+      {"x: &x {type: flagger}\nsources:\n  f:\n    <<: *x\n    auth: none",
+       "p.yaml:4:5: '<<' (merging of maps) is not supported; write the keys out"},
+      {"workflows:\n  w:\n    on: {}\n    steps:\n      - uses: slack/message\n        with:\n          "
+       "text: deployed #1 ${{ .a }}",
+       "p.yaml:7:26: the comment '#1 ${{ .a }}' cuts the value short, to 'deployed': quote it, or put the "
+       "comment on a line of its own"},
+      {"workflows:\n  w:\n    on: {}\n    steps:\n      - uses: slack/message\n        with: {channel: "
+       "#releases, text: x}",
+       "p.yaml:6:25: '#releases, text: x}' is a comment here, and the value is empty: quote it"},
+      {"workflows:\n  w:\n    on: {}\n    steps:\n      - uses: slack/message\n        with:\n          "
+       "channel: #releases",
+       "p.yaml:7:20: '#releases' is a comment here, and the value is empty: quote it"},
+      {"workflows:\n  w:\n    on: {}\n    steps: [{uses: t/x, with: {a: ${{ .x }}}}]",
+       "p.yaml:4:35: YAML reads the braces of ${{ .x }} as its own inside { } and [ ]: quote it"},
+      {"workflows:\n  w:\n    on: {}\n    if: .a == \"x #1\"\n    steps: [{uses: t/x}]",
+       "p.yaml:4:18: the comment '#1\"' cuts the value short, to '.a == \"x': quote it, or put the comment "
+       "on a line of its own"},
+      {"workflows:\n  w:\n    on: {namespace: *-prod}\n    steps: [{uses: t/x}]",
+       "p.yaml:3:21: '*-prod' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
+      {"sources:\n	f: {type: flagger}", "p.yaml:2:1: a tab indents this line; YAML wants spaces"},
+      {"sources: {}\n---\ntargets: {}", "p.yaml:2:1: a second document begins here; a file holds one"},
+      {"\xEF\xBB\xBF"
+       "sources: {}",
+       "p.yaml:1:1: the file begins with a byte order mark; save it as UTF-8 without one"},
+      {"sources: {f: {type: flagger}", "p.yaml:1:10: the '{' that opens here is not closed"},
+      {"sources:\n  f: {type: 'flagger}", "p.yaml:2:13: the quote that opens here is never closed"},
+      {"", "p.yaml:1:1: the configuration is empty"},
+      {"- a", "p.yaml:1:1: the configuration is a list; a map is wanted"},
+      {"text", "p.yaml:1:1: the configuration is text; a map is wanted"},
+      {std::string(70, '[') + std::string(70, ']'), "p.yaml:1:65: nested deeper than 64 levels"},
+  });
+}
+
+TEST(BrokenConfig, unknown_keys) {
+  expect_all({
+      {"surces: {}",
+       "p.yaml:1:1: unknown key 'surces' in the configuration; did you mean 'sources'? (access, clusters, "
+       "evaluator, log, server, sources, store, targets, workflows)"},
+      {"zzz: {}",
+       "p.yaml:1:1: unknown key 'zzz' in the configuration; valid keys are access, clusters, evaluator, log, "
+       "server, sources, store, targets, workflows"},
+      {"server: {lisen: 127.0.0.1:1}",
+       "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
+       "listen, metrics, publicUrl)"},
+      {"store: {retention: {run: 1d}}",
+       "p.yaml:1:21: unknown key 'run' in 'retention'; did you mean 'runs'? (deliveries, runs)"},
+      {source("pahts: {/a: event}"),
+       "p.yaml:2:34: unknown key 'pahts' in the source 'f'; did you mean 'paths'? (accept, auth, cluster, "
+       "clusters, dedupe, maxBody, paths, rate, type)"},
+      {source("frobnicate: 1"),
+       "p.yaml:2:34: unknown key 'frobnicate' in the source 'f'; valid keys are accept, auth, cluster, "
+       "clusters, dedupe, maxBody, paths, rate, type"},
+      {target("urll: http://x"),
+       "p.yaml:2:24: unknown key 'urll' in the target 't'; did you mean 'url'? (auth, connector, edition, "
+       "headers, limits, maxResponse, proxy, timeout, tls, url)"},
+      {target("limits: {concurency: 4}"),
+       "p.yaml:2:33: unknown key 'concurency' in 'limits'; did you mean 'concurrency'? (concurrency, rate)"},
+      {step("wiht: {}"),
+       "p.yaml:5:21: unknown key 'wiht' in entry 1 of 'steps'; did you mean 'with'? (id, if, name, "
+       "onUnclear, retry, timeout, uses, with)"},
+      {workflow("onn: {}"),
+       "p.yaml:5:5: unknown key 'onn' in the workflow 'w'; did you mean 'on'? (if, maxAge, mode, on, steps, "
+       "timeout, vars)"},
+      {step("retry: {backof: {}}"),
+       "p.yaml:5:29: unknown key 'backof' in 'retry'; did you mean 'backoff'? (attempts, backoff, for)"},
+      {"workflows:\n  w: {on: {fase: S}, steps: [{uses: t/x}]}",
+       "p.yaml:2:12: unknown key 'fase' in 'on'; valid keys are cluster, hook, metadata, name, namespace, "
+       "outcome, phase, source"},
+      {source("accept: {post-rolout: {}}"),
+       "p.yaml:2:43: unknown key 'post-rolout' in 'accept'; did you mean 'post-rollout'? (confirm-promotion, "
+       "confirm-rollout, confirm-traffic-increase, event, post-rollout, pre-rollout, rollback, rollout)"},
+      {source("accept: {event: {outcome: x}}"),
+       "p.yaml:2:51: unknown key 'outcome' in 'event'; valid keys are cluster, metadata, name, namespace, "
+       "phase"},
+      {proof("{bearrer: {env: A}}"),
+       "p.yaml:2:30: unknown key 'bearrer' in entry 1 of 'auth'; did you mean 'bearer'? (bearer, basic, "
+       "header, query, metadata, hmac, all)"},
+      {proof("{frob: {env: A}}"),
+       "p.yaml:2:30: unknown key 'frob' in entry 1 of 'auth'; one of bearer, basic, header, query, metadata, "
+       "hmac, all is wanted"},
+      {proof("{}"),
+       "p.yaml:2:29: entry 1 of 'auth' is empty; one of bearer, basic, header, query, metadata, hmac, all is "
+       "wanted"},
+      {proof("{bearer: {env: A}, basic: {username: a, password: {env: B}}}"),
+       "p.yaml:2:48: 'basic' cannot stand beside 'bearer' in entry 1 of 'auth'"},
+      {proof("{header: X, secrets: {env: A}}"),
+       "p.yaml:2:41: unknown key 'secrets' in entry 1 of 'auth'; did you mean 'secret'? (header, secret)\n"
+       "p.yaml:2:29: entry 1 of 'auth' needs 'secret': {env: NAME} or {file: path}"},
+      {proof("{secret: {env: A}}"),
+       "p.yaml:2:30: unknown key 'secret' in entry 1 of 'auth'; one of bearer, basic, header, query, "
+       "metadata, hmac, all is wanted"},
+      {target("auth: {bearer: {env: A}, url: {env: B}}"),
+       "p.yaml:2:49: 'url' cannot stand beside 'bearer' in 'auth'"},
+      {"access: {tokens: [{name: ops, role: admin, secret: {env: A}, rol: x}]}",
+       "p.yaml:1:62: unknown key 'rol' in the token 'ops'; did you mean 'role'? (name, role, secret)"},
+  });
+}
+
+TEST(BrokenConfig, secrets_written_out) {
+  expect_all({
+      {proof("{bearer: hunter2}"),
+       "p.yaml:2:38: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"},
+      {proof("{basic: {username: a, password: hunter2}}"),
+       "p.yaml:2:61: a secret is never written here: 'password' wants {env: NAME} or {file: path}"},
+      {proof("{basic: 'a:hunter2'}"), "p.yaml:2:37: 'basic' is text; {username: …} is wanted"},
+      {proof("hunter2"),
+       "p.yaml:2:29: entry 1 of 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
+       "{metadata: …}, {hmac: …} or {all: …} is wanted"},
+      {"sources:\n  f: {type: flagger, auth: hunter2}",
+       "p.yaml:2:28: 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, {metadata: "
+       "…}, {hmac: …}, {all: …} or a list is wanted"},
+      {proof("{header: X, secret: hunter2}"),
+       "p.yaml:2:49: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
+      {proof("{hmac: github, secret: [hunter2]}"),
+       "p.yaml:2:53: a secret is never written here: entry 1 of 'secret' wants {env: NAME} or {file: path}"},
+      {target("auth: {bearer: hunter2}"),
+       "p.yaml:2:39: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"},
+      {target("auth: {url: 'https://x/hunter2'}"),
+       "p.yaml:2:36: a secret is never written here: 'url' wants {env: NAME} or {file: path}"},
+      {target("auth: hunter2"),
+       "p.yaml:2:30: 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, {body: …} or "
+       "{url: …} is wanted"},
+      {"access: {tokens: [{name: ops, role: admin, secret: hunter2}]}",
+       "p.yaml:1:52: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
+      {proof("{bearer: {value: hunter2}}"),
+       "p.yaml:2:39: unknown key 'value' in 'bearer'; one of env, file is wanted"},
+      {proof("{bearer: {env: A, file: /b}}"), "p.yaml:2:47: 'file' cannot stand beside 'env' in 'bearer'"},
+      {proof("{bearer: []}"), "p.yaml:2:38: 'bearer' has 0 entries; at least 1 is wanted"},
+      {proof("{bearer: {env: 1A}}"),
+       "p.yaml:2:44: 'env' is text; the name of an environment variable is wanted"},
+      {proof("{bearer: {file: ''}}"), "p.yaml:2:45: 'file' is text; the path of a file is wanted"},
+      {proof("{bearer: }"),
+       "p.yaml:2:30: 'bearer' is empty; {env: NAME} or {file: path} or a list is wanted"},
+  });
+}
+
+TEST(BrokenConfig, wrong_types) {
+  expect_all({
+      {"server: []", "p.yaml:1:9: 'server' is a list; a map is wanted"},
+      {"server: here", "p.yaml:1:9: 'server' is 'here'; a map is wanted"},
+      {"sources:", "p.yaml:1:1: 'sources' is empty; a map is wanted"},
+      {"sources: [a]", "p.yaml:1:10: 'sources' is a list; a map is wanted"},
+      {"server: {hosts: a}", "p.yaml:1:17: 'hosts' is 'a'; a list is wanted"},
+      {"server: {hosts: [{}]}",
+       "p.yaml:1:18: entry 1 of 'hosts' is a map; a host name such as postlude.flagger.svc is wanted"},
+      {source("paths: [/a]"), "p.yaml:2:41: 'paths' is a list; a map is wanted"},
+      {source("paths: {/a: evnt}"),
+       "p.yaml:2:46: '/a' is 'evnt'; did you mean 'event'? (post-rollout, event, confirm-rollout, "
+       "pre-rollout, rollout, confirm-traffic-increase, confirm-promotion, rollback)"},
+      {source("paths: {a: event}"),
+       "p.yaml:2:42: 'a' cannot stand here; a path that begins with / is wanted"},
+      {source("accept: []"), "p.yaml:2:42: 'accept' is a list; a map is wanted"},
+      {target("limits: {concurrency: many}"),
+       "p.yaml:2:46: 'concurrency' is 'many'; a whole number is wanted"},
+      {target("limits: {concurrency: '4'}"),
+       "p.yaml:2:46: 'concurrency' is '4' in quotes; a whole number is wanted"},
+      {target("limits: {concurrency: 0}"), "p.yaml:2:46: 'concurrency' is 0; at least 1 is wanted"},
+      {target("limits: {concurrency: 9999}"), "p.yaml:2:46: 'concurrency' is 9999; at most 1024 is wanted"},
+      {target("limits: {concurrency: 1.5}"), "p.yaml:2:46: 'concurrency' is '1.5'; a whole number is wanted"},
+      {target("headers: {X: [1]}"), "p.yaml:2:37: 'X' is a list; text is wanted"},
+      {target("url: acme.atlassian.net"),
+       "p.yaml:2:29: 'url' is 'acme.atlassian.net'; a URL such as https://postlude.example.com is wanted"},
+      {target("url: 'https://u:p@x'"),
+       "p.yaml:2:29: 'url' is 'https://***@x'; a URL such as https://postlude.example.com is wanted"},
+      {target("proxy: here"), "p.yaml:2:31: 'proxy' is 'here'; a URL such as http://proxy:3128 is wanted"},
+      {step("with: [a]"), "p.yaml:5:27: 'with' is a list; a map is wanted"},
+      {step("id: 1x"),
+       "p.yaml:5:25: 'id' is '1x'; a lower-case letter followed by letters, digits or _ is wanted"},
+      {step("id: A-b"),
+       "p.yaml:5:25: 'id' is 'A-b'; a lower-case letter followed by letters, digits or _ is wanted"},
+      {step("onUnclear: hodl"),
+       "p.yaml:5:32: 'onUnclear' is 'hodl'; did you mean 'hold'? (repeat, hold, fail)"},
+      {step("if: [a]"), "p.yaml:5:25: 'if' is a list; an expression is wanted"},
+      {step("if: "), "p.yaml:5:21: 'if' is empty; an expression is wanted"},
+      {step("retry: {attempts: -1}"), "p.yaml:5:39: 'attempts' is -1; at least 0 is wanted"},
+      {step("retry: {backoff: {factor: 0.5}}"), "p.yaml:5:47: 'factor' is 0.5; at least 1 is wanted"},
+      {step("retry: 3"), "p.yaml:5:28: 'retry' is '3'; a map is wanted"},
+      {workflow("mode: liev"), "p.yaml:5:11: 'mode' is 'liev'; did you mean 'live'? (live, off)"},
+      {workflow("mode: on"), "p.yaml:5:11: 'mode' is 'on'; 'live' or 'off' is wanted"},
+      {workflow("vars: [a]"), "p.yaml:5:11: 'vars' is a list; a map is wanted"},
+      {workflow("vars: {a-b: 1}"),
+       "p.yaml:5:12: 'a-b' cannot stand here; a name of letters, digits and _ is wanted"},
+      {"workflows:\n  w: {on: deploy, steps: [{uses: t/x}]}",
+       "p.yaml:2:11: 'on' is 'deploy'; a map or a list is wanted"},
+      {"workflows:\n  w: {on: [], steps: [{uses: t/x}]}",
+       "p.yaml:2:11: 'on' has 0 entries; at least 1 is wanted"},
+      {"workflows:\n  w: {on: {}, steps: []}", "p.yaml:2:22: 'steps' has 0 entries; at least 1 is wanted"},
+      {"workflows:\n  w: {on: {}, steps: {uses: t/x}}", "p.yaml:2:22: 'steps' is a map; a list is wanted"},
+      {"workflows:\n  w: {on: {phase: {a: b}}, steps: [{uses: t/x}]}",
+       "p.yaml:2:19: 'phase' is a map; a glob or a list is wanted"},
+      {"workflows:\n  w: {on: {phase: ''}, steps: [{uses: t/x}]}",
+       "p.yaml:2:19: 'phase': a glob must not be empty; write * for anything"},
+      {"workflows:\n  w: {on: {}, steps: [{uses: 'Create a version'}]}",
+       "p.yaml:2:30: 'uses' is 'Create a version'; TARGET/ACTION such as jira/release-version, or a built-in "
+       "such as wait is wanted"},
+      {"log: {format: xml}", "p.yaml:1:15: 'format' is 'xml'; 'logfmt' or 'json' is wanted"},
+      {"log: {level: wran}",
+       "p.yaml:1:14: 'level' is 'wran'; did you mean 'warn'? (debug, info, warn, error)"},
+      {"server: {metrics: public}", "p.yaml:1:19: 'metrics' is 'public'; 'admin' or 'listen' is wanted"},
+      {proof("{hmac: githb, secret: {env: A}}"),
+       "p.yaml:2:36: 'hmac' is 'githb'; did you mean 'github'? (github, flux, gitlab, standard-webhooks)"},
+      {proof("{hmac: {header: X, algorithm: md5}, secret: {env: A}}"),
+       "p.yaml:2:59: 'algorithm' is 'md5'; 'sha1', 'sha224', 'sha256', 'sha384' or 'sha512' is wanted"},
+      {proof("{all: [{bearer: {env: A}}]}"), "p.yaml:2:35: 'all' has 1 entry; at least 2 are wanted"},
+      {proof("{header: 'X Y', secret: {env: A}}"),
+       "p.yaml:2:38: 'header' is 'X Y'; the name of a header is wanted"},
+      {proof("{basic: {username: 'a:b', password: {env: A}}}"),
+       "p.yaml:2:48: 'username' is 'a:b'; a user name without a colon is wanted"},
+  });
+}
+
+TEST(BrokenConfig, missing_keys) {
+  expect_all({
+      {"sources:\n  f: {auth: none}", "p.yaml:2:3: the source 'f' needs 'type': 'flagger'"},
+      {"sources:\n  f: {type: flagger}",
+       "p.yaml:2:3: the source 'f' needs 'auth': a list of proofs, or none"},
+      {"sources:\n  f: {type: argo, auth: none}", "p.yaml:2:13: 'type' is 'argo'; 'flagger' is wanted"},
+      {"targets:\n  t: {url: 'http://x'}",
+       "p.yaml:2:3: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
+      {"workflows:\n  w: {}",
+       "p.yaml:2:3: the workflow 'w' needs 'on'\n"
+       "p.yaml:2:3: the workflow 'w' needs 'steps'"},
+      {"workflows:\n  w: {on: {}, steps: [{id: a}]}",
+       "p.yaml:2:23: the step 'a' needs 'uses': TARGET/ACTION such as jira/release-version, or a built-in "
+       "such as wait"},
+      {"access: {tokens: [{name: a}]}",
+       "p.yaml:1:19: the token 'a' needs 'role': 'viewer', 'operator' or 'admin'\n"
+       "p.yaml:1:19: the token 'a' needs 'secret': {env: NAME} or {file: path}"},
+      {proof("{header: X}"), "p.yaml:2:29: entry 1 of 'auth' needs 'secret': {env: NAME} or {file: path}"},
+      {proof("{basic: {username: a}}"), "p.yaml:2:30: 'basic' needs 'password': {env: NAME} or {file: path}"},
+      {proof("{hmac: {prefix: x}, secret: {env: A}}"),
+       "p.yaml:2:30: 'hmac' needs 'header': the name of a header"},
+  });
+}
+
+TEST(BrokenConfig, units) {
+  expect_all({
+      {source("dedupe: {window: 60}"),
+       "p.yaml:2:51: 'window': '60' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {source("dedupe: {window: soon}"),
+       "p.yaml:2:51: 'window': 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {source("maxBody: 1 MB"), "p.yaml:2:43: 'maxBody': '1 MB' is no size; write 512, 64KiB, 1MiB or 2GiB"},
+      {source("maxBody: lots"), "p.yaml:2:43: 'maxBody': 'lots' is no size; write 512, 64KiB, 1MiB or 2GiB"},
+      {source("rate: 10"), "p.yaml:2:40: 'rate': '10' is no rate; write 10/s, 100/m or 5/h"},
+      {source("rate: 0/s"), "p.yaml:2:40: 'rate': '0/s' is no rate; write 10/s, 100/m or 5/h"},
+      {target("limits: {rate: 10/day}"),
+       "p.yaml:2:39: 'rate': '10/day' is no rate; write 10/s, 100/m or 5/h"},
+      {target("timeout: 10"),
+       "p.yaml:2:33: 'timeout': '10' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {step("timeout: 5x"), "p.yaml:5:30: 'timeout': '5x' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {workflow("maxAge: yesterday"),
+       "p.yaml:5:13: 'maxAge': 'yesterday' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {"store: {retention: {runs: 0s}}", "p.yaml:1:27: 'runs' is '0s'; between 1m and 3650d is wanted"},
+      {"evaluator: {time: 1h}", "p.yaml:1:19: 'time' is '1h'; between 1ms and 1m is wanted"},
+      {"evaluator: {memory: 1MiB}", "p.yaml:1:21: 'memory' is '1MiB'; at least 32MiB is wanted"},
+  });
+}
+
+TEST(BrokenConfig, addresses) {
+  expect_all({
+      {"server: {listen: here}", "p.yaml:1:18: 'listen' is 'here'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
+      {"server: {listen: 8080}", "p.yaml:1:18: 'listen' is '8080'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
+      {"server: {listen: 127.0.0.1:99999}",
+       "p.yaml:1:18: 'listen' is '127.0.0.1:99999'; an IP address or host name, and a port up to 65535, are "
+       "wanted"},
+      {"server: {listen: 300.1.1.1:80}",
+       "p.yaml:1:18: 'listen' is '300.1.1.1:80'; an IP address or host name, and a port up to 65535, are "
+       "wanted"},
+      {"server: {listen: '[::g]:80'}",
+       "p.yaml:1:18: 'listen' is '[::g]:80'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
+      {"server: {listen: '[:::]:80'}",
+       "p.yaml:1:18: 'listen' is '[:::]:80'; an IP address or host name, and a port up to 65535, are wanted"},
+      {"server: {listen: 0.0.0.0:8081}",
+       "p.yaml:1:18: 'listen' is 0.0.0.0:8081 and 'admin' is 127.0.0.1:8081; two ports are wanted"},
+      {"server:\n  listen: 0.0.0.0:8080\n  admin: 0.0.0.0:8081",
+       "p.yaml:3:10: 'admin' is '0.0.0.0:8081', which others can reach, and 'access' has no token; add one, "
+       "or write 127.0.0.1:8081"},
+      {"server:\n  admin: postlude.example.com:8081",
+       "p.yaml:2:10: 'admin' is 'postlude.example.com:8081', which others can reach, and 'access' has no "
+       "token; add one, or write 127.0.0.1:8081"},
+      {"server: {publicUrl: hooks.example.com}",
+       "p.yaml:1:21: 'publicUrl' is 'hooks.example.com'; a URL such as https://postlude.example.com is "
+       "wanted"},
+      {"server: {publicUrl: 'https://x/?a=b'}",
+       "p.yaml:1:21: 'publicUrl' is 'https://x/?a=b'; a URL such as https://postlude.example.com is wanted"},
+  });
+}
+
+TEST(BrokenConfig, not_built_yet) {
+  expect_all({
+      {"teams: {}", "p.yaml:1:1: 'teams' is not built yet in this version of Postlude: remove it"},
+      {"data: {}", "p.yaml:1:1: 'data' is not built yet in this version of Postlude: remove it"},
+      {"calendars:", "p.yaml:1:1: 'calendars' is not built yet in this version of Postlude: remove it"},
+      {"gates: []", "p.yaml:1:1: 'gates' is not built yet in this version of Postlude: remove it"},
+      {"audit: {key: 1}", "p.yaml:1:1: 'audit' is not built yet in this version of Postlude: remove it"},
+      {"storm: {}", "p.yaml:1:1: 'storm' is not built yet in this version of Postlude: remove it"},
+      {"enrich: {deadline: 1h}",
+       "p.yaml:1:1: 'enrich' is not built yet in this version of Postlude: remove it"},
+      {"reconcile: {grace: 60s}",
+       "p.yaml:1:1: 'reconcile' is not built yet in this version of Postlude: remove it"},
+      {"server: {tls: {cert: /c}}",
+       "p.yaml:1:10: 'tls' is not built yet in this version of Postlude: remove it"},
+      {"store: {url: 'postgres://db/postlude'}",
+       "p.yaml:1:14: a PostgreSQL store is not built yet in this version of Postlude: write sqlite:PATH"},
+      {"store: {url: 'mysql://db'}", "p.yaml:1:14: 'url' is 'mysql://db'; sqlite:PATH is wanted"},
+      {"clusters: {prod: {inCluster: true}}",
+       "p.yaml:1:19: 'inCluster' is not built yet in this version of Postlude: remove it"},
+      {"clusters: {eu-1: {kubeconfig: /k}}",
+       "p.yaml:1:19: 'kubeconfig' is not built yet in this version of Postlude: remove it"},
+      {"access: {tokens: [{name: a, role: admin, team: x, secret: {env: A}}]}",
+       "p.yaml:1:42: 'team' is not built yet in this version of Postlude: remove it"},
+      {proof("{mtls: {allow: [a]}}"),
+       "p.yaml:2:30: 'mtls' is not built yet in this version of Postlude: remove it"},
+      {proof("{forwardedClientCert: {}}"),
+       "p.yaml:2:30: 'forwardedClientCert' is not built yet in this version of Postlude: remove it"},
+      {proof("{linkerd: {}}"),
+       "p.yaml:2:30: 'linkerd' is not built yet in this version of Postlude: remove it"},
+      {proof("{kubernetes: verify}"),
+       "p.yaml:2:30: 'kubernetes' is not built yet in this version of Postlude: remove it"},
+      {target("auth: {oauth2: {}}"),
+       "p.yaml:2:31: 'oauth2' is not built yet in this version of Postlude: remove it"},
+      {target("auth: {githubApp: {}}"),
+       "p.yaml:2:31: 'githubApp' is not built yet in this version of Postlude: remove it"},
+      {target("auth: {sigv4: {}}"),
+       "p.yaml:2:31: 'sigv4' is not built yet in this version of Postlude: remove it"},
+      {target("auth: {kubernetes: prod}"),
+       "p.yaml:2:31: 'kubernetes' is not built yet in this version of Postlude: remove it"},
+      {target("auth: {url: {env: A}, sign: {env: B}}"),
+       "p.yaml:2:46: 'sign' is not built yet in this version of Postlude: remove it"},
+      {workflow("mode: shadow"),
+       "p.yaml:5:11: 'shadow' is not built yet in this version of Postlude: use live or off"},
+      {workflow("concurrency: {policy: queue}"),
+       "p.yaml:5:5: 'concurrency' is not built yet in this version of Postlude: remove it"},
+      {workflow("onFailure: []"),
+       "p.yaml:5:5: 'onFailure' is not built yet in this version of Postlude: remove it"},
+      {workflow("finally: []"),
+       "p.yaml:5:5: 'finally' is not built yet in this version of Postlude: remove it"},
+      {workflow("answers: {holdFor: 3s}"),
+       "p.yaml:5:5: 'answers' is not built yet in this version of Postlude: remove it"},
+      {step("needs: [a]"), "p.yaml:5:21: 'needs' is not built yet in this version of Postlude: remove it"},
+      {step("continueOnError: true"),
+       "p.yaml:5:21: 'continueOnError' is not built yet in this version of Postlude: remove it"},
+      {step("forEach: .a"), "p.yaml:5:21: 'forEach' is not built yet in this version of Postlude: remove it"},
+      {step("key: a"), "p.yaml:5:21: 'key' is not built yet in this version of Postlude: remove it"},
+      {step("announce: {}"),
+       "p.yaml:5:21: 'announce' is not built yet in this version of Postlude: remove it"},
+      {step("wait: {timeout: 40m}"),
+       "p.yaml:5:21: 'wait' is not built yet in this version of Postlude: remove it"},
+      {step("expect: any"), "p.yaml:5:21: 'expect' is not built yet in this version of Postlude: remove it"},
+      {"workflows:\n  w: {on: {kind: first}, steps: [{uses: t/x}]}",
+       "p.yaml:2:12: 'kind' is not built yet in this version of Postlude: remove it"},
+      {"workflows:\n  w: {on: {team: a}, steps: [{uses: t/x}]}",
+       "p.yaml:2:12: 'team' is not built yet in this version of Postlude: remove it"},
+  });
+}
+
+TEST(BrokenConfig, names) {
+  expect_all({
+      {"sources:\n  a b: {type: flagger, auth: none}",
+       "p.yaml:2:3: 'a b' cannot stand here; a name of at most 63 letters, digits, '-', '_' and '.' that "
+       "begins with a letter or digit is wanted"},
+      {"targets:\n  a/b: {connector: http}",
+       "p.yaml:2:3: 'a/b' cannot stand here; a name of at most 63 letters, digits, '-', '_' and '.' that "
+       "begins with a letter or digit is wanted"},
+      {"sources:\n  f: {type: flagger, auth: none, cluster: prdo}\nclusters: {prod: {}}",
+       "p.yaml:2:43: the source 'f' names the cluster 'prdo', which 'clusters' does not have; did you mean "
+       "'prod'?"},
+      {"sources:\n  f: {type: flagger, auth: none, cluster: eu}",
+       "p.yaml:2:43: the source 'f' names the cluster 'eu', which 'clusters' does not have; add it there: "
+       "eu: {}"},
+      {"sources:\n  f: {type: flagger, auth: none, clusters: {eu: {}}}",
+       "p.yaml:2:45: the source 'f' names the cluster 'eu', which 'clusters' does not have; add it there: "
+       "eu: {}"},
+      {"sources:\n  f: {type: flagger, cluster: a, clusters: {a: {auth: none}}}\nclusters: {a: {}}",
+       "p.yaml:2:31: 'cluster' cannot stand beside 'clusters' in the source 'f'"},
+      {"sources:\n  f: {type: flagger, clusters: {a: {auth: none}, b: {}}}\nclusters: {a: {}, b: {}}",
+       "p.yaml:2:3: the source 'f' needs 'auth': a list of proofs, or none"},
+      {"access:\n  tokens:\n    - {name: a, role: admin, secret: {env: A}}\n    - {name: a, role: viewer, "
+       "secret: {env: B}}",
+       "p.yaml:4:14: two tokens are named 'a'; the first is in p.yaml:3:7"},
+      {"access:\n  tokens: [{name: a b, role: root, secret: {env: A}}]",
+       "p.yaml:2:19: 'name' is 'a b'; a name without spaces and colons is wanted\n"
+       "p.yaml:2:30: 'role' is 'root'; 'viewer', 'operator' or 'admin' is wanted"},
+  });
+}
+
+TEST(BrokenConfig, several_at_once) {
+  expect_all({
+      {"server: {lisen: x}\nsources: {f: {type: flagger, auth: none, rate: fast}}\ntargets: {t: {url: x}}",
+       "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
+       "listen, metrics, publicUrl)\n"
+       "p.yaml:2:48: 'rate': 'fast' is no rate; write 10/s, 100/m or 5/h\n"
+       "p.yaml:3:20: 'url' is 'x'; a URL such as https://postlude.example.com is wanted\n"
+       "p.yaml:3:11: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
+  });
+}
+
+}  // namespace
+}  // namespace postlude::app

@@ -1,0 +1,30 @@
+#pragma once
+// Schema words: the small questions that schema.cc asks of a schema's keywords and of scalars, and how it
+// talks.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lang/node.h"
+
+namespace postlude::lang {
+
+std::string quoted(std::string_view text);                  // in single quotes, one line, not too long
+std::string either(const std::vector<std::string>& words);  // a, b or c
+std::string_view type_in_words(std::string_view type);      // "integer": a whole number
+std::string_view format_in_words(std::string_view format);  // "" where the type says enough
+
+bool flag(const json::value& schema, std::string_view keyword);
+std::vector<std::string_view> types_of(const json::value& schema);  // empty: any
+const json::array* alternatives_of(const json::value& schema);      // oneOf or anyOf, or nullptr
+std::string_view first_required(const json::value& schema);         // "" if nothing is
+
+bool has_expression(const Node& node);
+bool equals(const Node& node, const json::value& wanted);
+// Whether a scalar, as written, is of this JSON type. Where text is wanted everything is text.
+bool is_of_type(const Node& node, std::string_view type);
+// What is wrong with `text` as a duration, rate, size or glob, or "".
+std::string check_format(std::string_view format, std::string_view text);
+
+}  // namespace postlude::lang
