@@ -49,6 +49,7 @@ GOOD = [
     ("src/pipeline/a.cc", "Task<> f() { AWAIT(int a, g(Peer{.pool = b})); }"),
     ("src/http/a.cc", "Task<> f() { co_await g(peers[1], name); }"),
     ("src/pipeline/a.h", HEAD + "rt::Task<int> f(std::string name, Loop& loop);\nint g(std::string_view name);"),
+    ("src/pipeline/a.h", HEAD + "rt::Task<int> f(std::shared_ptr<const Rules> rules, Problems& problems);"),
     ("src/engine/a.cc", '// co_await, throw, std::mutex, SELECT a FROM b\nauto s = "co_await throw";'),
     ("src/store/a.cc", 'auto q = "SELECT id FROM runs"; std::mutex m;'),
     ("src/lang/yaml.cc", "#include <yaml-cpp/yaml.h>\nint f() { try { g(); } catch (...) { } }"),
