@@ -218,6 +218,7 @@ void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl&
     into.effect = Effect::kRead;
     return;
   }
+  if (into.method.empty()) return;  // said already
   const lang::Node* effect = given(node, scope.action, "effect");
   if (effect == nullptr) {
     problem(node.place,
