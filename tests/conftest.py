@@ -13,6 +13,10 @@ for folder in ("lib", "fakes"):
 import daemon as daemon_module  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timing: asserts how long something takes; not run under sanitizers")
+
+
 @pytest.fixture(scope="session")
 def binary():
     path = daemon_module.binary()
