@@ -21,8 +21,9 @@ Config must_read(const std::vector<ConfigText>& texts) {
 // The example of the contract, less what is not built yet.
 const char* const kWhole = R"(
 server:   {listen: 0.0.0.0:8080, admin: 127.0.0.1:8081, publicUrl: https://hooks.example.com/, adminUrl: https://postlude.example.com, hosts: [Postlude.flagger.svc], metrics: listen}
-store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 10d, runs: 90d}}     # or postgres
-access:   {tokens: [{name: ops, role: operator, secret: {file: /run/secrets/ops}}, {name: root, role: admin, secret: [{env: A}, {env: B}]}]}
+store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 10d, runs: 90d}}  # or postgres
+access:   {tokens: [{name: ops, role: operator, secret: {file: /run/secrets/ops}},
+                    {name: root, role: admin, secret: [{env: A}, {env: B}]}]}
 clusters: {prod: {}, cn-2: {}}                            # {}: named, no API
 evaluator: {time: 100ms, memory: 64MiB}
 log: {format: json, level: warn}
@@ -55,7 +56,8 @@ targets:
   plain: {connector: http, url: http://127.0.0.1:9000/base, auth: none}
 workflows:
   jira-release:
-    on: {source: flagger, hook: post-rollout, phase: Succeeded, namespace: "prod-*", metadata: {team: [pay, "shop-*"]}}
+    on: {source: flagger, hook: post-rollout, phase: Succeeded, namespace: "prod-*",
+         metadata: {team: [pay, "shop-*"]}}
     if: '.event.metadata.environment == "production"'
     mode: live
     maxAge: 2h
@@ -107,7 +109,7 @@ TEST(Config, the_whole_of_it) {
   EXPECT_EQ(config.targets.find("slack")->find("headers")->text("X-A"), "1.10");
   EXPECT_EQ(config.workflows.members.size(), 2U);
   EXPECT_NE(config.workflows.find("other")->find("on"), nullptr) << "a key `true` is read as `on`";
-  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:56:11");
+  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:58:11");
   EXPECT_EQ(config.revision.size(), 64U);
 }
 

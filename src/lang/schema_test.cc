@@ -97,7 +97,8 @@ TEST(Schema, values) {
 
 TEST(Schema, maps) {
   const char* const map = R"({"type":"object","additionalProperties":false,"required":["name"],
-    "properties":{"name":{"type":"string"},"paths":{},"old":{"x-notBuilt":""},"was":{"x-notBuilt":"of a map"}},
+    "properties":{"name":{"type":"string"},"paths":{},"old":{"x-notBuilt":""},
+    "was":{"x-notBuilt":"of a map"}},
     "patternProperties":{"^x-":{"type":"integer"}}})";
   expect_all({
       {"{name: a, x-b: 1}", map, ""},
@@ -139,7 +140,8 @@ TEST(Schema, alternatives) {
   const char* const globs = R"({"oneOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]})";
   const char* const kinds = R"({"oneOf":[{"const":"none"},
     {"type":"object","additionalProperties":false,"required":["bearer"],"properties":{"bearer":{}}},
-    {"type":"object","additionalProperties":false,"required":["header","secret"],"properties":{"header":{},"secret":{}}},
+    {"type":"object","additionalProperties":false,"required":["header","secret"],
+     "properties":{"header":{},"secret":{}}},
     {"type":"object","required":["mtls"],"x-notBuilt":""}]})";
   expect_all({
       {"a", globs, ""},
@@ -169,7 +171,8 @@ TEST(Schema, secrets_are_never_quoted) {
   const char* const secret =
       R"({"properties":{"s":{"$ref":"#/definitions/s"},"basic":{"x-sensitive":true,"type":"object",
     "properties":{"n":{"type":"integer"},"open":{"x-sensitive":false,"type":"integer"}}}},
-    "definitions":{"s":{"format":"secret","oneOf":[{"type":"object","required":["env"],"properties":{"env":{"type":"string"}}},
+    "definitions":{"s":{"format":"secret","oneOf":[{"type":"object","required":["env"],
+      "properties":{"env":{"type":"string"}}},
       {"type":"array","items":{"$ref":"#/definitions/s"}}]}}})";
   expect_all({
       {"s: {env: A}", secret, ""},
