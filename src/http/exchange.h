@@ -1,0 +1,54 @@
+#pragma once
+// Exchange: one request on one libcurl handle, and the verdict on how it ended. For client.cc only.
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <optional>
+
+#include "http/client.h"
+
+namespace postlude::http {
+
+struct Exchange {
+  Exchange(HttpRequest request_in, Peer peer_in, std::function<bool()> may_send_in)
+      : request(std::move(request_in)),
+        peer(std::move(peer_in)),
+        may_send(std::move(may_send_in)),
+        done(std::in_place) {}
+
+  HttpRequest request;
+  Peer peer;
+  std::function<bool()> may_send;
+
+  // The loop's.
+  std::optional<rt::Latch> done;
+
+  // The client thread's until it hands the exchange back; the loop's then.
+  std::optional<Result<HttpResponse>> result;
+
+  // The client thread's.
+  curl_slist* header_list = nullptr;
+  HttpResponse response;
+  std::size_t header_bytes = 0;
+  int handed_over = 0;  // how often libcurl was about to send the request
+  bool denied = false;  // by may_send
+  bool address_refused = false;
+  bool too_large = false;
+  bool head_begun = false;  // a status line has come, its empty line not yet
+  bool head_whole = false;  // the final answer's headers have come to their end
+  char error_text[CURL_ERROR_SIZE] = {};
+
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange() { curl_slist_free_all(header_list); }
+};
+
+// Sets all options of a fresh (or reset) handle. kInvalid: this request can never be sent.
+Status prepare(Exchange& exchange, CURL* easy, const ClientOptions& options);
+
+// What `code` (of a transfer that has ended, or is being ended) means for the caller; goes into
+// exchange.result.
+void conclude(Exchange& exchange, CURLcode code);
+
+}  // namespace postlude::http
