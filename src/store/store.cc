@@ -297,6 +297,11 @@ rt::Task<Status> Store::writable() {
   co_return ok();
 }
 
+void Store::wake() {
+  impl_->horizon->work = true;
+  impl_->horizon->changed.wake();
+}
+
 rt::Task<> Store::woken(Duration at_most) {
   const auto horizon = impl_->horizon;
   const Duration until = rt::steady_now() + at_most;
