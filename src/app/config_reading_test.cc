@@ -21,7 +21,7 @@ Config must_read(const std::vector<ConfigText>& texts) {
 // The example of the contract, less what is not built yet.
 const char* const kWhole = R"(
 server:   {listen: 0.0.0.0:8080, admin: 127.0.0.1:8081, publicUrl: https://hooks.example.com/, adminUrl: https://postlude.example.com, hosts: [Postlude.flagger.svc], metrics: listen}
-store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 10d, runs: 90d}}  # or postgres
+store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 10d, runs: 90d}}  # or not
 access:   {tokens: [{name: ops, role: operator, secret: {file: /run/secrets/ops}},
                     {name: root, role: admin, secret: [{env: A}, {env: B}]}]}
 clusters: {prod: {}, cn-2: {}}                            # {}: named, no API
