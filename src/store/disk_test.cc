@@ -279,7 +279,8 @@ TEST_F(Disk, a_loop_that_never_runs_again_lets_go_of_its_coroutines) {
     rt::Group group(gone.loop, "test");
     const Delivery d = delivery(0);
     group.start(send(store.get(), d, event_of(d), &heard));
-    while (store->stats().queue_high == 0) gone.loop.context().poll_one();
+    while (store->stats().queue_high == 0)
+      gone.loop.context().poll_one();
     store.reset();  // commits, and the loop stands still
     group.abandon();
   }

@@ -45,8 +45,9 @@ std::string known_key(const Delivery& d, const Identity& identity) {
   const bool sent = identity.kind == Identity::Kind::kSenderId;
   std::string text = sent ? "id" : "key";
   // A sender's id holds within source and hook; a key made of a body holds within its cluster as well.
-  for (const std::string_view part : {std::string_view(d.source), std::string_view(sent ? "" : d.cluster),
-                                      std::string_view(d.hook), std::string_view(identity.key)}) {
+  for (const std::string_view part :
+       {std::string_view(d.source), sent ? std::string_view() : std::string_view(d.cluster),
+        std::string_view(d.hook), std::string_view(identity.key)}) {
     text += ' ' + std::to_string(part.size()) + ':';
     text += part;
   }
