@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/json.h"
+#include "evaluator/bench_test.h"
 #include "evaluator/child.h"
 
 namespace postlude::evaluator {
@@ -21,95 +21,20 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-Options options() {
+}  // namespace
+
+Options test_options() {
   Options o;
   o.command = {"/proc/self/exe", std::string(kChildWord)};
-  o.prelude =
-      "def success: $__c.status != \"failure\";\n"
-      "def glob(p): [\"\\u0001glob\", ., p] | debug | input;\n"
-      "def sha256: [\"\\u0001sha256\", .] | debug | input;\n";
+  // An edge may not link a rule; its text is read where it stands.
+  std::ifstream file(POSTLUDE_SOURCE_DIR "/src/lang/prelude.cc");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t begin = text.find("R\"jq(") + 5;
+  o.prelude = text.substr(begin, text.find(")jq\"") - begin);
   return o;
 }
 
-// A loop and an evaluator on it; calls run until their value is there.
-class Bench {
- public:
-  explicit Bench(Options o = options())
-      : evaluator_(std::make_unique<Evaluator>(loop_, std::move(o))), group_(loop_, "test") {}
-  ~Bench() {
-    run(stopping(evaluator_.get()));
-    run(closing(&group_));
-    evaluator_.reset();
-  }
-  Bench(const Bench&) = delete;
-  Bench& operator=(const Bench&) = delete;
-
-  Evaluator& evaluator() { return *evaluator_; }
-  rt::Group& group() { return group_; }
-
-  void run(rt::Task<> task) {
-    rt::Group once(loop_, "once");
-    once.start(ending(std::move(task), &loop_));
-    loop_.context().restart();
-    loop_.run();
-    loop_.context().restart();
-    loop_.context().poll();
-  }
-
-  Values evaluate(std::vector<std::string> expressions, std::string context = "{}", double now = 0) {
-    Values values;
-    run(evaluating(evaluator_.get(), std::move(expressions), std::move(context), now, &values));
-    return values;
-  }
-  // The value, or `code: message`.
-  std::string one(const std::string& expression, std::string context = "{}", double now = 0) {
-    return text(evaluate({expression}, std::move(context), now).at(0));
-  }
-  std::vector<std::string> check(std::vector<std::string> expressions) {
-    std::vector<std::string> messages;
-    run(checking(evaluator_.get(), std::move(expressions), &messages));
-    return messages;
-  }
-
-  static std::string text(const Result<std::string>& value) {
-    if (value) return *value;
-    return (value.error().code == Code::kOverloaded    ? "overloaded: "
-            : value.error().code == Code::kInvalid     ? "invalid: "
-            : value.error().code == Code::kUnavailable ? "unavailable: "
-            : value.error().code == Code::kCancelled   ? "cancelled: "
-                                                       : "other: ") +
-           value.error().message;
-  }
-
-  static rt::Task<> evaluating(Evaluator* evaluator, std::vector<std::string> expressions,
-                               std::string context, double now, Values* into) {
-    AWAIT(*into, evaluator->evaluate(std::move(expressions), std::move(context), now));
-  }
-
- private:
-  static rt::Task<> ending(rt::Task<> task, rt::Loop* loop) {
-    co_await std::move(task);
-    loop->stop();
-  }
-  static rt::Task<> stopping(Evaluator* evaluator) { AWAIT_DONE(evaluator->stop()); }
-  static rt::Task<> closing(rt::Group* group) {
-    AWAIT(const bool ended, group->close(std::chrono::seconds(5)));
-    EXPECT_TRUE(ended);
-  }
-  static rt::Task<> checking(Evaluator* evaluator, std::vector<std::string> expressions,
-                             std::vector<std::string>* into) {
-    AWAIT(auto got, evaluator->check(std::move(expressions)));
-    if (got) {
-      *into = *std::move(got);
-    } else {
-      *into = {"failed: " + got.error().message};
-    }
-  }
-
-  rt::Loop loop_;
-  std::unique_ptr<Evaluator> evaluator_;
-  rt::Group group_;
-};
+namespace {
 
 constexpr const char* kContext =
     R"({"event":{"name":"podinfo","metadata":{"env":"prod"},"tags":["a","b"]},"status":"success","vars":{"n":3}})";
@@ -143,6 +68,23 @@ TEST(Evaluator, Values) {
       {"9007199254740993", "9007199254740992"},  // jq 1.6 has doubles only
       {"$ENV | length", "1"},                    // an empty environment, but for TZ; lang refuses $ENV anyway
       {"\"\\u4f60\"", "\"你\""},
+      {"failure, always | not",
+       "invalid: yielded several values; write first(…) for one or […] for a list of all"},
+      {"[failure, always]", "[false,true]"},
+      {".event | success", "true"},
+      {"3 | sha256", "invalid: sha256 needs text, not number; tojson makes it text"},
+      {"3 | glob(\"x\")", "invalid: glob needs text, not number"},
+      {"\"x\" | glob(3)", "invalid: glob(p): p must be text"},
+      {"\"a/b-1\" | glob(\"a/?-[0-9]\")", "true"},
+      {"\"<a & b>\" | slack_escape", "\"&lt;a &amp; b&gt;\""},
+      {"\"\" | slack_escape", "\"\""},
+      {"\"{a}*b*\\\\c\" | jira_escape", "\"\\\\{a\\\\}\\\\*b\\\\*&#92;c\""},
+      {"\"\" | jira_escape", "\"\""},
+      {"\"[a](b) *c* `d`\" | markdown_escape", "\"\\\\[a\\\\]\\\\(b\\\\) \\\\*c\\\\* \\\\`d\\\\`\""},
+      {"\"你好_\" | markdown_escape", "\"你好\\\\_\""},
+      {"\"fix PROJ-12, ABC_D-3 and PROJ-12; not x-1 or A-1\" | issue_keys", "[\"PROJ-12\",\"ABC_D-3\"]"},
+      {"[{m: \"A1-2\"}, {m: \"B2-3 A1-2\"}] | issue_keys", "[\"A1-2\",\"B2-3\"]"},
+      {"null | issue_keys", "[]"},
       {"yielded", "invalid: yielded/0 is not defined"},
       {"empty", "invalid: yielded no value; write first(…, null) to have null then, or […] for a list"},
       {".event.tags[]", "invalid: yielded several values; write first(…) for one or […] for a list of all"},
@@ -219,7 +161,7 @@ const Killer kKillers[] = {
 
 TEST(Evaluator, KillersFailAlone) {
   for (const Killer& killer : kKillers) {
-    Options o = options();
+    Options o = test_options();
     o.time = std::chrono::milliseconds(killer.milliseconds);
     Bench bench(o);
     const Values values = bench.evaluate({"1 + 1", killer.expression, "2 + 2"}, killer.context);
@@ -237,7 +179,7 @@ TEST(Evaluator, KillersFailAlone) {
 }
 
 TEST(Evaluator, MemoryIsBounded) {
-  Options o = options();
+  Options o = test_options();
   o.time = std::chrono::seconds(20);
   o.memory_bytes = 64U << 20U;
   Bench bench(o);
@@ -321,7 +263,7 @@ TEST(Evaluator, ChildrenKilledFromOutsideAreReplaced) {
 }
 
 TEST(Evaluator, StoppedChildIsReplacedAfterAStandstill) {
-  Options o = options();
+  Options o = test_options();
   o.children = 1;
   o.standstill = std::chrono::milliseconds(200);
   Bench bench(o);
@@ -332,7 +274,7 @@ TEST(Evaluator, StoppedChildIsReplacedAfterAStandstill) {
 }
 
 TEST(Evaluator, ACommandThatCannotStart) {
-  Options o = options();
+  Options o = test_options();
   o.command = {"/nonexistent/postlude"};
   Bench bench(o);
   EXPECT_EQ(bench.one("1"),
@@ -342,7 +284,7 @@ TEST(Evaluator, ACommandThatCannotStart) {
 }
 
 TEST(Evaluator, ACommandThatEndsAtOnce) {
-  Options o = options();
+  Options o = test_options();
   o.command = {"/bin/true"};
   Bench bench(o);
   EXPECT_EQ(bench.one("1"), "unavailable: an evaluator ended while it started");
@@ -365,7 +307,7 @@ TEST(Evaluator, BigContext) {
 }
 
 TEST(Evaluator, StopCancelsWhatWaits) {
-  Options o = options();
+  Options o = test_options();
   o.children = 1;
   o.time = std::chrono::seconds(10);
   Values first;
@@ -382,7 +324,7 @@ TEST(Evaluator, StopCancelsWhatWaits) {
 }
 
 TEST(Evaluator, ABoundedQueue) {
-  Options o = options();
+  Options o = test_options();
   o.children = 1;
   o.queue_max = 1;
   std::vector<Values> values(4);

@@ -1,0 +1,278 @@
+#include "lang/expression.h"
+
+#include <gtest/gtest.h>
+
+namespace postlude::lang {
+namespace {
+
+Node scalar(std::string text, bool plain = true) {
+  Node node;
+  node.kind = Node::Kind::kScalar;
+  node.scalar = std::move(text);
+  node.plain = plain;
+  node.place = {"w.yaml", 3, 7};
+  return node;
+}
+
+std::string shown(const Problems& problems) {
+  std::string out;
+  for (const Problem& p : problems)
+    out += (out.empty() ? "" : " | ") + to_text(p);
+  return out;
+}
+
+// <expression@line:col>literal<…>
+std::string shown(const std::vector<Piece>& pieces) {
+  std::string out;
+  for (const Piece& p : pieces) {
+    out += p.expression ? "<" + p.expression->text + "@" + std::to_string(p.expression->place.line) + ":" +
+                              std::to_string(p.expression->place.column) + ">"
+                        : p.literal;
+  }
+  return out;
+}
+
+TEST(SplitPieces, Table) {
+  struct Case {
+    const char* text;
+    const char* pieces;
+  };
+  const Case cases[] = {
+      {"", ""},
+      {"plain", "plain"},
+      {"${{ .a }}", "<.a@1:5>"},
+      {"${{.a}}", "<.a@1:4>"},
+      {"a ${{ .b }} c ${{ .d }}", "a <.b@1:7> c <.d@1:19>"},
+      {"${{ .a }}${{ .b }}", "<.a@1:5><.b@1:14>"},
+      {"$${{ .a }}", "${{ .a }}"},
+      {"$${{ .a }} ${{ .b }}", "${{ .a }} <.b@1:16>"},
+      {"$ ${ {{ }}", "$ ${ {{ }}"},
+      {R"x(${{ "}}" }})x", R"x(<"}}"@1:5>)x"},
+      {R"x(${{ "a\"}}" }}x)x", R"x(<"a\"}}"@1:5>x)x"},
+      {R"x(${{ "\(.a)}}" }})x", R"x(<"\(.a)}}"@1:5>)x"},
+      {R"x(${{ "\("}}" + "\(.b | "}}")")" }}!)x", R"x(<"\("}}" + "\(.b | "}}")")"@1:5>!)x"},
+      {R"x(${{ "\({a: {b: "}}"}})" }})x", R"x(<"\({a: {b: "}}"}})"@1:5>)x"},
+      {"${{ {a: {b: 1}} }}", "<{a: {b: 1}}@1:5>"},
+      {"${{ {a: {b: 1}}}}", "<{a: {b: 1}}@1:5>"},
+      {"${{ [.a[] | {x: .y}] }}", "<[.a[] | {x: .y}]@1:5>"},
+      {"${{ .a # }} in a comment\n + 1 }}", "<.a # }} in a comment\n + 1@1:5>"},
+      {"x\ny ${{ .b }}", "x\ny <.b@2:7>"},
+      {"é ${{ .b }}", "é <.b@1:7>"},
+      {"${{ success() }} ${{ .a | f }}", "<success@1:5> <.a | f@1:22>"},
+      {"}} ${{ .a }} }}", "}} <.a@1:8> }}"},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    EXPECT_EQ(shown(split_pieces(c.text, {"w.yaml", 1, 1}, problems)), c.pieces) << c.text;
+    EXPECT_EQ(shown(problems), "") << c.text;
+  }
+}
+
+TEST(SplitPieces, Problems) {
+  struct Case {
+    const char* text;
+    const char* problem;
+  };
+  const Case cases[] = {
+      {"a ${{ .b", "w.yaml:1:3: `${{` without its `}}`"},
+      {"${{ .b }", "w.yaml:1:8: `}` without an opening `{`"},
+      {"${{ }}", "w.yaml:1:4: an expression is missing"},
+      {"${{}}", "w.yaml:1:4: an expression is missing"},
+      {"${{ \"abc }}", "w.yaml:1:5: this text's closing `\"` is missing"},
+      {"${{ \"\\(.a\" }}", "w.yaml:1:10: this text's closing `\"` is missing"},
+      {"${{ (.a }}", "w.yaml:1:9: `}` where `(` is still open"},
+      {"${{ .a) }}", "w.yaml:1:7: `)` without an opening `(`"},
+      {"${{ [1) }}", "w.yaml:1:7: `)` where `[` is still open"},
+      {"${{ .a # }}", "w.yaml:1:1: `${{` without its `}}`"},
+      {"${{ .a && .b }}", "w.yaml:1:8: `&&` is written `and`"},
+      {"${{ .a || .b }}", "w.yaml:1:8: `||` is written `or`"},
+      {"${{ !.a }}", "w.yaml:1:5: `!x` is written `x | not`"},
+      {"${{ .a == 'x' }}", "w.yaml:1:11: text stands in double quotes (\"), not in single ones"},
+      {"${{ .a | @nope }}",
+       "w.yaml:1:10: `@nope` is no format; there are @text @json @csv @tsv @html @uri @sh @base64"},
+      {"ok ${{ .x }} then ${{ env }}",
+       "w.yaml:1:23: `env` is refused: expressions cannot see the environment; secrets stand in `auth` "
+       "blocks"},
+      {"${{ ` }}", "w.yaml:1:5: ``` has no meaning here"},
+      {"${{ .é }}", "w.yaml:1:6: a character that has no meaning here"},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    split_pieces(c.text, {"w.yaml", 1, 1}, problems);
+    EXPECT_EQ(shown(problems), c.problem) << c.text;
+  }
+}
+
+TEST(ReadBare, Table) {
+  struct Case {
+    Node node;
+    const char* text;  // or the problem
+  };
+  Node list;
+  list.kind = Node::Kind::kList;
+  list.place = {"w.yaml", 3, 7};
+  Node null;
+  null.place = {"w.yaml", 3, 7};
+  const Case cases[] = {
+      {scalar(".a == 1"), ".a == 1 @3:7"},
+      {scalar("  .a  "), ".a @3:9"},
+      {scalar(".a == \"x\"", false), ".a == \"x\" @3:8"},
+      {scalar("${{ .a }}"), ".a @3:11"},
+      {scalar("${{ .a }} "), ".a @3:11"},
+      {scalar("success() and .a"), "success   and .a @3:7"},
+      {scalar(".a\n| not\n", false), ".a\n| not @4:1"},
+      {scalar("true"), "true @3:7"},
+      {scalar(""), "w.yaml:3:7: an expression is missing"},
+      {scalar("# nothing"), "w.yaml:3:7: an expression is missing: this is a comment only"},
+      {list, "w.yaml:3:7: an expression is text, not a list or a map"},
+      {null, "w.yaml:3:7: an expression is missing"},
+      {scalar("${{ .a }} == 1"),
+       "w.yaml:3:16: this key is one expression: nothing may stand after its `}}`, and it needs no `${{`"},
+      {scalar(".a == ${{ .b }}"), "w.yaml:3:13: `$` without a name"},
+      {scalar("(.a"), "w.yaml:3:7: `(` is not closed"},
+      {scalar(std::string(20'000, '1')), "w.yaml:3:7: an expression may have 16KiB at most"},
+      {scalar(std::string(300, '(')), "w.yaml:3:207: nested too deeply"},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    const auto got = read_bare(c.node, problems);
+    const std::string text =
+        got ? got->text + " @" + std::to_string(got->place.line) + ":" + std::to_string(got->place.column)
+            : shown(problems);
+    EXPECT_EQ(text, c.text);
+    EXPECT_EQ(got.has_value(), problems.empty());
+  }
+}
+
+TEST(Refused, AsFunctionsOnly) {
+  const char* names[] = {
+      "env",    "input",         "inputs",     "import",   "include",         "debug",
+      "halt",   "stderr",        "halt_error", "semver",   "input_filename",  "input_line_number",
+      "time",   "in_zone",       "in_window",  "duration", "get_search_list", "modulemeta",
+      "module", "markdown_html", "localtime"};
+  for (const std::string name : names) {
+    const std::string refused[] = {name,
+                                   ".a | " + name,
+                                   "[" + name + "]",
+                                   "{a: " + name + "}",
+                                   "{(" + name + "): 1}",
+                                   "\"\\(" + name + ")\"",
+                                   "{a: 1, b: " + name + "}",
+                                   name + ".PATH",
+                                   "(" + name + ")",
+                                   name + "(1)"};
+    for (const std::string& text : refused) {
+      Problems problems;
+      EXPECT_FALSE(read_bare(scalar(text), problems)) << text;
+      ASSERT_EQ(problems.size(), 1U) << text;
+      EXPECT_NE(problems[0].message.find("`" + name + "` is refused"), std::string::npos)
+          << problems[0].message;
+    }
+    const std::string fine[] = {"." + name,
+                                ".a." + name,
+                                "\"" + name + "\"",
+                                "{" + name + ": 1}",
+                                ".[\"" + name + "\"]",
+                                "." + std::string("\"") + name + "\"",
+                                "{a: 1, " + name + ": 2}",
+                                "{" + name + "}",
+                                "$x." + name,
+                                ". as {" + name + ": $v} | $v",
+                                ".a # " + name,
+                                "my_" + name};
+    for (const std::string& text : fine) {
+      Problems problems;
+      EXPECT_TRUE(read_bare(scalar(text), problems)) << text << ": " << shown(problems);
+    }
+  }
+  for (const std::string text :
+       {"$ENV", "$ENV.PATH", "$ ENV", "$__loc__", "{$ENV}", "$__c", "$__prog_args", "__x"}) {
+    Problems problems;
+    EXPECT_FALSE(read_bare(scalar(text), problems)) << text;
+  }
+}
+
+TEST(Calls, FunctionsNotFields) {
+  const auto calls_failure = [](const char* text) { return calls(Expression{text, {}}, "failure"); };
+  EXPECT_TRUE(calls_failure("failure"));
+  EXPECT_TRUE(calls_failure(".a and (failure | not)"));
+  EXPECT_TRUE(calls_failure("\"\\(failure)\""));
+  EXPECT_FALSE(calls_failure("$failure.step"));
+  EXPECT_FALSE(calls_failure(".failure"));
+  EXPECT_FALSE(calls_failure("{failure: 1}"));
+  EXPECT_FALSE(calls_failure("\"failure\""));
+  EXPECT_FALSE(calls_failure("success # failure"));
+}
+
+TEST(CheckNames, Table) {
+  const std::vector<std::string> roots = {"event", "run", "workflow", "vars", "steps"};
+  struct Case {
+    const char* text;
+    const char* problem;  // "": none
+  };
+  const Case cases[] = {
+      {".event.relase", "w.yaml:1:1: `.event` has no `relase`; did you mean `release`?"},
+      {".event.release.verson.new", "w.yaml:1:1: `.event.release` has no `verson`; did you mean `version`?"},
+      {".event.release.version.newer",
+       "w.yaml:1:1: `.event.release.version` has no `newer`; there are new old"},
+      {".event.release.images[0].contaner",
+       "w.yaml:1:1: `.event.release.images[]` has no `contaner`; did you mean `container`?"},
+      {".event.release.images[] | .old", ""},
+      {".event[\"relase\"]", "w.yaml:1:1: `.event` has no `relase`; did you mean `release`?"},
+      {".[\"event\"].relase", "w.yaml:1:1: `.event` has no `relase`; did you mean `release`?"},
+      {".event.\"relase\"", "w.yaml:1:1: `.event` has no `relase`; did you mean `release`?"},
+      {"$event.relase", "w.yaml:1:1: `$event` has no `relase`; did you mean `release`?"},
+      {".vars.x | $event.relase", "w.yaml:1:11: `$event` has no `relase`; did you mean `release`?"},
+      {".event.release?.verson", "w.yaml:1:1: `.event.release` has no `verson`; did you mean `version`?"},
+      {"(.event.nam == \"x\") and .event.phase", "w.yaml:1:2: `.event` has no `nam`; did you mean `name`?"},
+      {"{a: .event.nam, b: .event.name}", "w.yaml:1:5: `.event` has no `nam`; did you mean `name`?"},
+      {"{a: .vars.x | .event, b: .event.nam}", "w.yaml:1:26: `.event` has no `nam`; did you mean `name`?"},
+      {"\"\\(.event.nam)\"", "w.yaml:1:4: `.event` has no `nam`; did you mean `name`?"},
+      {".vars[.event.nam]", "w.yaml:1:7: `.event` has no `nam`; did you mean `name`?"},
+      {"if .a | .b then .event.nam else 1 end",
+       "w.yaml:1:4: `.a` is not known here; there are .event .run .workflow .vars .steps | "
+       "w.yaml:1:17: `.event` has no `nam`; did you mean `name`?"},
+      {".event.name as $n | .event.nam", "w.yaml:1:21: `.event` has no `nam`; did you mean `name`?"},
+      {"def f: .whatever; .event.nam", "w.yaml:1:19: `.event` has no `nam`; did you mean `name`?"},
+      {".evnt.name", "w.yaml:1:1: `.evnt` is not known here; did you mean `.event`?"},
+      {".response.status",
+       "w.yaml:1:1: `.response` is not known here; there are .event .run .workflow .vars .steps"},
+      {"$response.status",
+       "w.yaml:1:1: `$response` is not known here; there are $event $run $workflow $vars $steps"},
+      {"1 +\n .evnt", "w.yaml:2:2: `.evnt` is not known here; did you mean `.event`?"},
+      {".event.name | startswith(\"a\")", ""},
+      {".event.payload.any.thing[0].at.all", ""},
+      {".event.metadata.whatever.deep", ""},
+      {".event.canary.labels.app.x", ""},
+      {".event.canary.annotations[\"a/b\"]", ""},
+      {".event.canary.uuid", "w.yaml:1:1: `.event.canary` has no `uuid`; did you mean `uid`?"},
+      {".event.release.analysis.metrics[0].last", ""},
+      {".event.release.workload.labels.x", ""},
+      {".event.releaseError", ""},
+      {".steps.any.outputs.thing", ""},
+      {".event", ""},
+      {".", ""},
+      {"..", ""},
+      {".event | .anything", ""},
+      {".vars.list | map(.evnt)", ""},
+      {"map(.evnt)", ""},
+      {"first(.evnt)", "w.yaml:1:7: `.evnt` is not known here; did you mean `.event`?"},
+      {".vars.a[] |= .evnt", ""},
+      {"try .vars.x catch .message", ""},
+      {"reduce .vars.x[] as $i (0; . + .evnt)", ""},
+      {"reduce .evnt[] as $i (0; . + $i)", "w.yaml:1:8: `.evnt` is not known here; did you mean `.event`?"},
+      {".vars.x as {evnt: $event} | $event.relase", ""},
+      {"def f($event): $event.relase; f(1)", ""},
+      {".vars.x as [$a, {b: $c}] | .event.name + $a", ""},
+      {".[.vars.key]", ""},
+      {"if success then .event.name elif failure then .event.phase else .event.hook end", ""},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    check_names({c.text, {"w.yaml", 1, 1}}, roots, problems);
+    EXPECT_EQ(shown(problems), c.problem) << c.text;
+  }
+}
+
+}  // namespace
+}  // namespace postlude::lang

@@ -1,0 +1,148 @@
+#include "lang/template.h"
+
+#include <gtest/gtest.h>
+
+#include "lang/yaml.h"
+
+namespace postlude::lang {
+namespace {
+
+Node yaml(std::string_view text) {
+  Problems problems;
+  auto node = read_yaml(text, "t.yaml", problems);
+  EXPECT_TRUE(node && problems.empty()) << text;
+  return node ? *std::move(node) : Node();
+}
+
+std::string shown(const Problems& problems) {
+  std::string out;
+  for (const Problem& p : problems)
+    out += (out.empty() ? "" : " | ") + to_text(p);
+  return out;
+}
+
+// Stands in for the evaluator: each expression's value by its text.
+std::vector<Evaluated> evaluate(const Template& t, const std::map<std::string, Evaluated>& answers) {
+  std::vector<Expression> asked;
+  t.collect(asked);
+  std::vector<Evaluated> values;
+  for (const Expression& e : asked) {
+    const auto found = answers.find(e.text);
+    values.push_back(found != answers.end() ? found->second
+                                            : Evaluated(Error(Code::kInvalid, "not foreseen")));
+  }
+  return values;
+}
+
+const std::map<std::string, Evaluated>& answers() {
+  static const std::map<std::string, Evaluated> all = {
+      {".s", std::string("\"podinfo\"")},
+      {".n", std::string("3")},
+      {".f", std::string("1.5")},
+      {".o", std::string("{\"a\":[1,2]}")},
+      {".b", std::string("true")},
+      {".null", std::string("null")},
+      {".q", std::string("\"say \\\"hi\\\"\\n\"")},
+      {".bad", Error(Code::kInvalid, "Cannot index string with \"x\"")},
+      {".slow", Error(Code::kOverloaded, "took more than 250ms")},
+  };
+  return all;
+}
+
+TEST(Template, Assemble) {
+  struct Case {
+    const char* yaml;
+    const char* json;  // or the error
+  };
+  const Case cases[] = {
+      {"a: 1\nb: text\nc: [true, null]", R"({"a":1,"b":"text","c":[true,null]})"},
+      {"a: ${{ .n }}", R"({"a":3})"},
+      {"a: \"${{ .n }}\"", R"({"a":3})"},
+      {"a: '${{ .o }}'", R"({"a":{"a":[1,2]}})"},
+      {"a: ${{ .null }}", R"({"a":null})"},
+      {"a: v${{ .n }}", R"({"a":"v3"})"},
+      {"a: ${{ .s }}-${{ .f }}", R"({"a":"podinfo-1.5"})"},
+      {"a: is ${{ .b }}", R"({"a":"is true"})"},
+      {"a: 'see ${{ .o }}'", R"({"a":"see {\"a\":[1,2]}"})"},
+      {"a: 'x ${{ .q }}'", R"({"a":"x say \"hi\"\n"})"},
+      {"a: '$${{ .n }}'", R"({"a":"${{ .n }}"})"},
+      {"a: '$${{ .n }} ${{ .n }}'", R"({"a":"${{ .n }} 3"})"},
+      {"- {x: [{y: '${{ .n }}'}, lit]}\n- ${{ .s }}", R"([{"x":[{"y":3},"lit"]},"podinfo"])"},
+      {"a: |\n  ${{ .s }}\n", R"({"a":"podinfo\n"})"},
+      {"a: 'x ${{ .null }}'",
+       "t.yaml:1:11: .null: is null, which cannot stand inside text; write `// \"-\"` after it where nothing "
+       "is meant"},
+      {"a: ${{ .bad }}", "t.yaml:1:8: .bad: Cannot index string with \"x\""},
+      {"a: ${{ .slow }}", "t.yaml:1:8: .slow: took more than 250ms"},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    const Template t = Template::read(yaml(c.yaml), nullptr, problems);
+    EXPECT_EQ(shown(problems), "") << c.yaml;
+    const auto value = t.assemble(evaluate(t, answers()));
+    EXPECT_EQ(value ? postlude::to_text(*value) : value.error().message, c.json) << c.yaml;
+  }
+}
+
+TEST(Template, KeepsTheCodeOfAnEvaluation) {
+  Problems problems;
+  const Template t = Template::read(yaml("a: ${{ .slow }}"), nullptr, problems);
+  const auto value = t.assemble(evaluate(t, answers()));
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, Code::kOverloaded);
+}
+
+TEST(Template, TypedBySchema) {
+  const auto schema = parse_json(
+      R"({"type":"object","properties":{"name":{"type":"string"},"count":{"type":"integer"},"tags":{"type":"array","items":{"type":"string"}}}})");
+  ASSERT_TRUE(schema);
+  Problems problems;
+  const Template t =
+      Template::read(yaml("name: 1.10\ncount: 7\ntags: [no, '${{ .n }}', on]"), &*schema, problems);
+  const auto value = t.assemble(evaluate(t, answers()));
+  ASSERT_TRUE(value);
+  EXPECT_EQ(postlude::to_text(*value), R"({"name":"1.10","count":7,"tags":["no",3,"on"]})");
+}
+
+TEST(Template, Literal) {
+  Problems problems;
+  EXPECT_TRUE(Template::read(yaml("a: [1, {b: c}]"), nullptr, problems).literal());
+  EXPECT_FALSE(Template::read(yaml("a: [1, {b: '${{ .c }}'}]"), nullptr, problems).literal());
+  EXPECT_TRUE(Template().literal());
+}
+
+TEST(Template, Text) {
+  Problems problems;
+  const Template t = Template::read_text(yaml("'/rest/${{ .s }}/${{ .n }}'"), problems);
+  const auto text = t.assemble_text(evaluate(t, answers()));
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text, "/rest/podinfo/3");
+  const Template whole = Template::read_text(yaml("'${{ .n }}'"), problems);
+  EXPECT_EQ(*whole.assemble_text(evaluate(whole, answers())), "3");
+  const Template null = Template::read_text(yaml("'${{ .null }}'"), problems);
+  EXPECT_FALSE(null.assemble_text(evaluate(null, answers())));
+  const Template plain = Template::read_text(yaml("1.10"), problems);
+  EXPECT_EQ(*plain.assemble_text({}), "1.10");
+  EXPECT_EQ(shown(problems), "");
+  Template::read_text(yaml("[1]"), problems);
+  EXPECT_EQ(shown(problems), "t.yaml:1:1: this must be text, not a list or a map");
+}
+
+TEST(Template, Problems) {
+  Problems problems;
+  Template::read(yaml("a: '${{ .x'\nb: '${{ env }}'\n'${{ .k }}': 1"), nullptr, problems);
+  EXPECT_EQ(shown(problems),
+            "t.yaml:1:5: `${{` without its `}}` | "
+            "t.yaml:2:9: `env` is refused: expressions cannot see the environment; secrets stand in `auth` "
+            "blocks | "
+            "t.yaml:3:1: a key cannot be an expression; `${{ {(.key): .value} }}` makes such a map");
+}
+
+TEST(Blame, OneLine) {
+  EXPECT_EQ(blame({".a\n  | .b", {"w.yaml", 4, 5}}, "why"), "w.yaml:4:5: .a | .b: why");
+  EXPECT_EQ(blame({".a", {}}, "why"), ".a: why");
+  EXPECT_LT(blame({std::string(1000, 'x'), {}}, "why").size(), 200U);
+}
+
+}  // namespace
+}  // namespace postlude::lang
