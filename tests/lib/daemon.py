@@ -85,9 +85,10 @@ def request(base, method, path, body=None, headers=None, timeout=15.0):
 
 
 class Daemon:
-    """One `postlude serve`. `config` is YAML without `server` and `store`, which are filled in here."""
+    """One `postlude serve`. `config` is YAML without `server` and `store`, which are filled in here; `base` are files
+    or folders of configuration below it."""
 
-    def __init__(self, folder, config, arguments=(), environment=None, start=True, store=None):
+    def __init__(self, folder, config, arguments=(), environment=None, start=True, store=None, base=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port, self.admin_port = free_port(), free_port()
@@ -98,6 +99,7 @@ class Daemon:
         self.config_file = self.folder / "postlude.yaml"
         self.log_file = self.folder / "postlude.log"
         self.arguments = list(arguments)
+        self.configs = [*map(str, base), str(self.config_file)]
         self.environment = dict(environment or {})
         self.process = None
         self.write_config(config)
@@ -116,7 +118,7 @@ class Daemon:
         environment = {**os.environ, **self.environment}
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "serve", "--config", str(self.config_file), *self.arguments],
+                [binary(), "serve", "--config", *self.configs, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True)
         if ready:
             self.wait_ready(timeout)
