@@ -55,7 +55,8 @@ std::map<std::string, std::string, std::less<>> query_of(const HttpRequest& requ
   for (const std::string_view pair : split(request.query(), '&')) {
     const std::size_t equals = pair.find('=');
     auto name = percent_decode(pair.substr(0, equals));
-    auto value = percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
+    auto value =
+        percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
     if (name && value && !name->empty()) query[*name] = *value;
   }
   return query;
@@ -64,7 +65,8 @@ std::map<std::string, std::string, std::less<>> query_of(const HttpRequest& requ
 // What a list may be narrowed by, per kind.
 const std::vector<std::string>& filters_of(std::string_view kind) {
   static const std::vector<std::string> deliveries{"source", "hook", "verdict", "event", "limit", "after"};
-  static const std::vector<std::string> events{"source", "hook", "namespace", "name", "phase", "limit", "after"};
+  static const std::vector<std::string> events{"source", "hook",  "namespace", "name",
+                                               "phase",  "limit", "after"};
   static const std::vector<std::string> runs{"workflow", "state", "event", "limit", "after"};
   return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
 }
@@ -84,8 +86,9 @@ Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::s
   for (const auto& [name, value] : query) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       const std::string near = nearest(name, known);
-      return Error(Code::kInvalid, "unknown parameter '" + name.substr(0, 40) + "'; " +
-                                       (near.empty() ? "there is " + join(known, ", ") : "did you mean '" + near + "'?"));
+      return Error(Code::kInvalid,
+                   "unknown parameter '" + name.substr(0, 40) + "'; " +
+                       (near.empty() ? "there is " + join(known, ", ") : "did you mean '" + near + "'?"));
     }
     if (name == "limit") {
       std::size_t limit = 0;
@@ -99,7 +102,8 @@ Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::s
     } else if (name == "event") {
       TRY(asked.filter.event, parse_id(EventTag::kPrefix, value));
     } else if (name == "state" && !run_state_named(value)) {
-      return Error(Code::kInvalid, "unknown state '" + value.substr(0, 40) + "'; there is queued, running, waiting, succeeded, failed, cancelled");
+      return Error(Code::kInvalid, "unknown state '" + value.substr(0, 40) +
+                                       "'; there is queued, running, waiting, succeeded, failed, cancelled");
     } else {
       (name == "source"      ? asked.filter.source
        : name == "hook"      ? asked.filter.hook
@@ -118,7 +122,8 @@ template <class Row, class View>
 HttpResponse page_of(const Result<std::vector<Row>>& rows, std::size_t limit, View view) {
   if (!rows) return problem_of(rows.error());
   json::array items;
-  for (const Row& row : *rows) items.push_back(view(row));
+  for (const Row& row : *rows)
+    items.push_back(view(row));
   json::value next = nullptr;
   if (rows->size() == limit) next = rows->back().id.text();
   return json_answer(json::object{{"items", std::move(items)}, {"next", std::move(next)}});
@@ -143,14 +148,17 @@ http::HeadVerdict Api::head(const HttpRequest& request, bool headers_too_large) 
 
 Result<Api::Caller> Api::caller(const HttpRequest& request) const {
   if (options_.tokens.empty()) {
-    // The listener is on loopback; a page of another origin that a browser was led to must not act through it.
+    // The listener is on loopback; a page of another origin that a browser was led to must not act through
+    // it.
     const std::string_view host = request.headers.get("Host");
-    const std::string_view name = host.starts_with("[") ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find(':'));
+    const std::string_view name =
+        host.starts_with("[") ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find(':'));
     if (name != "localhost" && !name.starts_with("127.") && name != "[::1]") {
       return Error(Code::kDenied, "without access.tokens the API answers only calls to localhost");
     }
     const std::string* origin = request.headers.find("Origin");
-    if (origin != nullptr && *origin != "http://" + std::string(host)) return Error(Code::kDenied, "calls from another origin are refused");
+    if (origin != nullptr && *origin != "http://" + std::string(host))
+      return Error(Code::kDenied, "calls from another origin are refused");
     return Caller{"local", Role::kAdmin};
   }
   const std::string_view authorization = request.headers.get("Authorization");
@@ -163,7 +171,9 @@ Result<Api::Caller> Api::caller(const HttpRequest& request) const {
       if (secret && equal_in_constant_time(*secret, given)) found = {token.name, token.role};
     }
   }
-  if (found.role == Role::kNone) return Error(Code::kNotFound, bearer ? "the token is not known" : "a token is needed: Authorization: Bearer …");
+  if (found.role == Role::kNone)
+    return Error(Code::kNotFound,
+                 bearer ? "the token is not known" : "a token is needed: Authorization: Bearer …");
   return found;
 }
 
@@ -173,7 +183,8 @@ rt::Task<Result<HttpResponse>> Api::health(HttpRequest request) {
   if (path == "/readyz") {
     if (!ready) co_return problem(503, "not ready", "starting, or shutting down");
     AWAIT(const Status writable, store_.writable());
-    if (!writable) co_return problem(503, "not ready", "the store cannot be written: " + writable.error().message);
+    if (!writable)
+      co_return problem(503, "not ready", "the store cannot be written: " + writable.error().message);
     co_return answer(200, "text/plain; charset=utf-8", "ready\n");
   }
   if (path == "/metrics" && !options_.metrics_need_token) {
@@ -189,13 +200,16 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
   const bool get = request.method != "POST";
   if (request.path() == "/" && get) {
     HttpResponse page = answer(200, "text/html; charset=utf-8", std::string(embedded("page.html")));
-    page.headers.add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
+    page.headers.add(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'");
     co_return page;
   }
   const auto who = caller(request);
   if (!who) {
     const bool unknown = who.error().code == Code::kNotFound;
-    HttpResponse response = problem(unknown ? 401 : 403, unknown ? "who are you" : "not allowed", who.error().message);
+    HttpResponse response =
+        problem(unknown ? 401 : 403, unknown ? "who are you" : "not allowed", who.error().message);
     if (unknown) response.headers.add("WWW-Authenticate", "Bearer");
     co_return response;
   }
@@ -207,7 +221,8 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
     AWAIT(HttpResponse text, exposition());
     co_return text;
   }
-  if (path.size() < 3 || path[0] != "api" || path[1] != "v1") co_return problem(404, "not found", "the API is at /api/v1");
+  if (path.size() < 3 || path[0] != "api" || path[1] != "v1")
+    co_return problem(404, "not found", "the API is at /api/v1");
   path.erase(path.begin(), path.begin() + 2);
   if (get) {
     Query query = query_of(request);
@@ -233,7 +248,9 @@ rt::Task<HttpResponse> Api::read(std::vector<std::string> path, Query query) {
   if (kind == "audit" && path.size() == 2 && path[1] == "verify") {
     AWAIT(const auto verified, store_.verify_audit());
     if (!verified) co_return problem_of(verified.error());
-    co_return json_answer(json::object{{"intact", verified->empty()}, {"firstBad", verified->empty() ? json::value(nullptr) : json::value(*verified)}});
+    co_return json_answer(
+        json::object{{"intact", verified->empty()},
+                     {"firstBad", verified->empty() ? json::value(nullptr) : json::value(*verified)}});
   }
   co_return problem(404, "not found", "there is deliveries, events, runs, audit/verify");
 }
@@ -280,15 +297,19 @@ rt::Task<HttpResponse> Api::act(std::vector<std::string> path, std::string body,
 
   if (path[2] == "retry") {
     const json::value* stale = find(*asked, "stale");
-    if (stale != nullptr && !stale->is_bool()) co_return problem(400, "invalid", "stale must be true or false");
+    if (stale != nullptr && !stale->is_bool())
+      co_return problem(400, "invalid", "stale must be true or false");
     AWAIT(const Status done, pipeline_.retry(*run, stale != nullptr && stale->get_bool(), who.name));
     if (!done) co_return problem_of(done.error());
   } else {
     const std::string step(find_text(*asked, "step"));
     const std::string_view as = find_text(*asked, "as");
     if (step.empty()) co_return problem(400, "invalid", "step must name the held step, by its id or number");
-    if (as != "done" && as != "repeat" && as != "fail") co_return problem(400, "invalid", "as must be done, repeat or fail");
-    const store::ResumeAs how = as == "done" ? store::ResumeAs::kDone : as == "repeat" ? store::ResumeAs::kRepeat : store::ResumeAs::kFail;
+    if (as != "done" && as != "repeat" && as != "fail")
+      co_return problem(400, "invalid", "as must be done, repeat or fail");
+    const store::ResumeAs how = as == "done"     ? store::ResumeAs::kDone
+                                : as == "repeat" ? store::ResumeAs::kRepeat
+                                                 : store::ResumeAs::kFail;
     AWAIT(const Status done, pipeline_.resume(*run, step, how, who.name));
     if (!done) co_return problem_of(done.error());
   }
@@ -299,19 +320,26 @@ rt::Task<HttpResponse> Api::act(std::vector<std::string> path, std::string body,
 rt::Task<HttpResponse> Api::exposition() {
   AWAIT(const auto counts, store_.counts());
   if (counts) {
-    metrics_.set("postlude_events_waiting", "Accepted events that are not planned yet.", {}, static_cast<double>(counts->unplanned));
+    metrics_.set("postlude_events_waiting", "Accepted events that are not planned yet.", {},
+                 static_cast<double>(counts->unplanned));
     for (const auto& [state, count] : counts->runs) {
       metrics_.set("postlude_runs", "Runs by state.", {{"state", state}}, static_cast<double>(count));
     }
-    metrics_.set("postlude_store_bytes", "Size of the database and its log.", {}, static_cast<double>(counts->bytes));
-    metrics_.set("postlude_steps_due", "Steps whose time has come and that nobody works on.", {}, static_cast<double>(counts->due));
-    const double age = counts->oldest_due ? static_cast<double>((rt::now() - *counts->oldest_due).count()) / 1e6 : 0;
-    metrics_.set("postlude_queue_age_seconds", "How long the oldest of them has been due.", {}, std::max(age, 0.0));
+    metrics_.set("postlude_store_bytes", "Size of the database and its log.", {},
+                 static_cast<double>(counts->bytes));
+    metrics_.set("postlude_steps_due", "Steps whose time has come and that nobody works on.", {},
+                 static_cast<double>(counts->due));
+    const double age =
+        counts->oldest_due ? static_cast<double>((rt::now() - *counts->oldest_due).count()) / 1e6 : 0;
+    metrics_.set("postlude_queue_age_seconds", "How long the oldest of them has been due.", {},
+                 std::max(age, 0.0));
   }
   const store::Stats stats = store_.stats();
   metrics_.set("postlude_store_commits", "Commits since the start.", {}, static_cast<double>(stats.commits));
-  metrics_.set("postlude_store_commands", "Commands committed since the start.", {}, static_cast<double>(stats.commands));
-  metrics_.set("postlude_store_commit_seconds", "Time spent in commits since the start.", {}, static_cast<double>(stats.commit_micros) / 1e6);
+  metrics_.set("postlude_store_commands", "Commands committed since the start.", {},
+               static_cast<double>(stats.commands));
+  metrics_.set("postlude_store_commit_seconds", "Time spent in commits since the start.", {},
+               static_cast<double>(stats.commit_micros) / 1e6);
   co_return answer(200, "text/plain; version=0.0.4; charset=utf-8", metrics_.exposition());
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Api: what operators ask and tell, as JSON over the admin listener (contract 12), with /healthz, /readyz, /metrics and
-// the page at /. Loop thread only.
+// Api: what operators ask and tell, as JSON over the admin listener (contract 12), with /healthz, /readyz,
+// /metrics and the page at /. Loop thread only.
 
 #include <map>
 #include <string>
@@ -22,7 +22,8 @@ struct Token {
 };
 
 struct Options {
-  std::vector<Token> tokens;  // none: whoever reaches the listener, which then is on loopback, may do everything
+  std::vector<Token>
+      tokens;  // none: whoever reaches the listener, which then is on loopback, may do everything
   SecretLookup secrets;
   bool metrics_need_token = false;
 };

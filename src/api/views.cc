@@ -37,7 +37,8 @@ json::object view_of(const Request& request) {
 
 json::object view_of(const store::Attempt& attempt) {
   json::array requests;
-  for (const Request& request : attempt.requests) requests.push_back(view_of(request));
+  for (const Request& request : attempt.requests)
+    requests.push_back(view_of(request));
   return {{"id", attempt.id.text()},
           {"number", attempt.number},
           {"startedAt", to_rfc3339(attempt.started_at)},
@@ -99,9 +100,11 @@ json::object view_of(const store::EventDetail& detail) {
     plan.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
   }
   json::array runs;
-  for (const Run& run : detail.runs) runs.push_back(view_of(run));
+  for (const Run& run : detail.runs)
+    runs.push_back(view_of(run));
   json::array deliveries;
-  for (const Delivery& delivery : detail.deliveries) deliveries.push_back(view_of(delivery, false));
+  for (const Delivery& delivery : detail.deliveries)
+    deliveries.push_back(view_of(delivery, false));
   view["planned"] = detail.planned;
   view["plan"] = std::move(plan);
   view["runs"] = std::move(runs);

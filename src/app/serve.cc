@@ -10,6 +10,7 @@
 #include "app/secrets.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "intake/answer.h"
 #include "pipeline/pump.h"
 #include "rt/notify.h"
 #include "rt/signals.h"
@@ -144,9 +145,7 @@ class Daemon {
     handler.handle = [this, is_health](HttpRequest request) {
       return is_health(request) ? health(std::move(request)) : pipeline_.receive(std::move(request));
     };
-    handler.broken = [](int status, const std::string& why) {
-      return api::Api::problem(status, "bad request", why);
-    };
+    handler.broken = [](int status, const std::string& why) { return intake::problem_answer(status, why); };
     return handler;
   }
 
@@ -164,9 +163,7 @@ class Daemon {
       return api::Api::problem(413, "too large", "at most 64 KiB");
     };
     handler.handle = [this](HttpRequest request) { return api_.handle(std::move(request)); };
-    handler.broken = [](int status, const std::string& why) {
-      return api::Api::problem(status, "bad request", why);
-    };
+    handler.broken = [](int status, const std::string& why) { return intake::problem_answer(status, why); };
     return handler;
   }
 
@@ -185,7 +182,7 @@ class Daemon {
   rt::Task<> end() {
     api_.ready = false;
     (void)notify_.stopping();
-    log::info("stopping", {{"underWay", static_cast<int>(0)}});
+    log::info("stopping");
     pipeline_.stop();
     if (hooks_ != nullptr) {
       AWAIT(const bool answered, hooks_->close(std::chrono::milliseconds(700)));
@@ -235,10 +232,13 @@ int serve(const ServeOptions& options) {
   const connector::Catalogue catalogue = connector::Catalogue::built_in();
   lang::Problems problems;
   auto loaded = load(options.config, catalogue, problems);
-  const std::string text = report(std::move(problems));
-  if (!text.empty()) std::fputs(text.c_str(), stderr);
-  if (!loaded) return 1;
+  if (!loaded) {
+    std::fputs(report(std::move(problems)).c_str(), stderr);
+    return 1;
+  }
   log::configure(loaded->config.log.format, loaded->config.log.level);
+  for (const lang::Problem& warning : problems)
+    log::warn("configuration", {{"at", warning.place.text()}, {"what", warning.message}});
 
   rt::Loop loop;
   store::Options store_options;

@@ -151,7 +151,8 @@ std::string random_bytes(std::size_t count) {
 std::uint64_t random_number() {
   const std::string bytes = random_bytes(sizeof(std::uint64_t));
   std::uint64_t number = 0;
-  for (const char c : bytes) number = (number << 8U) | static_cast<unsigned char>(c);
+  for (const char c : bytes)
+    number = (number << 8U) | static_cast<unsigned char>(c);
   return number;
 }
 

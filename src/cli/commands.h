@@ -1,6 +1,6 @@
 #pragma once
-// Commands: what `postlude COMMAND` does. Each returns the process' exit status: 0 fine, 1 found wrong, 2 used wrongly,
-// 3 could not reach (contract 11).
+// Commands: what `postlude COMMAND` does. Each returns the process' exit status: 0 fine, 1 found wrong, 2
+// used wrongly, 3 could not reach (contract 11).
 
 #include <map>
 #include <string>
@@ -29,7 +29,7 @@ int connectors_show(const std::string& name, Output output);
 
 // -- a daemon's
 struct ListChoice {
-  std::string kind;  // deliveries events runs
+  std::string kind;                            // deliveries events runs
   std::map<std::string, std::string> filters;  // as the API's parameters
 };
 int list(const Remote& remote, const ListChoice& choice);
@@ -41,13 +41,13 @@ int explain(const Remote& remote, const std::string& id);
 // -- a hook's
 struct SendChoice {
   std::string url = "http://127.0.0.1:8080/hooks/flagger";
-  std::string hook;        // appended to the URL's path; "" leaves it as it is
+  std::string hook;  // appended to the URL's path; "" leaves it as it is
   std::string phase = "Succeeded";
   std::string name = "podinfo";
   std::string name_space = "test";
-  std::string checksum;    // "": a fresh one, so that each call is a release of its own
+  std::string checksum;               // "": a fresh one, so that each call is a release of its own
   std::vector<std::string> metadata;  // k=v
-  std::string body_file;   // instead of all these; "-" is standard input
+  std::string body_file;              // instead of all these; "-" is standard input
   std::vector<std::string> headers;   // "Name: value"
   bool quiet = false;
 };

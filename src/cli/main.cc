@@ -32,12 +32,14 @@ struct Choices {
 };
 
 void add_remote(CLI::App* command, Choices& c) {
-  command->add_option("--server", c.remote.server.url, "The daemon's admin address (POSTLUDE_SERVER)")->capture_default_str();
+  command->add_option("--server", c.remote.server.url, "The daemon's admin address (POSTLUDE_SERVER)")
+      ->capture_default_str();
   command->add_option("--token", c.remote.server.token, "A token of access.tokens (POSTLUDE_TOKEN)");
 }
 
 void add_output(CLI::App* command, Choices& c) {
-  command->add_option("-o,--output", c.output, "table, json or yaml")->check(CLI::IsMember({"table", "json", "yaml"}));
+  command->add_option("-o,--output", c.output, "table, json or yaml")
+      ->check(CLI::IsMember({"table", "json", "yaml"}));
 }
 
 Remote remote_of(const Choices& c) {
@@ -50,7 +52,11 @@ void add_offline(CLI::App& app, Choices& c) {
   auto* serve = app.add_subcommand("serve", "Run the daemon");
   serve->add_option("--config", c.serve.config, "Files or folders; later ones override")->required();
   serve->add_option("--port-file", c.serve.port_file, "Write the ports there once it listens");
-  serve->add_flag("--unsafe-no-sync", [&c](std::int64_t) { c.serve.durable = false; }, "Do not sync the store: for measurements only")->group("");
+  serve
+      ->add_flag(
+          "--unsafe-no-sync", [&c](std::int64_t) { c.serve.durable = false; },
+          "Do not sync the store: for measurements only")
+      ->group("");
   serve->callback([&c] { c.run = [&c] { return app::serve(c.serve); }; });
 
   auto* check_command = app.add_subcommand("check", "Validate a configuration");
@@ -62,7 +68,8 @@ void add_offline(CLI::App& app, Choices& c) {
   schema_command->add_option("kind", c.name, "config or connector")->required();
   schema_command->callback([&c] { c.run = [&c] { return schema(c.name); }; });
 
-  auto* connectors = app.add_subcommand("connectors", "The systems that this binary knows")->require_subcommand(1);
+  auto* connectors =
+      app.add_subcommand("connectors", "The systems that this binary knows")->require_subcommand(1);
   auto* listed = connectors->add_subcommand("list", "All of them");
   add_output(listed, c);
   listed->callback([&c] { c.run = [&c] { return connectors_list(remote_of(c).output); }; });
@@ -81,12 +88,14 @@ void add_offline(CLI::App& app, Choices& c) {
 
 void add_send(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
-  command->add_option("--url", c.send.url, "The source's URL; user:password@ makes a Basic header")->capture_default_str();
+  command->add_option("--url", c.send.url, "The source's URL; user:password@ makes a Basic header")
+      ->capture_default_str();
   command->add_option("--hook", c.send.hook, "Appended to the URL's path: post-rollout, event, …");
   command->add_option("--phase", c.send.phase)->capture_default_str();
   command->add_option("--name", c.send.name, "The Canary's name")->capture_default_str();
   command->add_option("--namespace", c.send.name_space)->capture_default_str();
-  command->add_option("--checksum", c.send.checksum, "Without it a fresh one: each call is a release of its own");
+  command->add_option("--checksum", c.send.checksum,
+                      "Without it a fresh one: each call is a release of its own");
   command->add_option("--metadata", c.send.metadata, "key=value; may be repeated");
   command->add_option("--header", c.send.headers, "'Name: value'; may be repeated");
   command->add_option("--body", c.send.body_file, "Send this file's bytes instead; - is standard input");
@@ -94,13 +103,15 @@ void add_send(CLI::App& app, Choices& c) {
   command->callback([&c] { c.run = [&c] { return send(c.send); }; });
 }
 
-void add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what, const std::vector<std::string>& filters) {
+void add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what,
+              const std::vector<std::string>& filters) {
   auto* command = app.add_subcommand(kind, what)->require_subcommand(1);
   auto* listed = command->add_subcommand("list", "The newest first");
   ListChoice& choice = c.lists[kind];
   choice.kind = kind;
   for (const std::string& filter : filters) {
-    listed->add_option_function<std::string>("--" + filter, [&choice, filter](const std::string& value) { choice.filters[filter] = value; });
+    listed->add_option_function<std::string>(
+        "--" + filter, [&choice, filter](const std::string& value) { choice.filters[filter] = value; });
   }
   add_remote(listed, c);
   add_output(listed, c);
@@ -121,7 +132,9 @@ void add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::str
   auto* resumed = command->add_subcommand("resume", "Answer for a held step");
   resumed->add_option("run", c.id)->required();
   resumed->add_option("--step", c.step, "Its id or number")->required();
-  resumed->add_option("--as", c.as, "done: it had its effect; repeat: it had none; fail")->required()->check(CLI::IsMember({"done", "repeat", "fail"}));
+  resumed->add_option("--as", c.as, "done: it had its effect; repeat: it had none; fail")
+      ->required()
+      ->check(CLI::IsMember({"done", "repeat", "fail"}));
   add_remote(resumed, c);
   add_output(resumed, c);
   resumed->callback([&c] { c.run = [&c] { return resume(remote_of(c), c.id, c.step, c.as); }; });
@@ -135,8 +148,10 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   add_offline(app, c);
   add_send(app, c);
-  add_kind(app, c, "deliveries", "What arrived, with its verdict", {"source", "hook", "verdict", "event", "limit", "after"});
-  add_kind(app, c, "events", "What was accepted", {"source", "hook", "namespace", "name", "phase", "limit", "after"});
+  add_kind(app, c, "deliveries", "What arrived, with its verdict",
+           {"source", "hook", "verdict", "event", "limit", "after"});
+  add_kind(app, c, "events", "What was accepted",
+           {"source", "hook", "namespace", "name", "phase", "limit", "after"});
   add_kind(app, c, "runs", "What happened because of it", {"workflow", "state", "event", "limit", "after"});
   auto* explained = app.add_subcommand("explain", "Why it ran what it ran, and why not the rest");
   explained->add_option("id", c.id, "Of an event, a delivery or a run")->required();
@@ -144,13 +159,17 @@ int run(int argc, char** argv) {
   add_output(explained, c);
   explained->callback([&c] { c.run = [&c] { return explain(remote_of(c), c.id); }; });
 
-  for (const char* later : {"test", "simulate", "doctor", "releases", "gates", "pause", "unpause", "watch", "audit", "backup", "restore"}) {
-    app.add_subcommand(later, "Not built yet in this version")->group("")->allow_extras()->callback([&c, later] {
-      c.run = [later] {
-        std::fprintf(stderr, "'postlude %s' is not built yet in this version of Postlude\n", later);
-        return kUsedWrongly;
-      };
-    });
+  for (const char* later : {"test", "simulate", "doctor", "releases", "gates", "pause", "unpause", "watch",
+                            "audit", "backup", "restore"}) {
+    app.add_subcommand(later, "Not built yet in this version")
+        ->group("")
+        ->allow_extras()
+        ->callback([&c, later] {
+          c.run = [later] {
+            std::fprintf(stderr, "'postlude %s' is not built yet in this version of Postlude\n", later);
+            return kUsedWrongly;
+          };
+        });
   }
   try {
     app.parse(argc, argv);
@@ -165,6 +184,7 @@ int run(int argc, char** argv) {
 }  // namespace postlude::cli
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == postlude::evaluator::kChildWord) postlude::evaluator::run_child();
+  if (argc > 1 && std::string_view(argv[1]) == postlude::evaluator::kChildWord)
+    postlude::evaluator::run_child();
   return postlude::cli::run(argc, argv);
 }

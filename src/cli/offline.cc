@@ -38,13 +38,16 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
     if (!found) problems.push_back({place, whose + ": " + found.error().message});
   };
   for (const connector::Target& target : loaded.rules->targets()) {
-    for (const SecretRef& ref : target.auth.secrets) look(ref, target.place, "target '" + target.name + "'");
+    for (const SecretRef& ref : target.auth.secrets)
+      look(ref, target.place, "target '" + target.name + "'");
   }
   for (const auto& source : loaded.rules->sources().list()) {
-    for (const SecretRef& ref : source->secrets()) look(ref, {}, "source '" + source->name() + "'");
+    for (const SecretRef& ref : source->secrets())
+      look(ref, {}, "source '" + source->name() + "'");
   }
   for (const app::Token& token : loaded.config.tokens) {
-    for (const SecretRef& ref : token.secrets) look(ref, token.place, "token '" + token.name + "'");
+    for (const SecretRef& ref : token.secrets)
+      look(ref, token.place, "token '" + token.name + "'");
   }
 }
 
@@ -97,51 +100,66 @@ int connectors_list(Output output) {
     if (found == nullptr) {
       actions.emplace_back("request");
     } else {
-      for (const auto& action : found->actions()) actions.push_back(action->name());
+      for (const auto& action : found->actions())
+        actions.push_back(action->name());
     }
     const std::string summary = found == nullptr ? "Any HTTP request (built in)." : found->summary();
-    items.push_back(json::object{{"name", name}, {"summary", summary}, {"actions", json::array(actions.begin(), actions.end())}});
+    items.push_back(json::object{
+        {"name", name}, {"summary", summary}, {"actions", json::array(actions.begin(), actions.end())}});
     rows.push_back({name, join(actions, " "), summary});
   }
-  print(output, json::object{{"items", items}, {"next", nullptr}}, table_of({"NAME", "ACTIONS", "SUMMARY"}, rows));
+  print(output, json::object{{"items", items}, {"next", nullptr}},
+        table_of({"NAME", "ACTIONS", "SUMMARY"}, rows));
   return kFine;
 }
 
 int connectors_show(const std::string& name, Output output) {
   const connector::Catalogue catalogue = connector::Catalogue::built_in();
   if (name == "http") {
-    std::printf("http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | form | text,\n"
-                "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
+    std::printf(
+        "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
+        "form | text,\n"
+        "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
     return kFine;
   }
   const connector::Connector* found = catalogue.find(name);
   if (found == nullptr) {
     const std::vector<std::string> names = catalogue.names();
-    std::fprintf(stderr, "there is no connector '%s'; there is %s\n", name.c_str(), join(names, ", ").c_str());
+    std::fprintf(stderr, "there is no connector '%s'; there is %s\n", name.c_str(),
+                 join(names, ", ").c_str());
     return kFoundWrong;
   }
   json::array actions;
   std::string text = found->name() + ": " + found->summary() + "\nauth: " + join(found->auth(), ", ") + "\n";
   for (const auto& action : found->actions()) {
-    json::object view{{"name", action->name()}, {"summary", action->summary()}, {"input", action->input()},
+    json::object view{{"name", action->name()},
+                      {"summary", action->summary()},
+                      {"input", action->input()},
                       {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
                       {"verified", action->verified()}};
-    text += "\n" + found->name() + "/" + action->name() + (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " +
-            action->summary() + "\n";
+    text += "\n" + found->name() + "/" + action->name() +
+            (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " + action->summary() +
+            "\n";
     const json::value* properties = find(action->input(), "properties");
     if (properties != nullptr && properties->is_object()) {
       for (const auto& property : properties->get_object()) {
-        text += "  with." + std::string(property.key()) + ": " + std::string(find_text(property.value(), "description")) + "\n";
+        text += "  with." + std::string(property.key()) + ": " +
+                std::string(find_text(property.value(), "description")) + "\n";
       }
     }
     text += "  outputs: " + join(action->output_names(), ", ") + "\n";
     text += "  effects:";
-    for (const connector::Call& one : action->plan().calls()) text += " " + one.id() + "=" + std::string(to_text(one.effect()));
+    for (const connector::Call& one : action->plan().calls())
+      text += " " + one.id() + "=" + std::string(to_text(one.effect()));
     text += "\n  verified: " + to_text(action->verified()) + "\n";
     actions.push_back(std::move(view));
   }
-  print(output, json::object{{"name", found->name()}, {"summary", found->summary()},
-                             {"auth", json::array(found->auth().begin(), found->auth().end())}, {"actions", actions}}, text);
+  print(output,
+        json::object{{"name", found->name()},
+                     {"summary", found->summary()},
+                     {"auth", json::array(found->auth().begin(), found->auth().end())},
+                     {"actions", actions}},
+        text);
   return kFine;
 }
 

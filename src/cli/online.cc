@@ -55,7 +55,8 @@ int show(const Remote& remote, const std::string& kind, const std::string& id) {
 }
 
 int retry(const Remote& remote, const std::string& run, bool stale) {
-  return print_run(remote, post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/retry", json::object{{"stale", stale}}));
+  return print_run(remote, post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/retry",
+                                json::object{{"stale", stale}}));
 }
 
 int resume(const Remote& remote, const std::string& run, const std::string& step, const std::string& as) {
@@ -76,7 +77,9 @@ int explain(const Remote& remote, const std::string& id) {
     if (!run) return failed(remote, run.error());
     event_id = find_text(*run, "event");
   } else if (!id.starts_with("evt_")) {
-    std::fprintf(stderr, "explain takes the id of an event, a delivery or a run (evt_…, dlv_…, run_…), not '%s'\n", id.c_str());
+    std::fprintf(stderr,
+                 "explain takes the id of an event, a delivery or a run (evt_…, dlv_…, run_…), not '%s'\n",
+                 id.c_str());
     return kUsedWrongly;
   }
   json::value event = nullptr;
@@ -94,7 +97,8 @@ int explain(const Remote& remote, const std::string& id) {
       }
     }
   }
-  json::object whole{{"delivery", delivery}, {"event", event}, {"runs", json::array(runs.begin(), runs.end())}};
+  json::object whole{
+      {"delivery", delivery}, {"event", event}, {"runs", json::array(runs.begin(), runs.end())}};
   print(remote, whole, explanation(delivery, event, runs));
   return kFine;
 }

@@ -9,7 +9,8 @@ namespace postlude::cli {
 
 namespace {
 
-rt::Task<> send(rt::Loop& loop, http::Client& client, HttpRequest request, std::optional<Result<HttpResponse>>& answer) {
+rt::Task<> send(rt::Loop& loop, http::Client& client, HttpRequest request,
+                std::optional<Result<HttpResponse>>& answer) {
   http::Peer peer;
   peer.pool = "postlude";
   peer.fresh = true;
@@ -42,13 +43,16 @@ Result<json::value> ask(const Server& server, HttpRequest request) {
   TRY(const HttpResponse response, call(std::move(request)));
   if (response.status != 200) return error_of(response);
   auto body = parse_json(response.body);
-  if (!body) return Error(Code::kInvalid, "the daemon's answer is not JSON; is " + server.url + " its admin listener?");
+  if (!body)
+    return Error(Code::kInvalid,
+                 "the daemon's answer is not JSON; is " + server.url + " its admin listener?");
   return body;
 }
 
 std::string joined(const Server& server, const std::string& path) {
   std::string url = server.url;
-  while (url.ends_with('/')) url.pop_back();
+  while (url.ends_with('/'))
+    url.pop_back();
   return url + path;
 }
 

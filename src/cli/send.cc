@@ -13,8 +13,8 @@ namespace postlude::cli {
 
 namespace {
 
-// Go's encoding/json: `<`, `>`, `&`, U+2028 and U+2029 are escaped, other control characters as \u00XX but for the
-// short forms of \b \f \n \r \t.
+// Go's encoding/json: `<`, `>`, `&`, U+2028 and U+2029 are escaped, other control characters as \u00XX but
+// for the short forms of \b \f \n \r \t.
 std::string go_string(std::string_view text) {
   std::string out = "\"";
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -44,7 +44,8 @@ std::string go_string(std::string_view text) {
       default:
         if (c < 0x20 || c == '<' || c == '>' || c == '&') {
           out += "\\u00" + to_hex(text.substr(i, 1));
-        } else if (text.substr(i, 2) == "\xe2\x80" && i + 2 < text.size() && (text[i + 2] == '\xa8' || text[i + 2] == '\xa9')) {
+        } else if (text.substr(i, 2) == "\xe2\x80" && i + 2 < text.size() &&
+                   (text[i + 2] == '\xa8' || text[i + 2] == '\xa9')) {
           out += text[i + 2] == '\xa8' ? "\\u2028" : "\\u2029";
           i += 2;
         } else {
@@ -59,7 +60,8 @@ std::string go_string(std::string_view text) {
 std::string fresh_checksum() {
   constexpr std::string_view kAlphabet = "456789bcdf";
   std::string out;
-  for (const char digit : std::to_string(static_cast<std::uint32_t>(random_number()))) out.push_back(kAlphabet[static_cast<std::size_t>(digit - '0')]);
+  for (const char digit : std::to_string(static_cast<std::uint32_t>(random_number())))
+    out.push_back(kAlphabet[static_cast<std::size_t>(digit - '0')]);
   return out;
 }
 
@@ -74,13 +76,15 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
   HttpRequest request;
   request.method = "POST";
   request.target = choice.url;
-  while (request.target.ends_with('/')) request.target.pop_back();
+  while (request.target.ends_with('/'))
+    request.target.pop_back();
   if (!choice.hook.empty()) request.target += "/" + choice.hook;
   request.headers.add("Content-Type", "application/json");
   move_user_info(request);
   for (const std::string& header : choice.headers) {
     const std::size_t colon = header.find(':');
-    if (colon == std::string::npos || colon == 0) return Error(Code::kInvalid, "--header must be 'Name: value', not '" + header + "'");
+    if (colon == std::string::npos || colon == 0)
+      return Error(Code::kInvalid, "--header must be 'Name: value', not '" + header + "'");
     request.headers.set(header.substr(0, colon), std::string(trim(header.substr(colon + 1))));
   }
   if (!choice.body_file.empty()) {
@@ -90,7 +94,8 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
   std::map<std::string, std::string> metadata;
   for (const std::string& pair : choice.metadata) {
     const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) return Error(Code::kInvalid, "--metadata must be key=value, not '" + pair + "'");
+    if (equals == std::string::npos || equals == 0)
+      return Error(Code::kInvalid, "--metadata must be key=value, not '" + pair + "'");
     metadata[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   request.body = flagger_body(choice, metadata, choice.checksum.empty() ? fresh_checksum() : choice.checksum);
@@ -101,7 +106,8 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
 
 std::string flagger_body(const SendChoice& choice, const std::map<std::string, std::string>& metadata,
                          const std::string& checksum) {
-  std::string body = "{\"name\":" + go_string(choice.name) + ",\"namespace\":" + go_string(choice.name_space) +
+  std::string body = "{\"name\":" + go_string(choice.name) +
+                     ",\"namespace\":" + go_string(choice.name_space) +
                      ",\"phase\":" + go_string(choice.phase) + ",\"checksum\":" + go_string(checksum);
   if (!metadata.empty()) {  // omitempty; the keys of a map sorted
     body += ",\"metadata\":{";

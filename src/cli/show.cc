@@ -23,21 +23,23 @@ std::string shorter(std::string text, std::size_t most) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   if (text.size() > most) {
     text.resize(most);
-    while (!text.empty() && !valid_utf8(text)) text.pop_back();
+    while (!text.empty() && !valid_utf8(text))
+      text.pop_back();
     text += "…";
   }
   return text;
 }
 
 std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 bool plain_yaml(std::string_view text) {
   if (text.empty() || text.size() > 200) return false;
   const std::string_view first = "-?:,[]{}#&*!|>'\"%@` ";
-  if (first.find(text.front()) != std::string_view::npos || text.back() == ' ' || text.back() == ':') return false;
+  if (first.find(text.front()) != std::string_view::npos || text.back() == ' ' || text.back() == ':')
+    return false;
   for (const char c : text) {
     if (static_cast<unsigned char>(c) < 0x20) return false;
   }
@@ -45,7 +47,8 @@ bool plain_yaml(std::string_view text) {
   for (const std::string_view word : {"true", "false", "null", "~", "yes", "no", "on", "off", "y", "n"}) {
     if (equal_ignoring_case(text, word)) return false;
   }
-  return text.find_first_not_of("0123456789.+-eExXoO_:abcdefABCDEF") != std::string_view::npos;
+  // What begins like a number may be one to some reader.
+  return std::string_view("0123456789+.").find(text.front()) == std::string_view::npos;
 }
 
 std::string scalar_yaml(const json::value& value) {
@@ -117,7 +120,8 @@ void put_steps(std::string& out, const json::value& run) {
         const std::string why = cell(attempt, "why");
         if (!why.empty() && why != reason) out += " - " + shorter(why, 160);
         out += "\n";
-        for (const json::value& request : find(attempt, "requests")->get_array()) out += "       " + request_line(request) + "\n";
+        for (const json::value& request : find(attempt, "requests")->get_array())
+          out += "       " + request_line(request) + "\n";
       }
     }
     const std::string outputs = cell(step, "outputs");
@@ -142,9 +146,13 @@ std::string delivery_text(const json::value& delivery) {
   std::string out;
   line(out, "delivery", cell(delivery, "id"));
   line(out, "received", cell(delivery, "receivedAt"));
-  line(out, "source", cell(delivery, "source") + (cell(delivery, "cluster").empty() ? "" : ", cluster " + cell(delivery, "cluster")));
+  line(out, "source",
+       cell(delivery, "source") +
+           (cell(delivery, "cluster").empty() ? "" : ", cluster " + cell(delivery, "cluster")));
   line(out, "hook", cell(delivery, "hook"));
-  line(out, "request", cell(delivery, "method") + " " + shorter(cell(delivery, "path"), 120) + " from " + cell(delivery, "remote"));
+  line(out, "request",
+       cell(delivery, "method") + " " + shorter(cell(delivery, "path"), 120) + " from " +
+           cell(delivery, "remote"));
   line(out, "verdict", cell(delivery, "verdict"));
   line(out, "reason", cell(delivery, "reason"));
   line(out, "proof", cell(delivery, "proof").empty() ? "none" : cell(delivery, "proof"));
@@ -178,7 +186,8 @@ void put_plan(std::string& out, const json::value& event) {
   for (const json::value& entry : plan->get_array()) {
     const json::value* runs = find(entry, "runs");
     const bool ran = runs != nullptr && runs->is_bool() && runs->get_bool();
-    out += std::string(ran ? "  ran      " : "  not run  ") + cell(entry, "workflow") + ": " + cell(entry, "why") + "\n";
+    out += std::string(ran ? "  ran      " : "  not run  ") + cell(entry, "workflow") + ": " +
+           cell(entry, "why") + "\n";
   }
 }
 
@@ -191,11 +200,14 @@ std::string yaml_of(const json::value& value) {
   return out.empty() ? to_text(value) + "\n" : out;
 }
 
-std::string table_of(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows) {
+std::string table_of(const std::vector<std::string>& heading,
+                     const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
-  for (const std::string& h : heading) widths.push_back(h.size());
+  for (const std::string& h : heading)
+    widths.push_back(h.size());
   for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string out;
   const auto put = [&](const std::vector<std::string>& row) {
@@ -207,28 +219,33 @@ std::string table_of(const std::vector<std::string>& heading, const std::vector<
     out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
   };
   put(heading);
-  for (const auto& row : rows) put(row);
+  for (const auto& row : rows)
+    put(row);
   return out;
 }
 
 std::string list_of(std::string_view kind, const json::value& page) {
   using Columns = std::vector<std::pair<std::string, std::string>>;
-  static const Columns deliveries{{"ID", "id"}, {"RECEIVED", "receivedAt"}, {"SOURCE", "source"}, {"HOOK", "hook"},
-                                  {"VERDICT", "verdict"}, {"EVENT", "event"}, {"REASON", "reason"}};
-  static const Columns events{{"ID", "id"}, {"RECEIVED", "receivedAt"}, {"HOOK", "hook"}, {"NAMESPACE", "namespace"},
-                              {"NAME", "name"}, {"PHASE", "phase"}, {"OUTCOME", "outcome"}};
-  static const Columns runs{{"ID", "id"}, {"CREATED", "createdAt"}, {"WORKFLOW", "workflow"}, {"STATE", "state"},
-                            {"EVENT", "event"}, {"REASON", "reason"}};
+  static const Columns deliveries{{"ID", "id"},        {"RECEIVED", "receivedAt"}, {"SOURCE", "source"},
+                                  {"HOOK", "hook"},    {"VERDICT", "verdict"},     {"EVENT", "event"},
+                                  {"REASON", "reason"}};
+  static const Columns events{
+      {"ID", "id"},     {"RECEIVED", "receivedAt"}, {"HOOK", "hook"},      {"NAMESPACE", "namespace"},
+      {"NAME", "name"}, {"PHASE", "phase"},         {"OUTCOME", "outcome"}};
+  static const Columns runs{{"ID", "id"},       {"CREATED", "createdAt"}, {"WORKFLOW", "workflow"},
+                            {"STATE", "state"}, {"EVENT", "event"},       {"REASON", "reason"}};
   const Columns& columns = kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
   const json::value* items = find(page, "items");
   if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
   if (items->get_array().empty()) return "no " + std::string(kind) + "\n";
   std::vector<std::string> heading;
-  for (const auto& [title, key] : columns) heading.push_back(title);
+  for (const auto& [title, key] : columns)
+    heading.push_back(title);
   std::vector<std::vector<std::string>> rows;
   for (const json::value& item : items->get_array()) {
     std::vector<std::string> row;
-    for (const auto& [title, key] : columns) row.push_back(shorter(cell(item, key), 80));
+    for (const auto& [title, key] : columns)
+      row.push_back(shorter(cell(item, key), 80));
     rows.push_back(std::move(row));
   }
   std::string out = table_of(heading, rows);
@@ -249,7 +266,8 @@ std::string one_of(std::string_view kind, const json::value& thing) {
   return out;
 }
 
-std::string explanation(const json::value& delivery, const json::value& event, const std::vector<json::value>& runs) {
+std::string explanation(const json::value& delivery, const json::value& event,
+                        const std::vector<json::value>& runs) {
   std::string out;
   if (!delivery.is_null()) out += delivery_text(delivery) + "\n";
   if (event.is_null()) {
@@ -262,12 +280,14 @@ std::string explanation(const json::value& delivery, const json::value& event, c
     out += "reported by " + std::to_string(reports->get_array().size()) + " deliveries:\n";
     for (const json::value& d : reports->get_array()) {
       const std::string reason = cell(d, "reason");
-      out += "  " + cell(d, "id") + " " + cell(d, "receivedAt") + " " + cell(d, "verdict") + (reason.empty() ? "" : ": " + reason) + "\n";
+      out += "  " + cell(d, "id") + " " + cell(d, "receivedAt") + " " + cell(d, "verdict") +
+             (reason.empty() ? "" : ": " + reason) + "\n";
     }
   }
   out += "\n";
   put_plan(out, event);
-  for (const json::value& run : runs) out += "\n" + run_text(run);
+  for (const json::value& run : runs)
+    out += "\n" + run_text(run);
   return out;
 }
 

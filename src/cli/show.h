@@ -13,13 +13,16 @@ enum class Output : std::uint8_t { kTable = 1, kJson, kYaml };
 std::string yaml_of(const json::value& value);
 
 // Rows with a heading, columns as wide as their widest cell.
-std::string table_of(const std::vector<std::string>& heading, const std::vector<std::vector<std::string>>& rows);
+std::string table_of(const std::vector<std::string>& heading,
+                     const std::vector<std::vector<std::string>>& rows);
 
 // A list's page {"items", "next"} and one thing, by kind: deliveries, events, runs.
 std::string list_of(std::string_view kind, const json::value& page);
 std::string one_of(std::string_view kind, const json::value& thing);
 
-// Why an event ran what it ran: `event` as shown by the API, `runs` whole, `delivery` the one asked for, or null.
-std::string explanation(const json::value& delivery, const json::value& event, const std::vector<json::value>& runs);
+// Why an event ran what it ran: `event` as shown by the API, `runs` whole, `delivery` the one asked for, or
+// null.
+std::string explanation(const json::value& delivery, const json::value& event,
+                        const std::vector<json::value>& runs);
 
 }  // namespace postlude::cli

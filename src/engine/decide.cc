@@ -30,26 +30,29 @@ std::string title_of(const Step& step) {
 }
 
 // A further attempt after `delay`, or the failure that says why there is none.
-StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay, const RetryPolicy& policy,
-                 Instant now) {
+StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay,
+                 const RetryPolicy& policy, Instant now) {
   if (policy.attempts > 0 && step.attempts >= policy.attempts) {
-    const std::string count = policy.attempts == 1 ? "1 attempt" : std::to_string(policy.attempts) + " attempts";
+    const std::string count =
+        policy.attempts == 1 ? "1 attempt" : std::to_string(policy.attempts) + " attempts";
     return ended(step.index, StepState::kFailed, why + "; gave up after " + count);
   }
   const Instant first = step.first_at.value_or(now);
   if (now + delay > first + policy.within) {
-    return ended(step.index, StepState::kFailed, why + "; gave up, the next attempt would be past " + to_text(policy.within));
+    return ended(step.index, StepState::kFailed,
+                 why + "; gave up, the next attempt would be past " + to_text(policy.within));
   }
   if (run.deadline_at && now + delay > *run.deadline_at) {
-    return ended(step.index, StepState::kFailed, why + "; gave up, the next attempt would be past the run's timeout");
+    return ended(step.index, StepState::kFailed,
+                 why + "; gave up, the next attempt would be past the run's timeout");
   }
   StepChange change = ended(step.index, StepState::kPending, why);
   change.due_at = now + delay;
   return change;
 }
 
-StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcome, const RetryPolicy& policy, Instant now,
-                         std::uint64_t jitter) {
+StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcome, const RetryPolicy& policy,
+                         Instant now, std::uint64_t jitter) {
   StepChange change;
   const Duration delay = backoff(policy, step.attempts, jitter);
   if (outcome.effect != Effect::kNone) {
@@ -60,7 +63,8 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
         change = again(run, step, outcome.why, delay, policy, now);
         break;
       case OnUnclear::kHold:
-        change = ended(step.index, StepState::kWaiting, outcome.why + "; held: `runs resume` tells how to go on");
+        change =
+            ended(step.index, StepState::kWaiting, outcome.why + "; held: `runs resume` tells how to go on");
         change.held = true;
         break;
       case OnUnclear::kFail:
@@ -73,8 +77,8 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
   return change;
 }
 
-StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, const RetryPolicy& policy, Instant now,
-                     std::uint64_t jitter) {
+StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, const RetryPolicy& policy,
+                     Instant now, std::uint64_t jitter) {
   if (const auto* o = std::get_if<Succeeded>(&outcome)) {
     StepChange change = ended(step.index, StepState::kSucceeded, "");
     change.outputs = o->outputs;
@@ -94,12 +98,20 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     return change;
   }
   if (const auto* o = std::get_if<Retryable>(&outcome)) {
-    // What the receiver asked for counts; the jitter on top keeps those who were told the same from coming together.
+    // What the receiver asked for counts; the jitter on top keeps those who were told the same from coming
+    // together.
     const Duration own = backoff(policy, step.attempts, jitter);
     const Duration delay = o->after ? *o->after + std::min(own, policy.initial) : own;
     return again(run, step, o->why, delay, policy, now);
   }
   return after_unclear(run, step, std::get<Unclear>(outcome), policy, now, jitter);
+}
+
+const Step* first_failed(const Run& run) {
+  for (const Step& step : run.steps) {
+    if (step.state == StepState::kFailed) return &step;
+  }
+  return nullptr;
 }
 
 // Gives the next step its turn, skips what a failure leaves out, or ends the run.
@@ -122,11 +134,11 @@ void go_on(const Run& run, std::uint32_t from, bool failed, Instant now, Decisio
 
 }  // namespace
 
-Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, const RetryPolicy& policy, Instant now,
-                std::uint64_t jitter) {
+Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, const RetryPolicy& policy,
+                Instant now, std::uint64_t jitter) {
   CHECK(step < run.steps.size());
   const Step& current = run.steps[step];
-  CHECK(current.state == StepState::kRunning || current.held);
+  CHECK(current.state == StepState::kRunning);
 
   Decision decision;
   decision.changes.push_back(change_of(run, current, outcome, policy, now, jitter));
@@ -140,16 +152,21 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
     return decision;
   }
 
-  const Step* first_failed = nullptr;
-  for (const Step& s : run.steps) {
-    if (s.state == StepState::kFailed && first_failed == nullptr) first_failed = &s;
-  }
-  const bool failed = first_failed != nullptr || change.state == StepState::kFailed;
+  const Step* first = first_failed(run);
+  const bool failed = first != nullptr || change.state == StepState::kFailed;
   if (failed) {
-    decision.reason = first_failed != nullptr ? title_of(*first_failed) + ": " + first_failed->reason
-                                              : title_of(current) + ": " + change.reason;
+    decision.reason = first != nullptr ? title_of(*first) + ": " + first->reason
+                                       : title_of(current) + ": " + change.reason;
   }
   go_on(run, step + 1, failed, now, decision);
+  return decision;
+}
+
+Decision follow(const Run& run, Instant now) {
+  Decision decision;
+  const Step* failed = first_failed(run);
+  if (failed != nullptr) decision.reason = title_of(*failed) + ": " + failed->reason;
+  go_on(run, 0, failed != nullptr, now, decision);
   return decision;
 }
 

@@ -1,12 +1,13 @@
 #pragma once
-// Decide: what follows when an attempt ends. Pure and total: every state and outcome has an answer, no expression is
-// evaluated, and the store calls it inside the transaction with the run as it is then.
+// Decide: what follows when an attempt ends. Pure and total: every state and outcome has an answer, no
+// expression is evaluated, and the store calls it inside the transaction with the run as it is then.
 
 #include "model/run.h"
 
 namespace postlude::engine {
 
-// How often and how soon a step is tried again (contract 9). The default: no limit on attempts, within an hour.
+// How often and how soon a step is tried again (contract 9). The default: no limit on attempts, within an
+// hour.
 struct RetryPolicy {
   std::uint32_t attempts = 0;  // 0: no limit
   Duration initial = std::chrono::seconds(1);
@@ -15,9 +16,12 @@ struct RetryPolicy {
   Duration within = std::chrono::hours(1);  // `for`: counted from the first attempt's beginning
 };
 
-// `jitter` is a fresh random number. `step` must be running in `run`, or held (a person's answer).
-Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, const RetryPolicy& policy, Instant now,
-                std::uint64_t jitter);
+// `jitter` is a fresh random number. `step` must be running in `run`.
+Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, const RetryPolicy& policy,
+                Instant now, std::uint64_t jitter);
+
+// What follows once a person has ended a held step: `run` has its new state already.
+Decision follow(const Run& run, Instant now);
 
 // How long to wait before attempt number `attempts` + 1: full jitter, that is anything up to the backoff.
 Duration backoff(const RetryPolicy& policy, std::uint32_t attempts, std::uint64_t jitter);

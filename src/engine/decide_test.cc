@@ -89,7 +89,8 @@ TEST(Decide, RetriesWithFullJitterUntilTheLimits) {
   policy.attempts = 0;
   run.steps[0].first_at = kNow - minutes(59);
   EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(minutes(2))}, policy, kNow, 0).run, RunState::kFailed);
-  EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(seconds(30))}, policy, kNow, 0).changes[0].due_at, kNow + seconds(30));
+  EXPECT_EQ(decide(run, 0, Retryable{"503", Duration(seconds(30))}, policy, kNow, 0).changes[0].due_at,
+            kNow + seconds(30));
 }
 
 TEST(Decide, ARetryAfterMayExceedTheLongestBackoff) {
@@ -125,7 +126,8 @@ TEST(Decide, UnclearFollowsItsEffect) {
       {Effect::kNone, OnUnclear::kFail, StepState::kFailed, false, RunState::kFailed},
   };
   for (const UnclearRow& row : rows) {
-    const Decision d = decide(run_of({StepState::kRunning}), 0, Unclear{"cut", row.effect, row.then, seconds(5)}, {}, kNow, 0);
+    const Decision d = decide(run_of({StepState::kRunning}), 0,
+                              Unclear{"cut", row.effect, row.then, seconds(5)}, {}, kNow, 0);
     SCOPED_TRACE(std::string(to_text(row.effect)) + " " + std::string(to_text(row.then)));
     EXPECT_EQ(d.changes[0].state, row.state);
     EXPECT_EQ(d.changes[0].held, row.held);
@@ -141,20 +143,24 @@ TEST(Decide, UnclearFollowsItsEffect) {
 }
 
 TEST(Decide, IsTotal) {
-  const std::vector<Outcome> outcomes{Succeeded{"{}"},   Skipped{"x"}, Waits{kNow + seconds(1), "x"}, Held{"x"},
-                                      Retryable{"x"},    Refused{"x"}, Unclear{"x"}};
+  const std::vector<Outcome> outcomes{Succeeded{"{}"}, Skipped{"x"},   Waits{kNow + seconds(1), "x"},
+                                      Held{"x"},       Retryable{"x"}, Refused{"x"},
+                                      Unclear{"x"}};
   for (const Outcome& outcome : outcomes) {
     for (std::uint32_t at = 0; at < 3; ++at) {
       auto run = run_of({StepState::kSucceeded, StepState::kSucceeded, StepState::kSucceeded});
-      for (std::uint32_t i = at; i < 3; ++i) run.steps[i].state = StepState::kPending;
+      for (std::uint32_t i = at; i < 3; ++i)
+        run.steps[i].state = StepState::kPending;
       run.steps[at].state = StepState::kRunning;
       const Decision d = decide(run, at, outcome, {}, kNow, 42);
       ASSERT_FALSE(d.changes.empty());
       EXPECT_EQ(d.changes[0].index, at);
       // a run is terminal iff all its steps are (protocol 6, invariant 17)
-      for (const StepChange& change : d.changes) run.steps[change.index].state = change.state;
+      for (const StepChange& change : d.changes)
+        run.steps[change.index].state = change.state;
       bool all = true;
-      for (const Step& step : run.steps) all = all && terminal(step.state);
+      for (const Step& step : run.steps)
+        all = all && terminal(step.state);
       EXPECT_EQ(terminal(d.run), all) << kind_of(outcome) << " at " << at;
     }
   }

@@ -28,10 +28,11 @@ NextMove as_none(const EffectRule& rule, const Request& past) {
 
 }  // namespace
 
-NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name, Instant now) {
+NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name,
+                   Instant now) {
   if (rule.effect == Effect::kRead) return {};
-  const Request* unclear = nullptr;      // the newest in doubt
-  const Request* first = nullptr;        // the first that may have acted: a key's window counts from it
+  const Request* unclear = nullptr;  // the newest in doubt
+  const Request* first = nullptr;    // the first that may have acted: a key's window counts from it
   for (const Request& request : before) {
     if (request.name != name || request.effect == Effect::kRead) continue;
     if (request.result == RequestResult::kSucceeded || request.result == RequestResult::kExists) {
@@ -51,7 +52,8 @@ NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, s
       return {Move::kSend, unclear, {}};
     case Effect::kKey: {
       const Instant sent = first->sent_at.value_or(now);
-      if (rule.key_window == Duration(0) || now - sent < rule.key_window - rule.timeout) return {Move::kSend, unclear, {}};
+      if (rule.key_window == Duration(0) || now - sent < rule.key_window - rule.timeout)
+        return {Move::kSend, unclear, {}};
       return rule.has_lookup ? by_looking(rule, *unclear, now) : as_none(rule, *unclear);
     }
     case Effect::kLookup:

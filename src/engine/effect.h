@@ -1,6 +1,6 @@
 #pragma once
-// Effect: what may be done with a request, given what earlier attempts of its step sent (contract 9, protocol 4).
-// And the idempotency key, which is the same in every attempt and every run of an event.
+// Effect: what may be done with a request, given what earlier attempts of its step sent (contract 9, protocol
+// 4). And the idempotency key, which is the same in every attempt and every run of an event.
 
 #include <string>
 #include <string_view>
@@ -21,11 +21,11 @@ struct EffectRule {
 };
 
 enum class Move : std::uint8_t {
-  kSend,    // for the first time, or again because that is safe or was asked for
-  kReuse,   // proved before: take the stored answer
-  kLook,    // look for the effect first
-  kWait,    // looking now would be too early: at `at`
-  kHold,    // a person must say
+  kSend,   // for the first time, or again because that is safe or was asked for
+  kReuse,  // proved before: take the stored answer
+  kLook,   // look for the effect first
+  kWait,   // looking now would be too early: at `at`
+  kHold,   // a person must say
   kFail,
 };
 
@@ -36,7 +36,8 @@ struct NextMove {
 };
 
 // `before`: all that earlier attempts of the step sent, oldest first; `name`: the request's.
-NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name, Instant now);
+NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name,
+                   Instant now);
 
 // 32 hex digits: HMAC-SHA256 under the store's secret of event, workflow, step, element and request.
 // `step` is its id, else its action and ordinal; `item` is "" outside forEach.

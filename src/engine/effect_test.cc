@@ -59,19 +59,28 @@ TEST(NextMove, TheTableOfContract9) {
     SCOPED_TRACE(std::string(to_text(row.effect)) + " " + std::string(to_text(row.on_unclear)));
     EXPECT_EQ(next_move(rule, before, "create", kNow).move, row.move);
   }
-  for (const Effect effect : {Effect::kState, Effect::kUpsert, Effect::kKey, Effect::kLookup, Effect::kNone}) {
+  for (const Effect effect :
+       {Effect::kState, Effect::kUpsert, Effect::kKey, Effect::kLookup, Effect::kNone}) {
     EXPECT_EQ(next_move(rule_of(effect), {}, "create", kNow).move, Move::kSend);
-    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kUnclear, effect)}, "other", kNow).move, Move::kSend);
-    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRetryable, effect)}, "create", kNow).move, Move::kSend);
-    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRefused, effect)}, "create", kNow).move, Move::kSend);
-    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kSucceeded, effect)}, "create", kNow).move, Move::kReuse);
-    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kUnclear, effect), past(RequestResult::kExists, effect)},
-                        "create", kNow).move, Move::kReuse);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kUnclear, effect)}, "other", kNow).move,
+              Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRetryable, effect)}, "create", kNow).move,
+              Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kRefused, effect)}, "create", kNow).move,
+              Move::kSend);
+    EXPECT_EQ(next_move(rule_of(effect), {past(RequestResult::kSucceeded, effect)}, "create", kNow).move,
+              Move::kReuse);
+    EXPECT_EQ(next_move(rule_of(effect),
+                        {past(RequestResult::kUnclear, effect), past(RequestResult::kExists, effect)},
+                        "create", kNow)
+                  .move,
+              Move::kReuse);
   }
 }
 
 TEST(NextMove, ALaterRefusalDoesNotSettleADoubt) {
-  const std::vector<Request> before{past(RequestResult::kUnclear, Effect::kNone), past(RequestResult::kRefused, Effect::kNone)};
+  const std::vector<Request> before{past(RequestResult::kUnclear, Effect::kNone),
+                                    past(RequestResult::kRefused, Effect::kNone)};
   EXPECT_EQ(next_move(rule_of(Effect::kNone), before, "create", kNow).move, Move::kHold);
 }
 

@@ -24,7 +24,8 @@ Duration duration_of(const Node& node, std::string_view key, Duration otherwise)
 RetryPolicy retry_of(const Node* node) {
   RetryPolicy policy;
   if (node == nullptr) return policy;
-  policy.attempts = static_cast<std::uint32_t>(std::strtoul(std::string(node->text("attempts")).c_str(), nullptr, 10));
+  policy.attempts =
+      static_cast<std::uint32_t>(std::strtoul(std::string(node->text("attempts")).c_str(), nullptr, 10));
   policy.within = duration_of(*node, "for", policy.within);
   if (const Node* b = node->find("backoff")) {
     policy.initial = duration_of(*b, "initial", policy.initial);
@@ -39,7 +40,8 @@ Pattern pattern_of(const Node& node) {
   const auto globs_of = [](const Node& value) {
     std::vector<std::string> globs;
     if (value.is_list()) {
-      for (const Node& item : value.items) globs.push_back(item.scalar);
+      for (const Node& item : value.items)
+        globs.push_back(item.scalar);
     } else {
       globs.push_back(value.scalar);
     }
@@ -49,7 +51,8 @@ Pattern pattern_of(const Node& node) {
   bool hook = false;
   for (const auto& [key, value] : node.members) {
     if (key.scalar == "metadata") {
-      for (const auto& [name, globs] : value.members) pattern.fields.emplace_back("metadata." + name.scalar, globs_of(globs));
+      for (const auto& [name, globs] : value.members)
+        pattern.fields.emplace_back("metadata." + name.scalar, globs_of(globs));
       continue;
     }
     hook = hook || key.scalar == "hook";
@@ -61,8 +64,8 @@ Pattern pattern_of(const Node& node) {
 }
 
 constexpr std::array<std::string_view, 1> kBuiltIns{"wait"};
-constexpr std::array<std::string_view, 8> kLaterBuiltIns{"approval",   "callback",      "assert",     "set", "gate/open",
-                                                         "gate/close", "gate/rollback", "team/notify"};
+constexpr std::array<std::string_view, 8> kLaterBuiltIns{
+    "approval", "callback", "assert", "set", "gate/open", "gate/close", "gate/rollback", "team/notify"};
 
 const std::vector<std::string>& workflow_roots() {
   static const std::vector<std::string> roots{"event", "run", "workflow", "vars", "steps"};
@@ -75,7 +78,8 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   step.uses = uses->scalar;
   for (const std::string_view later : kLaterBuiltIns) {
     if (step.uses == later) {
-      problems.push_back({uses->place, "'" + step.uses + "' is not built yet in this version of Postlude: remove the step"});
+      problems.push_back(
+          {uses->place, "'" + step.uses + "' is not built yet in this version of Postlude: remove the step"});
       return false;
     }
   }
@@ -87,7 +91,9 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   }
   const std::size_t slash = step.uses.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == step.uses.size()) {
-    problems.push_back({uses->place, "'" + step.uses + "' is no action; write TARGET/ACTION, say jira/release-version, or wait"});
+    problems.push_back(
+        {uses->place,
+         "'" + step.uses + "' is no action; write TARGET/ACTION, say jira/release-version, or wait"});
     return false;
   }
   step.target = step.uses.substr(0, slash);
@@ -117,9 +123,11 @@ std::optional<StepDefinition> read_step(const Node& node, Problems& problems) {
     const Node* wait_for = step.with.find("for");
     for (const auto& [key, value] : step.with.members) {
       if (key.scalar == "until" || key.scalar == "calendar") {
-        problems.push_back({key.place, "'wait: " + key.scalar + "' is not built yet in this version of Postlude: use `for`"});
+        problems.push_back({key.place, "'wait: " + key.scalar +
+                                           "' is not built yet in this version of Postlude: use `for`"});
       } else if (key.scalar != "for") {
-        problems.push_back({key.place, "unknown key '" + key.scalar + "' in wait; it takes `for`, a duration"});
+        problems.push_back(
+            {key.place, "unknown key '" + key.scalar + "' in wait; it takes `for`, a duration"});
       }
     }
     if (wait_for == nullptr) {
@@ -145,7 +153,8 @@ void name_steps(std::vector<StepDefinition>& steps, Problems& problems) {
     step.key_part = step.name;
     const auto [at, fresh] = seen.emplace(step.name, step.place);
     if (!fresh) {
-      problems.push_back({step.place, "two steps have the id '" + step.name + "'; the first is at line " + std::to_string(at->second.line)});
+      problems.push_back({step.place, "two steps have the id '" + step.name + "'; the first is at line " +
+                                          std::to_string(at->second.line)});
     }
   }
 }
@@ -159,7 +168,8 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   workflow->off = node.text("mode") == "off";
   if (const Node* on = node.find("on")) {
     if (on->is_list()) {
-      for (const Node& item : on->items) workflow->on.push_back(pattern_of(item));
+      for (const Node& item : on->items)
+        workflow->on.push_back(pattern_of(item));
     } else {
       workflow->on.push_back(pattern_of(*on));
     }
@@ -175,7 +185,8 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
       lang::Template tmpl = lang::Template::read(value, nullptr, problems);
       std::vector<lang::Expression> expressions;
       tmpl.collect(expressions);
-      for (const lang::Expression& e : expressions) lang::check_names(e, {"event", "run", "workflow"}, problems);
+      for (const lang::Expression& e : expressions)
+        lang::check_names(e, {"event", "run", "workflow"}, problems);
       workflow->vars.emplace_back(key.scalar, std::move(tmpl));
     }
   }

@@ -34,7 +34,8 @@ struct StepDefinition {
 
 struct Workflow {
   // `node` has passed the configuration's schema. nullptr and problems when it cannot be used.
-  static std::shared_ptr<const Workflow> read(std::string_view name, const lang::Node& node, lang::Problems& problems);
+  static std::shared_ptr<const Workflow> read(std::string_view name, const lang::Node& node,
+                                              lang::Problems& problems);
   // From what a run was pinned to.
   static Result<std::shared_ptr<const Workflow>> parse(std::string_view name, std::string_view pinned);
 

@@ -37,8 +37,8 @@ std::string key_of(const Labels& labels) {
 }
 
 const prometheus::Histogram::BucketBoundaries& buckets() {
-  static const prometheus::Histogram::BucketBoundaries boundaries{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                                  0.1,    0.25,  0.5,    1,     2.5,  5,     10, 30};
+  static const prometheus::Histogram::BucketBoundaries boundaries{
+      0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
   return boundaries;
 }
 
@@ -52,8 +52,8 @@ struct Metrics::Impl {
   Families<prometheus::Histogram> histograms;
 
   template <class T, class Build, class... Arguments>
-  T& series(Families<T>& families, Build build, std::string_view name, std::string_view help, const Labels& labels,
-            Arguments&&... arguments) {
+  T& series(Families<T>& families, Build build, std::string_view name, std::string_view help,
+            const Labels& labels, Arguments&&... arguments) {
     const std::lock_guard lock(mutex);
     auto at = families.find(name);
     if (at == families.end()) {
@@ -65,7 +65,8 @@ struct Metrics::Impl {
     const auto known = family.series.find(key);
     if (known != family.series.end()) return *known->second;
     prometheus::Labels named;
-    for (const auto& [label, value] : labels) named[label] = family.series.size() < kSeriesMax ? value : "other";
+    for (const auto& [label, value] : labels)
+      named[label] = family.series.size() < kSeriesMax ? value : "other";
     T& made = family.family->Add(named, std::forward<Arguments>(arguments)...);
     if (family.series.size() <= kSeriesMax) family.series.emplace(key, &made);
     return made;
@@ -83,8 +84,10 @@ void Metrics::set(std::string_view name, std::string_view help, const Labels& la
   impl_->series(impl_->gauges, prometheus::BuildGauge, name, help, labels).Set(value);
 }
 
-void Metrics::observe_seconds(std::string_view name, std::string_view help, const Labels& labels, double seconds) {
-  impl_->series(impl_->histograms, prometheus::BuildHistogram, name, help, labels, buckets()).Observe(seconds);
+void Metrics::observe_seconds(std::string_view name, std::string_view help, const Labels& labels,
+                              double seconds) {
+  impl_->series(impl_->histograms, prometheus::BuildHistogram, name, help, labels, buckets())
+      .Observe(seconds);
 }
 
 std::string Metrics::exposition() const {

@@ -1,7 +1,8 @@
 #pragma once
 // Metrics: counters, gauges and histograms for /metrics. prometheus-cpp's core stays in metrics.cc.
 //
-// Any thread. A series is looked up by its labels once and kept by its user; lookups take a lock, counting does not.
+// Any thread. A series is looked up by its labels once and kept by its user; lookups take a lock, counting
+// does not.
 
 #include <memory>
 #include <string>
@@ -20,7 +21,8 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  // Each creates the series when it is first named. Bounded: a name with 10,000 series counts the rest as "other".
+  // Each creates the series when it is first named. Bounded: a name with 10,000 series counts the rest as
+  // "other".
   void count(std::string_view name, std::string_view help, const Labels& labels, double by = 1);
   void set(std::string_view name, std::string_view help, const Labels& labels, double value);
   void observe_seconds(std::string_view name, std::string_view help, const Labels& labels, double seconds);

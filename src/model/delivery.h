@@ -50,19 +50,19 @@ class Authentic {
 // How the store tells a repeat from a new event (contract 4), inside the transaction that writes it.
 struct Identity {
   enum class Kind : std::uint8_t {
-    kSenderId,     // `key` is the sender's own id, in the scope of source and hook; another body is kConflict
-    kKey,          // `key` is made of the body (event hooks: namespace, name, timestamp, message), for good
-    kLastCall,     // post-rollout: equal to the last accepted or duplicate one of the canary, within the window,
-                   // and nothing authentic of that canary in between
-    kUntilEnd,     // pre-rollout, rollout: `key` (checksum, metadata) until the canary's next post-rollout or
-                   // `window` without such a call
-    kNone,         // each is new
+    kSenderId,  // `key` is the sender's own id, in the scope of source and hook; another body is kConflict
+    kKey,       // `key` is made of the body (event hooks: namespace, name, timestamp, message), for good
+    kLastCall,  // post-rollout: equal to the last accepted or duplicate one of the canary, within the window,
+                // and nothing authentic of that canary in between
+    kUntilEnd,  // pre-rollout, rollout: `key` (checksum, metadata) until the canary's next post-rollout or
+                // `window` without such a call
+    kNone,      // each is new
   };
   Kind kind = Kind::kNone;
   std::string key;
-  std::string digest;   // of the body less the token: sha256
+  std::string digest;  // of the body less the token: sha256
   Duration window{};
-  std::string canary;   // namespace/name: the canary that the call concerns
+  std::string canary;  // namespace/name: the canary that the call concerns
 };
 
 }  // namespace postlude

@@ -13,20 +13,20 @@ enum class Origin : std::uint8_t { kHook = 1, kReconciler = 2, kRedelivery = 3, 
 std::string_view to_text(Origin origin);
 
 struct Event {
-  EventId id;              // 0 until stored
-  std::string nonce;       // 32 hex digits, made when stored, never again: the event's part of every effect key
-  DeliveryId delivery;     // 0: none brought it
+  EventId id;           // 0 until stored
+  std::string nonce;    // 32 hex digits, made when stored, never again: the event's part of every effect key
+  DeliveryId delivery;  // 0: none brought it
   std::string source;
-  std::string cluster;     // "": none
+  std::string cluster;  // "": none
   std::string hook;
   Origin origin = Origin::kHook;
   Instant received_at;
-  std::string team;        // "": none
+  std::string team;  // "": none
   std::string name_space;
-  std::string name;        // of the canary
-  std::string phase;       // "" on some `event` hooks
-  std::string outcome;     // promoted | rolledBack | promotionFailed | unchanged | ""
-  std::string checksum;    // "": Flagger before 1.34
+  std::string name;             // of the canary
+  std::string phase;            // "" on some `event` hooks
+  std::string outcome;          // promoted | rolledBack | promotionFailed | unchanged | ""
+  std::string checksum;         // "": Flagger before 1.34
   std::string metadata = "{}";  // JSON object
   std::string payload = "{}";   // JSON: the whole body, less secrets
 };

@@ -19,8 +19,8 @@ std::string_view Headers::get(std::string_view name) const {
 }
 
 std::size_t Headers::count(std::string_view name) const {
-  return static_cast<std::size_t>(
-      std::count_if(list.begin(), list.end(), [&](const Header& h) { return equal_ignoring_case(h.name, name); }));
+  return static_cast<std::size_t>(std::count_if(
+      list.begin(), list.end(), [&](const Header& h) { return equal_ignoring_case(h.name, name); }));
 }
 
 void Headers::set(std::string_view name, std::string value) {

@@ -17,15 +17,19 @@ struct Header {
 struct Headers {
   std::vector<Header> list;  // in the order of the message; a name may repeat
 
-  const std::string* find(std::string_view name) const;  // the first of that name, ASCII case ignored; or nullptr
-  std::string_view get(std::string_view name) const;     // its value, "" when missing
+  const std::string* find(
+      std::string_view name) const;  // the first of that name, ASCII case ignored; or nullptr
+  std::string_view get(std::string_view name) const;  // its value, "" when missing
   std::size_t count(std::string_view name) const;
   void set(std::string_view name, std::string value);  // replaces all of that name
-  void add(std::string_view name, std::string value) { list.push_back({std::string(name), std::move(value)}); }
+  void add(std::string_view name, std::string value) {
+    list.push_back({std::string(name), std::move(value)});
+  }
   void remove(std::string_view name);
 };
 
-// A request. As received: `target` is the path with its query, as on the wire. To be sent: `target` is the URL.
+// A request. As received: `target` is the path with its query, as on the wire. To be sent: `target` is the
+// URL.
 struct HttpRequest {
   std::string method;
   std::string target;

@@ -1,5 +1,6 @@
 #pragma once
-// Run, Step, Attempt, Request: what happens because of an event, and what has happened so far (contract 1, 7, 9).
+// Run, Step, Attempt, Request: what happens because of an event, and what has happened so far (contract 1, 7,
+// 9).
 //
 //   run:   queued --> running <--> waiting --> succeeded | failed | cancelled
 //
@@ -8,8 +9,8 @@
 //            +--(retry)---+---> waiting --> running | succeeded | failed
 //   any of these that is not terminal --> cancelled
 //
-// A step whose turn has not come is pending without a due time; one that backs off is pending with one; one in
-// `wait` is waiting with a due time; one that is held for a person is waiting without.
+// A step whose turn has not come is pending without a due time; one that backs off is pending with one; one
+// in `wait` is waiting with a due time; one that is held for a person is waiting without.
 
 #include <cstdint>
 #include <optional>
@@ -24,7 +25,15 @@ namespace postlude {
 
 // Values are stored. Never renumber; add at the end.
 enum class RunState : std::uint8_t { kQueued = 1, kRunning, kWaiting, kSucceeded, kFailed, kCancelled };
-enum class StepState : std::uint8_t { kPending = 1, kRunning, kWaiting, kSucceeded, kFailed, kSkipped, kCancelled };
+enum class StepState : std::uint8_t {
+  kPending = 1,
+  kRunning,
+  kWaiting,
+  kSucceeded,
+  kFailed,
+  kSkipped,
+  kCancelled
+};
 std::string_view to_text(RunState state);
 std::string_view to_text(StepState state);
 std::optional<RunState> run_state_named(std::string_view name);
@@ -50,21 +59,22 @@ std::string_view to_text(RequestResult result);
 
 // One HTTP exchange of an attempt, as stored: secrets masked, bodies cut at 64 KiB.
 struct Request {
-  std::int64_t id = 0;    // 0 until stored
+  std::int64_t id = 0;  // 0 until stored
   AttemptId attempt;
-  std::string name;       // the id in the connector file; "request" for http/request; "lookup.x" in a lookup
+  std::string name;  // the id in the connector file; "request" for http/request; "lookup.x" in a lookup
   Effect effect = Effect::kRead;
-  std::string key;        // the idempotency key; "" for reads
+  std::string key;  // the idempotency key; "" for reads
   std::string method;
-  std::string url;        // masked
-  std::string headers;    // JSON object, masked
-  std::string body;       // masked
-  std::optional<Instant> sent_at;   // when it was committed to be sent
+  std::string url;                 // masked
+  std::string headers;             // JSON object, masked
+  std::string body;                // masked
+  std::optional<Instant> sent_at;  // when it was committed to be sent
   std::optional<Instant> ended_at;
   RequestResult result = RequestResult::kOpen;
-  int status = 0;         // of the answer; 0: there was none
-  std::string response;   // JSON {"status","headers","body","text"} as expressions see it; "" if there was none
-  std::string why;        // the text to show when it did not succeed
+  int status = 0;  // of the answer; 0: there was none
+  std::string
+      response;     // JSON {"status","headers","body","text"} as expressions see it; "" if there was none
+  std::string why;  // the text to show when it did not succeed
 };
 
 struct Step {
@@ -76,15 +86,15 @@ struct Step {
   std::string uses;
   bool after_failure = false;  // its `if` asks for failure or always: it gets its turn although a step failed
   StepState state = StepState::kPending;
-  std::string reason;       // why failed, skipped, held or waiting
+  std::string reason;          // why failed, skipped, held or waiting
   std::uint32_t attempts = 0;  // claims so far: counted before a request leaves, not after
   std::optional<Instant> due_at;
   std::optional<Instant> first_at;  // when its first attempt began: `retry.for` counts from here
   std::optional<Instant> now;       // the step's stored time: what `now` is in its expressions
-  bool unclear = false;     // sticky: a request may have had its effect, and nothing has settled it yet
-  bool held = false;        // waits for a person: `runs resume`
-  std::string input;        // JSON of `with` as first evaluated; "" until then
-  std::string outputs;      // JSON; "" until it succeeded
+  bool unclear = false;  // sticky: a request may have had its effect, and nothing has settled it yet
+  bool held = false;     // waits for a person: `runs resume`
+  std::string input;     // JSON of `with` as first evaluated; "" until then
+  std::string outputs;   // JSON; "" until it succeeded
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
 };
@@ -93,16 +103,16 @@ struct Run {
   RunId id;
   EventId event;
   std::string workflow;
-  std::int64_t text = 0;    // the pinned workflow text: store::texts
+  std::int64_t text = 0;  // the pinned workflow text: store::texts
   std::string queue_key;
   RunState state = RunState::kQueued;
-  std::string reason;       // why it failed or was cancelled
+  std::string reason;  // why it failed or was cancelled
   Instant created_at;
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
   std::optional<Instant> deadline_at;  // `timeout`; moves on by the time spent held
-  std::string vars = "{}";  // JSON, computed once
-  bool stale = false;       // `--stale`: superseded writes are sent all the same
+  std::string vars = "{}";             // JSON, computed once
+  bool stale = false;                  // `--stale`: superseded writes are sent all the same
   std::vector<Step> steps;
 };
 
@@ -142,8 +152,8 @@ struct Unclear {  // the receiver may have acted
   Duration not_before{};              // for kLookup: how long to wait before looking
 };
 using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear>;
-std::string_view kind_of(const Outcome& outcome);   // succeeded skipped waiting held retryable refused unclear
-std::string_view why_of(const Outcome& outcome);    // "" for Succeeded
+std::string_view kind_of(const Outcome& outcome);  // succeeded skipped waiting held retryable refused unclear
+std::string_view why_of(const Outcome& outcome);   // "" for Succeeded
 
 // What to write because an attempt ended. The store applies it as it is.
 struct StepChange {
@@ -152,7 +162,7 @@ struct StepChange {
   std::optional<Instant> due_at;
   std::string reason;
   bool held = false;
-  std::optional<bool> unclear = {};        // nullopt: stays as it is
+  std::optional<bool> unclear = {};  // nullopt: stays as it is
   std::optional<std::string> outputs;
 };
 struct Decision {

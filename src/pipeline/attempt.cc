@@ -27,7 +27,8 @@ std::string cut(std::string text) {
 
 std::string headers_json(const Headers& headers) {
   json::object object;
-  for (const Header& h : headers.list) object[h.name] = h.value;
+  for (const Header& h : headers.list)
+    object[h.name] = h.value;
   return json::serialize(object);
 }
 
@@ -44,7 +45,9 @@ std::string stored_response(const HttpResponse& response) {
 json::object step_context(const store::Work& work) {
   json::object context;
   context["event"] = parsed(document(work.event), nullptr);
-  context["run"] = {{"id", work.run.id.text()}, {"workflow", work.run.workflow}, {"createdAt", to_rfc3339(work.run.created_at)}};
+  context["run"] = {{"id", work.run.id.text()},
+                    {"workflow", work.run.workflow},
+                    {"createdAt", to_rfc3339(work.run.created_at)}};
   context["workflow"] = {{"name", work.run.workflow}};
   context["vars"] = parsed(work.run.vars, json::object());
   json::object steps;
@@ -52,7 +55,8 @@ json::object step_context(const store::Work& work) {
   for (const Step& step : work.run.steps) {
     failed = failed || step.state == StepState::kFailed;
     if (step.name.empty()) continue;
-    steps[step.name] = {{"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+    steps[step.name] = {
+        {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
   }
   context["steps"] = std::move(steps);
   context["status"] = failed ? "failure" : "success";
@@ -62,8 +66,9 @@ json::object step_context(const store::Work& work) {
   return context;
 }
 
-Attempting::Attempting(const Parts& parts, const connector::Masker& masker, std::shared_ptr<const Rules> rules,
-                       std::shared_ptr<const BoundWorkflow> bound, const store::Work& work)
+Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
+                       std::shared_ptr<const Rules> rules, std::shared_ptr<const BoundWorkflow> bound,
+                       const store::Work& work)
     : parts_(parts), masker_(masker), rules_(std::move(rules)), bound_(std::move(bound)), work_(work) {
   CHECK(work_.step < bound_->steps.size());
   step_ = &bound_->steps[work_.step];
@@ -108,7 +113,8 @@ rt::Task<std::optional<Outcome>> Attempting::begin() {
       if (!answer) co_return Refused{lang::blame(*definition.condition, answer.error().message)};
       if (*answer == "false") co_return Skipped{"if: `" + definition.condition->text + "` is false"};
       if (*answer != "true") {
-        co_return Refused{lang::blame(*definition.condition, "must yield true or false, not " + answer->substr(0, 80))};
+        co_return Refused{
+            lang::blame(*definition.condition, "must yield true or false, not " + answer->substr(0, 80))};
       }
     }
     if (step_->with) {
@@ -134,7 +140,8 @@ rt::Task<std::optional<Outcome>> Attempting::begin() {
   }
 
   target_ = rules_->target(definition.target);
-  if (target_ == nullptr) co_return Refused{"there is no target '" + definition.target + "' in the configuration any more"};
+  if (target_ == nullptr)
+    co_return Refused{"there is no target '" + definition.target + "' in the configuration any more"};
   context["target"] = connector::target_context(*target_);
   context["requests"] = json::object();
   co_return std::nullopt;
@@ -171,8 +178,10 @@ void Attempting::remember(const std::string& call, json::value exchange) {
 rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* call, bool looking) {
   json::object& context = context_->as_object();
   context["response"] = nullptr;
-  context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce, work_.run.workflow,
-                                           step_->definition->key_part, "", call->id());
+  if (!looking) {  // a lookup searches for the key of the request in doubt
+    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce, work_.run.workflow,
+                                             step_->definition->key_part, "", call->id());
+  }
   AWAIT(Values values, evaluate(call->before()));
   auto prepared = call->prepare(*target_, values);
   if (!prepared) co_return Refused{prepared.error().message};
@@ -203,12 +212,15 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       co_return false;
     }
     case engine::Move::kWait:
-      co_return Outcome(Unclear{"it is unclear whether " + what + " had its effect; looking for it before trying again",
-                        Effect::kLookup, rule.on_unclear, next.at - rt::now()});
+      co_return Outcome(
+          Unclear{"it is unclear whether " + what + " had its effect; looking for it before trying again",
+                  Effect::kLookup, rule.on_unclear, next.at - rt::now()});
     case engine::Move::kHold:
-      co_return Outcome(Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
+      co_return Outcome(
+          Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
     case engine::Move::kFail:
-      co_return Outcome(Refused{"it is unclear whether " + what + " had its effect, and onUnclear says fail"});
+      co_return Outcome(
+          Refused{"it is unclear whether " + what + " had its effect, and onUnclear says fail"});
     case engine::Move::kLook: {
       CHECK(step_->action->lookup() != nullptr);
       const json::value requests = context_->as_object()["requests"];
@@ -217,8 +229,9 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       if (void_) co_return Outcome(Refused{"the lease is void"});
       if (auto* outcome = std::get_if<Outcome>(&looked)) {
         // A lookup that failed says nothing: never "not there".
-        co_return Outcome(Unclear{"looking for the effect of " + what + " failed: " + std::string(why_of(*outcome)), Effect::kLookup,
-                          rule.on_unclear, std::chrono::seconds(1)});
+        co_return Outcome(
+            Unclear{"looking for the effect of " + what + " failed: " + std::string(why_of(*outcome)),
+                    Effect::kLookup, rule.on_unclear, std::chrono::seconds(1)});
       }
       json::value& outputs = std::get<json::value>(looked);
       if (outputs.is_null()) co_return true;
@@ -245,7 +258,8 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
 rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
   std::vector<Request> so_far = std::exchange(ended, {});
   AWAIT(Result<Request> committed,
-        parts_.store.commit_request(work_.lease, *row, so_far, std::exchange(input, std::nullopt), std::exchange(step_now, std::nullopt)));
+        parts_.store.commit_request(work_.lease, *row, so_far, std::exchange(input, std::nullopt),
+                                    std::exchange(step_now, std::nullopt)));
   if (committed) {
     *row = std::move(*committed);
     co_return std::nullopt;
@@ -266,10 +280,12 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
       break;
   }
   // Nothing was sent. What had been answered before is lost with this attempt, and is read again by the next.
-  co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt, false};
+  co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt,
+                      false};
 }
 
-rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request, bool looking) {
+rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request,
+                                                      bool looking) {
   Request row = row_of(*call, request, looking);
   auto authorised = connector::authorise(request, *target_, parts_.secrets);
   if (!authorised) co_return Refused{authorised.error().message};

@@ -1,6 +1,6 @@
 #pragma once
-// Attempting: one try of a step, from its first expression to its outcome. Reads what earlier tries left, commits each
-// request that is not a read before it is sent, and keeps every answer.
+// Attempting: one try of a step, from its first expression to its outcome. Reads what earlier tries left,
+// commits each request that is not a read before it is sent, and keeps every answer.
 //
 // Loop thread only. Lives as long as carry_out() runs.
 
@@ -37,11 +37,13 @@ class Attempting {
   rt::Task<std::optional<Outcome>> begin();  // `if`, `with`, `wait`; nullopt: go on with the action
   rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
-  // What earlier attempts left of the request: true, it is to be sent; false, it is settled; or the attempt's outcome.
+  // What earlier attempts left of the request: true, it is to be sent; false, it is settled; or the attempt's
+  // outcome.
   rt::Task<std::variant<bool, Outcome>> settle_past(const connector::Call* call);
   rt::Task<std::optional<Outcome>> exchange(const connector::Call* call, HttpRequest request, bool looking);
   rt::Task<std::optional<Outcome>> commit(Request* row);
-  std::optional<Outcome> outcome_of(const connector::Call& call, const connector::Ending& ending, bool looking) const;
+  std::optional<Outcome> outcome_of(const connector::Call& call, const connector::Ending& ending,
+                                    bool looking) const;
   engine::EffectRule rule_of(const connector::Call& call) const;
   rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;

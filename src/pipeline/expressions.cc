@@ -47,7 +47,8 @@ rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions
   if (rest.empty()) co_return values;
   const double seconds = static_cast<double>(micros(now)) / 1e6;
   AWAIT(evaluator::Values answers, evaluator_.evaluate(std::move(texts), to_text(*context), seconds));
-  for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k) values[rest[k]] = std::move(answers[k]);
+  for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k)
+    values[rest[k]] = std::move(answers[k]);
   co_return values;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Expressions: evaluates what stages ask for: the simple ones at once, the others in the evaluator's children.
-// Loop thread only.
+// Expressions: evaluates what stages ask for: the simple ones at once, the others in the evaluator's
+// children. Loop thread only.
 
 #include <memory>
 #include <string>
@@ -23,8 +23,8 @@ class Expressions {
   void announce(const std::vector<lang::Expression>& expressions);
 
   // `context` outlives the call by being shared.
-  rt::Task<Values> evaluate(std::vector<lang::Expression> expressions, std::shared_ptr<const json::value> context,
-                            Instant now);
+  rt::Task<Values> evaluate(std::vector<lang::Expression> expressions,
+                            std::shared_ptr<const json::value> context, Instant now);
 
   // Appends what jq's compiler finds wrong with any of them.
   rt::Task<Status> check(std::vector<lang::Expression> expressions, lang::Problems& problems);

@@ -23,11 +23,12 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   parts_.expressions.announce(rules_->expressions());
 }
 
-void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took) {
+void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict,
+                             Duration took) {
   parts_.metrics.count("postlude_deliveries_total", "Deliveries by source, hook and verdict.",
                        {{"source", source}, {"hook", hook}, {"verdict", std::string(to_text(verdict))}});
-  parts_.metrics.observe_seconds("postlude_intake_seconds", "From the whole request to the answer's being ready.", {},
-                                 seconds(took));
+  parts_.metrics.observe_seconds("postlude_intake_seconds",
+                                 "From the whole request to the answer's being ready.", {}, seconds(took));
 }
 
 void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Duration took) {
@@ -37,14 +38,18 @@ void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Dur
   const std::string action = step.target.empty() ? step.uses : step.uses.substr(step.target.size() + 1);
   parts_.metrics.count("postlude_attempts_total", "Attempts by target, action and outcome.",
                        {{"target", target}, {"action", action}, {"outcome", kind}});
-  parts_.metrics.observe_seconds("postlude_attempt_seconds", "From claim to outcome.", {{"target", target}, {"action", action}},
-                                 seconds(took));
-  const bool worth_a_look = !std::holds_alternative<Succeeded>(outcome) && !std::holds_alternative<Skipped>(outcome) &&
+  parts_.metrics.observe_seconds("postlude_attempt_seconds", "From claim to outcome.",
+                                 {{"target", target}, {"action", action}}, seconds(took));
+  const bool worth_a_look = !std::holds_alternative<Succeeded>(outcome) &&
+                            !std::holds_alternative<Skipped>(outcome) &&
                             !std::holds_alternative<Waits>(outcome);
   const auto level = worth_a_look ? log::Level::kWarn : log::Level::kDebug;
   if (log::enabled(level)) {
     log::write(level, "attempt ended",
-               {{"run", work.run.id.text()}, {"step", step.title}, {"attempt", work.lease.attempt.text()}, {"outcome", kind},
+               {{"run", work.run.id.text()},
+                {"step", step.title},
+                {"attempt", work.lease.attempt.text()},
+                {"outcome", kind},
                 {"why", why_of(outcome)}});
   }
 }
@@ -53,9 +58,11 @@ rt::Task<Status> Pipeline::record(store::AttemptEnd end, store::Rule rule) {
   Duration pause = std::chrono::milliseconds(100);
   while (true) {
     AWAIT(Status recorded, parts_.store.record(end, rule));
-    const bool again = !recorded && (recorded.error().code == Code::kOverloaded || recorded.error().code == Code::kUnavailable);
+    const bool again = !recorded && (recorded.error().code == Code::kOverloaded ||
+                                     recorded.error().code == Code::kUnavailable);
     if (!again || stopping_) co_return recorded;
-    log::warn("an outcome waits to be recorded", {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
+    log::warn("an outcome waits to be recorded",
+              {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
     AWAIT_DONE(rt::sleep_for(pause));
     pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
   }
@@ -68,14 +75,7 @@ rt::Task<Status> Pipeline::retry(RunId run, bool stale, std::string actor) {
 
 rt::Task<Status> Pipeline::resume(RunId run, std::string step, store::ResumeAs as, std::string actor) {
   const Instant at = rt::now();
-  store::Rule rule = [as, actor, step, at](const Run& now) {
-    for (const Step& s : now.steps) {
-      if (!s.held || (s.name != step && std::to_string(s.index + 1) != step)) continue;
-      const Outcome outcome = as == store::ResumeAs::kFail ? Outcome(Refused{actor + " said that it failed"}) : Outcome(Succeeded{"{}"});
-      return engine::decide(now, s.index, outcome, {}, at, 0);
-    }
-    CHECK(false);  // the store asks only for a step that is held
-  };
+  store::Rule rule = [at](const Run& now) { return engine::follow(now, at); };
   AWAIT(Status done, parts_.store.resume(run, step, as, actor, at, std::move(rule)));
   co_return done;
 }

@@ -5,8 +5,8 @@
 //                                       |
 //                                       +-> runs with steps -> attempts -> outcomes
 //
-// The process may die between any two lines. Before the 202 the sender still has the call; after it, the store
-// has, and each later stage begins by asking the store what is left to do.
+// The process may die between any two lines. Before the 202 the sender still has the call; after it, the
+// store has, and each later stage begins by asking the store what is left to do.
 
 #include "pipeline/pipeline.h"
 
@@ -18,7 +18,8 @@
 namespace postlude::pipeline {
 
 http::HeadVerdict Pipeline::head(const HttpRequest& request, bool headers_too_large) {
-  auto refusal = intake::judge_head(rules_->sources(), request, headers_too_large);  // path, method, type, size
+  auto refusal =
+      intake::judge_head(rules_->sources(), request, headers_too_large);  // path, method, type, size
   if (refusal) return refused(std::move(*refusal));
   const auto route = rules_->sources().route(request.target);
   return http::ReadBody{route ? route->source->body_bytes_max() : 0};
@@ -31,19 +32,23 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   const auto route = rules->sources().route(request.target);
   if (!route) co_return intake::problem_answer(404, route.error().message);
 
-  intake::Judged judged = judge(*route, std::move(request));  // who sends, what they say, whether it is wanted
+  intake::Judged judged =
+      judge(*route, std::move(request));  // who sends, what they say, whether it is wanted
   if (judged.refusal || judged.filtered) {
     AWAIT(HttpResponse refused_or_filtered, keep(*route, std::move(judged)));
     co_return refused_or_filtered;
   }
   const Event event = *judged.event;
-  AWAIT(const auto receipt, parts_.store.append(std::move(*judged.proof), std::move(judged.delivery), std::move(judged.event),
-                                                std::move(judged.identity)));  // once, and on disk
+  AWAIT(const auto receipt,
+        parts_.store.append(std::move(*judged.proof), std::move(judged.delivery), std::move(judged.event),
+                            std::move(judged.identity)));  // once, and on disk
   if (!receipt) co_return not_taken(*route, receipt.error());
-  note_delivery(event.source, event.hook, receipt->duplicate() ? Verdict::kDuplicate : Verdict::kAccepted, rt::steady_now() - began);
+  note_delivery(event.source, event.hook, receipt->duplicate() ? Verdict::kDuplicate : Verdict::kAccepted,
+                rt::steady_now() - began);
 
   if (!receipt->duplicate()) announce(event, *receipt->event());
-  co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(), receipt->duplicate());  // only now: 202
+  co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(),
+                                    receipt->duplicate());  // only now: 202
 }
 
 rt::Task<Status> Pipeline::plan(Event event) {
@@ -57,7 +62,8 @@ rt::Task<Status> Pipeline::plan(Event event) {
     trace.push_back(std::move(choice.planned));
   }
   const EventId id = event.id;
-  AWAIT(Status started, parts_.store.start(id, std::move(runs), std::move(trace), rt::now()));  // all or none, and once
+  AWAIT(Status started,
+        parts_.store.start(id, std::move(runs), std::move(trace), rt::now()));  // all or none, and once
   co_return started;
 }
 
@@ -68,7 +74,9 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
     co_return back;
   }
   const auto bound = bound_for(work);
-  store::AttemptEnd end{work.lease, {}, Refused{bound ? "" : "the workflow it began with: " + bound.error().message}, {}, {}, {}};
+  store::AttemptEnd end{
+      work.lease, {}, Refused{bound ? "" : "the workflow it began with: " + bound.error().message},
+      {},         {}, {}};
   if (bound) {
     Attempting attempting(parts_, masker_, rules_, *bound, work);
     AWAIT(std::optional<Outcome> outcome, attempting.carry_out());  // evaluate, commit, send, interpret
@@ -81,9 +89,12 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
   end.ended_at = rt::now();
   note_attempt(work, end.outcome, rt::steady_now() - began);
 
-  const engine::RetryPolicy policy = bound ? (*bound)->workflow->steps[work.step].retry : engine::RetryPolicy();
-  store::Rule rule = [step = work.step, outcome = end.outcome, policy, at = end.ended_at, jitter = random_number()](const Run& run) {
-    return engine::decide(run, step, outcome, policy, at, jitter);  // retry, go on, finish: on the run as it is then
+  const engine::RetryPolicy policy =
+      bound ? (*bound)->workflow->steps[work.step].retry : engine::RetryPolicy();
+  store::Rule rule = [step = work.step, outcome = end.outcome, policy, at = end.ended_at,
+                      jitter = random_number()](const Run& run) {
+    return engine::decide(run, step, outcome, policy, at,
+                          jitter);  // retry, go on, finish: on the run as it is then
   };
   AWAIT(Status recorded, record(std::move(end), std::move(rule)));
   co_return recorded;

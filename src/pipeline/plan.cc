@@ -18,7 +18,8 @@ json::value plan_context(const Event& event, const std::string& workflow) {
 
 }  // namespace
 
-rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow> bound, Event event, Facts facts) {
+rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow> bound, Event event,
+                                            Facts facts) {
   const engine::Workflow& workflow = *bound->workflow;
   Choice choice;
   choice.planned.workflow = workflow.name;
@@ -53,9 +54,11 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     if (answer && *answer == "true") {
       choice.planned.why += ", if: `" + workflow.condition->text + "` is true";
     } else {
-      // A condition that cannot be evaluated must not lose a release in silence: the run exists, and has failed.
-      run.failed = lang::blame(*workflow.condition,
-                               answer ? "must yield true or false, not " + answer->substr(0, 80) : answer.error().message);
+      // A condition that cannot be evaluated must not lose a release in silence: the run exists, and has
+      // failed.
+      run.failed =
+          lang::blame(*workflow.condition, answer ? "must yield true or false, not " + answer->substr(0, 80)
+                                                  : answer.error().message);
     }
   }
 
@@ -64,7 +67,8 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
   for (const auto& [name, tmpl] : workflow.vars) {
     std::vector<lang::Expression> own;
     tmpl.collect(own);
-    const Values part(values.begin() + static_cast<std::ptrdiff_t>(at), values.begin() + static_cast<std::ptrdiff_t>(at + own.size()));
+    const Values part(values.begin() + static_cast<std::ptrdiff_t>(at),
+                      values.begin() + static_cast<std::ptrdiff_t>(at + own.size()));
     at += own.size();
     auto value = tmpl.assemble(part);
     if (value) {
@@ -75,7 +79,8 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
   }
   if (!run.failed.empty()) {
     choice.planned.why = run.failed;
-    log::error("a run could not begin", {{"workflow", workflow.name}, {"event", event.id.text()}, {"why", run.failed}});
+    log::error("a run could not begin",
+               {{"workflow", workflow.name}, {"event", event.id.text()}, {"why", run.failed}});
   }
 
   choice.planned.runs = true;

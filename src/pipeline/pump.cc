@@ -7,7 +7,12 @@
 namespace postlude::pipeline {
 
 Pump::Pump(rt::Loop& loop, Pipeline& pipeline, store::Store& store, PumpOptions options)
-    : loop_(loop), pipeline_(pipeline), store_(store), options_(options), group_(loop, "pump"), plan_waker_(loop) {}
+    : loop_(loop),
+      pipeline_(pipeline),
+      store_(store),
+      options_(options),
+      group_(loop, "pump"),
+      plan_waker_(loop) {}
 
 void Pump::start() {
   group_.start(plan_loop());
@@ -39,9 +44,11 @@ rt::Task<> Pump::plan_canary(std::string key) {
     const Event event = canaries_[key].front();
     AWAIT(const Status planned, pipeline_.plan(event));
     if (!planned && planned.error().code != Code::kConflict) {
-      log::warn("an event could not be planned; it will be again", {{"event", event.id.text()}, {"why", planned.error().message}});
+      log::warn("an event could not be planned; it will be again",
+                {{"event", event.id.text()}, {"why", planned.error().message}});
       // In order or not at all: the canary's later events wait in the store as well.
-      for (const Event& left : canaries_[key]) in_hand_.erase(left.id);
+      for (const Event& left : canaries_[key])
+        in_hand_.erase(left.id);
       canaries_.erase(key);
       behind_ = true;
       co_return;
@@ -62,7 +69,8 @@ rt::Task<> Pump::plan_loop() {
       if (!events) {
         log::warn("unplanned events could not be read", {{"why", events.error().message}});
       } else {
-        for (Event& event : *events) enqueue(std::move(event));
+        for (Event& event : *events)
+          enqueue(std::move(event));
         if (missed_) continue;  // accepted while we read: it may not be in this list
         if (events->size() < room) behind_ = false;
       }
@@ -80,7 +88,8 @@ store::Claim Pump::next_claim() {
     const auto at = under_way_.find(target.name);
     const std::size_t busy = at == under_way_.end() ? 0 : at->second;
     std::size_t room = target.limits.concurrency - std::min(target.limits.concurrency, busy);
-    if (target.limits.rate) room = rates_.take(target.name, *target.limits.rate, std::min(room, claim.steps_max), now);
+    if (target.limits.rate)
+      room = rates_.take(target.name, *target.limits.rate, std::min(room, claim.steps_max), now);
     claim.room[target.name] = room;
   }
   const auto own = under_way_.find("");
@@ -93,9 +102,10 @@ store::Claim Pump::next_claim() {
 void Pump::settle_rates(const store::Claim& claim, const std::vector<store::Work>& works) {
   for (const connector::Target& target : pipeline_.rules().targets()) {
     if (!target.limits.rate) continue;
-    const auto used = static_cast<std::size_t>(std::count_if(works.begin(), works.end(), [&](const store::Work& work) {
-      return work.run.steps[work.step].target == target.name;
-    }));
+    const auto used =
+        static_cast<std::size_t>(std::count_if(works.begin(), works.end(), [&](const store::Work& work) {
+          return work.run.steps[work.step].target == target.name;
+        }));
     const auto room = claim.room.find(target.name);
     if (room != claim.room.end() && room->second > used) rates_.give_back(target.name, room->second - used);
   }
@@ -134,7 +144,8 @@ rt::Task<> Pump::carry(store::Work work) {
   --under_way_[target];
   if (!advanced && advanced.error().code != Code::kConflict) {
     // The outcome is lost; the lease lapses at the next start, and the effects' rules decide.
-    log::error("an attempt's outcome could not be recorded", {{"step", step}, {"why", advanced.error().message}});
+    log::error("an attempt's outcome could not be recorded",
+               {{"step", step}, {"why", advanced.error().message}});
   }
 }
 

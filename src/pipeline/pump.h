@@ -17,9 +17,9 @@
 namespace postlude::pipeline {
 
 struct PumpOptions {
-  std::size_t steps_max = 4'096;      // carried out at once, over all targets
-  std::size_t built_ins_max = 256;    // of them without a target
-  std::size_t planning_max = 512;     // events in hand; more stay in the store until there is room
+  std::size_t steps_max = 4'096;             // carried out at once, over all targets
+  std::size_t built_ins_max = 256;           // of them without a target
+  std::size_t planning_max = 512;            // events in hand; more stay in the store until there is room
   Duration drain = std::chrono::seconds(8);  // at the end, for requests that have been sent
 };
 
@@ -27,10 +27,10 @@ class Pump {
  public:
   Pump(rt::Loop& loop, Pipeline& pipeline, store::Store& store, PumpOptions options);
 
-  void start();               // begins both loops
-  void offer(Event event);    // accepted just now; the store has it
-  rt::Task<bool> stop();      // takes no more; true: all that was under way has ended within `drain`
-  rt::Task<> finish();        // after the client was stopped: what is left ends at once
+  void start();             // begins both loops
+  void offer(Event event);  // accepted just now; the store has it
+  rt::Task<bool> stop();    // takes no more; true: all that was under way has ended within `drain`
+  rt::Task<> finish();      // after the client was stopped: what is left ends at once
   void abandon() { group_.abandon(); }
 
  private:
@@ -50,8 +50,8 @@ class Pump {
   rt::Waker plan_waker_;
   Rates rates_;
   bool stopping_ = false;
-  bool behind_ = true;  // the store may have unplanned events that are not in hand
-  bool missed_ = false; // an event was accepted while the plan loop read the store
+  bool behind_ = true;   // the store may have unplanned events that are not in hand
+  bool missed_ = false;  // an event was accepted while the plan loop read the store
   std::map<std::string, std::deque<Event>> canaries_;  // in hand, per canary in order
   std::set<EventId> in_hand_;
   std::map<std::string, std::size_t, std::less<>> under_way_;  // steps per target

@@ -29,7 +29,8 @@ std::size_t Rates::take(std::string_view name, const Rate& rate, std::size_t wan
 void Rates::give_back(std::string_view name, std::size_t count) {
   const auto at = buckets_.find(name);
   if (at == buckets_.end()) return;
-  at->second.tokens = std::min(at->second.tokens + static_cast<double>(count), static_cast<double>(at->second.rate.count));
+  at->second.tokens =
+      std::min(at->second.tokens + static_cast<double>(count), static_cast<double>(at->second.rate.count));
 }
 
 Duration Rates::until_next(std::string_view name, const Rate& rate, Duration now) {

@@ -1,5 +1,6 @@
 #pragma once
-// Rates: token buckets by name, for sources' `rate` and targets' `limits.rate`. The burst is one period (contract 6).
+// Rates: token buckets by name, for sources' `rate` and targets' `limits.rate`. The burst is one period
+// (contract 6).
 //
 // Loop thread only; the caller brings the time.
 

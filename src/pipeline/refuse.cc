@@ -21,7 +21,8 @@ intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) 
     return !source.rate() || rates_.take("source " + source.name(), *source.rate(), 1, rt::steady_now()) == 1;
   };
   intake::Judged judged = intake::judge(route, std::move(request), parts_.secrets, within_rate, rt::now());
-  for (const std::string& line : judged.log) log::warn(line, {{"source", source.name()}});
+  for (const std::string& line : judged.log)
+    log::warn(line, {{"source", source.name()}});
   return judged;
 }
 
@@ -29,7 +30,8 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
   if (judged.filtered) {
     const Duration began = rt::steady_now();
     const Delivery delivery = judged.delivery;
-    AWAIT(const auto stored, parts_.store.append_rejected(std::move(judged.delivery), std::move(judged.canary)));
+    AWAIT(const auto stored,
+          parts_.store.append_rejected(std::move(judged.delivery), std::move(judged.canary)));
     if (!stored) co_return not_taken(route, stored.error());
     note_delivery(delivery.source, delivery.hook, Verdict::kFiltered, rt::steady_now() - began);
     co_return intake::filtered_answer(route, *stored);
@@ -49,7 +51,8 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
 HttpResponse Pipeline::refused(intake::Refusal refusal) {
   HttpResponse answer = intake::problem_answer(refusal);
   note_delivery(refusal.delivery.source, refusal.delivery.hook, Verdict::kRejected, Duration(0));
-  if (!stopping_ && background_.size() < kBackgroundMax && rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
+  if (!stopping_ && background_.size() < kBackgroundMax &&
+      rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
     background_.start(store_refusal(std::move(refusal.delivery), ""));
   }
   return answer;
@@ -78,8 +81,11 @@ HttpResponse Pipeline::not_taken(const intake::Route& route, const Error& error)
 
 void Pipeline::announce(Event event, EventId id) {
   event.id = id;
-  log::info("event accepted", {{"event", id.text()}, {"source", event.source}, {"hook", event.hook},
-                               {"canary", event.name_space + "/" + event.name}, {"phase", event.phase}});
+  log::info("event accepted", {{"event", id.text()},
+                               {"source", event.source},
+                               {"hook", event.hook},
+                               {"canary", event.name_space + "/" + event.name},
+                               {"phase", event.phase}});
   if (on_event) on_event(std::move(event));
 }
 

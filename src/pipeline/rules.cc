@@ -39,7 +39,8 @@ std::vector<lang::Expression> BoundWorkflow::expressions() const {
   std::vector<lang::Expression> all;
   if (workflow->condition) all.push_back(*workflow->condition);
   append(all, vars);
-  for (const BoundStep& step : steps) append(all, step.first);
+  for (const BoundStep& step : steps)
+    append(all, step.first);
   for (const BoundStep& step : steps) {
     if (step.connector == "http" && step.action != nullptr) append(all, step.action->expressions());
   }
@@ -80,8 +81,9 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
     if (target.connector == "http") continue;
     const connector::Connector* found = catalogue.find(target.connector);
     if (found == nullptr) {
-      problems.push_back({target.place, "target '" + target.name + "' has the connector '" + target.connector +
-                                            "', which does not exist" + did_you_mean(target.connector, catalogue.names())});
+      problems.push_back({target.place, "target '" + target.name + "' has the connector '" +
+                                            target.connector + "', which does not exist" +
+                                            did_you_mean(target.connector, catalogue.names())});
       continue;
     }
     found->settle(target, problems);
@@ -92,7 +94,8 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
     for (const auto& [key, value] : input.workflows->members) {
       auto workflow = engine::Workflow::read(key.scalar, value, problems);
       if (workflow == nullptr) continue;
-      if (auto bound = rules->bind(std::move(workflow), problems)) rules->workflows_.push_back(std::move(bound));
+      if (auto bound = rules->bind(std::move(workflow), problems))
+        rules->workflows_.push_back(std::move(bound));
     }
   }
   if (errors_since(problems, before)) return nullptr;
@@ -103,7 +106,8 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
                                                  lang::Problems& problems) const {
   auto bound = std::make_shared<BoundWorkflow>();
   bound->workflow = std::move(workflow);
-  for (const auto& [name, tmpl] : bound->workflow->vars) tmpl.collect(bound->vars);
+  for (const auto& [name, tmpl] : bound->workflow->vars)
+    tmpl.collect(bound->vars);
   bool usable = true;
   for (const engine::StepDefinition& definition : bound->workflow->steps) {
     BoundStep step;
@@ -126,43 +130,50 @@ bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
     const connector::Target* found = target(definition.target);
     if (found == nullptr) {
       std::vector<std::string> names;
-      for (const connector::Target& t : targets_) names.push_back(t.name);
-      problems.push_back({place, "the step uses '" + definition.uses + "', but there is no target '" + definition.target + "'" +
-                                     did_you_mean(definition.target, names)});
+      for (const connector::Target& t : targets_)
+        names.push_back(t.name);
+      problems.push_back({place, "the step uses '" + definition.uses + "', but there is no target '" +
+                                     definition.target + "'" + did_you_mean(definition.target, names)});
       return false;
     }
     step.connector = found->connector;
     if (found->connector == "http") {
       if (definition.action != "request") {
-        problems.push_back({place, "the connector http has no action '" + definition.action + "'; it has request"});
+        problems.push_back(
+            {place, "the connector http has no action '" + definition.action + "'; it has request"});
         return false;
       }
-      step.action = connector::read_http_request(definition.with.is_null() ? nullptr : &definition.with, place, problems);
+      step.action = connector::read_http_request(definition.with.is_null() ? nullptr : &definition.with,
+                                                 place, problems);
     } else {
       const connector::Connector* known = catalogue_->find(found->connector);
       step.action = known == nullptr ? nullptr : known->find(definition.action);
       if (step.action == nullptr) {
         std::vector<std::string> names;
         if (known != nullptr) {
-          for (const auto& action : known->actions()) names.push_back(action->name());
+          for (const auto& action : known->actions())
+            names.push_back(action->name());
         }
-        problems.push_back({place, "the connector " + found->connector + " has no action '" + definition.action + "'" +
-                                       did_you_mean(definition.action, names)});
+        problems.push_back({place, "the connector " + found->connector + " has no action '" +
+                                       definition.action + "'" + did_you_mean(definition.action, names)});
         return false;
       }
-      connector::check_input(*step.action, definition.with.is_null() ? nullptr : &definition.with, place, problems);
+      connector::check_input(*step.action, definition.with.is_null() ? nullptr : &definition.with, place,
+                             problems);
       step.with = lang::Template::read(definition.with, &step.action->input(), problems);
     }
   }
   if (step.with) {
     const std::size_t first = step.first.size();
     step.with->collect(step.first);
-    for (std::size_t i = first; i < step.first.size(); ++i) lang::check_names(step.first[i], roots, problems);
+    for (std::size_t i = first; i < step.first.size(); ++i)
+      lang::check_names(step.first[i], roots, problems);
   }
   return !errors_since(problems, before);
 }
 
-Result<std::shared_ptr<const BoundWorkflow>> Rules::bind_pinned(std::string_view name, const std::string& pinned) const {
+Result<std::shared_ptr<const BoundWorkflow>> Rules::bind_pinned(std::string_view name,
+                                                                const std::string& pinned) const {
   for (const auto& current : workflows_) {
     if (current->workflow->name == name && current->workflow->pinned == pinned) return current;
   }
@@ -170,7 +181,8 @@ Result<std::shared_ptr<const BoundWorkflow>> Rules::bind_pinned(std::string_view
   lang::Problems problems;
   auto bound = bind(std::move(workflow), problems);
   if (bound == nullptr) {
-    return Error(Code::kInvalid, problems.empty() ? "the workflow cannot be used" : lang::to_text(problems.front()));
+    return Error(Code::kInvalid,
+                 problems.empty() ? "the workflow cannot be used" : lang::to_text(problems.front()));
   }
   return bound;
 }

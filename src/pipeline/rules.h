@@ -1,6 +1,6 @@
 #pragma once
-// Rules: one version of the configuration's sources, targets, connectors and workflows, bound together. Immutable,
-// hence shared: what is under way keeps the version it began with.
+// Rules: one version of the configuration's sources, targets, connectors and workflows, bound together.
+// Immutable, hence shared: what is under way keeps the version it began with.
 
 #include <memory>
 #include <optional>
@@ -18,7 +18,7 @@ struct BoundStep {
   const engine::StepDefinition* definition = nullptr;
   std::shared_ptr<const connector::Action> action;  // nullptr: a built-in
   std::string connector;
-  std::optional<lang::Template> with;               // not for http/request, whose `with` is the action
+  std::optional<lang::Template> with;  // not for http/request, whose `with` is the action
   // What is evaluated first: `if` (when it has one), then the leaves of `with`.
   std::vector<lang::Expression> first;
 };
@@ -53,7 +53,8 @@ class Rules {
   std::vector<lang::Expression> expressions() const;
 
   // The workflow a run was pinned to, bound to today's targets and connectors.
-  Result<std::shared_ptr<const BoundWorkflow>> bind_pinned(std::string_view name, const std::string& pinned) const;
+  Result<std::shared_ptr<const BoundWorkflow>> bind_pinned(std::string_view name,
+                                                           const std::string& pinned) const;
 
  private:
   std::shared_ptr<const BoundWorkflow> bind(std::shared_ptr<const engine::Workflow> workflow,

@@ -1,0 +1,136 @@
+#include "engine/workflow.h"
+
+#include <gtest/gtest.h>
+
+#include "lang/yaml.h"
+
+namespace postlude::engine {
+namespace {
+
+std::shared_ptr<const Workflow> read(const std::string& yaml, std::string* first_problem = nullptr) {
+  lang::Problems problems;
+  const auto node = lang::read_yaml(yaml, "w.yaml", problems);
+  if (!node) return nullptr;
+  auto workflow = Workflow::read("w", *node, problems);
+  if (first_problem != nullptr) *first_problem = problems.empty() ? "" : lang::to_text(problems.front());
+  return workflow;
+}
+
+constexpr const char* kWhole = R"(on:
+  - {source: flagger, phase: Succeeded, namespace: "prod-*", metadata: {environment: production}}
+  - {hook: "*", name: shop}
+if: .event.metadata.environment == "production"
+maxAge: 2h
+timeout: 30m
+vars: {title: "${{ .event.name }}!"}
+steps:
+  - id: version
+    uses: jira/release-version
+    with: {project: PROJ, name: "${{ .vars.title }}"}
+    retry: {attempts: 3, backoff: {initial: 2s, factor: 3, max: 1m}, for: 10m}
+    timeout: 5s
+  - uses: wait
+    with: {for: 10m}
+  - uses: slack/message
+    name: tell people
+    if: failure
+    onUnclear: hold
+  - uses: slack/message
+)";
+
+TEST(Workflow, IsReadWhole) {
+  std::string problem;
+  const auto workflow = read(kWhole, &problem);
+  ASSERT_NE(workflow, nullptr) << problem;
+  EXPECT_EQ(workflow->max_age, std::chrono::hours(2));
+  EXPECT_EQ(workflow->timeout, std::chrono::minutes(30));
+  ASSERT_EQ(workflow->steps.size(), 4U);
+  const StepDefinition& version = workflow->steps[0];
+  EXPECT_EQ(version.target, "jira");
+  EXPECT_EQ(version.action, "release-version");
+  EXPECT_EQ(version.key_part, "version");
+  EXPECT_EQ(version.retry.attempts, 3U);
+  EXPECT_EQ(version.retry.initial, std::chrono::seconds(2));
+  EXPECT_EQ(version.retry.max, std::chrono::minutes(1));
+  EXPECT_EQ(version.retry.within, std::chrono::minutes(10));
+  EXPECT_DOUBLE_EQ(version.retry.factor, 3);
+  EXPECT_EQ(version.timeout, std::chrono::seconds(5));
+  EXPECT_FALSE(version.after_failure);
+  EXPECT_EQ(workflow->steps[1].target, "");
+  EXPECT_TRUE(workflow->steps[2].after_failure);
+  EXPECT_EQ(workflow->steps[2].title, "tell people");
+  EXPECT_EQ(workflow->steps[2].on_unclear, OnUnclear::kHold);
+  EXPECT_EQ(workflow->steps[2].key_part, "slack/message#1");
+  EXPECT_EQ(workflow->steps[3].key_part, "slack/message#2");
+}
+
+TEST(Workflow, SaysWhyAnEventIsNotMeant) {
+  const auto workflow = read(kWhole);
+  ASSERT_NE(workflow, nullptr);
+  Event event;
+  event.source = "flagger";
+  event.hook = "post-rollout";
+  event.name_space = "prod-eu";
+  event.name = "checkout";
+  event.phase = "Succeeded";
+  event.metadata = R"({"environment":"production"})";
+  EXPECT_EQ(workflow->mismatch(facts_of(event)), "");
+  event.phase = "Failed";
+  EXPECT_EQ(workflow->mismatch(facts_of(event)),
+            "on[0]: phase is Failed, wanted Succeeded; on[1]: name is checkout, wanted shop");
+  event.name = "shop";
+  event.hook = "event";
+  EXPECT_EQ(workflow->mismatch(facts_of(event)), "");
+}
+
+TEST(Workflow, WithoutAHookItIsTheDefaultHook) {
+  const auto workflow = read("on: {source: flagger}\nsteps: [{uses: wait, with: {for: 1s}}]\n");
+  ASSERT_NE(workflow, nullptr);
+  Event event;
+  event.source = "flagger";
+  event.hook = "pre-rollout";
+  EXPECT_EQ(workflow->mismatch(facts_of(event)), "hook is pre-rollout, wanted post-rollout");
+}
+
+TEST(Workflow, IsTheSameFromWhatItWasPinnedTo) {
+  const auto workflow = read(kWhole);
+  ASSERT_NE(workflow, nullptr);
+  const auto again = Workflow::parse("w", workflow->pinned);
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ((*again)->pinned, workflow->pinned);
+  ASSERT_EQ((*again)->steps.size(), workflow->steps.size());
+  for (std::size_t i = 0; i < workflow->steps.size(); ++i) {
+    EXPECT_EQ((*again)->steps[i].key_part, workflow->steps[i].key_part);
+    EXPECT_EQ((*again)->steps[i].place.line, workflow->steps[i].place.line);
+  }
+  ASSERT_TRUE((*again)->condition.has_value());
+  EXPECT_EQ((*again)->condition->place.line, 4);
+}
+
+TEST(Workflow, RefusesWhatCannotRun) {
+  struct Row {
+    const char* yaml;
+    const char* problem;
+  };
+  const std::vector<Row> rows{
+      {"on: {}\nsteps: [{uses: jira}]\n",
+       "w.yaml:2:16: 'jira' is no action; write TARGET/ACTION, say jira/release-version, or wait"},
+      {"on: {}\nsteps: [{uses: approval}]\n",
+       "w.yaml:2:16: 'approval' is not built yet in this version of Postlude: remove the step"},
+      {"on: {}\nsteps: [{uses: wait}]\n", "w.yaml:2:9: wait needs `with: {for: DURATION}`"},
+      {"on: {}\nsteps: [{uses: wait, with: {for: soon}}]\n",
+       "w.yaml:2:34: 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {"on: {}\nsteps: [{uses: wait, with: {until: x}}]\n",
+       "w.yaml:2:29: 'wait: until' is not built yet in this version of Postlude: use `for`"},
+      {"on: {}\nsteps: [{id: a, uses: wait, with: {for: 1s}}, {id: a, uses: wait, with: {for: 1s}}]\n",
+       "w.yaml:2:47: two steps have the id 'a'; the first is at line 2"},
+  };
+  for (const Row& row : rows) {
+    std::string problem;
+    EXPECT_EQ(read(row.yaml, &problem), nullptr) << row.yaml;
+    EXPECT_EQ(problem, row.problem);
+  }
+}
+
+}  // namespace
+}  // namespace postlude::engine

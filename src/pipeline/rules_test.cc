@@ -1,0 +1,95 @@
+#include "pipeline/rules.h"
+
+#include <gtest/gtest.h>
+
+#include "lang/yaml.h"
+
+namespace postlude::pipeline {
+namespace {
+
+constexpr const char* kHead = R"(sources: {flagger: {type: flagger, auth: [{bearer: {env: TOKEN}}]}}
+targets:
+  jira: {connector: jira, url: "https://acme.atlassian.net", auth: {basic: {username: bot, password: {env: JIRA}}}}
+  hub: {connector: http, url: "https://hub.example.com"}
+)";
+
+struct Built {
+  std::shared_ptr<const Rules> rules;
+  std::string problem;
+};
+
+Built build(const std::string& text) {
+  static const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  lang::Problems problems;
+  const auto root = lang::read_yaml(text, "p.yaml", problems);
+  if (!root) return {};
+  RulesInput input;
+  input.sources = root->find("sources");
+  input.targets = root->find("targets");
+  input.workflows = root->find("workflows");
+  Built built;
+  built.rules = Rules::build(input, catalogue, problems);
+  for (const lang::Problem& p : problems) {
+    if (!p.warning && built.problem.empty()) built.problem = lang::to_text(p);
+  }
+  return built;
+}
+
+TEST(Rules, BindStepsToActions) {
+  const Built built = build(std::string(kHead) + R"(workflows:
+  w:
+    on: {source: flagger}
+    if: .event.name == "x"
+    steps:
+      - {id: v, uses: jira/release-version, with: {project: P, name: "${{ .event.name }}"}}
+      - {uses: hub/request, with: {method: PUT, path: /x, body: {a: "${{ .steps.v.outputs.id }}"}}}
+      - {uses: wait, with: {for: 1s}}
+)");
+  ASSERT_NE(built.rules, nullptr) << built.problem;
+  ASSERT_EQ(built.rules->workflows().size(), 1U);
+  const BoundWorkflow& bound = *built.rules->workflows().front();
+  EXPECT_EQ(bound.steps[0].action->name(), "release-version");
+  EXPECT_EQ(bound.steps[0].first.size(), 1U);
+  EXPECT_EQ(bound.steps[1].connector, "http");
+  ASSERT_NE(bound.steps[1].action, nullptr);
+  EXPECT_EQ(bound.steps[2].action, nullptr);
+  EXPECT_NE(built.rules->target("http"), nullptr);
+
+  const auto pinned = built.rules->bind_pinned("w", bound.workflow->pinned);
+  ASSERT_TRUE(pinned.has_value());
+  EXPECT_EQ(pinned->get(), &bound);
+}
+
+TEST(Rules, NameWhatDoesNotExist) {
+  struct Row {
+    const char* steps;
+    const char* problem;
+  };
+  const std::vector<Row> rows{
+      {"{uses: jria/comment}",
+       "p.yaml:8:8: the step uses 'jria/comment', but there is no target 'jria'; did you mean 'jira'?"},
+      {"{uses: jira/coment}",
+       "p.yaml:8:8: the connector jira has no action 'coment'; did you mean 'comment'?"},
+      {"{uses: hub/get}", "p.yaml:8:8: the connector http has no action 'get'; it has request"},
+  };
+  for (const Row& row : rows) {
+    const Built built =
+        build(std::string(kHead) + "workflows:\n  w:\n    on: {}\n    steps: [" + row.steps + "]\n");
+    EXPECT_EQ(built.rules, nullptr);
+    // The steps begin on the line of `steps`, which is the eighth.
+    EXPECT_EQ(built.problem.substr(built.problem.find(": ") + 2),
+              std::string(row.problem).substr(std::string(row.problem).find(": ") + 2));
+  }
+}
+
+TEST(Rules, RefuseAnUnknownConnector) {
+  const Built built = build("sources: {}\ntargets: {x: {connector: jria, url: \"https://x.example.com\"}}\n");
+  EXPECT_EQ(built.rules, nullptr);
+  EXPECT_NE(
+      built.problem.find("target 'x' has the connector 'jria', which does not exist; did you mean 'jira'?"),
+      std::string::npos)
+      << built.problem;
+}
+
+}  // namespace
+}  // namespace postlude::pipeline
