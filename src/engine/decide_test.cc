@@ -142,6 +142,28 @@ TEST(Decide, UnclearFollowsItsEffect) {
   }
 }
 
+TEST(Decide, FollowsWhatAPersonSaidOfAHeldStep) {
+  Decision d = follow(run_of({StepState::kSucceeded, StepState::kPending}), kNow);
+  ASSERT_EQ(d.changes.size(), 1U);
+  EXPECT_EQ(d.changes[0].index, 1U);
+  EXPECT_EQ(d.changes[0].due_at, kNow);
+  EXPECT_EQ(d.run, RunState::kRunning);
+  EXPECT_EQ(follow(run_of({StepState::kSkipped, StepState::kSucceeded}), kNow).run, RunState::kSucceeded);
+
+  auto failed = run_of({StepState::kSucceeded, StepState::kFailed, StepState::kPending});
+  failed.steps[1].reason = "failed by ops";
+  d = follow(failed, kNow);
+  EXPECT_EQ(d.run, RunState::kFailed);
+  EXPECT_EQ(d.reason, "step 2: failed by ops");
+  ASSERT_EQ(d.changes.size(), 1U);
+  EXPECT_EQ(d.changes[0].state, StepState::kSkipped);
+
+  failed.steps[2].after_failure = true;
+  d = follow(failed, kNow);
+  EXPECT_EQ(d.run, RunState::kRunning);
+  EXPECT_EQ(d.changes[0].state, StepState::kPending);
+}
+
 TEST(Decide, IsTotal) {
   const std::vector<Outcome> outcomes{Succeeded{"{}"}, Skipped{"x"},   Waits{kNow + seconds(1), "x"},
                                       Held{"x"},       Retryable{"x"}, Refused{"x"},
