@@ -8,7 +8,7 @@ namespace postlude::store {
 namespace {
 
 bool means(const Step& step, const std::string& word) {
-  return step.name == word || step.title == word || std::to_string(step.index) == word;
+  return step.name == word || step.title == word || std::to_string(step.index + 1) == word;
 }
 
 // The held step that `word` names; "" is enough where there is only one.
