@@ -154,7 +154,7 @@ TEST(Decide, FollowsWhatAPersonSaidOfAHeldStep) {
   failed.steps[1].reason = "failed by ops";
   d = follow(failed, kNow);
   EXPECT_EQ(d.run, RunState::kFailed);
-  EXPECT_EQ(d.reason, "step 2: failed by ops");
+  EXPECT_EQ(d.reason, "s1: failed by ops");
   ASSERT_EQ(d.changes.size(), 1U);
   EXPECT_EQ(d.changes[0].state, StepState::kSkipped);
 
