@@ -34,6 +34,14 @@ inline bool any_error(const Problems& problems) {
 std::string to_text(const Problem& problem);  // file:line:col: message
 
 struct Node {
+  // Defined where Node is complete: members holds pairs of Nodes, which clang 14 will not instantiate before.
+  Node();
+  ~Node();
+  Node(const Node& other);
+  Node& operator=(const Node& other);
+  Node(Node&& other) noexcept;
+  Node& operator=(Node&& other) noexcept;
+
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
   Kind kind = Kind::kNull;
   std::string scalar;  // the text as written, unquoted

@@ -1,5 +1,5 @@
 #pragma once
-// HTTP messages as values, for the server, the client and the rules that build and read them.
+// Http: messages as values, for the server, the client and the rules that build and read them.
 
 #include <string>
 #include <string_view>

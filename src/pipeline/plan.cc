@@ -16,6 +16,40 @@ json::value plan_context(const Event& event, const std::string& workflow) {
   return context;
 }
 
+// `vars` from their expressions' values, in order; what could not be evaluated ends up in `failed`.
+std::string vars_of(const engine::Workflow& workflow, const Values& values, std::string& failed) {
+  json::object vars;
+  auto next = values.begin();
+  for (const auto& [name, tmpl] : workflow.vars) {
+    std::vector<lang::Expression> own;
+    tmpl.collect(own);
+    const auto end = next + static_cast<std::ptrdiff_t>(own.size());
+    auto value = tmpl.assemble(Values(next, end));
+    next = end;
+    if (value) {
+      vars[name] = std::move(*value);
+    } else if (failed.empty()) {
+      failed = "vars: " + value.error().message;
+    }
+  }
+  return json::serialize(vars);
+}
+
+// `failed`: a condition that cannot be evaluated must not lose a release in silence: the run exists, and has
+// failed.
+store::NewRun new_run(const engine::Workflow& workflow, const Event& event, const Values& values,
+                      std::string failed) {
+  store::NewRun run;
+  run.vars = vars_of(workflow, values, failed);
+  run.failed = std::move(failed);
+  run.workflow = workflow.name;
+  run.text = workflow.pinned;
+  run.queue_key = canary_key(event);
+  run.timeout = workflow.timeout;
+  run.steps = workflow.step_rows();
+  return run;
+}
+
 }  // namespace
 
 rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow> bound, Event event,
@@ -42,55 +76,31 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     AWAIT(values, parts_.expressions.evaluate(std::move(expressions), std::move(context), event.received_at));
   }
 
-  store::NewRun run;
   choice.planned.why = "on matches";
+  std::string failed;
   if (workflow.condition) {
     const lang::Evaluated answer = std::move(values.front());
     values.erase(values.begin());
+    const std::string said = "if: `" + workflow.condition->text + "` is ";
     if (answer && *answer == "false") {
-      choice.planned.why = "if: `" + workflow.condition->text + "` is false";
+      choice.planned.why = said + "false";
       co_return choice;
     }
     if (answer && *answer == "true") {
-      choice.planned.why += ", if: `" + workflow.condition->text + "` is true";
+      choice.planned.why += ", " + said + "true";
     } else {
-      // A condition that cannot be evaluated must not lose a release in silence: the run exists, and has
-      // failed.
-      run.failed =
+      failed =
           lang::blame(*workflow.condition, answer ? "must yield true or false, not " + answer->substr(0, 80)
                                                   : answer.error().message);
     }
   }
-
-  json::object vars;
-  std::size_t at = 0;
-  for (const auto& [name, tmpl] : workflow.vars) {
-    std::vector<lang::Expression> own;
-    tmpl.collect(own);
-    const Values part(values.begin() + static_cast<std::ptrdiff_t>(at),
-                      values.begin() + static_cast<std::ptrdiff_t>(at + own.size()));
-    at += own.size();
-    auto value = tmpl.assemble(part);
-    if (value) {
-      vars[name] = std::move(*value);
-    } else if (run.failed.empty()) {
-      run.failed = "vars: " + value.error().message;
-    }
-  }
-  if (!run.failed.empty()) {
-    choice.planned.why = run.failed;
-    log::error("a run could not begin",
-               {{"workflow", workflow.name}, {"event", event.id.text()}, {"why", run.failed}});
-  }
-
+  choice.run = new_run(workflow, event, values, std::move(failed));
   choice.planned.runs = true;
-  run.workflow = workflow.name;
-  run.text = workflow.pinned;
-  run.queue_key = canary_key(event);
-  run.timeout = workflow.timeout;
-  run.vars = json::serialize(vars);
-  run.steps = workflow.step_rows();
-  choice.run = std::move(run);
+  if (!choice.run->failed.empty()) {
+    choice.planned.why = choice.run->failed;
+    log::error("a run could not begin",
+               {{"workflow", workflow.name}, {"event", event.id.text()}, {"why", choice.run->failed}});
+  }
   co_return choice;
 }
 

@@ -142,6 +142,7 @@ rt::Task<> Pump::carry(store::Work work) {
   AWAIT(const Status advanced, pipeline_.advance(std::move(work)));
   --steps_;
   --under_way_[target];
+  store_.wake();  // its target has room again
   if (!advanced && advanced.error().code != Code::kConflict) {
     // The outcome is lost; the lease lapses at the next start, and the effects' rules decide.
     log::error("an attempt's outcome could not be recorded",
