@@ -2,43 +2,21 @@
 
 #include <algorithm>
 #include <deque>
-#include <map>
 #include <set>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "evaluator/chunks.h"
 #include "evaluator/process.h"
 
 namespace postlude::evaluator {
 namespace {
 
-constexpr std::size_t kChunkSize =
-    150;  // distinct expressions of one program; compiling grows faster than they
-constexpr std::size_t kChunksMax = 400;    // programs kept; the least recently used goes first
 constexpr std::size_t kBatchMax = 10'000;  // expressions of one call
 constexpr std::size_t kSuspectsMax = 1'000;
 constexpr int kLostMax = 3;  // children that one batch may lose without anybody to blame
 constexpr Duration kRetryStart = std::chrono::seconds(1);
-
-// Expressions that are one program. Its texts never change.
-struct Chunk {
-  std::uint32_t id = 0;
-  std::vector<std::string> texts;
-  std::vector<std::string> problems;  // of the compiler, once known
-  bool known = false;
-  bool dropped = false;  // forgotten, or split since it killed a child: its texts are elsewhere
-  int compiling = 0;     // children at it
-  std::uint64_t used = 0;
-};
-using ChunkPtr = std::shared_ptr<Chunk>;
-
-struct Ref {
-  ChunkPtr chunk;
-  std::uint32_t index = 0;
-  const std::string& text() const { return chunk->texts[index]; }
-};
 
 struct Slot {
   std::unique_ptr<Process> process;
@@ -72,79 +50,14 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
     slots.resize(options.children);
   }
 
-  // --- programs
-  // ---------------------------------------------------------------------------------------------------
-
-  // Where each text is, new ones in new chunks.
-  std::vector<Ref> place(const std::vector<std::string>& texts) {
-    std::vector<Ref> refs(texts.size());
-    ChunkPtr filling;
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      auto found = where.find(texts[i]);
-      if (found == where.end()) {
-        if (filling == nullptr || filling->texts.size() == filling->texts.capacity()) {
-          filling = new_chunk(std::min(kChunkSize, texts.size() - i));
-        }
-        found = add(filling, texts[i]);
-      }
-      refs[i] = found->second;
-      refs[i].chunk->used = ++clock;
-    }
-    trim();
-    return refs;
-  }
-
-  ChunkPtr new_chunk(std::size_t size) {
-    auto chunk = std::make_shared<Chunk>();
-    chunk->id = ++last_id;
-    chunk->texts.reserve(size);  // the keys of `where` look into it: it must not move
-    chunks.emplace(chunk->id, chunk);
-    return chunk;
-  }
-
-  using Where = std::unordered_map<std::string_view, Ref>;
-  Where::iterator add(const ChunkPtr& chunk, const std::string& text) {
-    chunk->texts.push_back(text);
-    const auto index = static_cast<std::uint32_t>(chunk->texts.size() - 1);
-    return where.emplace(chunk->texts.back(), Ref{chunk, index}).first;
-  }
-
-  void drop(const ChunkPtr& chunk) {
-    chunk->dropped = true;
-    for (const std::string& text : chunk->texts)
-      where.erase(text);
+  // Children forget what is dropped when they compile the next program.
+  void forget(std::uint32_t id) {
     for (Slot& slot : slots) {
-      if (slot.compiled.erase(chunk->id) > 0) slot.forget.push_back(chunk->id);
+      if (slot.compiled.erase(id) > 0) slot.forget.push_back(id);
     }
-    chunks.erase(chunk->id);
-  }
-
-  void trim() {
-    while (chunks.size() > kChunksMax) {
-      auto oldest = chunks.begin();
-      for (auto it = chunks.begin(); it != chunks.end(); ++it) {
-        if (it->second->used < oldest->second->used) oldest = it;
-      }
-      const ChunkPtr chunk = oldest->second;
-      drop(chunk);
-    }
-  }
-
-  // A program that killed its compiler: from now on each of its expressions stands alone.
-  void split(const ChunkPtr& chunk, const std::string& why) {
-    if (chunk->dropped) return;
-    if (chunk->texts.size() == 1) {
-      chunk->problems = {why};
-      chunk->known = true;
-      return;
-    }
-    drop(chunk);
-    for (const std::string& text : chunk->texts)
-      add(new_chunk(1), text)->second.chunk->used = ++clock;
   }
 
   // --- children
-  // ---------------------------------------------------------------------------------------------------
 
   static bool has_all(const Slot& slot, const std::vector<ChunkPtr>& needs) {
     return std::all_of(needs.begin(), needs.end(),
@@ -238,9 +151,9 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   ChunkPtr next_missing(const Slot& slot) const {
-    if (slot.compiled.size() == chunks.size()) return nullptr;
+    if (slot.compiled.size() == chunks.all().size()) return nullptr;
     ChunkPtr best;
-    for (const auto& [id, chunk] : chunks) {
+    for (const auto& [id, chunk] : chunks.all()) {
       if (slot.compiled.contains(id) || (chunk->known && all_broken(*chunk))) continue;
       if (!chunk->known && chunk->compiling == 0) return chunk;  // somebody may wait for its problems
       if (best == nullptr && chunk->known) best = chunk;
@@ -347,7 +260,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
       const Death death = bury(*slot);
       if (!stopping && death.phase == Phase::kCompiling && !death.from_outside) {
         ++stats.died;
-        split(chunk, "ended its evaluator while it was compiled (" + ending(death) + ")");
+        chunks.split(chunk, "ended its evaluator while it was compiled (" + ending(death) + ")");
       }
       notify();
       co_return false;
@@ -409,7 +322,6 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   // --- a batch
-  // ----------------------------------------------------------------------------------------------------
 
   struct Batch {
     std::vector<std::string> texts;
@@ -456,7 +368,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
     std::vector<std::string> texts;
     for (const std::size_t i : batch->open)
       texts.push_back(batch->texts[i]);
-    std::vector<Ref> refs = place(texts);
+    std::vector<Ref> refs = chunks.place(texts);
     settle_broken(*batch, refs);
     if (batch->open.empty()) co_return;
     std::vector<ChunkPtr> needs;
@@ -569,21 +481,20 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   // --- check
-  // ------------------------------------------------------------------------------------------------------
 
   static rt::Task<Result<std::vector<std::string>>> run_check(std::shared_ptr<Impl> self,
                                                               std::vector<std::string> texts) {
     const std::uint64_t failures = self->start_failures;
     auto waker = std::make_shared<rt::Waker>(self->loop);
     self->checking.push_back(waker);
-    std::vector<Ref> refs = self->place(texts);
+    std::vector<Ref> refs = self->chunks.place(texts);
     self->tend_all();
     std::optional<Error> error;
     for (;;) {
       const bool dropped = std::any_of(refs.begin(), refs.end(),
                                        [](const Ref& r) { return r.chunk->dropped && !r.chunk->known; });
       if (dropped) {
-        refs = self->place(texts);
+        refs = self->chunks.place(texts);
         self->tend_all();
       }
       if (std::all_of(refs.begin(), refs.end(), [](const Ref& r) { return r.chunk->known; })) break;
@@ -620,10 +531,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   Options options;
   rt::Group group;
   std::vector<Slot> slots;  // never resized: others hold pointers
-  std::map<std::uint32_t, ChunkPtr> chunks;
-  Where where;
-  std::uint32_t last_id = 0;
-  std::uint64_t clock = 0;
+  Chunks chunks{[this](std::uint32_t id) { forget(id); }};
   std::deque<std::shared_ptr<Waiter>> waiting;
   std::deque<std::shared_ptr<Waiter>> suspects_waiting;
   std::unordered_set<std::string> suspects;  // have killed a child and not been well since
@@ -649,7 +557,7 @@ Evaluator::~Evaluator() {
 
 void Evaluator::announce(std::vector<std::string> expressions) {
   if (expressions.empty() || impl_->stopping) return;
-  impl_->place(expressions);
+  impl_->chunks.place(expressions);
   impl_->tend_all();
 }
 

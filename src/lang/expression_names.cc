@@ -68,10 +68,6 @@ constexpr std::array<std::string_view, 18> kArgumentsSeeDot = {
     "first",    "last",     "limit",    "select", "has",  "contains", "inside", "test",  "startswith",
     "endswith", "ltrimstr", "rtrimstr", "split",  "join", "glob",     "range",  "error", "index"};
 
-constexpr std::array<std::string_view, 13> kBound = {"event",    "run",      "workflow", "vars", "steps",
-                                                     "item",     "data",     "failure",  "with", "target",
-                                                     "response", "requests", "key"};
-
 // One pass over the tokens that knows where `.` is certainly the context. Where it is not certain, nothing is
 // said.
 class NameCheck {
@@ -258,7 +254,8 @@ class NameCheck {
     ++i_;
     after_catch_ = false;
     const std::string name(token.text);
-    const bool ours = std::find(kBound.begin(), kBound.end(), name) != kBound.end() && !bound_.contains(name);
+    const bool ours = std::find(kBoundNames.begin(), kBoundNames.end(), name) != kBoundNames.end() &&
+                      !bound_.contains(name);
     if (!ours) return;
     path(begin, {{name, false}}, true);
   }

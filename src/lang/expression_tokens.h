@@ -2,6 +2,7 @@
 // Expression tokens: jq's lexis, as far as the rules about expressions need it: where one ends, what it
 // names.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +10,11 @@
 #include <vector>
 
 namespace postlude::lang {
+
+// The context's members that are also variables; the evaluator binds the same ones.
+constexpr std::array<std::string_view, 13> kBoundNames = {
+    "event",   "run",  "workflow", "vars",     "steps",    "item", "data",
+    "failure", "with", "target",   "response", "requests", "key"};
 
 struct Token {
   enum class Kind : std::uint8_t {

@@ -15,9 +15,6 @@ using Kind = Token::Kind;
 
 constexpr std::int64_t kExactMax = std::int64_t{1} << 53;  // beyond it doubles have gaps
 constexpr int kDepthMax = 100;
-constexpr std::array<std::string_view, 13> kBound = {"event",    "run",      "workflow", "vars", "steps",
-                                                     "item",     "data",     "failure",  "with", "target",
-                                                     "response", "requests", "key"};
 
 struct Step {
   std::string key;          // of an object …
@@ -190,7 +187,7 @@ class Parser {
     into.kind = Term::Kind::kPath;
     const Token& first = *peek();
     if (first.kind == Kind::kVariable) {
-      if (std::find(kBound.begin(), kBound.end(), first.text) == kBound.end()) return false;
+      if (std::find(kBoundNames.begin(), kBoundNames.end(), first.text) == kBoundNames.end()) return false;
       into.path.push_back({std::string(first.text), -1});
     } else if (first.kind == Kind::kField) {
       into.path.push_back({std::string(first.text), -1});

@@ -2,8 +2,8 @@
 
 namespace postlude::lang {
 
-// $__c is the context; the evaluator binds it. What begins with "\u0001" is answered by the evaluator's child in C++:
-// its `input` yields the answer to the last `debug`. Users can write neither (see expression.cc).
+// $__c is the context; the evaluator binds it. What begins with "\u0001" is answered in C++ by the
+// evaluator's child: its `input` yields the answer to the last `debug`. Users can write neither (see expression.cc).
 //
 // Escapes go over code points, since jq 1.6's gsub takes quadratic time.
 std::string_view prelude() {
@@ -16,13 +16,16 @@ def glob(p): if type == "string" then . as $__t | p
   else error("glob needs text, not \(type)") end;
 def sha256: if type == "string" then ["\u0001sha256", .] | debug | input
   else error("sha256 needs text, not \(type); tojson makes it text") end;
-def slack_escape: if type == "string" then split("&") | join("&amp;") | split("<") | join("&lt;") | split(">") | join("&gt;")
+def slack_escape: if type == "string"
+  then split("&") | join("&amp;") | split("<") | join("&lt;") | split(">") | join("&gt;")
   else error("slack_escape needs text, not \(type); tostring makes it text") end;
-def jira_escape: if type == "string" then ("{}[]()*_^~+-|!?#" | explode | map({key: tostring, value: [92, .]}) | from_entries
-    | .["92"] = [38, 35, 57, 50, 59]) as $__m | [explode[] | ($__m[tostring] // [.])[]] | implode
+def __escapes: explode | map({key: tostring, value: [92, .]}) | from_entries;
+def __escape($map): [explode[] | ($map[tostring] // [.])[]] | implode;
+def jira_escape: if type == "string"
+  then __escape("{}[]()*_^~+-|!?#" | __escapes | .["92"] = [38, 35, 57, 50, 59])
   else error("jira_escape needs text, not \(type); tostring makes it text") end;
-def markdown_escape: if type == "string" then ("\\`*_{}[]()<>#~|!+-" | explode | map({key: tostring, value: [92, .]})
-    | from_entries) as $__m | [explode[] | ($__m[tostring] // [.])[]] | implode
+def markdown_escape: if type == "string"
+  then __escape("\\`*_{}[]()<>#~|!+-" | __escapes)
   else error("markdown_escape needs text, not \(type); tostring makes it text") end;
 def issue_keys: [.. | strings | match("\\b[A-Z][A-Z0-9_]+-[0-9]+\\b"; "g").string]
   | reduce .[] as $__k ([]; if index($__k) then . else . + [$__k] end);

@@ -1,0 +1,58 @@
+#pragma once
+// Chunks: which expressions share a program, and what the compiler said of each. Lives in the parent.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace postlude::evaluator {
+
+// Expressions that are one program. Its texts never change.
+struct Chunk {
+  std::uint32_t id = 0;
+  std::vector<std::string> texts;
+  std::vector<std::string> problems;  // of the compiler, once known
+  bool known = false;
+  bool dropped = false;  // forgotten, or split since it killed a child: its texts are elsewhere
+  int compiling = 0;     // children at it
+  std::uint64_t used = 0;
+};
+using ChunkPtr = std::shared_ptr<Chunk>;
+
+struct Ref {
+  ChunkPtr chunk;
+  std::uint32_t index = 0;
+  const std::string& text() const { return chunk->texts[index]; }
+};
+
+class Chunks {
+ public:
+  explicit Chunks(std::function<void(std::uint32_t)> on_drop) : on_drop_(std::move(on_drop)) {}
+
+  // Where each text is, new ones in new chunks. Drops the least recently used chunks beyond a bound.
+  std::vector<Ref> place(const std::vector<std::string>& texts);
+  // A program that killed its compiler: from now on each of its expressions stands alone; one that stood
+  // alone has `why` as its problem.
+  void split(const ChunkPtr& chunk, const std::string& why);
+  const std::map<std::uint32_t, ChunkPtr>& all() const { return chunks_; }
+
+ private:
+  using Where = std::unordered_map<std::string_view, Ref>;  // the keys look into the chunks
+
+  ChunkPtr new_chunk(std::size_t size);
+  Where::iterator add(const ChunkPtr& chunk, const std::string& text);
+  void drop(const ChunkPtr& chunk);
+  void trim();
+
+  std::function<void(std::uint32_t)> on_drop_;
+  std::map<std::uint32_t, ChunkPtr> chunks_;
+  Where where_;
+  std::uint32_t last_id_ = 0;
+  std::uint64_t clock_ = 0;
+};
+
+}  // namespace postlude::evaluator
