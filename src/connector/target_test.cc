@@ -189,7 +189,7 @@ TEST(MaskerTest, HidesEveryForm) {
   Masker masker;
   masker.add("p\"a/s s");
   for (const std::string& text : {std::string("x p\"a/s s y"), "x " + percent_encode("p\"a/s s") + " y",
-                                 "x " + to_base64("p\"a/s s") + " y", std::string("x p\\\"a/s s y")}) {
+                                  "x " + to_base64("p\"a/s s") + " y", std::string("x p\\\"a/s s y")}) {
     EXPECT_EQ(masker.mask(text), "x *** y");
   }
   EXPECT_EQ(masker.mask("get https://u:pw@host/x?a=b@c and http://host/@x"),
