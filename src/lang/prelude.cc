@@ -3,7 +3,8 @@
 namespace postlude::lang {
 
 // $__c is the context; the evaluator binds it. What begins with "\u0001" is answered in C++ by the
-// evaluator's child: its `input` yields the answer to the last `debug`. Users can write neither (see expression.cc).
+// evaluator's child: its `input` yields the answer to the last `debug`. Users can write neither
+// (see expression.cc).
 //
 // Escapes go over code points, since jq 1.6's gsub takes quadratic time.
 std::string_view prelude() {
