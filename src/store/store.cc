@@ -59,6 +59,10 @@ void sync_folder_of(const std::string& path) {
 
 Result<Opened> open_database(const std::string& path, const Options& options) {
   Opened out;
+  // It holds what people released and the secret that keys are made with: its owner's alone. SQLite gives the
+  // log beside it the same mode.
+  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
   TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max}));
   TRY(const bool known, out.writer->has_schema());
   if (!known) sync_folder_of(path);

@@ -179,13 +179,16 @@ class Store {
   rt::Task<Status> record(AttemptEnd end, Rule rule);    // kConflict: the lease is void; forget the outcome
   rt::Task<Status> give_back(Lease lease, Instant now);  // stopping, nothing was sent: as if never claimed
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
+  // `step`: its id, title or index; "" where only one is held. `rule` says what follows a step that is done
+  // or failed; kRepeat needs none. kConflict: it is not held.
   rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
                           Rule rule);
   rt::Task<Status> note(std::string actor, std::string action, std::string subject, std::string detail,
                         Instant now);  // audit
+  // A run goes when it has ended; an event, with the delivery that made it, when no run refers to it.
   rt::Task<Status> prune(Instant deliveries_before, Instant runs_before);
 
-  // -- reads: a caller sees its own completed writes
+  // -- reads: a caller sees its own completed writes. Lists are newest first, without bodies and payloads.
   rt::Task<Result<std::vector<Event>>> unplanned(std::size_t limit);  // oldest first
   rt::Task<Result<std::vector<Delivery>>> deliveries(Filter filter, Page page);
   rt::Task<Result<Delivery>> delivery(DeliveryId id);
