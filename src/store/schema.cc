@@ -22,18 +22,22 @@ CREATE TABLE totals (state @int PRIMARY KEY, n @int NOT NULL)@keyed;
 
 CREATE TABLE deliveries (id @id, source TEXT NOT NULL, cluster TEXT NOT NULL, hook TEXT NOT NULL,
   received_at @int NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, remote TEXT NOT NULL,
-  headers TEXT NOT NULL, verdict @int NOT NULL, reason TEXT NOT NULL, proof TEXT NOT NULL, status @int NOT NULL,
+  headers TEXT NOT NULL, verdict @int NOT NULL, reason TEXT NOT NULL, proof TEXT NOT NULL,
+  status @int NOT NULL,
   event @int, body TEXT NOT NULL);
 CREATE INDEX deliveries_repeated ON deliveries (event) WHERE verdict = 2;
 
 -- payload: null where it is the delivery's body. known: the key in `known` that goes when the event goes.
 CREATE TABLE events (id @id, nonce TEXT NOT NULL, delivery @int, source TEXT NOT NULL, cluster TEXT NOT NULL,
-  hook TEXT NOT NULL, origin @int NOT NULL, received_at @int NOT NULL, team TEXT NOT NULL, namespace TEXT NOT NULL,
-  name TEXT NOT NULL, phase TEXT NOT NULL, outcome TEXT NOT NULL, checksum TEXT NOT NULL, planned @int NOT NULL,
+  hook TEXT NOT NULL, origin @int NOT NULL, received_at @int NOT NULL, team TEXT NOT NULL,
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL, phase TEXT NOT NULL, outcome TEXT NOT NULL, checksum TEXT NOT NULL,
+  planned @int NOT NULL,
   known @blob, metadata TEXT NOT NULL, plan TEXT, payload TEXT);
 CREATE INDEX events_unplanned ON events (id) WHERE planned = 0;
 
--- Contract 4. calls: the last post-rollout of a canary; `followed`: something else came after it; `opened`: there
+-- Contract 4. calls: the last post-rollout of a canary; `followed`: something else came after it;
+-- `opened`: there
 -- are openings. openings: pre-rollout and rollout calls since. known: ids of senders, and keys made for good.
 CREATE TABLE calls (source TEXT NOT NULL, cluster TEXT NOT NULL, canary TEXT NOT NULL, digest TEXT NOT NULL,
   at @int NOT NULL, event @int NOT NULL, followed @int NOT NULL, opened @int NOT NULL,
@@ -47,7 +51,8 @@ CREATE TABLE texts (id @id, hash @blob NOT NULL UNIQUE, text TEXT NOT NULL);
 
 -- queues: waits for earlier runs of its workflow and queue_key. replay_of: null for an event's original run.
 CREATE TABLE runs (id @id, event @int NOT NULL, workflow TEXT NOT NULL, text @int NOT NULL,
-  queue_key TEXT NOT NULL, queues @int NOT NULL, state @int NOT NULL, reason TEXT NOT NULL, created_at @int NOT NULL,
+  queue_key TEXT NOT NULL, queues @int NOT NULL, state @int NOT NULL, reason TEXT NOT NULL,
+  created_at @int NOT NULL,
   started_at @int, finished_at @int, deadline_at @int, timeout @int, stale @int NOT NULL, replay_of @int,
   vars TEXT NOT NULL);
 CREATE UNIQUE INDEX runs_original ON runs (event, workflow) WHERE replay_of IS NULL;
@@ -55,12 +60,14 @@ CREATE INDEX runs_queue ON runs (workflow, queue_key, event) WHERE state <= 3 AN
 CREATE INDEX runs_failed ON runs (id) WHERE state = 5;
 CREATE INDEX runs_text ON runs (text);
 
--- attempts: claims since it last began anew; number: of the last attempt. attempt, token: the lease, 0 without.
+-- attempts: claims since it last began anew; number: of the last attempt. attempt, token: the lease, 0
+-- without.
 -- held_at: since when it waits for a person. waited: its last claim found it waiting.
 CREATE TABLE steps (id @id, run @int NOT NULL, idx @int NOT NULL, state @int NOT NULL, attempts @int NOT NULL,
   number @int NOT NULL, attempt @int NOT NULL, token @int NOT NULL, due_at @int, first_at @int, now @int,
   unclear @int NOT NULL, held_at @int, waited @int NOT NULL, started_at @int, finished_at @int,
-  after_failure @int NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL, uses TEXT NOT NULL,
+  after_failure @int NOT NULL, target TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+  uses TEXT NOT NULL,
   reason TEXT NOT NULL, input TEXT NOT NULL, outputs TEXT NOT NULL);
 CREATE UNIQUE INDEX steps_of_run ON steps (run, idx);
 CREATE INDEX steps_due ON steps (target, due_at, id) WHERE due_at IS NOT NULL;
@@ -69,16 +76,20 @@ CREATE INDEX steps_running ON steps (id) WHERE state = 2;
 CREATE TABLE attempts (step @int NOT NULL, id @int NOT NULL, number @int NOT NULL, started_at @int NOT NULL,
   ended_at @int, outcome TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (step, id))@keyed;
 
-CREATE TABLE requests (id @id, step @int NOT NULL, attempt @int NOT NULL, name TEXT NOT NULL, effect @int NOT NULL,
-  result @int NOT NULL, status @int NOT NULL, sent_at @int, ended_at @int, key TEXT NOT NULL, method TEXT NOT NULL,
+CREATE TABLE requests (id @id, step @int NOT NULL, attempt @int NOT NULL, name TEXT NOT NULL,
+  effect @int NOT NULL,
+  result @int NOT NULL, status @int NOT NULL, sent_at @int, ended_at @int, key TEXT NOT NULL,
+  method TEXT NOT NULL,
   url TEXT NOT NULL, why TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, response TEXT NOT NULL);
 CREATE INDEX requests_of_step ON requests (step);
 
 -- The newest event whose run has sent this step's state (protocol 3).
-CREATE TABLE high_water (workflow TEXT NOT NULL, step TEXT NOT NULL, queue_key TEXT NOT NULL, event @int NOT NULL,
+CREATE TABLE high_water (workflow TEXT NOT NULL, step TEXT NOT NULL, queue_key TEXT NOT NULL,
+  event @int NOT NULL,
   PRIMARY KEY (workflow, step, queue_key))@keyed;
 
-CREATE TABLE audit (seq @id, at @int NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
+CREATE TABLE audit (seq @id, at @int NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+  subject TEXT NOT NULL,
   detail TEXT NOT NULL, chain @blob NOT NULL);
 )sql";
 
