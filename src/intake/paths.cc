@@ -72,9 +72,16 @@ std::size_t nearest_path(std::string_view path, std::span<const std::string> kno
     const bool inside = path.ends_with(k) || (path.starts_with(k) && path.substr(k.size()).starts_with('/'));
     if (inside && k.size() > 1 && (best == known.size() || k.size() > known[best].size())) best = i;
   }
+  // Something is missing at its end: the cluster of a source that has several.
+  std::size_t below = known.size();
+  for (std::size_t i = 0; i < known.size() && path.size() > 1 && best == known.size(); ++i) {
+    if (!known[i].starts_with(path) || !known[i].substr(path.size()).starts_with('/')) continue;
+    if (below == known.size() || known[i].size() < known[below].size()) below = i;
+  }
+  if (below != known.size()) return below;
   const std::string slip = nearest(path, known);
   if (!slip.empty())
-    best = static_cast<std::size_t>(std::find(known.begin(), known.end(), slip) - known.begin());
+    return static_cast<std::size_t>(std::find(known.begin(), known.end(), slip) - known.begin());
   if (best != known.size()) return best;
   best = 0;
   for (std::size_t i = 1; i < known.size(); ++i) {

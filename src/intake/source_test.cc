@@ -110,6 +110,7 @@ one:
   EXPECT_EQ(fixture::route_of(sources, "/one-done").cluster, "eu-1");
   EXPECT_EQ(fixture::route_of(sources, "/hooks/one/event").cluster, "eu-1");
   EXPECT_FALSE(sources.route("/hooks/many"));  // of which cluster?
+  EXPECT_NE(sources.route("/hooks/many").error().message.find("/hooks/many/cn-2/event ("), std::string::npos);
   EXPECT_FALSE(sources.route("/hooks/many/event"));
   EXPECT_FALSE(sources.route("/hooks/many/prod/event"));
 }
