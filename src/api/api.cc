@@ -334,6 +334,7 @@ rt::Task<HttpResponse> Api::exposition() {
     metrics_.set("postlude_queue_age_seconds", "How long the oldest of them has been due.", {},
                  std::max(age, 0.0));
   }
+  metrics_.set("postlude_build_info", "What runs here.", {{"version", POSTLUDE_VERSION}}, 1);
   const store::Stats stats = store_.stats();
   metrics_.set("postlude_store_commits", "Commits since the start.", {}, static_cast<double>(stats.commits));
   metrics_.set("postlude_store_commands", "Commands committed since the start.", {},

@@ -97,7 +97,7 @@ int connectors_list(Output output) {
   for (const std::string& name : catalogue.names()) {
     const connector::Connector* found = catalogue.find(name);
     std::vector<std::string> actions;
-    if (found == nullptr) {
+    if (found == nullptr || name == "http") {  // its one action is made from the step
       actions.emplace_back("request");
     } else {
       for (const auto& action : found->actions())
@@ -116,10 +116,14 @@ int connectors_list(Output output) {
 int connectors_show(const std::string& name, Output output) {
   const connector::Catalogue catalogue = connector::Catalogue::built_in();
   if (name == "http") {
-    std::printf(
-        "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
-        "form | text,\n"
-        "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
+    const json::object request{{"name", "request"},
+                               {"summary", "Any HTTP request."},
+                               {"outputs", json::array{"status", "headers", "body"}}};
+    print(output,
+          json::object{{"name", name}, {"summary", "any HTTP request (built in)"}, {"actions", json::array{request}}},
+          "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
+          "form | text,\n"
+          "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
     return kFine;
   }
   const connector::Connector* found = catalogue.find(name);
