@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <thread>
 
 #include "api/api.h"
 #include "app/load.h"
@@ -225,6 +226,19 @@ class Daemon {
   Duration next_prune_{};
 };
 
+// Waits for a full disk to have room again: ending would only have us started anew until the supervisor gives
+// up.
+Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Options& options) {
+  auto store = store::Store::open(loop, options);
+  for (int seconds = 0; !store && store.error().code == Code::kOverloaded; ++seconds) {
+    if (seconds % 60 == 0)
+      log::warn("the store cannot be opened yet; trying again each second", {{"why", store.error().message}});
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    store = store::Store::open(loop, options);
+  }
+  return store;
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options) {
@@ -246,7 +260,7 @@ int serve(const ServeOptions& options) {
   store_options.durable = options.durable;
   if (!options.durable)
     log::warn("the store does not sync: for measurements only, a power cut loses what was acknowledged");
-  auto store = store::Store::open(loop, store_options);
+  auto store = open_store(loop, store_options);
   if (!store) {
     std::fprintf(stderr, "the store %s cannot be opened: %s\n", store_options.url.c_str(),
                  store.error().message.c_str());
