@@ -1,0 +1,287 @@
+"""`postlude check` and `serve` before a broken configuration: each problem by its line, and what to write instead."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from daemon import ROOT
+
+OPEN = "sources: {a: {type: flagger, auth: {bearer: {env: T}}}}\n"
+JIRA = OPEN + "targets: {jira: {connector: jira, url: 'https://j.example', auth: {bearer: {env: T}}}}\n"
+
+
+def workflow(step, head=OPEN, condition=""):
+    return head + f"workflows:\n  w:\n    on: {{source: a}}\n{condition}    steps: [{step}]\n"
+
+
+WAIT = "{uses: wait, with: {for: 1s}}"
+SECTIONS = "(access, clusters, evaluator, log, server, sources, store, targets, workflows)"
+SOURCE_KEYS = "(accept, auth, cluster, clusters, dedupe, maxBody, paths, rate, type)"
+HOOKS = "(post-rollout, event, confirm-rollout, pre-rollout, rollout, confirm-traffic-increase, confirm-promotion, rollback)"
+
+BROKEN = {
+    "an unknown section": (
+        "sorces: {}\n", [f"1:1: unknown key 'sorces' in the configuration; did you mean 'sources'? {SECTIONS}"]),
+    "an unknown key": (
+        "sources: {f: {type: flagger, auth: none, dedup: {window: 1m}}}\n",
+        [f"1:42: unknown key 'dedup' in the source 'f'; did you mean 'dedupe'? {SOURCE_KEYS}"]),
+    "a key twice": ("log: {level: info}\nlog: {level: warn}\n", ["2:1: duplicate key 'log'; the first is in line 1"]),
+    "a merged map": (
+        "x: &a {type: flagger}\nsources: {f: {<<: *a}}\n",
+        ["2:15: '<<' (merging of maps) is not supported; write the keys out"]),
+    "a comment that cuts a value short": (
+        OPEN + "workflows:\n  w:\n    on: {source: a}\n    steps:\n      - name: Released #5 to prod\n        uses: wait\n",
+        ["6:24: the comment '#5 to prod' cuts the value short, to 'Released': quote it, or put the comment on a line "
+         "of its own"]),
+    "a tab": ("sources:\n\tflagger: {}\n", ["2:1: a tab indents this line; YAML wants spaces"]),
+    "no YAML": ("sources: {flagger: [}\n", ["1:21: '}' closes nothing; quote it if it is text"]),
+    "a list": ("- a\n- b\n", ["1:1: the configuration is a list; a map is wanted"]),
+    "nothing": ("\n", ["1:1: the configuration is empty"]),
+    "no proof": (
+        "sources: {flagger: {type: flagger}}\n",
+        ["1:11: the source 'flagger' needs 'auth': a list of proofs, or none"]),
+    "a secret in the open": (
+        "sources: {f: {type: flagger, auth: {bearer: hunter2-hunter2}}}\n",
+        ["1:45: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"]),
+    "a secret in a URL": (
+        "targets: {x: {connector: http, url: 'https://u:hunter2@h/', auth: none}}\n",
+        ["1:37: 'url' is 'https://***@h/'; a URL such as https://postlude.example.com is wanted"]),
+    "an unknown hook": (
+        "sources: {f: {type: flagger, auth: none, paths: {/x: post-rolout}}}\n",
+        [f"1:54: '/x' is 'post-rolout'; did you mean 'post-rollout'? {HOOKS}"]),
+    "a path twice": (
+        "sources:\n  a: {type: flagger, auth: {bearer: {env: T}}, paths: {/x: event}}\n"
+        "  b: {type: flagger, auth: {bearer: {env: T}}, paths: {/x/: post-rollout}}\n",
+        ["3:56: '/x' is already event of a (FILE:2:56)"]),
+    "a path of our own": (
+        "sources: {a: {type: flagger, auth: {bearer: {env: T}}, paths: {/healthz: event}}}\n",
+        ["1:64: '/healthz' cannot be a path: this path is Postlude's own"]),
+    "a proof that is not built": (
+        "sources: {a: {type: flagger, auth: {mtls: {allow: [x]}}}}\n",
+        ["1:37: 'mtls' is not built yet in this version of Postlude: remove it"]),
+    "a section that is not built": (
+        "gates: {}\n", ["1:1: 'gates' is not built yet in this version of Postlude: remove it"]),
+    "a step that is not built": (
+        workflow("{uses: approval, with: {message: x}}"),
+        ["5:20: 'approval' is not built yet in this version of Postlude: remove the step"]),
+    "a store that is not built": (
+        "store: {url: 'postgres://x/y'}\n",
+        ["1:14: a PostgreSQL store is not built yet in this version of Postlude: write sqlite:PATH"]),
+    "an unknown cluster": (
+        "clusters: {prod: {}}\nsources: {a: {type: flagger, auth: {bearer: {env: T}}, cluster: prd}}\n",
+        ["2:65: the source 'a' names the cluster 'prd', which 'clusters' does not have; did you mean 'prod'?"]),
+    "an unknown target": (
+        workflow("{uses: jra/release-version, with: {project: P, name: n}}", JIRA),
+        ["6:13: the step uses 'jra/release-version', but there is no target 'jra'; did you mean 'jira'?"]),
+    "an unknown action": (
+        workflow("{uses: jira/relase-version, with: {project: P, name: n}}", JIRA),
+        ["6:13: the connector jira has no action 'relase-version'; did you mean 'release-version'?"]),
+    "two wrong inputs": (
+        workflow("{uses: jira/release-version, with: {project: P, nam: n}}", JIRA),
+        ["6:48: `with` lacks `name`, which jira/release-version needs", "6:61: unknown field `nam`; did you mean `name`?"]),
+    "an unknown field of the event": (
+        workflow(WAIT, condition="    if: .event.relase == 1\n"), ["5:9: `.event` has no `relase`; did you mean `release`?"]),
+    "half an expression": (
+        workflow(WAIT, condition="    if: '.event.name =='\n"),
+        ["5:10: `.event.name ==`: syntax error: the expression is not finished"]),
+    "an unknown function": (
+        workflow(WAIT, condition="    if: '.event.name | matchs(\"x\")'\n"),
+        ["5:10: `.event.name | matchs(\"x\")`: matchs/1 is not defined"]),
+    "the environment": (
+        workflow(WAIT, condition="    if: 'env.HOME == \"x\"'\n"),
+        ["5:10: `env` is refused: expressions cannot see the environment; secrets stand in `auth` blocks"]),
+    "an expression without its end": (
+        workflow("{uses: wait, with: {for: '${{ .event.name'}}"), ["5:39: `${{` without its `}}`"]),
+    "an id twice": (
+        workflow("{id: one, uses: wait, with: {for: 1s}}, {id: one, uses: wait, with: {for: 1s}}"),
+        ["5:53: two steps have the id 'one'; the first is at line 5"]),
+    "no steps": (OPEN + "workflows: {w: {on: {source: a}, steps: []}}\n",
+                 ["2:41: 'steps' has 0 entries; at least 1 is wanted"]),
+    "no duration": (
+        "sources: {a: {type: flagger, auth: {bearer: {env: T}}, dedupe: {window: 60}}}\n",
+        ["1:73: 'window': '60' is no duration; write 30s, 5m, 24h, 30d or 1h30m"]),
+    "one port for two": (
+        "server: {listen: '127.0.0.1:8080', admin: '127.0.0.1:8080'}\n",
+        ["1:43: 'listen' is 127.0.0.1:8080 and 'admin' is 127.0.0.1:8080; two ports are wanted"]),
+}
+
+
+def run(binary, *arguments, folder=None, environment=None):
+    return subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=folder,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_configuration(binary, tmp_path, name):
+    text, lines = BROKEN[name]
+    file = tmp_path / "postlude.yaml"
+    file.write_text(text)
+    done = run(binary, "check", "postlude.yaml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines() == ["postlude.yaml:" + line.replace("FILE", "postlude.yaml") for line in lines]
+    assert "hunter2" not in done.stdout
+
+
+@pytest.mark.parametrize("name", ["an unknown key", "an unknown function", "an unknown action", "no YAML"])
+def test_serve_refuses_it_with_the_same_words(binary, tmp_path, name):
+    text, lines = BROKEN[name]
+    (tmp_path / "postlude.yaml").write_text(text)
+    done = run(binary, "serve", "--config", "postlude.yaml", folder=tmp_path)
+    assert done.returncode == 1
+    for line in lines:
+        assert f"postlude.yaml:{line}" in done.stderr.splitlines()
+    assert list(tmp_path.iterdir()) == [tmp_path / "postlude.yaml"] or name == "an unknown function", "nothing was made"
+
+
+def test_warnings_do_not_fail(binary, tmp_path):
+    file = tmp_path / "postlude.yaml"
+    file.write_text("sources:\n  a: {type: flagger, auth: none}\n  b: {type: flagger, auth: {query: t, secret: {env: T}}}\n")
+    done = run(binary, "check", "postlude.yaml", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "postlude.yaml:2:28: warning: 'none': anybody who reaches this path may call it",
+        "postlude.yaml:3:29: warning: a secret in the query stands in logs, and Flagger prints it in errors; prefer basic",
+        "ok: 2 sources, 0 targets, 0 workflows"]
+
+
+def test_secrets(binary, tmp_path):
+    (tmp_path / "present").write_text("s3cret-in-a-file\n")
+    (tmp_path / "empty").write_text("\n")
+    file = tmp_path / "postlude.yaml"
+    file.write_text("""\
+sources:
+  a: {type: flagger, auth: [{bearer: {env: HERE}}, {bearer: {file: present}}]}
+  b: {type: flagger, auth: {bearer: {env: MISSING_SOURCE}}}
+targets:
+  c: {connector: http, url: 'http://h', auth: {bearer: {file: missing}}}
+access: {tokens: [{name: ops, role: viewer, secret: {env: MISSING_TOKEN}}]}
+""")
+    environment = {"HERE": "s3cret-in-the-environment"}
+    assert run(binary, "check", "postlude.yaml", folder=tmp_path, environment=environment).returncode == 0
+    done = run(binary, "check", "postlude.yaml", "--secrets", folder=tmp_path, environment=environment)
+    assert done.returncode == 1
+    found = [line for line in done.stdout.splitlines() if "warning" not in line]
+    assert len(found) == 3, found
+    assert any("source 'b'" in line and "MISSING_SOURCE" in line for line in found)
+    assert any("target 'c'" in line and "missing" in line for line in found)
+    assert any("token 'ops'" in line and "MISSING_TOKEN" in line for line in found)
+    assert "s3cret" not in done.stdout + done.stderr
+    more = {**environment, "MISSING_SOURCE": "x" * 9, "MISSING_TOKEN": "y" * 9}
+    (tmp_path / "missing").write_text("z" * 9)
+    assert run(binary, "check", "postlude.yaml", "--secrets", folder=tmp_path, environment=more).returncode == 0
+
+
+def test_missing_secrets_do_not_keep_serve_from_starting(daemon, fakes):
+    text = f"""
+sources: {{a: {{type: flagger, auth: {{bearer: {{env: MISSING_1}}}}}}, b: {{type: flagger, auth: none}}}}
+targets: {{web: {{connector: http, url: '{fakes.url}/echo', auth: {{bearer: {{env: MISSING_2}}}}}}}}
+workflows: {{w: {{on: {{source: b}}, steps: [{{uses: web/request, with: {{method: PUT, path: /x}}}}]}}}}
+"""
+    server = daemon(text)
+    body = b'{"name":"n","namespace":"s","phase":"Failed"}'
+    for token in ("", "x"):
+        assert server.post("/hooks/a", body, {"Authorization": f"Bearer {token}"}).status == 403
+    run_ = server.wait_run(server.post("/hooks/b", body).json["event"])
+    assert run_["state"] == "failed" and "MISSING_2" in run_["steps"][0]["reason"]
+    assert fakes.state()["requests"] == [], "nothing is sent without its secret"
+
+
+# -- files and folders
+
+def test_a_folder_and_layers(binary, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(OPEN)
+    (folder / "b.yml").write_text("targets: {web: {connector: http, url: 'http://h', auth: none}}\n")
+    (folder / "c.test.yaml").write_text("tests: []\n")
+    (folder / ".hidden.yaml").write_text("nonsense: [\n")
+    (folder / "notes.txt").write_text("nonsense: [\n")
+    done = run(binary, "check", "folder", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ok: 1 sources, 1 targets, 0 workflows\n")
+    (folder / "z.yaml").write_text("targets: {web: {connector: http, url: 'http://other', auth: none}}\n")
+    done = run(binary, "check", "folder", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == "folder/z.yaml:1:11: 'web' in 'targets' is also in folder/b.yml:1:11: a name stands in one file of a folder\n"
+    (folder / "z.yaml").unlink()
+    (tmp_path / "over.yaml").write_text("targets: {web: {url: 'not a url'}}\n")
+    done = run(binary, "check", "folder", "over.yaml", folder=tmp_path)
+    assert done.returncode == 1 and done.stdout.startswith("over.yaml:1:22: 'url' is 'not a url'")
+
+
+def test_a_mounted_config_map_is_read_once(binary, tmp_path):
+    """Kubernetes: the file is a link to ..data/NAME, and ..data is a link to a dated folder."""
+    dated = tmp_path / "mounted" / "..2026_11_22"
+    dated.mkdir(parents=True)
+    (dated / "postlude.yaml").write_text(OPEN)
+    (tmp_path / "mounted" / "..data").symlink_to("..2026_11_22")
+    (tmp_path / "mounted" / "postlude.yaml").symlink_to("..data/postlude.yaml")
+    done = run(binary, "check", "mounted", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "ok: 1 sources, 0 targets, 0 workflows\n")
+
+
+def test_text_stays_text(daemon, fakes):
+    """Where text is wanted, `1.10`, `no` and `on` are the text that was written; a key `true` of a workflow is `on`."""
+    server = daemon(f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{slack: {{connector: slack, url: '{fakes.url}/api', auth: {{bearer: {{env: T}}}}}}}}
+workflows:
+  no:
+    true: {{source: flagger, namespace: [no, on, 1.10]}}
+    steps:
+      - {{uses: slack/message, with: {{channel: '#releases', text: 1.10}}}}
+      - {{uses: slack/message, with: {{channel: '#releases', text: no}}}}
+""", environment={"T": "t0ken-t0ken"})
+    for namespace in ("no", "on", "1.10"):
+        answer = server.post("/hooks/flagger", json.dumps({"name": "n", "namespace": namespace, "phase": "Failed"}).encode())
+        assert server.wait_run(answer.json["event"])["workflow"] == "no"
+    assert [m["text"] for m in fakes.state()["slack"]["messages"]] == ["1.10", "no"] * 3
+
+
+# -- the schema for editors
+
+def schema(binary):
+    done = run(binary, "schema", "config")
+    assert done.returncode == 0
+    return json.loads(done.stdout)
+
+
+def references(node):
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_the_schema_is_whole(binary):
+    told = schema(binary)
+    assert set(told["properties"]) >= {"server", "store", "access", "data", "calendars", "teams", "clusters", "sources",
+                                       "targets", "workflows", "gates", "evaluator", "log"}
+    found = set(references(told))
+    assert found and all(r.startswith("#/definitions/") and r.split("/")[2] in told["definitions"] for r in found)
+
+
+def test_the_schema_accepts_the_examples(binary):
+    jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+    import yaml
+    validator = jsonschema.Draft7Validator(schema(binary))
+    files = sorted((ROOT / "examples").rglob("*.yaml"))
+    assert files
+    for file in files:
+        # BaseLoader: text as it was written; `on` stays a key
+        errors = [e.message for e in validator.iter_errors(yaml.load(file.read_text(), yaml.BaseLoader))]
+        assert errors == [], file
+        assert run(binary, "check", file).returncode == 0
+    assert list(validator.iter_errors({"sorces": {}}))
+
+
+def test_every_example_passes_check(binary):
+    folders = [path for path in (ROOT / "examples").iterdir() if path.is_dir()]
+    assert folders
+    for folder in folders:
+        done = run(binary, "check", folder)
+        assert done.returncode == 0 and "warning" not in done.stdout, done.stdout
