@@ -39,14 +39,16 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
     co_return refused_or_filtered;
   }
   const Event event = *judged.event;
+  auto nothing_runs = nothing_wants(event);  // most events of most canaries: then this is also its plan
+  const bool to_plan = !nothing_runs;
   AWAIT(const auto receipt,
         parts_.store.append(std::move(*judged.proof), std::move(judged.delivery), std::move(judged.event),
-                            std::move(judged.identity)));  // once, and on disk
+                            std::move(judged.identity), std::move(nothing_runs)));  // once, and on disk
   if (!receipt) co_return not_taken(*route, receipt.error());
   note_delivery(event.source, event.hook, receipt->duplicate() ? Verdict::kDuplicate : Verdict::kAccepted,
                 rt::steady_now() - began);
 
-  if (!receipt->duplicate()) announce(event, *receipt->event());
+  if (!receipt->duplicate()) announce(event, *receipt->event(), to_plan);
   co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(),
                                     receipt->duplicate());  // only now: 202
 }

@@ -70,7 +70,9 @@ class Pipeline {
   HttpResponse refused(intake::Refusal refusal);
   HttpResponse not_taken(const intake::Route& route, const Error& error);
   rt::Task<> store_refusal(Delivery delivery, std::string canary);
-  void announce(Event event, EventId id);
+  void announce(Event event, EventId id, bool to_plan);
+  // Why no workflow runs on the event, if that can be told without evaluating anything.
+  std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
   // Until the store takes it: a full disk must not lose an answer that cannot be had again.
   rt::Task<Status> record(store::AttemptEnd end, store::Rule rule);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);

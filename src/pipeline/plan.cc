@@ -16,6 +16,16 @@ json::value plan_context(const Event& event, const std::string& workflow) {
   return context;
 }
 
+// Why the workflow does not run on the event, before anything is evaluated; "": it may.
+std::string unwanted(const engine::Workflow& workflow, const Event& event, const Facts& facts) {
+  if (workflow.off) return "its mode is off";
+  std::string why = workflow.mismatch(facts);
+  if (why.empty() && rt::now() - event.received_at > workflow.max_age) {
+    why = "stale: the event is older than maxAge, " + to_text(workflow.max_age);
+  }
+  return why;
+}
+
 // `vars` from their expressions' values, in order; what could not be evaluated ends up in `failed`.
 std::string vars_of(const engine::Workflow& workflow, const Values& values, std::string& failed) {
   json::object vars;
@@ -52,21 +62,24 @@ store::NewRun new_run(const engine::Workflow& workflow, const Event& event, cons
 
 }  // namespace
 
+std::optional<std::vector<store::Planned>> Pipeline::nothing_wants(const Event& event) const {
+  const Facts facts = facts_of(event);
+  std::vector<store::Planned> plan;
+  for (const auto& bound : rules_->workflows()) {
+    std::string why = unwanted(*bound->workflow, event, facts);
+    if (why.empty()) return std::nullopt;
+    plan.push_back({bound->workflow->name, false, std::move(why)});
+  }
+  return plan;
+}
+
 rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow> bound, Event event,
                                             Facts facts) {
   const engine::Workflow& workflow = *bound->workflow;
   Choice choice;
   choice.planned.workflow = workflow.name;
-  if (workflow.off) {
-    choice.planned.why = "its mode is off";
-    co_return choice;
-  }
-  choice.planned.why = workflow.mismatch(facts);
+  choice.planned.why = unwanted(workflow, event, facts);
   if (!choice.planned.why.empty()) co_return choice;
-  if (rt::now() - event.received_at > workflow.max_age) {
-    choice.planned.why = "stale: the event is older than maxAge, " + to_text(workflow.max_age);
-    co_return choice;
-  }
 
   std::vector<lang::Expression> expressions = bound->vars;
   if (workflow.condition) expressions.insert(expressions.begin(), *workflow.condition);

@@ -79,14 +79,14 @@ HttpResponse Pipeline::not_taken(const intake::Route& route, const Error& error)
   return intake::problem_answer(503, "the store is not writable");
 }
 
-void Pipeline::announce(Event event, EventId id) {
+void Pipeline::announce(Event event, EventId id, bool to_plan) {
   event.id = id;
   log::info("event accepted", {{"event", id.text()},
                                {"source", event.source},
                                {"hook", event.hook},
                                {"canary", event.name_space + "/" + event.name},
                                {"phase", event.phase}});
-  if (on_event) on_event(std::move(event));
+  if (to_plan && on_event) on_event(std::move(event));
 }
 
 rt::Task<> Pipeline::settle() {

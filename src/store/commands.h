@@ -16,7 +16,7 @@ struct Appended {
   bool duplicate = false;
 };
 Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
-                        const Identity& identity);
+                        const Identity& identity, const std::optional<std::vector<Planned>>& nothing_runs);
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                                    const std::string& authentic_canary);
 
@@ -25,6 +25,7 @@ Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit);
 Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, const std::vector<Planned>& plan,
              Instant now);
 std::vector<Planned> read_plan(std::string_view json);
+std::string plan_text(const std::vector<Planned>& plan);
 
 // -- attempts.cc
 Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim);

@@ -168,23 +168,24 @@ Status insert_delivery(Ledger& ledger, const Delivery& d, DeliveryId id, std::op
 }
 
 Status insert_event(Ledger& ledger, const Event& e, EventId id, const Delivery& d, DeliveryId delivery,
-                    const std::string& known) {
+                    const std::string& known, const std::optional<std::vector<Planned>>& nothing_runs) {
   const bool same = e.payload == d.body;
   return ledger.db().run(
       "INSERT INTO events (id, nonce, delivery, source, cluster, hook, origin, received_at, team, namespace, "
       "name, phase, "
-      "outcome, checksum, planned, known, metadata, payload) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, $15, $16, $17)",
+      "outcome, checksum, planned, known, metadata, plan, payload) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
       {id.value, ledger.nonce(), delivery.value, e.source, e.cluster, e.hook, static_cast<int>(e.origin),
-       e.received_at, e.team, e.name_space, e.name, e.phase, e.outcome, e.checksum,
+       e.received_at, e.team, e.name_space, e.name, e.phase, e.outcome, e.checksum, nothing_runs ? 1 : 0,
        known.empty() ? sql::Value(nullptr) : sql::Value(sql::Blob{known}), e.metadata,
+       nothing_runs ? sql::Value(plan_text(*nothing_runs)) : sql::Value(nullptr),
        same ? sql::Value(nullptr) : sql::Value(e.payload)});
 }
 
 }  // namespace
 
 Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
-                        const Identity& identity) {
+                        const Identity& identity, const std::optional<std::vector<Planned>>& nothing_runs) {
   const bool keyed = identity.kind == Identity::Kind::kSenderId || identity.kind == Identity::Kind::kKey;
   const std::string known = keyed ? known_key(delivery, identity) : "";
   TRY(const LastCall last, last_call(ledger, delivery, identity.canary));
@@ -213,8 +214,8 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
   if (event) {
     TRY(const std::int64_t event_number, ledger.next_id(Sequence::kEvent));
     made = EventId{event_number};
-    TRY_DONE(insert_event(ledger, *event, *made, delivery, id, known));
-    ledger.made_work();
+    TRY_DONE(insert_event(ledger, *event, *made, delivery, id, known, nothing_runs));
+    if (!nothing_runs) ledger.made_work();
   }
   TRY_DONE(insert_delivery(ledger, delivery, id, made));
   if (made) TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));

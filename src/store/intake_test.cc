@@ -44,6 +44,25 @@ TEST_P(Intake, a_receipt_names_what_is_on_disk) {
   EXPECT_FALSE(event->planned);
 }
 
+TEST_P(Intake, an_event_that_nobody_wants_is_planned_with_its_delivery) {
+  const Delivery d = delivery(1, "{}");
+  std::vector<Planned> plan{{"release", false, "phase is Failed, wanted Succeeded"}};
+  auto receipt = driver_.wait(store_->append(intake::Source::authentic(), d, event_of(d), Identity{}, plan));
+  ASSERT_TRUE(receipt);
+  auto event = driver_.wait(store_->event(*receipt->event()));
+  ASSERT_TRUE(event);
+  EXPECT_TRUE(event->planned);
+  ASSERT_EQ(event->plan.size(), 1U);
+  EXPECT_EQ(event->plan[0].workflow, "release");
+  EXPECT_EQ(event->plan[0].why, "phase is Failed, wanted Succeeded");
+  auto unplanned = driver_.wait(store_->unplanned(10));
+  ASSERT_TRUE(unplanned);
+  EXPECT_TRUE(unplanned->empty());
+  const Status again = driver_.wait(store_->start(*receipt->event(), {}, {}, at(2)));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kConflict);
+}
+
 TEST_P(Intake, a_payload_of_its_own_is_kept) {
   const Delivery d = delivery(1, R"({"wrapped":{"name":"app"}})");
   Event e = event_of(d);

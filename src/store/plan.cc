@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::size_t kBytesMax = 8U << 20U;  // payloads in one answer; a single one may be larger
 
-std::string plan_text(const std::vector<Planned>& plan) {
-  json::array out;
-  for (const Planned& p : plan) {
-    out.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
-  }
-  return json::serialize(out);
-}
-
 Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant now) {
   StoredRun stored;
   stored.queues = wanted.queues;
@@ -41,6 +33,14 @@ Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant no
 }
 
 }  // namespace
+
+std::string plan_text(const std::vector<Planned>& plan) {
+  json::array out;
+  for (const Planned& p : plan) {
+    out.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
+  }
+  return json::serialize(out);
+}
 
 Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit) {
   static const std::string kSql =

@@ -158,11 +158,10 @@ const std::string& Store::secret() const {
 }
 
 rt::Task<Result<Receipt>> Store::append(Authentic proof, Delivery delivery, std::optional<Event> event,
-                                        Identity identity) {
+                                        Identity identity, std::optional<std::vector<Planned>> nothing_runs) {
   delivery.proof = proof.proof();
-  auto work = [d = std::move(delivery), e = std::move(event), i = std::move(identity)](Ledger& ledger) {
-    return store::append(ledger, d, e, i);
-  };
+  auto work = [d = std::move(delivery), e = std::move(event), i = std::move(identity),
+               n = std::move(nothing_runs)](Ledger& ledger) { return store::append(ledger, d, e, i, n); };
   AWAIT_TRY(const Appended done, impl_->write<Appended>(std::move(work)));
   co_return Receipt(done.delivery, done.event, done.duplicate);
 }
