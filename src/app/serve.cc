@@ -43,6 +43,7 @@ class Daemon {
         loaded_(std::move(loaded)),
         notify_(std::move(notify)),
         secrets_(secret_lookup()),
+        signals_(loop, [this](rt::Signal signal) { on_signal(signal); }),
         store_(std::move(store)),
         evaluator_(loop, evaluator_options(loaded_.config.evaluator)),
         client_(loop, {}),
@@ -51,8 +52,7 @@ class Daemon {
         pump_(loop, pipeline_, *store_, {}),
         api_(api_options(loaded_.config, secrets_), *store_, pipeline_, metrics_),
         life_(loop, "daemon"),
-        stop_(loop),
-        signals_(loop, [this](rt::Signal signal) { on_signal(signal); }) {}
+        stop_(loop) {}
 
   int run() {
     life_.start(live());
@@ -208,6 +208,7 @@ class Daemon {
   Loaded loaded_;
   rt::Notify notify_;
   SecretLookup secrets_;
+  rt::Signals signals_;  // goes late: a second SIGTERM while stopping is heard, and changes nothing
   metrics::Metrics metrics_;
   std::unique_ptr<store::Store> store_;  // destroyed late: commits what is queued
   evaluator::Evaluator evaluator_;
@@ -220,7 +221,6 @@ class Daemon {
   std::unique_ptr<http::Server> admin_;
   rt::Group life_;
   rt::Waker stop_;
-  rt::Signals signals_;
   bool stopping_ = false;
   int status_ = 0;
   Duration next_prune_{};

@@ -42,6 +42,9 @@ bool calls(const Expression& expression, std::string_view function);
 // may be something else than the context (behind a pipe, in an argument).
 void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems);
 
+// `.steps.X` where no earlier step has the id X is a problem with the nearest id.
+void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems);
+
 // What jq itself gets: the added functions (glob, sha256, issue_keys, jira_escape, markdown_escape,
 // slack_escape) and success/failure/always over the context's `.status`. The evaluator puts it into each
 // program (Options.prelude).

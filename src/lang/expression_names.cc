@@ -72,10 +72,12 @@ constexpr std::array<std::string_view, 18> kArgumentsSeeDot = {
 // said.
 class NameCheck {
  public:
-  NameCheck(const Expression& expression, const std::vector<std::string>& roots, Problems& problems)
+  NameCheck(const Expression& expression, const std::vector<std::string>& roots, Problems& problems,
+            const std::vector<std::string>* steps = nullptr)
       : expression_(expression),
         roots_(roots),
         problems_(problems),
+        steps_(steps),
         tokens_(tokenize(expression.text, 0, false)) {}
 
   void run() {
@@ -327,8 +329,16 @@ class NameCheck {
     return "; there " + std::string(some.size() == 1 ? "is " : "are ") + join(some, " ");
   }
 
+  void check_step(std::size_t begin, const std::vector<Key>& keys) {
+    if (keys.size() < 2 || keys[0].name != "steps" || keys[1].any) return;
+    if (std::find(steps_->begin(), steps_->end(), keys[1].name) != steps_->end()) return;
+    problem(begin, "no earlier step has the id `" + keys[1].name + "`" +
+                       (steps_->empty() ? "" : with_nearest(keys[1].name, *steps_, "")));
+  }
+
   void check(std::size_t begin, const std::vector<Key>& keys) {
     if (keys.front().any) return;
+    if (steps_ != nullptr) return check_step(begin, keys);
     const std::string& root = keys.front().name;
     const std::string sigil = list()[begin].kind == Kind::kVariable ? "$" : ".";
     if (std::find(roots_.begin(), roots_.end(), root) == roots_.end()) {
@@ -359,6 +369,7 @@ class NameCheck {
   const Expression& expression_;
   const std::vector<std::string>& roots_;
   Problems& problems_;
+  const std::vector<std::string>* steps_;  // not nullptr: only `.steps.X` is looked at
   Tokens tokens_;
   std::size_t i_ = 0;
   std::vector<Level> levels_;
@@ -370,6 +381,10 @@ class NameCheck {
 
 void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems) {
   NameCheck(expression, roots, problems).run();
+}
+
+void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems) {
+  NameCheck(expression, earlier, problems, &earlier).run();
 }
 
 }  // namespace postlude::lang

@@ -27,6 +27,7 @@ void Pipeline::note_delivery(const std::string& source, const std::string& hook,
                              Duration took) {
   parts_.metrics.count("postlude_deliveries_total", "Deliveries by source, hook and verdict.",
                        {{"source", source}, {"hook", hook}, {"verdict", std::string(to_text(verdict))}});
+  if (took == Duration(0)) return;  // refused before it could be taken in
   parts_.metrics.observe_seconds("postlude_intake_seconds",
                                  "From the whole request to the answer's being ready.", {}, seconds(took));
 }

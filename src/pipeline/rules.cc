@@ -25,6 +25,16 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return "; there is " + join(names, ", ");
 }
 
+// `.steps.X` may name only what has been done by then.
+bool check_earlier(const BoundStep& step, const std::vector<std::string>& earlier, lang::Problems& problems) {
+  const std::size_t before = problems.size();
+  std::vector<lang::Expression> all = step.first;
+  if (step.connector == "http" && step.action != nullptr) append(all, step.action->expressions());
+  for (const lang::Expression& e : all)
+    lang::check_steps(e, earlier, problems);
+  return problems.size() == before;
+}
+
 // `http/request` needs no target where the step gives the whole URL.
 connector::Target bare_http_target() {
   connector::Target target;
@@ -94,12 +104,33 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
     for (const auto& [key, value] : input.workflows->members) {
       auto workflow = engine::Workflow::read(key.scalar, value, problems);
       if (workflow == nullptr) continue;
+      rules->check_sources(key, *workflow, problems);
       if (auto bound = rules->bind(std::move(workflow), problems))
         rules->workflows_.push_back(std::move(bound));
     }
   }
   if (errors_since(problems, before)) return nullptr;
   return rules;
+}
+
+// A source that does not exist would keep the workflow from ever running, in silence.
+void Rules::check_sources(const lang::Node& name, const engine::Workflow& workflow,
+                          lang::Problems& problems) const {
+  std::vector<std::string> names;
+  for (const auto& source : sources_.list())
+    names.push_back(source->name());
+  for (const Pattern& pattern : workflow.on) {
+    for (const auto& [field, globs] : pattern.fields) {
+      if (field != "source") continue;
+      for (const std::string& glob : globs) {
+        if (std::any_of(names.begin(), names.end(),
+                        [&](const std::string& n) { return glob_match(glob, n); }))
+          continue;
+        problems.push_back({name.place, "the workflow '" + workflow.name + "' is on the source '" + glob +
+                                            "', which does not exist" + did_you_mean(glob, names)});
+      }
+    }
+  }
 }
 
 std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::Workflow> workflow,
@@ -109,11 +140,14 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
   for (const auto& [name, tmpl] : bound->workflow->vars)
     tmpl.collect(bound->vars);
   bool usable = true;
+  std::vector<std::string> earlier;
   for (const engine::StepDefinition& definition : bound->workflow->steps) {
     BoundStep step;
     step.definition = &definition;
     if (definition.condition) step.first.push_back(*definition.condition);
     usable = bind_step(step, problems) && usable;
+    usable = check_earlier(step, earlier, problems) && usable;
+    if (!definition.name.empty()) earlier.push_back(definition.name);
     bound->steps.push_back(std::move(step));
   }
   return usable ? bound : nullptr;

@@ -59,6 +59,8 @@ class Rules {
  private:
   std::shared_ptr<const BoundWorkflow> bind(std::shared_ptr<const engine::Workflow> workflow,
                                             lang::Problems& problems) const;
+  void check_sources(const lang::Node& name, const engine::Workflow& workflow,
+                     lang::Problems& problems) const;
   bool bind_step(BoundStep& step, lang::Problems& problems) const;
 
   intake::Sources sources_;

@@ -70,6 +70,11 @@ TEST(Rules, NameWhatDoesNotExist) {
        "p.yaml:8:8: the step uses 'jria/comment', but there is no target 'jria'; did you mean 'jira'?"},
       {"{uses: jira/coment}",
        "p.yaml:8:8: the connector jira has no action 'coment'; did you mean 'comment'?"},
+      {"{id: one, uses: wait, with: {for: 1s}}, {uses: hub/request, with: {method: GET, path: '/${{ "
+       ".steps.oen.outputs.x }}'}}",
+       "p.yaml:8:8: no earlier step has the id `oen`; did you mean `one`?"},
+      {"{id: me, uses: wait, if: .steps.me.state == 1, with: {for: 1s}}",
+       "p.yaml:8:8: no earlier step has the id `me`"},
       {"{uses: hub/get}", "p.yaml:8:8: the connector http has no action 'get'; it has request"},
   };
   for (const Row& row : rows) {
@@ -80,6 +85,16 @@ TEST(Rules, NameWhatDoesNotExist) {
     EXPECT_EQ(built.problem.substr(built.problem.find(": ") + 2),
               std::string(row.problem).substr(std::string(row.problem).find(": ") + 2));
   }
+}
+
+TEST(Rules, RefuseASourceThatDoesNotExist) {
+  const Built built =
+      build(std::string(kHead) +
+            "workflows:\n  w:\n    on: {source: flager}\n    steps: [{uses: wait, with: {for: 1s}}]\n");
+  EXPECT_EQ(built.rules, nullptr);
+  EXPECT_EQ(built.problem,
+            "p.yaml:6:3: the workflow 'w' is on the source 'flager', which does not exist; did you mean "
+            "'flagger'?");
 }
 
 TEST(Rules, RefuseAnUnknownConnector) {
