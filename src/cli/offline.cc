@@ -119,11 +119,13 @@ int connectors_show(const std::string& name, Output output) {
     const json::object request{{"name", "request"},
                                {"summary", "Any HTTP request."},
                                {"outputs", json::array{"status", "headers", "body"}}};
-    print(output,
-          json::object{{"name", name}, {"summary", "any HTTP request (built in)"}, {"actions", json::array{request}}},
-          "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
-          "form | text,\n"
-          "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
+    print(
+        output,
+        json::object{
+            {"name", name}, {"summary", "any HTTP request (built in)"}, {"actions", json::array{request}}},
+        "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
+        "form | text,\n"
+        "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
     return kFine;
   }
   const connector::Connector* found = catalogue.find(name);

@@ -155,8 +155,8 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
   const Step* first = first_failed(run);
   const bool failed = first != nullptr || change.state == StepState::kFailed;
   if (failed) {
-    decision.reason = first != nullptr ? title_of(*first) + ": " + first->reason
-                                       : title_of(current) + ": " + change.reason;
+    decision.reason =
+        first != nullptr ? title_of(*first) + ": " + first->reason : title_of(current) + ": " + change.reason;
   }
   go_on(run, step + 1, failed, now, decision);
   return decision;

@@ -56,13 +56,15 @@ std::vector<SecretRef> Source::secrets() const {
   std::vector<SecretRef> all;
   std::vector<const Proof*> left;
   for (const auto& [cluster, proofs] : settings_.proofs) {
-    for (const Proof& proof : proofs) left.push_back(&proof);
+    for (const Proof& proof : proofs)
+      left.push_back(&proof);
   }
   while (!left.empty()) {
     const Proof* proof = left.back();
     left.pop_back();
     all.insert(all.end(), proof->secrets.begin(), proof->secrets.end());
-    for (const Proof& part : proof->all) left.push_back(&part);
+    for (const Proof& part : proof->all)
+      left.push_back(&part);
   }
   return all;
 }

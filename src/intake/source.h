@@ -37,7 +37,7 @@ class Source {
   std::size_t body_bytes_max() const { return settings_.body_bytes_max; }
   Duration dedupe_window() const { return settings_.dedupe_window; }
   const Carriers& carriers() const { return carriers_; }
-  std::vector<SecretRef> secrets() const;  // of all its proofs, for `check --secrets`
+  std::vector<SecretRef> secrets() const;                 // of all its proofs, for `check --secrets`
   bool reads_body(std::string_view cluster) const;        // a proof looks into the parsed body
   std::string challenge(std::string_view cluster) const;  // WWW-Authenticate
 

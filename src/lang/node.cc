@@ -15,7 +15,6 @@ Node& Node::operator=(const Node& other) = default;
 Node::Node(Node&& other) noexcept = default;
 Node& Node::operator=(Node&& other) noexcept = default;
 
-
 std::string Place::text() const {
   if (line == 0) return file;
   return file + ":" + std::to_string(line) + ":" + std::to_string(column);

@@ -162,7 +162,8 @@ class Store {
   // -- writes
   // Stores the delivery (verdict accepted becomes duplicate where it is one) and, when it is new, `event`.
   // kConflict: the sender's id was used with another body (422); the delivery is kept as rejected then.
-  // `nothing_runs`: it is known already that no workflow runs on the event, and why; start() has nothing left to do.
+  // `nothing_runs`: it is known already that no workflow runs on the event, and why; start() has nothing left
+  // to do.
   rt::Task<Result<Receipt>> append(Authentic proof, Delivery delivery, std::optional<Event> event,
                                    Identity identity,
                                    std::optional<std::vector<Planned>> nothing_runs = std::nullopt);
