@@ -275,7 +275,7 @@ TEST(Client, LeavesOldIdleConnectionsAlone) {
   options.idle_time = seconds(1);
   ClientFixture client(options);
   EXPECT_EQ(shown(client.send(to(server.port()))), "200 fine");
-  std::this_thread::sleep_for(milliseconds(2200));  // the time is tested
+  let_pass(milliseconds(2200));
   EXPECT_EQ(shown(client.send(to(server.port()))), "200 fine");
   EXPECT_EQ(server.house().connections(), 2);
 }
@@ -348,7 +348,7 @@ TEST(Client, DoesNotLetHangingPoolsShutOutOthers) {
 
 TEST(Client, CountsNoWaitingAsTimeout) {
   Echo server([](const std::string&) {
-    std::this_thread::sleep_for(milliseconds(100));  // the time is tested
+    let_pass(milliseconds(100));
     return whole_answer();
   });
   ClientFixture client;

@@ -21,6 +21,11 @@
 
 namespace postlude::http {
 
+// For tests whose subject is time itself: a peer that is slow, a connection that grows old.
+inline void let_pass(Duration d) {
+  ::poll(nullptr, 0, static_cast<int>(d.count() / 1000));
+}
+
 inline void set_timeouts(int fd, int seconds) {
   timeval tv{};
   tv.tv_sec = seconds;
