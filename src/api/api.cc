@@ -182,6 +182,8 @@ rt::Task<Result<HttpResponse>> Api::health(HttpRequest request) {
   if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");
   if (path == "/readyz") {
     if (!ready) co_return problem(503, "not ready", "starting, or shutting down");
+    if (pipeline_.refused_lately())
+      co_return problem(503, "not ready", "the store had no room for a call just now");
     AWAIT(const Status writable, store_.writable());
     if (!writable)
       co_return problem(503, "not ready", "the store cannot be written: " + writable.error().message);

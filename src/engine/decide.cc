@@ -145,6 +145,7 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
   const StepChange& change = decision.changes.front();
   if (change.state == StepState::kWaiting) {
     decision.run = RunState::kWaiting;
+    if (change.held) decision.reason = title_of(current) + ": " + change.reason;
     return decision;
   }
   if (!terminal(change.state)) {

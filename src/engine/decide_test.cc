@@ -136,6 +136,7 @@ TEST(Decide, UnclearFollowsItsEffect) {
     if (row.effect == Effect::kLookup) {
       EXPECT_EQ(d.changes[0].due_at, kNow + seconds(5));
     }
+    EXPECT_EQ(d.reason.empty(), !row.held && row.run != RunState::kFailed);
     if (row.held) {
       EXPECT_EQ(d.changes[0].due_at, std::nullopt);
     }

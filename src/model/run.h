@@ -168,7 +168,7 @@ struct StepChange {
 struct Decision {
   std::vector<StepChange> changes;
   RunState run = RunState::kRunning;
-  std::string reason;  // of the run, when it ended failed
+  std::string reason;  // of the run: why it failed, or is held
 };
 
 }  // namespace postlude

@@ -55,6 +55,11 @@ class Pipeline {
   // Waits for what refused calls still have to store; before the store is closed.
   rt::Task<> settle();
 
+  // The store had no room for a call in the last few seconds: not ready, whatever a smaller write would say.
+  bool refused_lately() const {
+    return refused_at_ && rt::steady_now() - *refused_at_ < std::chrono::seconds(5);
+  }
+
   // SIGTERM: 503 from now on, and claimed work that has not begun is given back.
   void stop() { stopping_ = true; }
 
@@ -85,6 +90,7 @@ class Pipeline {
   Rates rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
   bool stopping_ = false;
+  std::optional<Duration> refused_at_;  // when the store last had no room
   // Workflows of runs that began under an earlier configuration, by pinned text. Bounded; cleared by use().
   std::map<std::string, std::shared_ptr<const BoundWorkflow>, std::less<>> pinned_;
 };

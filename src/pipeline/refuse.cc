@@ -74,6 +74,7 @@ HttpResponse Pipeline::not_taken(const intake::Route& route, const Error& error)
     note_delivery(route.source->name(), route.hook, Verdict::kRejected, Duration(0));
     return intake::problem_answer(422, error.message);
   }
+  refused_at_ = rt::steady_now();
   parts_.metrics.count("postlude_not_stored_total", "Calls answered 503 because the store did not take them.",
                        {{"source", route.source->name()}, {"hook", route.hook}});
   return intake::problem_answer(503, "the store is not writable");
