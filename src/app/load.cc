@@ -30,6 +30,16 @@ std::optional<Loaded> load(const std::vector<std::string>& paths, const connecto
   return Loaded{std::move(*config), std::move(rules)};
 }
 
+connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems) {
+  connector::Catalogue catalogue = connector::Catalogue::built_in();
+  if (folder.empty()) return catalogue;
+  const auto texts = load_config({folder}, problems);
+  if (!texts) return catalogue;
+  for (const ConfigText& text : *texts)
+    catalogue.add(text.text, text.path, problems);
+  return catalogue;
+}
+
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
                                    std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems) {
   AWAIT(Status checked, expressions.check(rules->expressions(), problems));

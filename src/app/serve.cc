@@ -243,10 +243,11 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
 
 int serve(const ServeOptions& options) {
   const rt::Notify notify = rt::Notify::from_environment();
-  const connector::Catalogue catalogue = connector::Catalogue::built_in();
   lang::Problems problems;
+  const connector::Catalogue catalogue = catalogue_with(options.connectors, problems);
   auto loaded = load(options.config, catalogue, problems);
-  if (!loaded) {
+  const bool wrong = lang::any_error(problems);
+  if (!loaded || wrong) {
     std::fputs(report(std::move(problems)).c_str(), stderr);
     return 1;
   }

@@ -22,10 +22,11 @@ struct Remote {
 };
 
 // -- offline
-int check(const std::vector<std::string>& paths, bool secrets);
+// `connectors`: a folder of connector files, or "".
+int check(const std::vector<std::string>& paths, const std::string& connectors, bool secrets);
 int schema(const std::string& kind);
-int connectors_list(Output output);
-int connectors_show(const std::string& name, Output output);
+int connectors_list(const std::string& connectors, Output output);
+int connectors_show(const std::string& connectors, const std::string& name, Output output);
 
 // -- a daemon's
 struct ListChoice {

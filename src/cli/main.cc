@@ -51,6 +51,8 @@ Remote remote_of(const Choices& c) {
 void add_offline(CLI::App& app, Choices& c) {
   auto* serve = app.add_subcommand("serve", "Run the daemon");
   serve->add_option("--config", c.serve.config, "Files or folders; later ones override")->required();
+  serve->add_option("--connectors", c.serve.connectors,
+                    "A folder of connector files; they override ours by name");
   serve->add_option("--port-file", c.serve.port_file, "Write the ports there once it listens");
   serve
       ->add_flag(
@@ -61,8 +63,10 @@ void add_offline(CLI::App& app, Choices& c) {
 
   auto* check_command = app.add_subcommand("check", "Validate a configuration");
   check_command->add_option("paths", c.check_paths, "Files or folders")->required();
+  check_command->add_option("--connectors", c.serve.connectors, "A folder of connector files");
   check_command->add_flag("--secrets", c.check_secrets, "Also fetch every secret");
-  check_command->callback([&c] { c.run = [&c] { return check(c.check_paths, c.check_secrets); }; });
+  check_command->callback(
+      [&c] { c.run = [&c] { return check(c.check_paths, c.serve.connectors, c.check_secrets); }; });
 
   auto* schema_command = app.add_subcommand("schema", "Print a JSON Schema for editors");
   schema_command->add_option("kind", c.name, "config or connector")->required();
@@ -71,12 +75,16 @@ void add_offline(CLI::App& app, Choices& c) {
   auto* connectors =
       app.add_subcommand("connectors", "The systems that this binary knows")->require_subcommand(1);
   auto* listed = connectors->add_subcommand("list", "All of them");
+  listed->add_option("--connectors", c.serve.connectors, "A folder of connector files");
   add_output(listed, c);
-  listed->callback([&c] { c.run = [&c] { return connectors_list(remote_of(c).output); }; });
+  listed->callback(
+      [&c] { c.run = [&c] { return connectors_list(c.serve.connectors, remote_of(c).output); }; });
   auto* shown = connectors->add_subcommand("show", "One: its actions, their inputs and outputs");
   shown->add_option("name", c.name)->required();
+  shown->add_option("--connectors", c.serve.connectors, "A folder of connector files");
   add_output(shown, c);
-  shown->callback([&c] { c.run = [&c] { return connectors_show(c.name, remote_of(c).output); }; });
+  shown->callback(
+      [&c] { c.run = [&c] { return connectors_show(c.serve.connectors, c.name, remote_of(c).output); }; });
 
   app.add_subcommand("version", "Print the version")->callback([&c] {
     c.run = [] {

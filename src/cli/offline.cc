@@ -51,6 +51,14 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
   }
 }
 
+std::optional<connector::Catalogue> catalogue_or_complain(const std::string& folder) {
+  lang::Problems problems;
+  auto catalogue = app::catalogue_with(folder, problems);
+  if (!lang::any_error(problems)) return catalogue;
+  std::fputs(app::report(std::move(problems)).c_str(), stderr);
+  return std::nullopt;
+}
+
 void print(Output output, const json::value& value, const std::string& table) {
   const std::string text = output == Output::kJson   ? to_pretty(value) + "\n"
                            : output == Output::kYaml ? yaml_of(value)
@@ -60,9 +68,9 @@ void print(Output output, const json::value& value, const std::string& table) {
 
 }  // namespace
 
-int check(const std::vector<std::string>& paths, bool secrets) {
-  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+int check(const std::vector<std::string>& paths, const std::string& connectors, bool secrets) {
   lang::Problems problems;
+  const connector::Catalogue catalogue = app::catalogue_with(connectors, problems);
   const auto loaded = app::load(paths, catalogue, problems);
   if (loaded) {
     check_with_jq(*loaded, problems);
@@ -90,12 +98,13 @@ int schema(const std::string& kind) {
   return kFine;
 }
 
-int connectors_list(Output output) {
-  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+int connectors_list(const std::string& connectors, Output output) {
+  const auto catalogue = catalogue_or_complain(connectors);
+  if (!catalogue) return kFoundWrong;
   json::array items;
   std::vector<std::vector<std::string>> rows;
-  for (const std::string& name : catalogue.names()) {
-    const connector::Connector* found = catalogue.find(name);
+  for (const std::string& name : catalogue->names()) {
+    const connector::Connector* found = catalogue->find(name);
     std::vector<std::string> actions;
     if (found == nullptr || name == "http") {  // its one action is made from the step
       actions.emplace_back("request");
@@ -113,8 +122,9 @@ int connectors_list(Output output) {
   return kFine;
 }
 
-int connectors_show(const std::string& name, Output output) {
-  const connector::Catalogue catalogue = connector::Catalogue::built_in();
+int connectors_show(const std::string& connectors, const std::string& name, Output output) {
+  const auto catalogue = catalogue_or_complain(connectors);
+  if (!catalogue) return kFoundWrong;
   if (name == "http") {
     const json::object request{{"name", "request"},
                                {"summary", "Any HTTP request."},
@@ -128,9 +138,9 @@ int connectors_show(const std::string& name, Output output) {
         "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
     return kFine;
   }
-  const connector::Connector* found = catalogue.find(name);
+  const connector::Connector* found = catalogue->find(name);
   if (found == nullptr) {
-    const std::vector<std::string> names = catalogue.names();
+    const std::vector<std::string> names = catalogue->names();
     std::fprintf(stderr, "there is no connector '%s'; there is %s\n", name.c_str(),
                  join(names, ", ").c_str());
     return kFoundWrong;
