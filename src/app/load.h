@@ -18,7 +18,7 @@ struct Loaded {
   std::shared_ptr<const pipeline::Rules> rules;
 };
 
-// The connectors of this binary, and those of a folder of YAML files, which override them by name; "": no folder.
+// The connectors of this binary, and those of a folder of YAML files, which override them by name; "": none.
 connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems);
 
 // nullopt exactly if `problems` has an error. jq's own opinion of the expressions is not asked: see

@@ -91,7 +91,7 @@ Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Ins
   if (run.state != RunState::kFailed) {
     return Error(Code::kConflict, id.text() + " is " + std::string(to_text(run.state)) + ", not failed");
   }
-  bool failed = false;
+  bool failed = !run.started_at;  // it could not even begin: all its steps were left out
   std::vector<std::size_t> again;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     Step& step = run.steps[i];

@@ -10,6 +10,19 @@ namespace {
 
 constexpr std::size_t kBytesMax = 8U << 20U;  // payloads in one answer; a single one may be larger
 
+// Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
+Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
+  for (std::size_t i = 0; i < stored.run.steps.size(); ++i) {
+    Step& step = stored.run.steps[i];
+    step.state = StepState::kSkipped;
+    step.reason = "the run could not begin";
+    step.finished_at = now;
+    TRY_DONE(save_step(ledger, stored, i));
+  }
+  stored.queues = false;
+  return change_state(ledger, stored, RunState::kFailed, why, now);
+}
+
 Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant now) {
   StoredRun stored;
   stored.queues = wanted.queues;
@@ -26,10 +39,15 @@ Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant no
     step.state = StepState::kPending;
     step.due_at = std::nullopt;
   }
-  TRY(const bool queued, must_queue(ledger, stored));
-  if (!queued) activate(stored, now);
+  const bool begins = wanted.failed.empty();
+  if (begins) {
+    TRY(const bool queued, must_queue(ledger, stored));
+    if (!queued) activate(stored, now);
+  }
   TRY_DONE(insert_run(ledger, stored));
-  return ledger.audit(now, "postlude", "run.created", run.id.text(), wanted.workflow + " on " + event.text());
+  TRY_DONE(
+      ledger.audit(now, "postlude", "run.created", run.id.text(), wanted.workflow + " on " + event.text()));
+  return begins ? ok() : fail_at_once(ledger, stored, wanted.failed, now);
 }
 
 }  // namespace

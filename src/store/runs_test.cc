@@ -60,6 +60,33 @@ TEST_P(Runs, all_runs_of_an_event_or_none) {
   EXPECT_TRUE(driver_.wait(store_->runs({}, {}))->empty());
 }
 
+TEST_P(Runs, a_run_that_could_not_begin_does_nothing_until_it_is_retried) {
+  const RunId before = begin_run(0, "a", {step("one")});
+  NewRun wanted = new_run("a", {step("one"), step("two")});
+  wanted.failed = "if: must yield true or false, not 3";
+  const EventId event = add_event(1);
+  ASSERT_TRUE(driver_.wait(store_->start(event, {wanted}, {}, at(1))));
+  const RunId later = begin_run(2, "a", {step("one")});
+  const RunId failed = driver_.wait(store_->event(event))->runs[0].id;
+  EXPECT_EQ(state_of(failed), RunState::kFailed);
+  EXPECT_EQ(show(failed).run.reason, wanted.failed);
+  auto first = claim(3);
+  ASSERT_EQ(first.size(), 1U);  // not its steps, nor the run that waits behind the first
+  EXPECT_EQ(first[0].run.id, before);
+  ASSERT_TRUE(record(ended(first[0], 4, Succeeded{"{}"}), succeed(0, at(4))));
+  auto second = claim(4);
+  ASSERT_EQ(second.size(), 1U);
+  EXPECT_EQ(second[0].run.id, later);
+  ASSERT_TRUE(record(ended(second[0], 5, Succeeded{"{}"}), succeed(0, at(5))));
+
+  ASSERT_TRUE(driver_.wait(store_->retry(failed, false, "ops", at(6))));
+  auto third = claim(6);
+  ASSERT_EQ(third.size(), 1U);
+  EXPECT_EQ(third[0].run.id, failed);
+  EXPECT_EQ(third[0].step, 0U);
+  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+}
+
 TEST_P(Runs, a_claim_is_the_intent_and_carries_all_that_is_needed) {
   const RunId run = begin_run(5, "a", {step("one"), step("two")});
   auto work = claim(10);
