@@ -12,6 +12,7 @@ constexpr std::size_t kBytesMax = 8U << 20U;  // payloads in one answer; a singl
 
 // Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
 Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
+  stored.leases.resize(stored.run.steps.size());
   for (std::size_t i = 0; i < stored.run.steps.size(); ++i) {
     Step& step = stored.run.steps[i];
     step.state = StepState::kSkipped;
