@@ -55,7 +55,12 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
                          Instant now, std::uint64_t jitter) {
   StepChange change;
   const Duration delay = backoff(policy, step.attempts, jitter);
-  if (outcome.effect != Effect::kNone) {
+  if (outcome.too_early) {
+    RetryPolicy unlimited = policy;
+    unlimited.attempts = 0;
+    change = again(run, step, outcome.why, outcome.not_before, unlimited, now);
+    change.uncounted = true;
+  } else if (outcome.effect != Effect::kNone) {
     change = again(run, step, outcome.why, std::max(delay, outcome.not_before), policy, now);
   } else {
     switch (outcome.then) {

@@ -106,6 +106,21 @@ TEST(Decide, TheRunsTimeoutBoundsRetriesAndWaits) {
   EXPECT_EQ(decide(run, 0, Waits{kNow + hours(1), ""}, {}, kNow, 0).changes[0].due_at, kNow + seconds(10));
 }
 
+TEST(Decide, TooEarlyToLookIsNoAttempt) {
+  auto run = run_of({StepState::kRunning});
+  RetryPolicy policy;
+  policy.attempts = 1;
+  run.steps[0].attempts = 1;
+  const Unclear early{"unclear", Effect::kLookup, OnUnclear::kHold, seconds(40), true};
+  const Decision d = decide(run, 0, early, policy, kNow, 0);
+  EXPECT_EQ(d.changes[0].state, StepState::kPending);
+  EXPECT_EQ(d.changes[0].due_at, kNow + seconds(40));
+  EXPECT_TRUE(d.changes[0].uncounted);
+  EXPECT_EQ(d.changes[0].unclear, true);
+  run.steps[0].first_at = kNow - minutes(60);  // time counts all the same
+  EXPECT_EQ(decide(run, 0, early, policy, kNow, 0).run, RunState::kFailed);
+}
+
 struct UnclearRow {
   Effect effect;
   OnUnclear then;

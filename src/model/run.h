@@ -150,6 +150,7 @@ struct Unclear {  // the receiver may have acted
   Effect effect = Effect::kNone;
   OnUnclear then = OnUnclear::kHold;  // for kNone
   Duration not_before{};              // for kLookup: how long to wait before looking
+  bool too_early = false;             // nothing was tried: it is too early to look
 };
 using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear>;
 std::string_view kind_of(const Outcome& outcome);  // succeeded skipped waiting held retryable refused unclear
@@ -164,6 +165,7 @@ struct StepChange {
   bool held = false;
   std::optional<bool> unclear = {};  // nullopt: stays as it is
   std::optional<std::string> outputs;
+  bool uncounted = false;  // what has just ended was no attempt
 };
 struct Decision {
   std::vector<StepChange> changes;

@@ -82,6 +82,19 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   return ok();
 }
 
+// What a later step was to do was worked out while an earlier one had failed: anew, unless something of it may
+// have been done already.
+Status forget_input(Ledger& ledger, Step& step) {
+  bool done = false;
+  TRY_DONE(ledger.db().each(
+      "SELECT id FROM requests WHERE step = $1 AND effect <> 1 AND result IN (1, 2, 3, 6) LIMIT 1", {step.id},
+      [&](const sql::Row&) { done = true; }));
+  if (done) return ok();
+  step.input.clear();
+  step.now = std::nullopt;
+  return ok();
+}
+
 }  // namespace
 
 Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
@@ -103,6 +116,7 @@ Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Ins
     step.attempts = 0;
     step.first_at = std::nullopt;
     step.finished_at = std::nullopt;
+    if (!again.empty()) TRY_DONE(forget_input(ledger, step));
     again.push_back(i);
   }
   if (again.empty()) return Error(Code::kConflict, id.text() + " has no failed step");

@@ -325,6 +325,7 @@ Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decisio
     lease.held_at = change.held ? std::optional<Instant>(at) : std::nullopt;
     lease.attempt = 0;
     lease.token = 0;
+    if (change.uncounted && step.attempts > 0) --step.attempts;
     if (change.unclear) step.unclear = *change.unclear;
     if (change.outputs) step.outputs = *change.outputs;
     step.finished_at = terminal(change.state) ? std::optional<Instant>(at) : std::nullopt;

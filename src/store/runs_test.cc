@@ -396,6 +396,49 @@ TEST_P(Runs, a_retry_goes_on_from_the_failed_step) {
   EXPECT_EQ(driver_.wait(store_->retry(RunId{9999}, false, "ops", at(1))).error().code, Code::kNotFound);
 }
 
+TEST_P(Runs, a_retry_works_out_anew_what_later_steps_are_to_do) {
+  const RunId run = begin_run(0, "a", {step("one"), step("two"), step("three")});
+  const auto go_on = [](std::uint32_t index, bool last) {
+    return [index, last](const postlude::Run&) {
+      Decision d;
+      d.changes.push_back(
+          {index, StepState::kFailed, std::nullopt, "no", false, std::nullopt, std::nullopt});
+      if (!last) {
+        d.changes.push_back({index + 1, StepState::kPending, at(2), "", false, std::nullopt, std::nullopt});
+      }
+      d.run = last ? RunState::kFailed : RunState::kRunning;
+      return d;
+    };
+  };
+  for (std::uint32_t i = 0; i < 3; ++i) {  // the last of them has done something
+    auto work = claim(2);
+    ASSERT_EQ(work.size(), 1U);
+    auto sent = commit(work[0], request(Effect::kNone), {}, "{\"then\":1}");
+    ASSERT_TRUE(sent);
+    sent->result = i == 2 ? RequestResult::kSucceeded : RequestResult::kRefused;
+    AttemptEnd end = ended(work[0], 2, Refused{"no"});
+    end.requests = {*sent};
+    ASSERT_TRUE(record(end, go_on(i, i == 2)));
+  }
+  ASSERT_TRUE(driver_.wait(store_->retry(run, false, "ops", at(3))));
+  const std::vector<Step> steps = show(run).run.steps;
+  EXPECT_EQ(steps[0].input, "{\"then\":1}");
+  EXPECT_EQ(steps[1].input, "");
+  EXPECT_FALSE(steps[1].now);
+  EXPECT_EQ(steps[2].input, "{\"then\":1}");
+}
+
+TEST_P(Runs, what_was_no_attempt_is_not_counted) {
+  begin_run(0, "a", {step("one")});
+  auto work = claim(1);
+  StepChange later{0, StepState::kPending, at(5), "too early", false, true, std::nullopt};
+  later.uncounted = true;
+  ASSERT_TRUE(record(ended(work[0], 2, Unclear{"too early", Effect::kLookup}), leave(later)));
+  work = claim(5);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(work[0].run.steps[0].attempts, 1U);
+}
+
 class Held : public Runs {
  protected:
   void SetUp() override {
