@@ -22,7 +22,7 @@ void Pump::start() {
 void Pump::offer(Event event) {
   missed_ = true;
   if (behind_ || stopping_) return;  // the plan loop finds it in its turn
-  if (in_hand_.size() >= options_.planning_max) {
+  if (in_hand_.size() >= options_.planning_max || bytes_in_hand_ >= store::kUnplannedBytes) {
     behind_ = true;
     plan_waker_.wake();
     return;
@@ -32,10 +32,16 @@ void Pump::offer(Event event) {
 
 void Pump::enqueue(Event event) {
   if (!in_hand_.insert(event.id).second) return;
+  bytes_in_hand_ += event.payload.size();
   std::string key = canary_key(event);
   std::deque<Event>& queue = canaries_[key];
   queue.push_back(std::move(event));
   if (queue.size() == 1) group_.start(plan_canary(std::move(key)));
+}
+
+void Pump::put_down(const Event& event) {
+  in_hand_.erase(event.id);
+  bytes_in_hand_ -= event.payload.size();
 }
 
 // One event of a canary after the other, so that its runs are made in the order of its events.
@@ -48,12 +54,12 @@ rt::Task<> Pump::plan_canary(std::string key) {
                 {{"event", event.id.text()}, {"why", planned.error().message}});
       // In order or not at all: the canary's later events wait in the store as well.
       for (const Event& left : canaries_[key])
-        in_hand_.erase(left.id);
+        put_down(left);
       canaries_.erase(key);
       behind_ = true;
       co_return;
     }
-    in_hand_.erase(event.id);
+    put_down(event);
     canaries_[key].pop_front();
   }
   canaries_.erase(key);
@@ -62,17 +68,21 @@ rt::Task<> Pump::plan_canary(std::string key) {
 
 rt::Task<> Pump::plan_loop() {
   while (!stopping_) {
-    if (behind_ && in_hand_.size() < options_.planning_max / 2) {
+    if (behind_ && in_hand_.size() < options_.planning_max / 2 &&
+        bytes_in_hand_ < store::kUnplannedBytes / 2) {
       const std::size_t room = options_.planning_max;
       missed_ = false;
       AWAIT(auto events, store_.unplanned(room));
       if (!events) {
         log::warn("unplanned events could not be read", {{"why", events.error().message}});
       } else {
-        for (Event& event : *events)
+        std::size_t bytes = 0;
+        for (Event& event : *events) {
+          bytes += event.payload.size();
           enqueue(std::move(event));
+        }
         if (missed_) continue;  // accepted while we read: it may not be in this list
-        if (events->size() < room) behind_ = false;
+        if (events->size() < room && bytes < store::kUnplannedBytes) behind_ = false;
       }
     }
     AWAIT_DONE(plan_waker_.wait_at_most(std::chrono::seconds(1)));

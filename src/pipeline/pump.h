@@ -20,7 +20,7 @@ struct PumpOptions {
   std::size_t steps_max = 4'096;             // carried out at once, over all targets
   std::size_t built_ins_max = 256;           // of them without a target
   std::size_t planning_max = 512;            // events in hand; more stay in the store until there is room
-  Duration drain = std::chrono::seconds(8);  // at the end, for requests that have been sent
+  Duration drain = std::chrono::seconds(7);  // at the end, for requests that have been sent
 };
 
 class Pump {
@@ -37,6 +37,7 @@ class Pump {
   rt::Task<> plan_loop();
   rt::Task<> plan_canary(std::string key);
   void enqueue(Event event);
+  void put_down(const Event& event);
   rt::Task<> step_loop();
   rt::Task<> carry(store::Work work);
   store::Claim next_claim();
@@ -54,6 +55,7 @@ class Pump {
   bool missed_ = false;  // an event was accepted while the plan loop read the store
   std::map<std::string, std::deque<Event>> canaries_;  // in hand, per canary in order
   std::set<EventId> in_hand_;
+  std::size_t bytes_in_hand_ = 0;                              // of their payloads
   std::map<std::string, std::size_t, std::less<>> under_way_;  // steps per target
   std::size_t steps_ = 0;
 };

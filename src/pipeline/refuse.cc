@@ -91,7 +91,7 @@ void Pipeline::announce(Event event, EventId id, bool to_plan) {
 }
 
 rt::Task<> Pipeline::settle() {
-  AWAIT(const bool all, background_.close(std::chrono::seconds(2)));
+  AWAIT(const bool all, background_.close(std::chrono::milliseconds(500)));
   if (!all) background_.abandon();
 }
 

@@ -8,8 +8,6 @@ namespace postlude::store {
 
 namespace {
 
-constexpr std::size_t kBytesMax = 8U << 20U;  // payloads in one answer; a single one may be larger
-
 // Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
 Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
   stored.leases.resize(stored.run.steps.size());
@@ -68,7 +66,7 @@ Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit) {
   std::vector<Event> out;
   std::size_t bytes = 0;
   std::int64_t after = 0;
-  while (out.size() < limit && bytes < kBytesMax) {
+  while (out.size() < limit && bytes < kUnplannedBytes) {
     const std::size_t before = out.size();
     TRY_DONE(ledger.db().each(kSql, {after}, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
     if (out.size() == before) break;

@@ -102,6 +102,9 @@ struct AttemptEnd {
 // Called inside the transaction with the run as it is then. Pure, and brief: every writer waits for it.
 using Rule = std::function<Decision(const Run& run)>;
 
+// Payloads in one answer of unplanned(): a list that holds as much may have been cut.
+constexpr std::size_t kUnplannedBytes = 8U << 20U;
+
 struct Page {
   std::size_t limit = 50;
   std::int64_t after = 0;  // list rows older than this id; 0: from the newest
@@ -192,7 +195,7 @@ class Store {
   rt::Task<Status> prune(Instant deliveries_before, Instant runs_before);
 
   // -- reads: a caller sees its own completed writes. Lists are newest first, without bodies and payloads.
-  rt::Task<Result<std::vector<Event>>> unplanned(std::size_t limit);  // oldest first
+  rt::Task<Result<std::vector<Event>>> unplanned(std::size_t limit);  // oldest first; kUnplannedBytes
   rt::Task<Result<std::vector<Delivery>>> deliveries(Filter filter, Page page);
   rt::Task<Result<Delivery>> delivery(DeliveryId id);
   rt::Task<Result<std::vector<Event>>> events(Filter filter, Page page);
