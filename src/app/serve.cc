@@ -52,6 +52,7 @@ class Daemon {
         pump_(loop, pipeline_, *store_, {}),
         api_(api_options(loaded_.config, secrets_), *store_, pipeline_, metrics_),
         life_(loop, "daemon"),
+        chores_(loop, "chores"),
         stop_(loop) {}
 
   int run() {
@@ -77,7 +78,7 @@ class Daemon {
       while (!stopping_) {
         AWAIT_DONE(stop_.wait_at_most(notify_.watchdog_period().value_or(std::chrono::hours(1)) / 2));
         if (notify_.watchdog_period()) (void)notify_.watchdog();
-        AWAIT_DONE(prune());
+        begin_chores();
       }
     } else {
       std::fprintf(stderr, "%s\n", started.error().message.c_str());
@@ -168,11 +169,17 @@ class Daemon {
     return handler;
   }
 
-  // Once an hour: what retention lets go.
-  rt::Task<> prune() {
+  // Once an hour, beside everything else: it may take long, and neither the watchdog nor the end waits for
+  // it.
+  void begin_chores() {
     const Duration now = rt::steady_now();
-    if (stopping_ || now < next_prune_) co_return;
+    if (stopping_ || now < next_prune_ || chores_.size() > 0) return;
     next_prune_ = now + std::chrono::hours(1);
+    chores_.start(prune());
+  }
+
+  // What retention lets go.
+  rt::Task<> prune() {
     const StoreConfig& keep = loaded_.config.store;
     AWAIT(const Status pruned, store_->prune(rt::now() - keep.keep_deliveries, rt::now() - keep.keep_runs));
     if (!pruned) log::warn("old rows could not be removed", {{"why", pruned.error().message}});
@@ -199,6 +206,7 @@ class Daemon {
       (void)answered;
     }
     AWAIT_DONE(evaluator_.stop());
+    chores_.abandon();
     log::info("stopped");
   }
 
@@ -220,6 +228,7 @@ class Daemon {
   std::unique_ptr<http::Server> hooks_;
   std::unique_ptr<http::Server> admin_;
   rt::Group life_;
+  rt::Group chores_;
   rt::Waker stop_;
   bool stopping_ = false;
   int status_ = 0;
