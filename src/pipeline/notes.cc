@@ -61,11 +61,13 @@ rt::Task<Status> Pipeline::record(store::AttemptEnd end, store::Rule rule) {
     AWAIT(Status recorded, parts_.store.record(end, rule));
     const bool again = !recorded && (recorded.error().code == Code::kOverloaded ||
                                      recorded.error().code == Code::kUnavailable);
-    if (!again || stopping_) co_return recorded;
+    if (!again) co_return recorded;
     log::warn("an outcome waits to be recorded",
               {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
     AWAIT_DONE(rt::sleep_for(pause));
-    pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
+    // While stopping as often as can be: the end does not wait for it.
+    pause =
+        stopping_ ? std::chrono::milliseconds(100) : std::min<Duration>(pause * 2, std::chrono::seconds(5));
   }
 }
 
