@@ -40,6 +40,16 @@ std::string stored_response(const HttpResponse& response) {
   return json::serialize(connector::response_context(shorter));
 }
 
+// That no child could be had for an expression is no fault of its own.
+std::optional<Outcome> unasked(const Values& values) {
+  for (const lang::Evaluated& value : values) {
+    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
+      continue;
+    return Retryable{value.error().message, std::nullopt, false};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 json::object step_context(const store::Work& work) {
@@ -107,6 +117,7 @@ rt::Task<std::optional<Outcome>> Attempting::begin() {
     if (step_->with) context["with"] = parsed(row.input, json::object());
   } else {
     AWAIT(Values values, evaluate(step_->first));
+    if (auto later = unasked(values)) co_return later;
     if (definition.condition) {
       const lang::Evaluated answer = std::move(values.front());
       values.erase(values.begin());
@@ -155,6 +166,7 @@ rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan
     if (found_ && !looking) co_return std::move(*found_);
   }
   AWAIT(Values values, evaluate(plan->result()));
+  if (auto later = unasked(values)) co_return *std::move(later);
   auto outputs = plan->outputs(values);
   if (!outputs) co_return Outcome(Refused{"outputs: " + outputs.error().message});
   co_return std::move(*outputs);
@@ -183,6 +195,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
                                              step_->definition->key_part, "", call->id());
   }
   AWAIT(Values values, evaluate(call->before()));
+  if (auto later = unasked(values)) co_return later;
   auto prepared = call->prepare(*target_, values);
   if (!prepared) co_return Refused{prepared.error().message};
   if (prepared->skipped) {
@@ -214,11 +227,16 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
     case engine::Move::kWait:
       co_return Outcome(
           Unclear{"it is unclear whether " + what + " had its effect; looking for it before trying again",
-                  Effect::kLookup, rule.on_unclear, next.at - rt::now()});
+                  Effect::kLookup, rule.on_unclear, next.at - rt::now(), true});
     case engine::Move::kHold:
       co_return Outcome(
           Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
     case engine::Move::kFail:
+      // The first attempt after `runs retry`: whoever asked for it can say what became of the request.
+      if (work_.run.steps[work_.step].attempts == 1) {
+        co_return Outcome(
+            Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
+      }
       co_return Outcome(
           Refused{"it is unclear whether " + what + " had its effect, and onUnclear says fail"});
     case engine::Move::kLook: {
@@ -256,12 +274,12 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
 }
 
 rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
-  std::vector<Request> so_far = std::exchange(ended, {});
-  AWAIT(Result<Request> committed,
-        parts_.store.commit_request(work_.lease, *row, so_far, std::exchange(input, std::nullopt),
-                                    std::exchange(step_now, std::nullopt)));
+  AWAIT(Result<Request> committed, parts_.store.commit_request(work_.lease, *row, ended, input, step_now));
   if (committed) {
     *row = std::move(*committed);
+    ended.clear();
+    input.reset();
+    step_now.reset();
     co_return std::nullopt;
   }
   switch (committed.error().code) {
@@ -279,7 +297,7 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
     case Code::kCancelled:
       break;
   }
-  // Nothing was sent. What had been answered before is lost with this attempt, and is read again by the next.
+  // Nothing was sent. What had been answered before is recorded with the attempt's outcome.
   co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt,
                       false};
 }

@@ -17,6 +17,24 @@
 
 namespace postlude::pipeline {
 
+namespace {
+
+// What systems answered goes into outputs and reasons: a secret that one of them repeats stops here.
+Outcome masked(Outcome outcome, const connector::Masker& masker) {
+  std::visit(
+      [&](auto& o) {
+        if constexpr (requires { o.outputs; }) {
+          o.outputs = masker.mask_json(o.outputs);
+        } else {
+          o.why = masker.mask(o.why);
+        }
+      },
+      outcome);
+  return outcome;
+}
+
+}  // namespace
+
 http::HeadVerdict Pipeline::head(const HttpRequest& request, bool headers_too_large) {
   auto refusal =
       intake::judge_head(rules_->sources(), request, headers_too_large);  // path, method, type, size
@@ -60,6 +78,7 @@ rt::Task<Status> Pipeline::plan(Event event) {
   std::vector<store::Planned> trace;
   for (const auto& bound : rules->workflows()) {  // which workflows, which steps, and why not the rest
     AWAIT(Choice choice, choose(bound, event, facts));
+    if (choice.unasked) co_return *choice.unasked;
     if (choice.run) runs.push_back(std::move(*choice.run));
     trace.push_back(std::move(choice.planned));
   }
@@ -83,7 +102,7 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
     Attempting attempting(parts_, masker_, rules_, *bound, work);
     AWAIT(std::optional<Outcome> outcome, attempting.carry_out());  // evaluate, commit, send, interpret
     if (!outcome) co_return Error(Code::kConflict, "the lease is void");
-    end.outcome = std::move(*outcome);
+    end.outcome = masked(std::move(*outcome), masker_);
     end.requests = std::move(attempting.ended);
     end.input = std::move(attempting.input);
     end.step_now = attempting.step_now;

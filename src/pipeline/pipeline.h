@@ -68,6 +68,7 @@ class Pipeline {
   struct Choice {
     std::optional<store::NewRun> run;
     store::Planned planned;
+    std::optional<Error> unasked;  // its expressions could not be evaluated just now
   };
   rt::Task<Choice> choose(std::shared_ptr<const BoundWorkflow> bound, Event event, Facts facts);
   intake::Judged judge(const intake::Route& route, HttpRequest request);

@@ -88,6 +88,12 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     auto context = std::make_shared<const json::value>(plan_context(event, workflow.name));
     AWAIT(values, parts_.expressions.evaluate(std::move(expressions), std::move(context), event.received_at));
   }
+  for (const lang::Evaluated& value : values) {
+    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
+      continue;
+    choice.unasked = value.error();
+    co_return choice;
+  }
 
   choice.planned.why = "on matches";
   std::string failed;
