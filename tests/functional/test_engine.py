@@ -523,3 +523,24 @@ evaluator: {bounds}
     assert "postlude.yaml:" in run["steps"][0]["reason"] and word in run["steps"][0]["reason"], run["steps"][0]["reason"]
     assert sorted(c["path"] for c in calls(fakes)) == sorted(f"/echo/{k}-{n}" for k in ("good", "late") for n in range(3))
     assert server.is_ready()
+
+
+def test_a_condition_that_is_no_condition_fails_the_run_and_sends_nothing(engine, fakes):
+    server = engine("""
+      - {uses: web/request, with: {method: PUT, path: /x}}
+""", more="    if: .event.metadata.absent")
+    run = run_of(server)
+    assert run["state"] == "failed" and "must yield true or false" in run["reason"]
+    assert states(run) == ["skipped"] and not calls(fakes)
+    server.cli("runs", "retry", run["id"], check=0)
+    assert server.wait_run(run["event"], states=("succeeded",))
+    assert len(calls(fakes, "PUT")) == 1
+
+
+def test_a_secret_that_a_system_repeats_is_masked_in_outputs(engine, fakes):
+    server = engine("""
+      - {id: asked, uses: web/request, with: {method: PUT, path: /x, body: {word: t0ken-of-the-fakes}}}
+""")
+    run = run_of(server)
+    assert run["steps"][0]["outputs"]["body"]["body"] and calls(fakes, "PUT")
+    assert "t0ken-of-the-fakes" not in str(run["steps"][0]["outputs"])
