@@ -35,7 +35,13 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
   const SecretLookup lookup = app::secret_lookup();
   const auto look = [&](const SecretRef& ref, const lang::Place& place, const std::string& whose) {
     const auto found = lookup(ref);
-    if (!found) problems.push_back({place, whose + ": " + found.error().message});
+    if (!found) {
+      problems.push_back({place, whose + ": " + found.error().message});
+    } else if (found->size() < connector::Masker::kMaskedMin) {
+      problems.push_back(
+          {place, whose + ": the secret in " + to_text(ref) + " is too short to be one, and is not masked",
+           true});
+    }
   };
   for (const connector::Target& target : loaded.rules->targets()) {
     for (const SecretRef& ref : target.auth.secrets)

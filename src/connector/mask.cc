@@ -61,7 +61,7 @@ void Masker::add_auth(const Target& target, const SecretLookup& lookup) {
 }
 
 void Masker::add(std::string_view secret) {
-  if (secret.empty()) return;
+  if (secret.size() < kMaskedMin) return;
   for (std::string form : {std::string(secret), to_base64(secret), percent_encode(secret), in_json(secret)}) {
     if (std::find(forms_.begin(), forms_.end(), form) == forms_.end()) forms_.push_back(std::move(form));
   }

@@ -69,6 +69,10 @@ Result<Url> parse_url(std::string_view text);
 // `basic`), percent-encoded and as JSON writes them; and the user information of any URL.
 class Masker {
  public:
+  // A shorter secret is in half of all texts: hiding it would spoil them and hide nothing. `check --secrets`
+  // says so.
+  static constexpr std::size_t kMaskedMin = 4;
+
   Masker() = default;
   // All secrets of these targets; those that cannot be found cannot leak.
   static Masker of(const std::vector<Target>& targets, const SecretLookup& lookup);

@@ -198,11 +198,20 @@ TEST(MaskerTest, HidesEveryForm) {
 
 TEST(MaskerTest, JsonStaysJson) {
   Masker masker;
-  masker.add("200");
+  masker.add("2000");
   masker.add("true");
-  EXPECT_EQ(masker.mask_json(R"({"status":404,"n":200,"t":"x200","true":true,"l":["200"]})"),
+  EXPECT_EQ(masker.mask_json(R"({"status":404,"n":2000,"t":"x2000","true":true,"l":["2000"]})"),
             R"({"status":404,"n":"***","t":"x***","***":true,"l":["***"]})");
-  EXPECT_EQ(masker.mask_json("not json 200"), "not json ***");
+  EXPECT_EQ(masker.mask_json("not json 2000"), "not json ***");
+}
+
+TEST(MaskerTest, LeavesAloneWhatIsTooShortToBeASecret) {
+  Masker masker;
+  masker.add("");
+  masker.add("abc");
+  EXPECT_EQ(masker.mask("abc http://abc"), "abc http://abc");
+  masker.add("abcd");
+  EXPECT_EQ(masker.mask("abc abcd"), "abc ***");
 }
 
 TEST(MaskerTest, OfTargets) {

@@ -10,6 +10,8 @@ namespace postlude::pipeline {
 namespace {
 
 constexpr std::size_t kStoredBodyMax = 64U << 10U;
+// What a write was answered may be needed again, when a later attempt goes on behind it.
+constexpr std::size_t kStoredProofMax = 1U << 20U;
 
 json::value parsed(const std::string& text, json::value otherwise) {
   if (text.empty()) return otherwise;
@@ -17,12 +19,13 @@ json::value parsed(const std::string& text, json::value otherwise) {
   return value ? std::move(*value) : std::move(otherwise);
 }
 
-std::string cut(std::string text) {
-  if (text.size() > kStoredBodyMax) {
-    text.resize(kStoredBodyMax);
-    text += "… (cut)";
-  }
-  return text;
+std::string cut(std::string text, std::size_t most) {
+  if (text.size() <= most) return text;
+  // Not within a character: a stored text stays UTF-8 if it was.
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U)
+    --most;
+  text.resize(most);
+  return text + "… (cut)";
 }
 
 std::string headers_json(const Headers& headers) {
@@ -33,10 +36,10 @@ std::string headers_json(const Headers& headers) {
 }
 
 // `.response` as it is stored: the same members, long bodies cut.
-std::string stored_response(const HttpResponse& response) {
-  if (response.body.size() <= kStoredBodyMax) return json::serialize(connector::response_context(response));
+std::string stored_response(const HttpResponse& response, std::size_t most) {
+  if (response.body.size() <= most) return json::serialize(connector::response_context(response));
   HttpResponse shorter = response;
-  shorter.body = cut(std::move(shorter.body));
+  shorter.body = cut(std::move(shorter.body), most);
   return json::serialize(connector::response_context(shorter));
 }
 
@@ -93,10 +96,13 @@ rt::Task<Values> Attempting::evaluate(const std::vector<lang::Expression>& expre
   co_return values;
 }
 
+std::optional<Outcome> Attempting::past_deadline() const {
+  if (!work_.run.deadline_at || rt::now() < *work_.run.deadline_at) return std::nullopt;
+  return Refused{"the run's timeout (" + to_text(bound_->workflow->timeout) + ") is over"};
+}
+
 rt::Task<std::optional<Outcome>> Attempting::carry_out() {
-  if (work_.run.deadline_at && rt::now() >= *work_.run.deadline_at) {
-    co_return Refused{"the run's timeout (" + to_text(bound_->workflow->timeout) + ") is over"};
-  }
+  if (auto over = past_deadline()) co_return over;
   AWAIT(std::optional<Outcome> early, begin());
   if (early) co_return early;
 
@@ -269,7 +275,7 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
   row.method = request.method;
   row.url = masker_.mask(request.target);
   row.headers = masker_.mask_json(step_->action->redact(headers_json(request.headers)));
-  row.body = masker_.mask_json(step_->action->redact(cut(request.body)));
+  row.body = masker_.mask_json(step_->action->redact(cut(request.body, kStoredBodyMax)));
   return row;
 }
 
@@ -304,6 +310,7 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
 
 rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request,
                                                       bool looking) {
+  if (auto over = past_deadline()) co_return over;  // an action of many requests may take long
   Request row = row_of(*call, request, looking);
   auto authorised = connector::authorise(request, *target_, parts_.secrets);
   if (!authorised) co_return Refused{authorised.error().message};
@@ -332,7 +339,8 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     context_->as_object()["response"] = connector::response_context(*answer);
     AWAIT(values, evaluate(call->after()));
     row.status = answer->status;
-    row.response = masker_.mask_json(step_->action->redact(stored_response(*answer)));
+    const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
+    row.response = masker_.mask_json(step_->action->redact(stored_response(*answer, most)));
   }
   const connector::Ending ending = call->interpret(request, answer, values, rt::now());
   row.result = ending.result;

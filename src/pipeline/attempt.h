@@ -34,6 +34,7 @@ class Attempting {
   // How a plan (an action's, or its lookup's) went: the outputs, or the outcome that ends the attempt.
   using Planned = std::variant<json::value, Outcome>;
 
+  std::optional<Outcome> past_deadline() const;
   rt::Task<std::optional<Outcome>> begin();  // `if`, `with`, `wait`; nullopt: go on with the action
   rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
