@@ -82,8 +82,8 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   return ok();
 }
 
-// What a later step was to do was worked out while an earlier one had failed: anew, unless something of it may
-// have been done already.
+// What a later step was to do was worked out while an earlier one had failed: anew, unless something of it
+// may have been done already.
 Status forget_input(Ledger& ledger, Step& step) {
   bool done = false;
   TRY_DONE(ledger.db().each(

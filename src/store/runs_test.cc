@@ -401,8 +401,7 @@ TEST_P(Runs, a_retry_works_out_anew_what_later_steps_are_to_do) {
   const auto go_on = [](std::uint32_t index, bool last) {
     return [index, last](const postlude::Run&) {
       Decision d;
-      d.changes.push_back(
-          {index, StepState::kFailed, std::nullopt, "no", false, std::nullopt, std::nullopt});
+      d.changes.push_back({index, StepState::kFailed, std::nullopt, "no", false, std::nullopt, std::nullopt});
       if (!last) {
         d.changes.push_back({index + 1, StepState::kPending, at(2), "", false, std::nullopt, std::nullopt});
       }
