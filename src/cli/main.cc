@@ -194,5 +194,10 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == postlude::evaluator::kChildWord)
     postlude::evaluator::run_child();
-  return postlude::cli::run(argc, argv);
+  try {
+    return postlude::cli::run(argc, argv);
+  } catch (const std::exception& failure) {  // memory, or CLI11 about its own use
+    std::fprintf(stderr, "postlude: %s\n", failure.what());
+    return postlude::cli::kUsedWrongly;
+  }
 }

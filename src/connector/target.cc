@@ -99,7 +99,8 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
       return result;
     }
   }
-  const auto& [key, value] = auth.members.front();
+  const lang::Node& key = auth.members.front().first;
+  const lang::Node& value = auth.members.front().second;
   const auto* known =
       std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& k) { return k.name == key.scalar; });
   if (known == kKinds.end()) {
