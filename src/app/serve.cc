@@ -147,7 +147,12 @@ class Daemon {
     handler.handle = [this, is_health](HttpRequest request) {
       return is_health(request) ? health(std::move(request)) : pipeline_.receive(std::move(request));
     };
-    handler.broken = [](int status, const std::string& why) { return intake::problem_answer(status, why); };
+    handler.broken = [this](int status, const std::string& why) {
+      metrics_.count("postlude_broken_requests_total",
+                     "Requests that could not be read, by the answer's status.",
+                     {{"status", std::to_string(status)}});
+      return intake::problem_answer(status, why);
+    };
     return handler;
   }
 

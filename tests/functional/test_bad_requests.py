@@ -366,3 +366,10 @@ def test_a_gate_pointed_at_post_rollout_by_mistake_stays_closed(gates):
         answer = exchange(gates.port, post("/hooks/gopen", flagger_body(phase=phase)))
         assert_problem(answer, 403, "this path takes the phases Succeeded and Failed; "
                                     "is a hook of another type pointed at it?")
+
+
+def test_what_is_no_request_is_counted(gates):
+    name = 'postlude_broken_requests_total{status="400"}'
+    before = gates.metrics().get(name, 0)
+    assert exchange(gates.port, b"NOT HTTP\r\n\r\n").status == 400
+    assert gates.metrics()[name] == before + 1
