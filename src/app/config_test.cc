@@ -101,16 +101,16 @@ TEST(BrokenConfig, unknown_keys) {
       {target("limits: {concurency: 4}"),
        "p.yaml:2:33: unknown key 'concurency' in 'limits'; did you mean 'concurrency'? (concurrency, rate)"},
       {step("wiht: {}"),
-       "p.yaml:5:21: unknown key 'wiht' in entry 1 of 'steps'; did you mean 'with'? (id, if, name, "
-       "onUnclear, retry, timeout, uses, with)"},
+       "p.yaml:5:21: unknown key 'wiht' in entry 1 of 'steps'; did you mean 'with'? (announce, "
+       "continueOnError, forEach, id, if, key, name, needs, onUnclear, retry, timeout, uses, with)"},
       {workflow("onn: {}"),
-       "p.yaml:5:5: unknown key 'onn' in the workflow 'w'; did you mean 'on'? (if, maxAge, mode, on, steps, "
-       "timeout, vars)"},
+       "p.yaml:5:5: unknown key 'onn' in the workflow 'w'; did you mean 'on'? (concurrency, finally, if, "
+       "maxAge, mode, on, onFailure, steps, timeout, vars)"},
       {step("retry: {backof: {}}"),
        "p.yaml:5:29: unknown key 'backof' in 'retry'; did you mean 'backoff'? (attempts, backoff, for)"},
       {"workflows:\n  w: {on: {fase: S}, steps: [{uses: t/x}]}",
-       "p.yaml:2:12: unknown key 'fase' in 'on'; valid keys are cluster, hook, metadata, name, namespace, "
-       "outcome, phase, source"},
+       "p.yaml:2:12: unknown key 'fase' in 'on'; valid keys are cluster, hook, kind, metadata, name, "
+       "namespace, outcome, phase, source, team"},
       {source("accept: {post-rolout: {}}"),
        "p.yaml:2:43: unknown key 'post-rolout' in 'accept'; did you mean 'post-rollout'? (confirm-promotion, "
        "confirm-rollout, confirm-traffic-increase, event, post-rollout, pre-rollout, rollback, rollout)"},
@@ -220,8 +220,8 @@ TEST(BrokenConfig, wrong_types) {
       {step("retry: {attempts: -1}"), "p.yaml:5:39: 'attempts' is -1; at least 0 is wanted"},
       {step("retry: {backoff: {factor: 0.5}}"), "p.yaml:5:47: 'factor' is 0.5; at least 1 is wanted"},
       {step("retry: 3"), "p.yaml:5:28: 'retry' is '3'; a map is wanted"},
-      {workflow("mode: liev"), "p.yaml:5:11: 'mode' is 'liev'; did you mean 'live'? (live, off)"},
-      {workflow("mode: on"), "p.yaml:5:11: 'mode' is 'on'; 'live' or 'off' is wanted"},
+      {workflow("mode: liev"), "p.yaml:5:11: 'mode' is 'liev'; did you mean 'live'? (live, shadow, off)"},
+      {workflow("mode: on"), "p.yaml:5:11: 'mode' is 'on'; 'live', 'shadow' or 'off' is wanted"},
       {workflow("vars: [a]"), "p.yaml:5:11: 'vars' is a list; a map is wanted"},
       {workflow("vars: {a-b: 1}"),
        "p.yaml:5:12: 'a-b' cannot stand here; a name of letters, digits and _ is wanted"},
@@ -372,30 +372,47 @@ TEST(BrokenConfig, not_built_yet) {
        "p.yaml:2:31: 'kubernetes' is not built yet in this version of Postlude: remove it"},
       {target("auth: {url: {env: A}, sign: {env: B}}"),
        "p.yaml:2:46: 'sign' is not built yet in this version of Postlude: remove it"},
-      {workflow("mode: shadow"),
-       "p.yaml:5:11: 'shadow' is not built yet in this version of Postlude: use live or off"},
-      {workflow("concurrency: {policy: queue}"),
-       "p.yaml:5:5: 'concurrency' is not built yet in this version of Postlude: remove it"},
-      {workflow("onFailure: []"),
-       "p.yaml:5:5: 'onFailure' is not built yet in this version of Postlude: remove it"},
-      {workflow("finally: []"),
-       "p.yaml:5:5: 'finally' is not built yet in this version of Postlude: remove it"},
       {workflow("answers: {holdFor: 3s}"),
        "p.yaml:5:5: 'answers' is not built yet in this version of Postlude: remove it"},
-      {step("needs: [a]"), "p.yaml:5:21: 'needs' is not built yet in this version of Postlude: remove it"},
-      {step("continueOnError: true"),
-       "p.yaml:5:21: 'continueOnError' is not built yet in this version of Postlude: remove it"},
-      {step("forEach: .a"), "p.yaml:5:21: 'forEach' is not built yet in this version of Postlude: remove it"},
-      {step("key: a"), "p.yaml:5:21: 'key' is not built yet in this version of Postlude: remove it"},
-      {step("announce: {}"),
-       "p.yaml:5:21: 'announce' is not built yet in this version of Postlude: remove it"},
       {step("wait: {timeout: 40m}"),
        "p.yaml:5:21: 'wait' is not built yet in this version of Postlude: remove it"},
       {step("expect: any"), "p.yaml:5:21: 'expect' is not built yet in this version of Postlude: remove it"},
-      {"workflows:\n  w: {on: {kind: first}, steps: [{uses: t/x}]}",
-       "p.yaml:2:12: 'kind' is not built yet in this version of Postlude: remove it"},
-      {"workflows:\n  w: {on: {team: a}, steps: [{uses: t/x}]}",
-       "p.yaml:2:12: 'team' is not built yet in this version of Postlude: remove it"},
+  });
+}
+
+TEST(BrokenConfig, workflow_keys) {
+  expect_all({
+      {workflow("mode: shadwo"),
+       "p.yaml:5:11: 'mode' is 'shadwo'; did you mean 'shadow'? (live, shadow, off)"},
+      {workflow("concurrency: {policy: replcae}"),
+       "p.yaml:5:27: 'policy' is 'replcae'; did you mean 'replace'? (queue, replace, parallel)"},
+      {workflow("concurrency: {keys: .a}"),
+       "p.yaml:5:19: unknown key 'keys' in 'concurrency'; did you mean 'key'? (key, policy)"},
+      {workflow("onFailure: []"), "p.yaml:5:16: 'onFailure' has 0 entries; at least 1 is wanted"},
+      {workflow("finally: {uses: a/b}"), "p.yaml:5:14: 'finally' is a map; a list is wanted"},
+      {workflow("finally: [{use: a/b}]"),
+       "p.yaml:5:16: unknown key 'use' in entry 1 of 'finally'; did you mean 'uses'? (announce, "
+       "continueOnError, forEach, id, if, key, name, needs, onUnclear, retry, timeout, uses, with)\n"
+       "p.yaml:5:15: entry 1 of 'finally' needs 'uses': TARGET/ACTION such as jira/release-version, or a "
+       "built-in such as wait"},
+      {step("needs: Version"),
+       "p.yaml:5:28: 'needs' is 'Version'; a lower-case letter followed by letters, digits or _ is wanted"},
+      {step("needs: [a, 1]"),
+       "p.yaml:5:32: entry 2 of 'needs' is '1'; a lower-case letter followed by letters, digits or _ is "
+       "wanted"},
+      {step("continueOnError: yes"), "p.yaml:5:38: 'continueOnError' is 'yes'; true or false is wanted"},
+      {step("forEach: {a: 1}"), "p.yaml:5:30: 'forEach' is a map; an expression or a list is wanted"},
+      {step("key: ''"), "p.yaml:5:26: 'key' is ''; text that is not empty is wanted"},
+      {step("announce: {with: {a: 1}}"),
+       "p.yaml:5:21: 'announce' needs 'uses': TARGET/ACTION such as jira/release-version, or a built-in such "
+       "as wait"},
+      {step("announce: {uses: a/b, if: .a}"),
+       "p.yaml:5:43: unknown key 'if' in 'announce'; valid keys are name, onUnclear, retry, timeout, uses, "
+       "with"},
+      {"workflows:\n  w: {on: {kind: {a: b}}, steps: [{uses: t/x}]}",
+       "p.yaml:2:18: 'kind' is a map; a glob or a list is wanted"},
+      {"workflows:\n  w: {on: {team: []}, steps: [{uses: t/x}]}",
+       "p.yaml:2:18: 'team' has 0 entries; at least 1 is wanted"},
   });
 }
 
