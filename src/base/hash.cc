@@ -6,7 +6,9 @@
 #include <sys/random.h>
 
 #include <array>
+#include <random>
 
+#include "base/chance.h"
 #include "base/check.h"
 
 namespace postlude {
@@ -137,8 +139,25 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
+namespace {
+thread_local std::optional<std::mt19937_64> seeded;
+}  // namespace
+
+void seed_chance(std::uint64_t seed) {
+  seeded.emplace(seed);
+}
+
+void unseed_chance() {
+  seeded.reset();
+}
+
 std::string random_bytes(std::size_t count) {
   std::string out(count, '\0');
+  if (seeded) {
+    for (char& c : out)
+      c = static_cast<char>((*seeded)() >> 56U);
+    return out;
+  }
   std::size_t have = 0;
   while (have < count) {
     const ssize_t got = getrandom(out.data() + have, count - have, 0);
@@ -149,6 +168,7 @@ std::string random_bytes(std::size_t count) {
 }
 
 std::uint64_t random_number() {
+  if (seeded) return (*seeded)();
   const std::string bytes = random_bytes(sizeof(std::uint64_t));
   std::uint64_t number = 0;
   for (const char c : bytes)

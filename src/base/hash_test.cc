@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "base/chance.h"
+
 namespace postlude {
 namespace {
 
@@ -72,6 +74,21 @@ TEST(Hash, DrawsRandomBytes) {
   EXPECT_EQ(random_bytes(0), "");
   EXPECT_EQ(random_bytes(32).size(), 32U);
   EXPECT_NE(random_bytes(32), random_bytes(32));
+}
+
+TEST(Chance, RepeatsItselfUntilItIsFreeAgain) {
+  const auto draw = [] { return random_bytes(16) + std::to_string(random_number()) + random_bytes(3); };
+  seed_chance(7);
+  const std::string first = draw();
+  const std::string next = draw();
+  seed_chance(7);
+  EXPECT_EQ(draw(), first);
+  EXPECT_EQ(draw(), next);
+  seed_chance(8);
+  EXPECT_NE(draw(), first);
+  seed_chance(7);
+  unseed_chance();
+  EXPECT_NE(draw(), first);
 }
 
 }  // namespace

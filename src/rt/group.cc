@@ -32,7 +32,7 @@ struct Group::Impl {
 Group::Group(Loop& loop, std::string name) : impl_(std::make_shared<Impl>(loop, std::move(name))) {}
 
 Group::~Group() {
-  CHECK(impl_->inside == 0);
+  CHECK(impl_->inside == 0 || impl_->loop.ended());
 }
 
 void Group::start(Task<> task) {

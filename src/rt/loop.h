@@ -7,19 +7,24 @@
 #include <boost/asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/time.h"
 #include "rt/task.h"
 
 namespace postlude::rt {
 
-// Wall-clock time now, and a clock that nobody can set for measuring durations.
+class VirtualClock;
+
+// Wall-clock time now, and a clock that nobody can set for measuring durations. While this thread has a
+// VirtualClock, both are its.
 Instant now();
 Duration steady_now();
 
 class Loop {
  public:
   Loop();
+  explicit Loop(VirtualClock& clock);  // whose time it lives in: one thread, no sockets, see run_virtual()
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -27,10 +32,25 @@ class Loop {
   void run();                             // until stop(), on the calling thread
   void stop();                            // from the loop's thread or through post()
   void post(std::function<void()> call);  // any thread: runs `call` on the loop, in order
-  boost::asio::io_context& context() { return context_; }
+  boost::asio::io_context& context() { return *context_; }
+
+  // -- in virtual time only
+  // Runs what is ready; when nothing is, the clock jumps to what comes next. Until `done` (asked before each
+  // jump) says so: true. Or until stop(), or until the steady clock shows `until`, which it then does: false.
+  bool run_virtual(Duration until, const std::function<bool()>& done);
+  VirtualClock* clock() const { return clock_; }
+  // As if the process had died: what waits on the loop is destroyed, without running another line of it. Not
+  // while it runs.
+  void end();
+  bool ended() const { return !context_; }
 
  private:
-  boost::asio::io_context context_;
+  bool run_ready();
+
+  std::optional<boost::asio::io_context> context_;
+  VirtualClock* clock_ = nullptr;
+  bool stopped_ = false;  // in virtual time
+  bool running_ = false;  // in virtual time
 };
 
 // Completes after `d` by the clock that cannot be set.
