@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "http/client.h"
 #include "intake/answer.h"
 #include "pipeline/pump.h"
 #include "rt/notify.h"

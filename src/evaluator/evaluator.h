@@ -14,14 +14,15 @@
 #include <string_view>
 #include <vector>
 
+#include "evaluator/interpreter.h"
 #include "rt/group.h"
 
 namespace postlude::evaluator {
 
 // The context's members that expressions also reach as variables, also behind a pipe.
-constexpr std::array<std::string_view, 13> kBoundNames = {
-    "event",   "run",  "workflow", "vars",     "steps",    "item", "data",
-    "failure", "with", "target",   "response", "requests", "key"};
+constexpr std::array<std::string_view, 14> kBoundNames = {"event",  "run",      "workflow", "vars", "steps",
+                                                          "item",   "data",     "failure",  "step", "with",
+                                                          "target", "response", "requests", "key"};
 
 struct Options {
   Duration time = std::chrono::milliseconds(250);  // CPU time of one expression
@@ -34,30 +35,17 @@ struct Options {
   std::string prelude;  // jq definitions before each program; sees $__c, the context
 };
 
-// Values as JSON text, or why there is none (kInvalid: the expression or its data; kOverloaded: time, memory,
-// size; kUnavailable: no child could be started; kCancelled: stop()).
-using Values = std::vector<Result<std::string>>;
-
-class Evaluator {
+class Evaluator final : public Interpreter {
  public:
   Evaluator(rt::Loop& loop, Options options);
-  ~Evaluator();  // after stop(), or when the loop has run its last turn
+  ~Evaluator() override;  // after stop(), or when the loop has run its last turn
   Evaluator(const Evaluator&) = delete;
   Evaluator& operator=(const Evaluator&) = delete;
 
-  // Tells which expressions will be asked for together, so that children compile them in few programs, in the
-  // background. Optional: what was never announced is compiled when it is first met. Replaces nothing; the
-  // same text is known once. Texts are taken as they are: what a user wrote goes through lang's checks first.
-  void announce(std::vector<std::string> expressions);
-
-  // Each expression on the same `context` (JSON object text; its members are `.x` and also bound as `$x` for
-  // the names in kBoundNames). Each yields exactly one value or an error of its own; one that kills its child
-  // is the only one that fails. `now_seconds` is what `now` yields.
-  rt::Task<Values> evaluate(std::vector<std::string> expressions, std::string context, double now_seconds);
-
-  // Compiles without running: "" or the compiler's message per expression, with the line within the
-  // expression. What is checked is announced. Leave out what is evaluated natively.
-  rt::Task<Result<std::vector<std::string>>> check(std::vector<std::string> expressions);
+  void announce(std::vector<std::string> expressions) override;  // compiled in the background
+  rt::Task<Values> evaluate(std::vector<std::string> expressions, std::string context,
+                            double now_seconds) override;
+  rt::Task<Result<std::vector<std::string>>> check(std::vector<std::string> expressions) override;
 
   rt::Task<> stop();  // ends the children; what waits gets kCancelled
 

@@ -324,6 +324,7 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
 
   http::Peer peer;
   peer.pool = target_->name;
+  peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect));
   peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
   peer.proxy = target_->proxy;
   peer.ca_file = target_->ca_file;

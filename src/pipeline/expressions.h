@@ -1,6 +1,6 @@
 #pragma once
-// Expressions: evaluates what stages ask for: the simple ones at once, the others in the evaluator's
-// children. Loop thread only.
+// Expressions: evaluates what stages ask for: the simple ones at once, the others by an interpreter. Loop
+// thread only.
 
 #include <memory>
 #include <string>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "evaluator/evaluator.h"
+#include "evaluator/interpreter.h"
 #include "lang/template.h"
 
 namespace postlude::pipeline {
@@ -17,7 +17,7 @@ using Values = std::vector<lang::Evaluated>;  // one per expression, in order
 
 class Expressions {
  public:
-  explicit Expressions(evaluator::Evaluator& evaluator) : evaluator_(evaluator) {}
+  explicit Expressions(evaluator::Interpreter& evaluator) : evaluator_(evaluator) {}
 
   // Announces those that need jq. Texts that are asked for together belong into one call.
   void announce(const std::vector<lang::Expression>& expressions);
@@ -32,7 +32,7 @@ class Expressions {
  private:
   const lang::Native* native(const std::string& text);
 
-  evaluator::Evaluator& evaluator_;
+  evaluator::Interpreter& evaluator_;
   std::unordered_map<std::string, std::shared_ptr<const lang::Native>> natives_;  // nullptr: needs jq
 };
 

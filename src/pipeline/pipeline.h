@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "http/client.h"
+#include "http/sender.h"
 #include "http/server.h"
 #include "intake/judge.h"
 #include "metrics/metrics.h"
@@ -22,7 +22,7 @@ namespace postlude::pipeline {
 struct Parts {
   rt::Loop& loop;
   store::Store& store;
-  http::Client& client;
+  http::Sender& client;
   Expressions& expressions;
   metrics::Metrics& metrics;
   SecretLookup secrets;

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "evaluator/evaluator.h"
+#include "http/client.h"
 #include "lang/yaml.h"
 
 namespace postlude::pipeline {
