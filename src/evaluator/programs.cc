@@ -13,6 +13,7 @@ extern "C" {
 #include "base/hash.h"
 #include "base/text.h"
 #include "evaluator/evaluator.h"
+#include "evaluator/natives.h"
 
 namespace postlude::evaluator {
 namespace {
@@ -104,29 +105,39 @@ class Jq {
   static void on_debug(void* self, jv message) {
     Jq& jq = *static_cast<Jq*>(self);
     jv_free(jq.answer_);
-    jq.answer_ = jv_invalid();
-    if (jv_get_kind(message) == JV_KIND_ARRAY) {
-      std::vector<std::string> words;
-      for (int i = 0; i < std::min(jv_array_length(jv_copy(message)), 4); ++i) {
-        jv word = jv_array_get(jv_copy(message), i);
-        if (jv_get_kind(word) == JV_KIND_STRING) {
-          words.push_back(text_of(word));
-        } else {
-          jv_free(word);
-        }
-      }
-      jq.answer_ = answer(words);
-    }
+    jq.answer_ = jv_get_kind(message) == JV_KIND_ARRAY ? answer(message) : jv_invalid();
     jv_free(message);
   }
 
-  static jv answer(const std::vector<std::string>& words) {
-    if (words.size() == 2 && words[0] == "\001sha256") {
-      const std::string hex = to_hex(sha256(words[1]));
+  static jv answer(jv call) {  // does not consume
+    const int length = jv_array_length(jv_copy(call));
+    jv first = jv_array_get(jv_copy(call), 0);
+    const std::string name = jv_get_kind(first) == JV_KIND_STRING ? text_of(first) : (jv_free(first), "");
+    if (!name.starts_with('\001')) return jv_invalid();
+    std::vector<std::string> words;  // two that are called often need no detour
+    for (int i = 1; i < length && (name == "\001sha256" || name == "\001glob"); ++i) {
+      jv word = jv_array_get(jv_copy(call), i);
+      if (jv_get_kind(word) != JV_KIND_STRING) return jv_free(word), jv_invalid();
+      words.push_back(text_of(word));
+    }
+    if (name == "\001sha256" && words.size() == 1) {
+      const std::string hex = to_hex(sha256(words[0]));
       return jv_string_sized(hex.data(), static_cast<int>(hex.size()));
     }
-    if (words.size() == 3 && words[0] == "\001glob") return jv_bool(glob_match(words[2], words[1]) ? 1 : 0);
-    return jv_invalid();
+    if (name == "\001glob" && words.size() == 2) return jv_bool(glob_match(words[1], words[0]) ? 1 : 0);
+    return native(name.substr(1), call);
+  }
+
+  // [value], or text that says what is wrong.
+  static jv native(std::string_view name, jv call) {  // does not consume
+    const auto parsed = parse_json(text_of(jv_dump_string(jv_copy(call), 0)));
+    if (!parsed || !parsed->is_array()) return jv_string("its argument is nested too deeply");
+    json::array given = parsed->get_array();
+    given.erase(given.begin());
+    const Result<json::value> value = call_native(name, given);
+    const std::string text =
+        to_text(value ? json::value(json::array{*value}) : json::value(value.error().message));
+    return jv_parse_sized(text.data(), static_cast<int>(text.size()));
   }
 
   static jv on_input(jq_state* /*unused*/, void* self) {

@@ -22,9 +22,8 @@ constexpr std::string_view kNoOutput = "an expression yields its value and write
 constexpr std::string_view kNoEnd = "an expression cannot end its evaluator; error(\"…\") tells why it fails";
 constexpr std::string_view kNoEnvironment =
     "expressions cannot see the environment; secrets stand in `auth` blocks";
-constexpr std::string_view kNotBuilt = "not built yet";
 
-constexpr std::array<Refusal, 25> kRefusedFunctions = {{
+constexpr std::array<Refusal, 19> kRefusedFunctions = {{
     {"env", kNoEnvironment},
     {"input", kNoInput},
     {"inputs", kNoInput},
@@ -42,12 +41,6 @@ constexpr std::array<Refusal, 25> kRefusedFunctions = {{
     {"halt", kNoEnd},
     {"halt_error", kNoEnd},
     {"__loc__", kNoFiles},
-    {"semver", kNotBuilt},
-    {"time", kNotBuilt},
-    {"in_zone", kNotBuilt},
-    {"in_window", kNotBuilt},
-    {"duration", kNotBuilt},
-    {"markdown_html", kNotBuilt},
     {"localtime", "the machine's time zone is not the release's; gmtime is"},
     {"strflocaltime", "the machine's time zone is not the release's; strftime is"},
 }};

@@ -19,8 +19,8 @@ struct Expression {
 
 // A bare expression (`if:`, `success:`, …); `${{ x }}` around the whole of it is taken off. Checks what can
 // be checked without jq: blank, unbalanced brackets or strings, refused functions ($ENV, env, input, inputs,
-// import, include, debug, stderr, halt, halt_error, their kin, names that begin with `__`, and functions that
-// are not built yet; the list is in expression.cc) as functions, never as fields, keys or strings.
+// import, include, debug, stderr, halt, halt_error, their kin, and names that begin with `__`; the list is in
+// expression.cc) as functions, never as fields, keys or strings.
 // `success()` loses its `()`.
 std::optional<Expression> read_bare(const Node& scalar, Problems& problems);
 
@@ -36,18 +36,25 @@ std::vector<Piece> split_pieces(std::string_view text, const Place& place, Probl
 // Whether it uses that function: `failure`, but not `.failure`, `$failure` or {failure: 1}.
 bool calls(const Expression& expression, std::string_view function);
 
-// The schema of the event: `.event.relase` is a problem with the nearest key; also unknown root names, as
-// `.evnt` or
-// `$evnt`… of ours. `roots`: what this place may use, say event, run, workflow, vars, steps. Silent where `.`
-// may be something else than the context (behind a pipe, in an argument).
+// What the context holds, above all the event: `.event.relase` is a problem with the nearest key; so is an
+// unknown root, as `.evnt` or `$evnt`. `roots`: what this place may use, say event, run, workflow, vars,
+// steps. Follows parentheses and plain pipes (`.event | .name`); silent where `.` may be something else.
 void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems);
 
 // `.steps.X` where no earlier step has the id X is a problem with the nearest id.
 void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems);
 
-// What jq itself gets: the added functions (glob, sha256, issue_keys, jira_escape, markdown_escape,
-// slack_escape) and success/failure/always over the context's `.status`. The evaluator puts it into each
-// program (Options.prelude).
+// The parts of the context that an expression reads, as far as reading it can tell:
+// `.event.metadata.environment`,
+// `$vars.x`, `.event.release.images[0]`, each once. Up to the first index that is not written out.
+std::vector<std::string> paths_of(const Expression& expression);
+// What is there, for one of these; null where nothing is.
+json::value value_at(const json::value& context, std::string_view path);
+
+// What jq itself gets: the added functions (docs/expressions.md) and success/failure/always over the
+// context's
+// `.status`. in_window reads the context's `__calendars`: name -> {timezone, windows}, as to_json(Calendars)
+// makes it. The evaluator puts it into each program (Options.prelude).
 std::string_view prelude();
 
 // Native evaluation of paths (`.a.b["c"].d[0]`, `$event.a`), literals, ==, !=, and, or, //, `| not`,

@@ -146,10 +146,10 @@ TEST(ReadBare, Table) {
 
 TEST(Refused, AsFunctionsOnly) {
   const char* names[] = {
-      "env",    "input",         "inputs",     "import",   "include",         "debug",
-      "halt",   "stderr",        "halt_error", "semver",   "input_filename",  "input_line_number",
-      "time",   "in_zone",       "in_window",  "duration", "get_search_list", "modulemeta",
-      "module", "markdown_html", "localtime"};
+      "env",          "input",     "inputs",         "import",          "include",
+      "debug",        "halt",      "stderr",         "halt_error",      "module",
+      "modulemeta",   "localtime", "input_filename", "get_search_list", "input_line_number",
+      "strflocaltime"};
   for (const std::string name : names) {
     const std::string refused[] = {name,
                                    ".a | " + name,
@@ -253,7 +253,57 @@ TEST(CheckNames, Table) {
       {".event", ""},
       {".", ""},
       {"..", ""},
-      {".event | .anything", ""},
+      {".event | .anything",
+       "w.yaml:1:10: `.event` has no `anything`; there are canary checksum cluster hook id metadata name "
+       "namespace origin outcome payload phase receivedAt release releaseError source team"},
+      {".event | .metadata.x | .y.z", ""},
+      {".event.release | .verison.old",
+       "w.yaml:1:18: `.event.release` has no `verison`; did you mean `version`?"},
+      {"$event | .nam", "w.yaml:1:10: `$event` has no `nam`; did you mean `name`?"},
+      {"(.event).relase", "w.yaml:1:2: `.event` has no `relase`; did you mean `release`?"},
+      {"((.event).release).verison",
+       "w.yaml:1:3: `.event.release` has no `verison`; did you mean `version`?"},
+      {"($event.release)?.verison.old",
+       "w.yaml:1:2: `$event.release` has no `verison`; did you mean `version`?"},
+      {"(.event | .release) | .verison", ""},
+      {".event.release.verison.old",
+       "w.yaml:1:1: `.event.release` has no `verison`; did you mean `version`?"},
+      {".event.canary.lables", "w.yaml:1:1: `.event.canary` has no `lables`; did you mean `labels`?"},
+      {".event.release.images[] | .contaner",
+       "w.yaml:1:27: `.event.release.images[]` has no `contaner`; did you mean `container`?"},
+      {".event.release.images[] | select(.contaner == \"x\") | .new",
+       "w.yaml:1:34: `.event.release.images[]` has no `contaner`; did you mean `container`?"},
+      {"[.event.release.images | map(.contaner)]",
+       "w.yaml:1:30: `.event.release.images[]` has no `contaner`; did you mean `container`?"},
+      {".event.release.images.container",
+       "w.yaml:1:1: `.event.release.images` is a list: write `.event.release.images[].container`, or [0] for "
+       "its first"},
+      {".event.release.config.changed[0].kind", ""},
+      {".run.ID", "w.yaml:1:1: `.run` has no `ID`; did you mean `id`?"},
+      {"$run.callbacks.suite.url", ""},
+      {"$run.callbacks.suite.ulr", "w.yaml:1:1: `$run.callbacks.suite` has no `ulr`; did you mean `url`?"},
+      {".workflow.nam", "w.yaml:1:1: `.workflow` has no `nam`; did you mean `name`?"},
+      {".steps.a.output.x", "w.yaml:1:1: `.steps.a` has no `output`; did you mean `outputs`?"},
+      {".steps[\"a\"].outputs.x[0].y", ""},
+      {".steps[] | .stat", "w.yaml:1:12: `.steps[]` has no `stat`; did you mean `state`?"},
+      {".steps.a.items[0].outputs", ""},
+      {".steps.a.outputs[] | .x", ""},
+      {"[.steps[]] | map(.what)", ""},
+      {".event | to_entries | map(.key)", ""},
+      {".event | del(.x) | .y", ""},
+      {".event + {x: 1} | .x", ""},
+      {".event.x = 1 | .event.x", ""},
+      {"(.event.release // {}) | .x", ""},
+      {"(.event.release // {}).x", ""},
+      {".event.release as $r | $r.verison", ""},
+      {".event.phase | if . == \"Failed\" then \"x\" else .y end", ""},
+      {"if .event.name then . else .vars end | .x", ""},
+      {".event.name | in(.vars)", ""},
+      {".event.metadata | .a, .b | .c", ""},
+      {".vars.a, .event | .x", ""},
+      {".event as {release: $r} | $r.x", ""},
+      {".event | keys | .[0]", ""},
+      {"\"é\" + .event.nam", "w.yaml:1:7: `.event` has no `nam`; did you mean `name`?"},
       {".vars.list | map(.evnt)", ""},
       {"map(.evnt)", ""},
       {"first(.evnt)", "w.yaml:1:7: `.evnt` is not known here; did you mean `.event`?"},
@@ -271,6 +321,120 @@ TEST(CheckNames, Table) {
     Problems problems;
     check_names({c.text, {"w.yaml", 1, 1}}, roots, problems);
     EXPECT_EQ(shown(problems), c.problem) << c.text;
+  }
+}
+
+// Expressions as people write them: nothing is to be found in any of them.
+TEST(CheckNames, NoFalseAlarms) {
+  const std::vector<std::string> roots = {"event",    "run",      "workflow", "vars",    "steps",
+                                          "item",     "data",     "step",     "failure", "with",
+                                          "response", "requests", "target",   "key"};
+  const char* fine[] = {
+      ".event.metadata.environment == \"production\"",
+      "(.event.metadata.environment // \"dev\") | ascii_downcase | test(\"^prod\")",
+      ".event.release.version.new | semver.key > ($event.release.version.old | semver.key)",
+      "[.event.release.images[] | select(.old != .new) | \"\\(.container): \\(.old // \"-\") → \\(.new)\"] | "
+      "join(\"\\n\")",
+      ".event.release.analysis.metrics | map(select(.last > .threshold)) | map(.name) | join(\", \")",
+      ".event.release.analysis.metrics[] | {name, last} | tojson",
+      "(.event.release.images // [])[0].digest",
+      ".event.release.images | sort_by(.container) | .[0].new",
+      ".event.release.resources | group_by(.kind) | map({kind: .[0].kind, n: length})",
+      ".event.release.workload.labels[\"app.kubernetes.io/version\"] // .event.release.version.new",
+      ".data.services[.event.name].owner // \"nobody\"",
+      "$data.services[$event.name] as $s | {owner: $s.owner, tier: $s.tier}",
+      ".event.payload.commits | map(.message) | issue_keys",
+      ".event.payload | .. | strings | select(test(\"PROJ-\"))",
+      "[.event.payload.issues[]? | .key | select(startswith(\"PROJ\"))]",
+      "with_entries(select(.value != null))",
+      "{project: .event.metadata.project, name: \"\\(.event.name) \\(.event.release.version.new)\"} | "
+      "with_entries(select(.value != null))",
+      ".steps.version.outputs.name",
+      "[.steps.deploy.items[] | select(.state == \"failed\")] | length > 0",
+      ".steps | to_entries | map(select(.value.state == \"failed\")) | map(.key) | join(\", \")",
+      ".steps.deploy.outputs | map(.id)",
+      "reduce .event.release.images[] as $i ({}; .[$i.container] = $i.new)",
+      "[.event.release.images[] as {container: $c, new: $n} | {($c): $n}] | add",
+      ".event.release.durationSeconds | duration",
+      ".event.release.finishedAt | time(.) | in_zone(\"Asia/Shanghai\") | .hour >= 18",
+      "time($event.receivedAt) | in_window(\"freeze\") | not",
+      "in_window(\"freeze\") | not",
+      ".event.receivedAt | fromdateiso8601 | strftime(\"%Y\")",
+      "if .event.outcome == \"promoted\" then .event.release.version.new elif failure then .failure.reason "
+      "else null end",
+      "try (.event.payload.number | tonumber) catch 0",
+      ".failure.message | .[0:200]",
+      "$failure.step + \": \" + $failure.reason",
+      "$step.links.approve",
+      ".run.url // \"\"",
+      ".response.body.errors[0].message // .response.text",
+      ".response.headers[\"x-request-id\"]",
+      ".response.status == 409 or (.response.body | if type == \"object\" then .error else null end) == "
+      "\"x\"",
+      ".requests.create.response.body.id",
+      "first((.requests.versions.response.body[] | select(.name == $with.name)), "
+      ".requests.create.response.body) | .id",
+      ".requests | to_entries[] | select(.value != null) | .key",
+      ".item.name + (.item.tags | join(\",\"))",
+      "def major: semver.major; (.event.release.version.new | major) > (.event.release.version.old | major)",
+      ".event | {name, namespace, phase} | tojson | sha256",
+      ".event | .metadata + .canary.labels | keys",
+      ".event.canary.labels | has(\"team\") and .team == \"payments\"",
+      ".event.metadata | select(.env == \"prod\") | .url",
+      "[limit(3; .event.release.images[])] | .[0].new",
+      ".event.release.revision | \"\\(.old[0:7])..\\(.new[0:7])\"",
+      ".event.release.previous.id != null",
+      ".event.release.config.changed | length > 0 and any(.kind == \"Secret\")",
+      ".event.release.config.changed[] | .kind",
+      ".event.name as $n | .vars.names | index($n) != null",
+      ".event.name | IN(\"a\", \"b\")",
+      "[paths(type == \"string\")] | length",
+      ".event.phase == (\"Succeeded\", \"Failed\") | not",
+      "label $out | .event.release.images[] | if .old == .new then ., break $out else . end",
+      "[.event.release.images[].new, .event.release.version.new] | unique",
+      "@text \"\\(.event.name)\" | @uri",
+      ".event.release?.version?.new?",
+      ".[\"event\"][\"metadata\"][\"a b\"]",
+      "$__c | .x",
+      ".event.metadata as $m | [\"a\", \"b\"] | map($m[.])",
+      ".vars.list | .[] |= .name",
+      ".event.metadata.tags | split(\",\") | map(ltrimstr(\" \")) | .[]",
+  };
+  for (const char* text : fine) {
+    Problems problems;
+    check_names({text, {"w.yaml", 1, 1}}, roots, problems);
+    EXPECT_EQ(shown(problems), "") << text;
+  }
+}
+
+TEST(PathsOf, Table) {
+  const json::value context = *parse_json(
+      R"({"event":{"name":"podinfo","metadata":{"environment":"prod","a b":1},"release":{"images":[{"new":"2"}]}},"vars":{"x":[15]}})");
+  struct Case {
+    const char* text;
+    const char* seen;  // path=value …
+  };
+  const Case cases[] = {
+      {".event.metadata.environment == \"production\"", ".event.metadata.environment=\"prod\""},
+      {"$vars.x[0] > 1 and .event.name != $event.name",
+       "$vars.x[0]=15 .event.name=\"podinfo\" $event.name=\"podinfo\""},
+      {".event.release.images[] | .new", ".event.release.images=[{\"new\":\"2\"}]"},
+      {".event.release.images[0].new", ".event.release.images[0].new=\"2\""},
+      {".event.metadata[\"a b\"]", ".event.metadata[\"a b\"]=1"},
+      {".vars[.event.name]", ".vars={\"x\":[15]} .event.name=\"podinfo\""},
+      {".event.nothing.at[7].all", ".event.nothing.at[7].all=null"},
+      {".event | select(.name == \"x\") | .phase",
+       ".event={\"name\":\"podinfo\",\"metadata\":{\"environment\":\"prod\",\"a "
+       "b\":1},\"release\":{\"images\":[{\"new\":\"2\"}]}} .event.name=\"podinfo\""},
+      {".event.name == \"a\" or .event.name == \"b\"", ".event.name=\"podinfo\""},
+      {"now > 3", ""},
+      {"in_window(.vars.x[0])", ".vars.x[0]=15"},
+  };
+  for (const Case& c : cases) {
+    std::string seen;
+    for (const std::string& path : paths_of({c.text, {}}))
+      seen += (seen.empty() ? "" : " ") + path + "=" + postlude::to_text(value_at(context, path));
+    EXPECT_EQ(seen, c.seen) << c.text;
   }
 }
 

@@ -17,6 +17,15 @@ def glob(p): if type == "string" then . as $__t | p
   else error("glob needs text, not \(type)") end;
 def sha256: if type == "string" then ["\u0001sha256", .] | debug | input
   else error("sha256 needs text, not \(type); tojson makes it text") end;
+def __call: debug | input | if type == "array" then .[0] else error(.) end;
+def semver: ["\u0001semver", .] | __call;
+def time(s): s | ["\u0001time", .] | __call;
+def time: ["\u0001time", .] | __call;
+def in_zone(tz): [., tz] | ["\u0001in_zone", .[]] | __call;
+def in_window(calendar): [., calendar]
+  | ["\u0001in_window", (.[0] | if type == "number" then . else now end), .[1], $__c.__calendars] | __call;
+def duration: ["\u0001duration", .] | __call;
+def markdown_html: ["\u0001markdown_html", .] | __call;
 def slack_escape: if type == "string"
   then split("&") | join("&amp;") | split("<") | join("&lt;") | split(">") | join("&gt;")
   else error("slack_escape needs text, not \(type); tostring makes it text") end;
