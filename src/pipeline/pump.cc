@@ -85,7 +85,7 @@ rt::Task<> Pump::plan_loop() {
         if (events->size() < room && bytes < store::kUnplannedBytes) behind_ = false;
       }
     }
-    AWAIT_DONE(plan_waker_.wait_at_most(std::chrono::seconds(1)));
+    AWAIT_DONE(plan_waker_.wait_at_most(options_.plan_again));
   }
 }
 
@@ -94,12 +94,19 @@ store::Claim Pump::next_claim() {
   claim.now = rt::now();
   claim.steps_max = std::min<std::size_t>(64, options_.steps_max - std::min(options_.steps_max, steps_));
   const Duration now = rt::steady_now();
+  until_rate_ = options_.step_again;
   for (const connector::Target& target : pipeline_.rules().targets()) {
     const auto at = under_way_.find(target.name);
     const std::size_t busy = at == under_way_.end() ? 0 : at->second;
     std::size_t room = target.limits.concurrency - std::min(target.limits.concurrency, busy);
-    if (target.limits.rate)
-      room = rates_.take(target.name, *target.limits.rate, std::min(room, claim.steps_max), now);
+    if (target.limits.rate) {
+      const std::size_t wanted = std::min(room, claim.steps_max);
+      room = rates_.take(target.name, *target.limits.rate, wanted, now);
+      if (room == 0 && wanted > 0) {
+        const Duration until = rates_.until_next(target.name, *target.limits.rate, now);
+        until_rate_ = std::min(until_rate_, std::max<Duration>(until, std::chrono::milliseconds(1)));
+      }
+    }
     claim.room[target.name] = room;
   }
   const auto own = under_way_.find("");
@@ -142,7 +149,7 @@ rt::Task<> Pump::step_loop() {
         }
       }
     }
-    if (claimed == 0) AWAIT_DONE(store_.woken(std::chrono::milliseconds(500)));
+    if (claimed == 0) AWAIT_DONE(store_.woken(until_rate_));
   }
 }
 

@@ -21,6 +21,9 @@ struct PumpOptions {
   std::size_t built_ins_max = 256;           // of them without a target
   std::size_t planning_max = 512;            // events in hand; more stay in the store until there is room
   Duration drain = std::chrono::seconds(7);  // at the end, for requests that have been sent
+  // Whatever else wakes the loops, they look again after this: for what nobody told of.
+  Duration plan_again = std::chrono::seconds(1);
+  Duration step_again = std::chrono::milliseconds(500);
 };
 
 class Pump {
@@ -58,6 +61,7 @@ class Pump {
   std::size_t bytes_in_hand_ = 0;                              // of their payloads
   std::map<std::string, std::size_t, std::less<>> under_way_;  // steps per target
   std::size_t steps_ = 0;
+  Duration until_rate_{};  // until a target whose rate was used up has room again; as the last claim found it
 };
 
 }  // namespace postlude::pipeline
