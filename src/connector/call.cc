@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/retry_after.h"
 
 namespace postlude::connector {
 namespace {
@@ -245,17 +246,15 @@ std::optional<Duration> from_seconds(double seconds) {
   return Duration(static_cast<std::int64_t>(std::clamp(seconds, 0.0, kYear) * 1e6));
 }
 
-// `retryAfter` yields seconds, a Retry-After or a duration; null and what cannot be read say nothing.
+// `retryAfter` yields seconds, whatever a Retry-After may be, or a duration; null and what cannot be read say
+// nothing.
 std::optional<Duration> told_wait(const lang::Evaluated& value, Instant now) {
   if (!value) return std::nullopt;
   const Result<json::value> yielded = parse_json(*value);
   if (!yielded) return std::nullopt;
   if (yielded->is_number()) return from_seconds(yielded->to_number<double>());
   if (!yielded->is_string()) return std::nullopt;
-  const std::string_view text = view(yielded->get_string());
-  Result<Duration> wait = parse_retry_after(text, now);
-  if (!wait) wait = parse_duration(text);
-  return wait ? std::optional(*wait) : std::nullopt;
+  return read_wait(view(yielded->get_string()), now);
 }
 
 struct Verdict {
@@ -442,10 +441,7 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     ending.why = std::to_string(answer->status) + " from " + asked(request) +
                  (text.empty() ? "" : ": " + one_line(text));
     if (impl_->retry_after) ending.retry_after = told_wait(values[*impl_->retry_after], now);
-    if (const std::string* header = answer->headers.find("retry-after"); header && !ending.retry_after) {
-      const Result<Duration> wait = parse_retry_after(*header, now);
-      if (wait) ending.retry_after = *wait;
-    }
+    if (!ending.retry_after) ending.retry_after = retry_after(*answer, now);
     const bool later = ending.result == RequestResult::kRetryable;
     if (!later && ending.result != RequestResult::kUnclear) ending.retry_after.reset();
     ending.counts_for_breaker = (later && answer->status != 429) || ending.result == RequestResult::kUnclear;
