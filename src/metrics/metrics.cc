@@ -84,6 +84,16 @@ void Metrics::set(std::string_view name, std::string_view help, const Labels& la
   impl_->series(impl_->gauges, prometheus::BuildGauge, name, help, labels).Set(value);
 }
 
+void Metrics::unset(std::string_view name, const Labels& labels) {
+  const std::lock_guard lock(impl_->mutex);
+  const auto family = impl_->gauges.find(name);
+  if (family == impl_->gauges.end()) return;
+  const auto known = family->second.series.find(key_of(labels));
+  if (known == family->second.series.end()) return;
+  family->second.family->Remove(known->second);
+  family->second.series.erase(known);
+}
+
 void Metrics::observe_seconds(std::string_view name, std::string_view help, const Labels& labels,
                               double seconds) {
   impl_->series(impl_->histograms, prometheus::BuildHistogram, name, help, labels, buckets())

@@ -25,6 +25,8 @@ class Metrics {
   // "other".
   void count(std::string_view name, std::string_view help, const Labels& labels, double by = 1);
   void set(std::string_view name, std::string_view help, const Labels& labels, double value);
+  // Forgets a gauge's series: one whose labels named a state that is over.
+  void unset(std::string_view name, const Labels& labels);
   void observe_seconds(std::string_view name, std::string_view help, const Labels& labels, double seconds);
 
   std::string exposition() const;  // Prometheus' text format 0.0.4

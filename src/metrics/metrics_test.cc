@@ -23,6 +23,18 @@ TEST(Metrics, WritesWhatPrometheusReads) {
   EXPECT_NE(text.find(R"(postlude_intake_seconds_bucket{le="0.0025"} 1)"), std::string::npos) << text;
 }
 
+TEST(Metrics, AGaugeIsForgotten) {
+  Metrics metrics;
+  metrics.unset("info", {{"revision", "a"}});
+  metrics.set("info", "What is in force.", {{"revision", "a"}}, 1);
+  metrics.unset("info", {{"revision", "b"}});
+  EXPECT_NE(metrics.exposition().find("info{revision=\"a\"} 1"), std::string::npos);
+  metrics.unset("info", {{"revision", "a"}});
+  EXPECT_EQ(metrics.exposition().find("revision"), std::string::npos);
+  metrics.set("info", "What is in force.", {{"revision", "a"}}, 1);
+  EXPECT_NE(metrics.exposition().find("info{revision=\"a\"} 1"), std::string::npos);
+}
+
 TEST(Metrics, ManySeriesAreBounded) {
   Metrics metrics;
   for (int i = 0; i < 10'500; ++i)

@@ -1,0 +1,35 @@
+#pragma once
+// Aside: calls that may block, as on a slow disk, made on a thread of their own while the loop goes on.
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "rt/loop.h"
+
+namespace postlude::rt {
+
+class Aside {
+ public:
+  explicit Aside(Loop& loop);
+  ~Aside();  // a call that has not come back goes on alone, and what it yields is lost
+  Aside(const Aside&) = delete;
+  Aside& operator=(const Aside&) = delete;
+
+  // Loop thread. `call` shares nothing with the loop: it owns what it uses. Whoever calls answers for its
+  // end.
+  template <class T>
+  Task<T> run(std::function<T()> call) {
+    auto value = std::make_shared<std::optional<T>>();
+    const auto done = begin([call = std::move(call), value] { value->emplace(call()); });
+    co_await done->wait();
+    co_return std::move(**value);
+  }
+
+ private:
+  struct Door;
+  std::shared_ptr<Latch> begin(std::function<void()> call);
+  std::shared_ptr<Door> door_;
+};
+
+}  // namespace postlude::rt

@@ -1,0 +1,65 @@
+#include "rt/aside.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "rt/group.h"
+
+namespace postlude::rt {
+namespace {
+
+Task<> story(Loop* loop, Aside* aside, std::thread::id* where, std::string* what) {
+  std::function<std::string()> call = [where] {
+    *where = std::this_thread::get_id();
+    return std::string("from aside");
+  };
+  *what = co_await aside->run(std::move(call));
+  loop->stop();
+}
+
+TEST(Aside, runs_elsewhere_and_comes_back) {
+  Loop loop;
+  Aside aside(loop);
+  Group group(loop, "test");
+  std::thread::id where;
+  std::string what;
+  group.start(story(&loop, &aside, &where, &what));
+  loop.run();
+  EXPECT_EQ(what, "from aside");
+  EXPECT_NE(where, std::this_thread::get_id());
+  group.abandon();
+}
+
+Task<> lost(Loop* loop, Aside* aside, std::shared_future<void> go, std::promise<void>* gone) {
+  std::function<int()> call = [go, gone] {
+    go.wait();
+    gone->set_value();
+    return 1;
+  };
+  auto task = aside->run(std::move(call));
+  loop->post([loop] { loop->stop(); });
+  co_await std::move(task);
+  ADD_FAILURE() << "nobody waits for it any more";
+}
+
+TEST(Aside, a_call_that_outlives_it_is_lost) {
+  std::promise<void> go;
+  std::promise<void> gone;
+  {
+    Loop loop;
+    Group group(loop, "test");
+    {
+      Aside aside(loop);
+      group.start(lost(&loop, &aside, go.get_future().share(), &gone));
+      loop.run();
+    }
+    group.abandon();
+  }
+  go.set_value();
+  EXPECT_EQ(gone.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+}
+
+}  // namespace
+}  // namespace postlude::rt
