@@ -187,6 +187,10 @@ void Walk::check(const Node& node, const json::value& unresolved, const Named& n
     }
   }
   const json::value& schema = resolve(unresolved);
+  if (const std::string_view where = find_text(schema, "x-elsewhere"); !where.empty()) {
+    problems.push_back({named_in.at, named_in.name + " cannot stand here: " + std::string(where)});
+    return;
+  }
   Named named = named_in;
   if (find(schema, "x-sensitive") != nullptr) named.sensitive = flag(schema, "x-sensitive");
   if (find_text(schema, "format") == "secret") {
@@ -348,7 +352,9 @@ void Walk::check_unknown(const Node& key, const json::value& schema, const Named
   std::vector<std::string> keys;
   if (const json::value* properties = find(schema, "properties")) {
     for (const auto& one : properties->as_object()) {
-      if (find(one.value(), "x-notBuilt") == nullptr) keys.emplace_back(one.key());
+      const bool usable =
+          find(one.value(), "x-notBuilt") == nullptr && find(one.value(), "x-elsewhere") == nullptr;
+      if (usable) keys.emplace_back(one.key());
     }
   }
   std::sort(keys.begin(), keys.end());

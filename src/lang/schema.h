@@ -10,6 +10,7 @@
 // keywords:
 //   x-notBuilt: "…"          a key of the contract that this build refuses by name; the text follows the name
 //   x-notBuiltValues: {v: t} the same for values of an enum; the text says what to do instead
+//   x-elsewhere: "…"         a key that belongs to another place: refused, with this text, and never proposed
 //   x-what: "the source"     how messages call a member of a map: the source 'flagger'
 //   x-says: "…"              what a pattern asks for, in words
 //   x-sensitive: true        somebody may write a secret here by mistake: messages never quote the value, nor
