@@ -52,6 +52,8 @@ GOOD = [
     ("src/pipeline/a.h", HEAD + "rt::Task<int> f(std::shared_ptr<const Rules> rules, Problems& problems);"),
     ("src/engine/a.cc", '// co_await, throw, std::mutex, SELECT a FROM b\nauto s = "co_await throw";'),
     ("src/store/a.cc", 'auto q = "SELECT id FROM runs"; std::mutex m;'),
+    ("src/base/zone.cc", "#include <date/tz.h>\nint f() { try { g(); } catch (...) { } }"),
+    ("src/evaluator/natives.cc", "#include <cmark.h>\n"),
     ("src/lang/yaml.cc", "#include <yaml-cpp/yaml.h>\nint f() { try { g(); } catch (...) { } }"),
     ("src/api/a.cc", "auto x = R\"(\n" + "co_await\n" * 80 + ")\";\n"),
     ("src/api/a.cc", "namespace a {\n" + "int g();\n" * 90 + "}\n"),

@@ -41,6 +41,10 @@ bool calls(const Expression& expression, std::string_view function);
 // steps. Follows parentheses and plain pipes (`.event | .name`); silent where `.` may be something else.
 void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems);
 
+// `in_window("freze")` where the configuration has no such calendar is a problem with the nearest name.
+void check_calendars(const Expression& expression, const std::vector<std::string>& calendars,
+                     Problems& problems);
+
 // `.steps.X` where no earlier step has the id X is a problem with the nearest id.
 void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems);
 

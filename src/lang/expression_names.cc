@@ -6,8 +6,10 @@
 #include <set>
 
 #include "base/text.h"
+#include "base/zone.h"
 #include "lang/expression.h"
 #include "lang/expression_paths.h"
+#include "lang/expression_tokens.h"
 
 namespace postlude::lang {
 namespace {
@@ -139,7 +141,36 @@ std::string objection(const ReadPath& path, std::string so_far) {
   return "";
 }
 
+// The texts written out in calls of `function`: "freeze" of in_window("freeze"), with their offsets.
+std::vector<std::pair<std::string, std::size_t>> literals_given(const Expression& expression,
+                                                                std::string_view function) {
+  std::vector<std::pair<std::string, std::size_t>> out;
+  const Tokens tokens = tokenize(expression.text, 0, false);
+  if (!tokens.problem.empty()) return out;
+  for (std::size_t i = 0; i + 3 < tokens.list.size(); ++i) {
+    const Token& text = tokens.list[i + 2];
+    if (!tokens.list[i].ident(function) || !tokens.list[i + 1].open("(") || !is_function(tokens, i) ||
+        text.kind != Token::Kind::kString || !tokens.list[i + 3].close(")")) {
+      continue;
+    }
+    const auto parsed = parse_json(text.text);
+    if (parsed && parsed->is_string()) out.emplace_back(view(parsed->get_string()), text.offset);
+  }
+  return out;
+}
+
 }  // namespace
+
+void check_calendars(const Expression& expression, const std::vector<std::string>& calendars,
+                     Problems& problems) {
+  for (const auto& [name, offset] : literals_given(expression, "in_window")) {
+    if (std::find(calendars.begin(), calendars.end(), name) != calendars.end()) continue;
+    problems.push_back({place_in(expression, offset),
+                        "there is no calendar `" + name + "`" +
+                            (calendars.empty() ? "; `calendars` in the configuration makes them"
+                                               : with_nearest(name, calendars, ""))});
+  }
+}
 
 void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems) {
   std::set<std::string> said;  // `.a | .b` is two paths with one fault
@@ -154,6 +185,10 @@ void check_names(const Expression& expression, const std::vector<std::string>& r
     }
     if (!why.empty() && said.insert(why).second)
       problems.push_back({place_in(expression, path.offset), std::move(why)});
+  }
+  for (const auto& [name, offset] : literals_given(expression, "in_zone")) {
+    const Result<Zone> zone = Zone::find(name);
+    if (!zone) problems.push_back({place_in(expression, offset), zone.error().message});
   }
 }
 

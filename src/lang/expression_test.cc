@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "base/text.h"
+#include "lang/calendar.h"
+#include "lang/yaml.h"
+
 namespace postlude::lang {
 namespace {
 
@@ -289,6 +295,9 @@ TEST(CheckNames, Table) {
       {".steps.a.items[0].outputs", ""},
       {".steps.a.outputs[] | .x", ""},
       {"[.steps[]] | map(.what)", ""},
+      {"now | in_zone(\"Asia/Shangai\")",
+       "w.yaml:1:15: unknown time zone 'Asia/Shangai'; did you mean 'Asia/Shanghai'?"},
+      {"now | in_zone(.vars.zone)", ""},
       {".event | to_entries | map(.key)", ""},
       {".event | del(.x) | .y", ""},
       {".event + {x: 1} | .x", ""},
@@ -407,6 +416,30 @@ TEST(CheckNames, NoFalseAlarms) {
   }
 }
 
+TEST(CheckCalendars, Table) {
+  struct Case {
+    const char* text;
+    const char* problem;
+  };
+  const Case cases[] = {
+      {"in_window(\"freze\") | not", "w.yaml:1:11: there is no calendar `freze`; did you mean `freeze`?"},
+      {"in_window(\"freeze\") or in_window(\"x\")",
+       "w.yaml:1:34: there is no calendar `x`; there are freeze night"},
+      {"in_window(.vars.calendar) or in_window(\"nig\" + \"ht\")", ""},
+      {".in_window(\"freze\")", ""},
+      {"\"\\(in_window(\"night\"))\"", ""},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    check_calendars({c.text, {"w.yaml", 1, 1}}, {"freeze", "night"}, problems);
+    EXPECT_EQ(shown(problems), c.problem) << c.text;
+  }
+  Problems problems;
+  check_calendars({"in_window(\"freeze\")", {"w.yaml", 1, 1}}, {}, problems);
+  EXPECT_EQ(shown(problems),
+            "w.yaml:1:11: there is no calendar `freeze`; `calendars` in the configuration makes them");
+}
+
 TEST(PathsOf, Table) {
   const json::value context = *parse_json(
       R"({"event":{"name":"podinfo","metadata":{"environment":"prod","a b":1},"release":{"images":[{"new":"2"}]}},"vars":{"x":[15]}})");
@@ -436,6 +469,39 @@ TEST(PathsOf, Table) {
       seen += (seen.empty() ? "" : " ") + path + "=" + postlude::to_text(value_at(context, path));
     EXPECT_EQ(seen, c.seen) << c.text;
   }
+}
+
+// The evaluator's test runs each example of the page; here they pass what `check` asks.
+TEST(Documented, ExamplesPassTheChecks) {
+  std::ifstream file(POSTLUDE_SOURCE_DIR "/docs/expressions.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  const std::vector<std::string> roots = {"event", "run", "workflow", "vars", "steps"};
+  std::size_t count = 0;
+  bool inside = false;
+  for (const std::string_view line : split(page, '\n')) {
+    if (line.starts_with("```")) {
+      inside = line == "```jq";
+    } else if (inside && !line.empty() && !line.starts_with("# ")) {
+      ++count;
+      Problems problems;
+      const auto expression = read_bare(scalar(std::string(line)), problems);
+      if (expression) check_names(*expression, roots, problems);
+      if (line.find("Shangai") != std::string_view::npos) problems.clear();  // the page shows this very fault
+      EXPECT_EQ(shown(problems), "") << line;
+    }
+  }
+  EXPECT_GE(count, 35U);
+
+  const std::string begin = "```yaml\ncalendars:\n";
+  const std::size_t at = page.find(begin) + begin.size();
+  Problems problems;
+  const auto node = read_yaml(page.substr(at, page.find("```", at) - at), "page", problems);
+  ASSERT_TRUE(node);
+  EXPECT_EQ(
+      postlude::to_text(to_json(read_calendars(*node, problems))),
+      R"({"freeze":{"timezone":"Asia/Shanghai","windows":[{"days":["fri"],"from":"18:00","to":"24:00"},)"
+      R"({"from":"2027-02-05","to":"2027-02-15"}]}})");
+  EXPECT_EQ(shown(problems), "");
 }
 
 }  // namespace
