@@ -141,6 +141,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 
 namespace {
 thread_local std::optional<std::mt19937_64> seeded;
+thread_local bool paused = false;
 }  // namespace
 
 void seed_chance(std::uint64_t seed) {
@@ -151,9 +152,13 @@ void unseed_chance() {
   seeded.reset();
 }
 
+bool pause_chance(bool pause) {
+  return std::exchange(paused, pause);
+}
+
 std::string random_bytes(std::size_t count) {
   std::string out(count, '\0');
-  if (seeded) {
+  if (seeded && !paused) {
     for (char& c : out)
       c = static_cast<char>((*seeded)() >> 56U);
     return out;
@@ -168,7 +173,7 @@ std::string random_bytes(std::size_t count) {
 }
 
 std::uint64_t random_number() {
-  if (seeded) return (*seeded)();
+  if (seeded && !paused) return (*seeded)();
   const std::string bytes = random_bytes(sizeof(std::uint64_t));
   std::uint64_t number = 0;
   for (const char c : bytes)

@@ -83,6 +83,9 @@ TEST(Chance, RepeatsItselfUntilItIsFreeAgain) {
   const std::string next = draw();
   seed_chance(7);
   EXPECT_EQ(draw(), first);
+  EXPECT_FALSE(pause_chance(true));
+  EXPECT_NE(draw(), next);
+  EXPECT_TRUE(pause_chance(false));
   EXPECT_EQ(draw(), next);
   seed_chance(8);
   EXPECT_NE(draw(), first);

@@ -71,10 +71,11 @@ void VirtualClock::call_next() {
   call();
 }
 
-RealTime::RealTime() : before_(std::exchange(of_this_thread, nullptr)) {}
+RealTime::RealTime() : before_(std::exchange(of_this_thread, nullptr)), paused_before_(pause_chance(true)) {}
 
 RealTime::~RealTime() {
   of_this_thread = before_;
+  pause_chance(paused_before_);
 }
 
 }  // namespace postlude::rt

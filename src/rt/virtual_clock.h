@@ -50,7 +50,8 @@ class VirtualClock {
   std::map<Ticket, Entry> entries_;
 };
 
-// RealTime: while it lives, this thread's time is real: for work outside, which the virtual time waits for.
+// RealTime: while it lives, this thread's time and chance are real: for work outside, which the virtual time
+// waits for.
 class RealTime {
  public:
   RealTime();
@@ -60,6 +61,7 @@ class RealTime {
 
  private:
   VirtualClock* before_;
+  bool paused_before_;
 };
 
 }  // namespace postlude::rt
