@@ -126,16 +126,25 @@ std::optional<Instant> end_of(const Calendar& calendar, Instant t) {
   const auto consider = [&](const Span& s) {
     if (s.holds(t)) end = std::max(end.value_or(s.end), s.end);
   };
-  const auto today = std::chrono::floor<days>(calendar.zone.local(t));
+  const std::chrono::local_seconds local = calendar.zone.local(t);
+  const auto today = std::chrono::floor<days>(local);
+  // Clocks jump by a day at most: what is further away need not be looked up.
+  const auto near = [&](seconds midnight, const Calendar::Window& window) {
+    constexpr seconds kJump = hours(25);
+    const seconds at = local.time_since_epoch() - midnight;
+    return window.begin - kJump <= at && at <= window.end + kJump;
+  };
   for (const Calendar::Window& window : calendar.windows) {
     if (window.days == 0) {
-      consider(span(calendar.zone, seconds(0), window));
+      if (near(seconds(0), window)) consider(span(calendar.zone, seconds(0), window));
       continue;
     }
     for (int ago = 2; ago >= -1; --ago) {  // one that began the day before yesterday may reach into today
       const std::chrono::local_days day = today - days(ago);
       const unsigned index = std::chrono::weekday(day).iso_encoding() - 1;
-      if ((window.days >> index & 1U) != 0) consider(span(calendar.zone, day.time_since_epoch(), window));
+      const seconds midnight = day.time_since_epoch();
+      if ((window.days >> index & 1U) == 0 || !near(midnight, window)) continue;
+      consider(span(calendar.zone, midnight, window));
     }
   }
   return end;

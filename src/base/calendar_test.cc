@@ -87,6 +87,9 @@ TEST(Calendar, InsideAndEnd) {
     EXPECT_EQ(again->inside(at(c.at)), inside);
     EXPECT_EQ(again->to_json(), read.to_json());
   }
+  const auto seven =
+      calendar(R"({"timezone":"UTC","windows":[{"days":["mon","wed"]},{"days":["tue","thu-sat"]}]})");
+  EXPECT_EQ(to_rfc3339(*seven.next_end(at("2026-11-23T00:00:00Z"))), "2026-11-29T00:00:00.000Z");
   EXPECT_FALSE(calendar(kAlways).next_end(at("2026-11-23T00:00:00Z")));
 }
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <random>
+#include <utility>
 
 #include "base/chance.h"
 #include "base/check.h"
