@@ -1,5 +1,6 @@
 #pragma once
-// sql: the seam between the store and a database, at the level of the statement. Private to store/.
+// sql: the seam between the store and a database, at the level of the statement. Private to store/, and to
+// the checks of simulations.
 //
 // The store's SQL is written once, in what SQLite and PostgreSQL share: upsert, RETURNING, partial indexes.
 // What differs - placeholders, types, codes - is settled behind this header. Blocking; one thread at a time.
@@ -139,5 +140,9 @@ struct OpenOptions {
   std::int64_t bytes_max = 0;  // 0: as much as the disk holds
 };
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options);
+
+// A database of one connection alone, in memory. Its image is the whole of it; "" begins with an empty one.
+Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image);
+std::string image_of(const Connection& in_memory);
 
 }  // namespace postlude::store::sql

@@ -19,6 +19,7 @@ constexpr int kApplicationId = 0x506f7374;   // "Post", in the file's header
 constexpr int kCheckpointPages = 4000;       // 16 MiB of WAL: below it, a busy page is copied back too often
 constexpr std::size_t kStatementsMax = 256;  // filters make texts of their own
 constexpr Duration kReadMax = std::chrono::seconds(5);
+constexpr const char* kInMemory = ":memory:";
 constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the clock
 
 struct Statement {
@@ -152,6 +153,10 @@ class Sqlite final : public Connection {
     if (!options_.read_only) {
       std::string mode;
       TRY_DONE(run("PRAGMA application_id = " + std::to_string(kApplicationId)));
+      if (path_ == kInMemory) {
+        in_service_ = true;
+        return ok();
+      }
       TRY_DONE(each("PRAGMA journal_mode = WAL", {}, [&](const Row& row) { mode = row.text(0); }));
       if (mode != "wal") return Error(Code::kInvalid, "the file system of " + path_ + " cannot hold a WAL");
       // A commit whose sync failed is visible after a restart, and what follows it could vanish with it.
@@ -161,6 +166,25 @@ class Sqlite final : public Connection {
     }
     in_service_ = true;
     return ok();
+  }
+
+  std::string image() const {
+    sqlite3_int64 size = 0;
+    unsigned char* bytes = sqlite3_serialize(db_, "main", &size, 0);
+    CHECK(bytes != nullptr);
+    std::string out(static_cast<const char*>(static_cast<const void*>(bytes)),
+                    static_cast<std::size_t>(size));
+    sqlite3_free(bytes);
+    return out;
+  }
+  void become(std::string_view image) {
+    void* bytes = sqlite3_malloc64(image.size());
+    CHECK(bytes != nullptr);
+    std::memcpy(bytes, image.data(), image.size());
+    const auto size = static_cast<sqlite3_int64>(image.size());
+    const int rc = sqlite3_deserialize(db_, "main", static_cast<unsigned char*>(bytes), size, size,
+                                       SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE);
+    CHECK(rc == SQLITE_OK);
   }
 
   Status configure() {
@@ -288,6 +312,18 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOpt
   auto connection = std::make_unique<Sqlite>(db, path, options);
   TRY_DONE(connection->configure());
   return std::unique_ptr<Connection>(std::move(connection));
+}
+
+Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image) {
+  OpenOptions options;
+  options.durable = false;
+  TRY(auto connection, open_sqlite(kInMemory, options));
+  if (!image.empty()) static_cast<Sqlite&>(*connection).become(image);
+  return connection;
+}
+
+std::string image_of(const Connection& in_memory) {
+  return static_cast<const Sqlite&>(in_memory).image();
 }
 
 }  // namespace postlude::store::sql

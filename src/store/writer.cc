@@ -26,7 +26,7 @@ std::thread start_thread(const char* name, Work work) {
 Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell)
     : loop_(loop),
       db_(std::move(db)),
-      ledger_(*db_),
+      ledger_(*db_, options.follow),
       group_max_(options.group_max),
       tell_(std::move(tell)),
       queue_(options.queue_max) {}
@@ -48,10 +48,10 @@ void Writer::work() {
   while (true) {
     auto group = queue_.take(group_max_);
     if (group.empty()) return;
-    if (!apply_group(group) && group.size() > 1) {
+    if (!apply_timed(group) && group.size() > 1) {
       // One of them met a full disk, and took its neighbours with it. The small ones may still fit.
       for (const auto& command : group)
-        apply_group({command});
+        apply_timed({command});
     }
     const News news{ledger_.take_made_work(), ledger_.next_due()};
     loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_, news] {
@@ -63,23 +63,27 @@ void Writer::work() {
   }
 }
 
-bool Writer::apply_group(const std::vector<std::shared_ptr<Write>>& group) {
+bool Writer::apply_timed(const std::vector<std::shared_ptr<Write>>& group) {
   const Duration begun = rt::steady_now();
-  const Status done = ledger_.transact([&] {
+  if (!apply_group(ledger_, group)) return false;
+  ++commits_;
+  commands_ += group.size();
+  commit_micros_ += static_cast<std::uint64_t>((rt::steady_now() - begun).count());
+  return true;
+}
+
+bool apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {
+  const Status done = ledger.transact([&] {
     for (const auto& command : group) {
-      command->apply(ledger_);
-      if (db_->failed()) return;
+      command->apply(ledger);
+      if (ledger.db().failed()) return;
     }
   });
   if (!done) {
     for (const auto& command : group)
       command->refuse(done.error());
-    return false;
   }
-  ++commits_;
-  commands_ += group.size();
-  commit_micros_ += static_cast<std::uint64_t>((rt::steady_now() - begun).count());
-  return true;
+  return done.has_value();
 }
 
 Reader::Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max)

@@ -66,15 +66,29 @@ class Queue {
   bool closed_ = false;
 };
 
+// What the loop learns from a group beside the results.
+struct News {
+  bool made_work = false;
+  std::optional<Instant> next_due;
+};
+using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
+
+// One transaction. false: nothing of it is kept, and each of them was told why.
+bool apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
+
+// Worker: who carries a store's commands out: threads, or the loop's own (Inline).
+class Worker {
+ public:
+  virtual ~Worker() = default;
+  virtual bool push(std::shared_ptr<Write> command) = 0;  // false: its queue is full
+  virtual bool push(std::shared_ptr<Read> command) = 0;
+  virtual Ledger& ledger() = 0;  // before begin()
+  virtual void begin() = 0;
+  virtual Stats stats() const = 0;
+};
+
 class Writer {
  public:
-  // What the loop learns from a group beside the results. Called on the loop's thread, before them.
-  struct News {
-    bool made_work = false;
-    std::optional<Instant> next_due;
-  };
-  using Tell = std::function<void(const News&)>;
-
   Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell);
   ~Writer();  // commits what is queued
   Writer(const Writer&) = delete;
@@ -87,7 +101,7 @@ class Writer {
 
  private:
   void work();
-  bool apply_group(const std::vector<std::shared_ptr<Write>>& group);
+  bool apply_timed(const std::vector<std::shared_ptr<Write>>& group);
 
   rt::Loop& loop_;
   std::unique_ptr<sql::Connection> db_;
@@ -115,6 +129,24 @@ class Reader {
   std::unique_ptr<sql::Connection> db_;
   Queue<sql::Connection> queue_;
   std::thread thread_;
+};
+
+class Threads final : public Worker {
+ public:
+  Threads(rt::Loop& loop, std::unique_ptr<sql::Connection> writer, std::unique_ptr<sql::Connection> reader,
+          const Options& options, Tell tell)
+      : reader_(loop, std::move(reader), options.queue_max),
+        writer_(loop, std::move(writer), options, std::move(tell)) {}
+
+  bool push(std::shared_ptr<Write> command) override { return writer_.push(std::move(command)); }
+  bool push(std::shared_ptr<Read> command) override { return reader_.push(std::move(command)); }
+  Ledger& ledger() override { return writer_.ledger(); }
+  void begin() override { writer_.begin(); }
+  Stats stats() const override { return writer_.stats(); }
+
+ private:
+  Reader reader_;
+  Writer writer_;  // the first to end: what it commits may be read until then
 };
 
 }  // namespace postlude::store
