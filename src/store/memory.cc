@@ -38,7 +38,7 @@ class Memory::Watched final : public sql::Connection {
   const std::optional<Error>& failed() const override { return db_->failed(); }
   std::size_t changed() const override { return db_->changed(); }
   Status tidy() override { return ok(); }
-  std::int64_t bytes() const override { return 0; }
+  std::int64_t bytes() const override { return db_->bytes(); }
   Result<bool> has_schema() override { return db_->has_schema(); }
   std::string_view word(std::string_view name) const override { return db_->word(name); }
   Status begin_service() override { return db_->begin_service(); }

@@ -123,6 +123,11 @@ class Sqlite final : public Connection {
   }
 
   std::int64_t bytes() const override {
+    if (path_ == kInMemory) {
+      sqlite3_int64 size = 0;
+      (void)sqlite3_serialize(db_, "main", &size, SQLITE_SERIALIZE_NOCOPY);
+      return size;
+    }
     struct stat file {};
     std::int64_t sum = 0;
     if (stat(path_.c_str(), &file) == 0) sum += file.st_size;
