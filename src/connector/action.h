@@ -105,6 +105,9 @@ class Action {
 
   const Plan& plan() const { return plan_; }
   const Plan* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
+  // Changes what an earlier use with the same `key` made; its expressions see the outputs of that use as
+  // `.outputs`.
+  const Plan* update() const { return update_ ? &*update_ : nullptr; }
 
   // All its expressions, to be compiled and announced.
   std::vector<lang::Expression> expressions() const;
@@ -119,6 +122,7 @@ class Action {
   std::vector<std::string> output_names_, redact_;
   Plan plan_;
   std::optional<Plan> lookup_;
+  std::optional<Plan> update_;
 };
 
 // A connector file.

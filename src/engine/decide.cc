@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/check.h"
+#include "base/hash.h"
+#include "engine/turns.h"
 
 namespace postlude::engine {
 
@@ -25,13 +28,10 @@ StepChange ended(std::uint32_t index, StepState state, std::string reason) {
   return change;
 }
 
-std::string title_of(const Step& step) {
-  return step.title.empty() ? "step " + std::to_string(step.index + 1) : step.title;
-}
-
 // A further attempt after `delay`, or the failure that says why there is none.
 StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay,
                  const RetryPolicy& policy, Instant now) {
+  if (!run.cancel.empty()) return ended(step.index, StepState::kCancelled, why + "; " + run.cancel);
   if (policy.attempts > 0 && step.attempts >= policy.attempts) {
     const std::string count =
         policy.attempts == 1 ? "1 attempt" : std::to_string(policy.attempts) + " attempts";
@@ -42,7 +42,7 @@ StepChange again(const Run& run, const Step& step, const std::string& why, Durat
     return ended(step.index, StepState::kFailed,
                  why + "; gave up, the next attempt would be past " + to_text(policy.within));
   }
-  if (run.deadline_at && now + delay > *run.deadline_at) {
+  if (run.deadline_at && !run.people_since && now + delay > *run.deadline_at) {
     return ended(step.index, StepState::kFailed,
                  why + "; gave up, the next attempt would be past the run's timeout");
   }
@@ -94,7 +94,16 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
   if (const auto* o = std::get_if<Refused>(&outcome)) return ended(step.index, StepState::kFailed, o->why);
   if (const auto* o = std::get_if<Waits>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
-    change.due_at = run.deadline_at ? std::min(o->until, *run.deadline_at) : o->until;
+    change.asks = o->asks;
+    change.due_at = o->until;
+    // Who waits for people has time of their own; everything else ends with the run's.
+    if (!o->asks && run.deadline_at)
+      change.due_at = std::min(o->until.value_or(*run.deadline_at), *run.deadline_at);
+    return change;
+  }
+  if (std::holds_alternative<Spread>(outcome)) {
+    StepChange change = ended(step.index, StepState::kRunning, "");
+    change.spread = true;
     return change;
   }
   if (const auto* o = std::get_if<Held>(&outcome)) {
@@ -107,34 +116,51 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     // together.
     const Duration own = backoff(policy, step.attempts, jitter);
     const Duration delay = o->after ? *o->after + std::min(own, policy.initial) : own;
-    return again(run, step, o->why, delay, policy, now);
+    RetryPolicy allowed = policy;
+    if (o->uncounted) allowed.attempts = 0;
+    StepChange change = again(run, step, o->why, delay, allowed, now);
+    change.uncounted = o->uncounted;
+    return change;
   }
   return after_unclear(run, step, std::get<Unclear>(outcome), policy, now, jitter);
 }
 
-const Step* first_failed(const Run& run) {
-  for (const Step& step : run.steps) {
-    if (step.state == StepState::kFailed) return &step;
+// The rows of a forEach step's elements, and of what announces each of them.
+void add_elements(const Run& run, const Step& step, const Spread& spread, Instant now, Decision& decision) {
+  const Step* announcement = nullptr;
+  for (const Step& other : run.steps) {
+    if (other.announces == step.index) announcement = &other;
   }
-  return nullptr;
-}
-
-// Gives the next step its turn, skips what a failure leaves out, or ends the run.
-void go_on(const Run& run, std::uint32_t from, bool failed, Instant now, Decision& decision) {
-  for (std::uint32_t i = from; i < run.steps.size(); ++i) {
-    const Step& step = run.steps[i];
-    if (terminal(step.state)) continue;
-    if (failed && !step.after_failure) {
-      decision.changes.push_back(ended(i, StepState::kSkipped, "an earlier step failed"));
-      continue;
-    }
-    StepChange change = ended(i, StepState::kPending, "");
-    change.due_at = now;
-    decision.changes.push_back(std::move(change));
-    decision.run = RunState::kRunning;
-    return;
+  std::map<std::string_view, int> seen;  // equal elements are told apart by their order
+  for (const std::string& item : spread.items) {
+    Step row;
+    row.index = static_cast<std::uint32_t>(run.steps.size() + decision.added.size());
+    row.definition = step.definition;
+    row.list = step.list;
+    row.element_of = step.index;
+    row.item = item;
+    row.part =
+        step.part + "[" + to_hex(sha256(item)).substr(0, 16) + "#" + std::to_string(seen[item]++) + "]";
+    row.continues = step.continues;
+    row.title = step.title;
+    row.target = step.target;
+    row.uses = step.uses;
+    row.after_failure = step.after_failure;
+    row.due_at = now;
+    const std::uint32_t index = row.index;
+    const std::string part = row.part;
+    decision.added.push_back(std::move(row));
+    if (announcement == nullptr) continue;
+    Step words = *announcement;
+    words.id = 0;
+    words.index = index + 1;
+    words.announces = index;
+    words.element_of = step.index;
+    words.item = item;
+    words.part = announcement->part + part;
+    words.state = StepState::kPending;
+    decision.added.push_back(std::move(words));
   }
-  decision.run = failed ? RunState::kFailed : RunState::kSucceeded;
 }
 
 }  // namespace
@@ -147,32 +173,14 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
 
   Decision decision;
   decision.changes.push_back(change_of(run, current, outcome, policy, now, jitter));
-  const StepChange& change = decision.changes.front();
-  if (change.state == StepState::kWaiting) {
-    decision.run = RunState::kWaiting;
-    if (change.held) decision.reason = title_of(current) + ": " + change.reason;
-    return decision;
-  }
-  if (!terminal(change.state)) {
-    decision.run = RunState::kRunning;
-    return decision;
-  }
-
-  const Step* first = first_failed(run);
-  const bool failed = first != nullptr || change.state == StepState::kFailed;
-  if (failed) {
-    decision.reason =
-        first != nullptr ? title_of(*first) + ": " + first->reason : title_of(current) + ": " + change.reason;
-  }
-  go_on(run, step + 1, failed, now, decision);
+  if (const auto* spread = std::get_if<Spread>(&outcome)) add_elements(run, current, *spread, now, decision);
+  settle(run, now, decision);
   return decision;
 }
 
 Decision follow(const Run& run, Instant now) {
   Decision decision;
-  const Step* failed = first_failed(run);
-  if (failed != nullptr) decision.reason = title_of(*failed) + ": " + failed->reason;
-  go_on(run, 0, failed != nullptr, now, decision);
+  settle(run, now, decision);
   return decision;
 }
 

@@ -20,7 +20,8 @@ struct RetryPolicy {
 Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, const RetryPolicy& policy,
                 Instant now, std::uint64_t jitter);
 
-// What follows once a person has ended a held step: `run` has its new state already.
+// What follows when something else than an attempt has changed the run: it has begun, a person has ended or
+// cancelled something. `run` has its new state already.
 Decision follow(const Run& run, Instant now);
 
 // How long to wait before attempt number `attempts` + 1: full jitter, that is anything up to the backoff.

@@ -18,6 +18,7 @@ postlude::Run run_of(std::vector<StepState> states) {
     Step step;
     step.index = static_cast<std::uint32_t>(i);
     step.title = "s" + std::to_string(i);
+    if (i > 0) step.needs = {static_cast<std::uint32_t>(i - 1)};
     step.state = states[i];
     step.attempts = 1;
     step.first_at = kNow;
@@ -54,7 +55,7 @@ TEST(Decide, AFailureSkipsAllButThoseThatAskForIt) {
   const Decision d = decide(run, 0, Refused{"no"}, {}, kNow, 0);
   ASSERT_EQ(d.changes.size(), 3U);
   EXPECT_EQ(d.changes[1].state, StepState::kSkipped);
-  EXPECT_EQ(d.changes[1].reason, "an earlier step failed");
+  EXPECT_EQ(d.changes[1].reason, "s0 failed");
   EXPECT_EQ(d.changes[2].index, 2U);
   EXPECT_EQ(d.changes[2].due_at, kNow);
   EXPECT_EQ(d.run, RunState::kRunning);

@@ -33,16 +33,17 @@ NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, s
   if (rule.effect == Effect::kRead) return {};
   const Request* unclear = nullptr;  // the newest in doubt
   const Request* first = nullptr;    // the first that may have acted: a key's window counts from it
+  const Request* met = nullptr;      // one that another run of the event has made, or may have
   for (const Request& request : before) {
     if (request.name != name || request.effect == Effect::kRead) continue;
-    if (request.result == RequestResult::kSucceeded || request.result == RequestResult::kExists) {
-      return {Move::kReuse, &request, {}};
-    }
-    if (request.result == RequestResult::kUnclear || request.result == RequestResult::kOpen) {
-      unclear = &request;
-      if (first == nullptr) first = &request;
-    }
+    const bool done = request.result == RequestResult::kSucceeded || request.result == RequestResult::kExists;
+    if (done && !request.of_other_run) return {Move::kReuse, &request, {}};
+    if (!done && request.result != RequestResult::kUnclear && request.result != RequestResult::kOpen)
+      continue;
+    (request.of_other_run ? met : unclear) = &request;
+    if (first == nullptr) first = &request;
   }
+  if (unclear == nullptr) unclear = met;
   if (unclear == nullptr) return {};
 
   switch (rule.effect) {

@@ -35,7 +35,9 @@ struct NextMove {
   Instant at{};                   // for kWait
 };
 
-// `before`: all that earlier attempts of the step sent, oldest first; `name`: the request's.
+// `before`: what earlier attempts of the step sent, and other runs of the event for the same step
+// (of_other_run), oldest first; `name`: the request's. What this run has done is reused; what another has
+// done is met as its effect's rule says.
 NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name,
                    Instant now);
 

@@ -1,10 +1,14 @@
 #include "engine/workflow.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "base/check.h"
+#include "base/text.h"
+#include "engine/built_in.h"
 
 namespace postlude::engine {
 
@@ -48,7 +52,7 @@ Pattern pattern_of(const Node& node) {
     return globs;
   };
   Pattern pattern;
-  bool hook = false;
+  bool hook = node.text("source") == "postlude";  // our own events have no default hook: any is meant
   for (const auto& [key, value] : node.members) {
     if (key.scalar == "metadata") {
       for (const auto& [name, globs] : value.members)
@@ -63,12 +67,15 @@ Pattern pattern_of(const Node& node) {
   return pattern;
 }
 
-constexpr std::array<std::string_view, 1> kBuiltIns{"wait"};
-constexpr std::array<std::string_view, 8> kLaterBuiltIns{
-    "approval", "callback", "assert", "set", "gate/open", "gate/close", "gate/rollback", "team/notify"};
+constexpr std::array<std::string_view, 3> kLaterBuiltIns{"gate/open", "gate/close", "gate/rollback"};
 
-const std::vector<std::string>& workflow_roots() {
-  static const std::vector<std::string> roots{"event", "run", "workflow", "vars", "steps"};
+using Roots = std::vector<std::string>;
+const Roots& step_roots() {
+  static const Roots roots{"event", "run", "workflow", "vars", "steps", "data", "item", "failure", "step"};
+  return roots;
+}
+const Roots& plan_roots() {
+  static const Roots roots{"event", "run", "workflow", "data"};
   return roots;
 }
 
@@ -83,17 +90,19 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
       return false;
     }
   }
-  for (const std::string_view built_in : kBuiltIns) {
-    if (step.uses == built_in) {
-      step.action = step.uses;
-      return true;
-    }
+  step.built_in = built_in_named(step.uses);
+  if (step.built_in != BuiltIn::kNone) {
+    step.action = step.uses;
+    return true;
   }
   const std::size_t slash = step.uses.find('/');
   if (slash == std::string::npos || slash == 0 || slash + 1 == step.uses.size()) {
+    const std::string near = nearest(step.uses, built_in_names());
     problems.push_back(
-        {uses->place,
-         "'" + step.uses + "' is no action; write TARGET/ACTION, say jira/release-version, or wait"});
+        {uses->place, "'" + step.uses + "' is no action; " +
+                          (near.empty() ? "write TARGET/ACTION, say jira/release-version, or one of " +
+                                              join(built_in_names(), ", ")
+                                        : "did you mean '" + near + "'?")});
     return false;
   }
   step.target = step.uses.substr(0, slash);
@@ -101,44 +110,159 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   return true;
 }
 
-std::optional<StepDefinition> read_step(const Node& node, Problems& problems) {
+void check_names(const lang::Template& tmpl, const Roots& roots, Problems& problems) {
+  std::vector<lang::Expression> expressions;
+  tmpl.collect(expressions);
+  for (const lang::Expression& e : expressions)
+    lang::check_names(e, roots, problems);
+}
+
+void read_condition(const Node& node, StepDefinition& step, Problems& problems) {
+  step.condition = lang::read_bare(node, problems);
+  if (!step.condition) return;
+  lang::check_names(*step.condition, step_roots(), problems);
+  step.after_failure = lang::calls(*step.condition, "failure") || lang::calls(*step.condition, "always");
+  const auto paths = lang::paths_of(*step.condition);
+  step.condition_per_item = std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
+    return path == ".item" || path.starts_with(".item.") || path.starts_with(".item[");
+  });
+}
+
+void read_for_each(const Node& node, StepDefinition& step, Problems& problems) {
+  if (node.is_list()) {
+    step.for_each = lang::Template::read(node, nullptr, problems);
+  } else if (auto list = lang::read_bare(node, problems)) {
+    step.for_each = lang::Template::of(std::move(*list));
+  }
+  if (step.for_each) check_names(*step.for_each, step_roots(), problems);
+}
+
+std::optional<StepDefinition> read_step(const Node& node, StepList list, Problems& problems) {
   StepDefinition step;
   step.place = node.place;
+  step.list = list;
   const bool usable = read_uses(node, step, problems);
   step.name = node.text("id");
   step.title = node.text("name");
   if (step.title.empty()) step.title = step.name.empty() ? step.uses : step.name;
-  if (const Node* condition = node.find("if")) {
-    step.condition = lang::read_bare(*condition, problems);
-    if (step.condition) {
-      lang::check_names(*step.condition, workflow_roots(), problems);
-      step.after_failure = lang::calls(*step.condition, "failure") || lang::calls(*step.condition, "always");
-    }
+  if (const Node* condition = node.find("if")) read_condition(*condition, step, problems);
+  if (const Node* each = node.find("forEach")) read_for_each(*each, step, problems);
+  if (const Node* key = node.find("key")) {
+    step.key = lang::Template::read_text(*key, problems);
+    check_names(*step.key, step_roots(), problems);
+    if (step.built_in != BuiltIn::kNone)
+      problems.push_back(
+          {key->place, "'key' belongs to a target's action; " + step.uses + " has no effect outside"});
   }
+  step.continues = node.text("continueOnError") == "true";
   step.retry = retry_of(node.find("retry"));
   if (node.find("timeout") != nullptr) step.timeout = duration_of(node, "timeout", Duration(0));
   step.on_unclear = on_unclear_named(node.text("onUnclear"));
   if (const Node* with = node.find("with")) step.with = *with;
-  if (step.uses == "wait") {
-    const Node* wait_for = step.with.find("for");
-    for (const auto& [key, value] : step.with.members) {
-      if (key.scalar == "until" || key.scalar == "calendar") {
-        problems.push_back({key.place, "'wait: " + key.scalar +
-                                           "' is not built yet in this version of Postlude: use `for`"});
-      } else if (key.scalar != "for") {
-        problems.push_back(
-            {key.place, "unknown key '" + key.scalar + "' in wait; it takes `for`, a duration"});
-      }
-    }
-    if (wait_for == nullptr) {
-      problems.push_back({node.place, "wait needs `with: {for: DURATION}`"});
-    } else if (wait_for->is_scalar() && wait_for->scalar.find("${{") == std::string::npos) {
-      const auto parsed = parse_duration(wait_for->scalar);
-      if (!parsed) problems.push_back({wait_for->place, parsed.error().message});
-    }
-  }
+  if (usable && step.built_in != BuiltIn::kNone) check_built_in(step, problems);
   if (!usable) return std::nullopt;
   return step;
+}
+
+bool waits(BuiltIn built_in) {
+  return built_in == BuiltIn::kWait || built_in == BuiltIn::kApproval || built_in == BuiltIn::kCallback;
+}
+
+// The steps of one list, each with the index of its announcement's node.
+class ListReader {
+ public:
+  ListReader(Workflow& workflow, Problems& problems) : workflow_(workflow), problems_(problems) {}
+
+  void read(const Node* list, StepList kind, bool dag) {
+    if (list == nullptr) return;
+    const std::size_t first = workflow_.steps.size();
+    std::vector<const Node*> nodes;
+    for (const Node& item : list->items) {
+      auto step = read_step(item, kind, problems_);
+      if (!step) continue;
+      workflow_.steps.push_back(std::move(*step));
+      nodes.push_back(&item);
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const auto index = static_cast<std::uint32_t>(first + i);
+      if (const Node* announce = nodes[i]->find("announce")) announcements_.emplace_back(index, announce);
+      if (dag) {
+        read_needs(index, first, nodes[i]->find("needs"));
+      } else if (i > 0) {
+        workflow_.steps[index].needs = {index - 1};
+      }
+    }
+  }
+
+  // After the last list: they stand behind all steps.
+  void read_announcements() {
+    for (const auto& [of, node] : announcements_) {
+      const StepDefinition& announced = workflow_.steps[of];
+      if (!waits(announced.built_in)) {
+        problems_.push_back({node->place, "'announce' belongs to wait, approval and callback; " +
+                                              announced.uses + " does not wait"});
+        continue;
+      }
+      auto step = read_step(*node, announced.list, problems_);
+      if (!step) continue;
+      if (waits(step->built_in)) {
+        problems_.push_back({node->place, "an announcement cannot wait itself"});
+        continue;
+      }
+      step->announces = of;
+      step->continues = true;
+      workflow_.steps.push_back(std::move(*step));
+    }
+  }
+
+ private:
+  void read_needs(std::uint32_t index, std::size_t first, const Node* node) {
+    if (node == nullptr) return;
+    std::vector<Node> names = node->is_list() ? node->items : std::vector<Node>{*node};
+    std::vector<std::string> known;
+    for (std::size_t i = first; i < workflow_.steps.size(); ++i) {
+      if (i != index && !workflow_.steps[i].name.empty()) known.push_back(workflow_.steps[i].name);
+    }
+    for (const Node& name : names) {
+      const auto at =
+          std::find_if(workflow_.steps.begin() + static_cast<std::ptrdiff_t>(first), workflow_.steps.end(),
+                       [&](const StepDefinition& s) { return s.name == name.scalar; });
+      if (at == workflow_.steps.end()) {
+        const std::string near = nearest(name.scalar, known);
+        problems_.push_back({name.place, "needs '" + name.scalar + "', but no step of this list has that id" +
+                                             (near.empty() ? "" : "; did you mean '" + near + "'?")});
+        continue;
+      }
+      workflow_.steps[index].needs.push_back(static_cast<std::uint32_t>(at - workflow_.steps.begin()));
+    }
+  }
+
+  Workflow& workflow_;
+  Problems& problems_;
+  std::vector<std::pair<std::uint32_t, const Node*>> announcements_;
+};
+
+bool has_needs(const Node* list) {
+  return list != nullptr && std::any_of(list->items.begin(), list->items.end(),
+                                        [](const Node& step) { return step.find("needs") != nullptr; });
+}
+
+// All that a step comes after, by index.
+void collect_ancestors(const std::vector<StepDefinition>& steps, std::uint32_t of,
+                       std::set<std::uint32_t>& into) {
+  for (const std::uint32_t need : steps[of].needs) {
+    if (into.insert(need).second) collect_ancestors(steps, need, into);
+  }
+}
+
+void refuse_circles(const std::vector<StepDefinition>& steps, Problems& problems) {
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    std::set<std::uint32_t> ancestors;
+    collect_ancestors(steps, i, ancestors);
+    if (!ancestors.contains(i)) continue;
+    problems.push_back({steps[i].place, "'" + steps[i].name + "' needs itself, by way of what it needs"});
+    return;  // one of the circle is enough
+  }
 }
 
 // Ids are unique, and so are the parts of the keys made of them.
@@ -165,7 +289,8 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   auto workflow = std::make_shared<Workflow>();
   const std::size_t before = problems.size();
   workflow->name = name;
-  workflow->off = node.text("mode") == "off";
+  const std::string_view mode = node.text("mode");
+  workflow->mode = mode == "off" ? Mode::kOff : mode == "shadow" ? Mode::kShadow : Mode::kLive;
   if (const Node* on = node.find("on")) {
     if (on->is_list()) {
       for (const Node& item : on->items)
@@ -176,25 +301,37 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   }
   if (const Node* condition = node.find("if")) {
     workflow->condition = lang::read_bare(*condition, problems);
-    if (workflow->condition) lang::check_names(*workflow->condition, {"event", "workflow"}, problems);
+    if (workflow->condition) lang::check_names(*workflow->condition, plan_roots(), problems);
+  }
+  if (const Node* concurrency = node.find("concurrency")) {
+    const std::string_view policy = concurrency->text("policy");
+    workflow->policy = policy == "replace"    ? Policy::kReplace
+                       : policy == "parallel" ? Policy::kParallel
+                                              : Policy::kQueue;
+    if (const Node* key = concurrency->find("key")) {
+      workflow->queue_key = lang::read_bare(*key, problems);
+      if (workflow->queue_key) lang::check_names(*workflow->queue_key, plan_roots(), problems);
+    }
   }
   workflow->max_age = duration_of(node, "maxAge", workflow->max_age);
   workflow->timeout = duration_of(node, "timeout", workflow->timeout);
   if (const Node* vars = node.find("vars")) {
     for (const auto& [key, value] : vars->members) {
       lang::Template tmpl = lang::Template::read(value, nullptr, problems);
-      std::vector<lang::Expression> expressions;
-      tmpl.collect(expressions);
-      for (const lang::Expression& e : expressions)
-        lang::check_names(e, {"event", "run", "workflow"}, problems);
+      check_names(tmpl, plan_roots(), problems);
       workflow->vars.emplace_back(key.scalar, std::move(tmpl));
     }
   }
-  if (const Node* steps = node.find("steps")) {
-    for (const Node& item : steps->items) {
-      if (auto step = read_step(item, problems)) workflow->steps.push_back(std::move(*step));
-    }
-  }
+  const Node* steps = node.find("steps");
+  const Node* on_failure = node.find("onFailure");
+  const Node* finally = node.find("finally");
+  const bool dag = has_needs(steps) || has_needs(on_failure) || has_needs(finally);
+  ListReader lists(*workflow, problems);
+  lists.read(steps, StepList::kSteps, dag);
+  lists.read(on_failure, StepList::kOnFailure, dag);
+  lists.read(finally, StepList::kFinally, dag);
+  lists.read_announcements();
+  refuse_circles(workflow->steps, problems);
   name_steps(workflow->steps, problems);
   workflow->pinned = lang::pin(node);
   for (std::size_t i = before; i < problems.size(); ++i) {
@@ -229,6 +366,12 @@ std::vector<Step> Workflow::step_rows() const {
   for (const StepDefinition& definition : steps) {
     Step row;
     row.index = static_cast<std::uint32_t>(rows.size());
+    row.definition = row.index;
+    row.list = definition.list;
+    row.needs = definition.needs;
+    row.announces = definition.announces;
+    row.part = definition.key_part;
+    row.continues = definition.continues;
     row.name = definition.name;
     row.title = definition.title;
     row.target = definition.target;
@@ -237,6 +380,20 @@ std::vector<Step> Workflow::step_rows() const {
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::vector<std::string> Workflow::earlier(std::uint32_t step) const {
+  const std::uint32_t of = steps[step].announces.value_or(step);
+  std::set<std::uint32_t> before;
+  collect_ancestors(steps, of, before);
+  for (std::uint32_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].list < steps[of].list) before.insert(i);
+  }
+  std::vector<std::string> names;
+  for (const std::uint32_t i : before) {
+    if (!steps[i].name.empty() && !steps[i].announces) names.push_back(steps[i].name);
+  }
+  return names;
 }
 
 }  // namespace postlude::engine

@@ -114,14 +114,16 @@ TEST(Workflow, RefusesWhatCannotRun) {
   };
   const std::vector<Row> rows{
       {"on: {}\nsteps: [{uses: jira}]\n",
-       "w.yaml:2:16: 'jira' is no action; write TARGET/ACTION, say jira/release-version, or wait"},
-      {"on: {}\nsteps: [{uses: approval}]\n",
-       "w.yaml:2:16: 'approval' is not built yet in this version of Postlude: remove the step"},
-      {"on: {}\nsteps: [{uses: wait}]\n", "w.yaml:2:9: wait needs `with: {for: DURATION}`"},
+       "w.yaml:2:16: 'jira' is no action; write TARGET/ACTION, say jira/release-version, or one of wait, "
+       "approval, callback, assert, set, team/notify"},
+      {"on: {}\nsteps: [{uses: gate/open}]\n",
+       "w.yaml:2:16: 'gate/open' is not built yet in this version of Postlude: remove the step"},
+      {"on: {}\nsteps: [{uses: wait}]\n",
+       "w.yaml:2:9: wait needs one of `for: DURATION`, `until: TIME` and `calendar: NAME`"},
       {"on: {}\nsteps: [{uses: wait, with: {for: soon}}]\n",
        "w.yaml:2:34: 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {"on: {}\nsteps: [{uses: wait, with: {until: x}}]\n",
-       "w.yaml:2:29: 'wait: until' is not built yet in this version of Postlude: use `for`"},
+       "w.yaml:2:36: 'until' is a time such as 2027-02-15T09:00:00+08:00, or an expression that yields one"},
       {"on: {}\nsteps: [{id: a, uses: wait, with: {for: 1s}}, {id: a, uses: wait, with: {for: 1s}}]\n",
        "w.yaml:2:47: two steps have the id 'a'; the first is at line 2"},
   };

@@ -211,6 +211,16 @@ Template Template::read(const Node& node, const json::value* schema, Problems& p
   return made;
 }
 
+Template Template::of(Expression expression) {
+  Part part;
+  part.kind = Part::Kind::kWhole;
+  part.pieces.push_back({"", std::move(expression)});
+  part.expressions = 1;
+  Template out;
+  out.root_ = std::make_shared<const Part>(std::move(part));
+  return out;
+}
+
 Template Template::read_text(const Node& scalar, Problems& problems) {
   Part part;
   if (scalar.is_scalar()) {

@@ -25,6 +25,8 @@ class Template {
   static Template read(const Node& node, const json::value* schema, Problems& problems);
   // Text only: a URL path, a header, a query value.
   static Template read_text(const Node& scalar, Problems& problems);
+  // A bare expression: its value, whatever it is.
+  static Template of(Expression expression);
 
   bool literal() const;  // without expressions
   void collect(std::vector<Expression>& into) const;

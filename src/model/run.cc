@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 7> kStepStates{"pending", "running", "wai
                                                       "failed",  "skipped", "cancelled"};
 constexpr std::array<std::string_view, 6> kEffects{"read", "state", "upsert", "key", "lookup", "none"};
 constexpr std::array<std::string_view, 3> kOnUnclear{"repeat", "hold", "fail"};
-constexpr std::array<std::string_view, 6> kResults{"open",    "succeeded", "exists",
-                                                   "refused", "retryable", "unclear"};
+constexpr std::array<std::string_view, 7> kResults{"open",      "succeeded", "exists", "refused",
+                                                   "retryable", "unclear",   "shadow"};
 
 // All these enumerations count from 1.
 template <class Enum, std::size_t N>
@@ -61,8 +61,8 @@ std::optional<OnUnclear> on_unclear_named(std::string_view name) {
 }
 
 std::string_view kind_of(const Outcome& outcome) {
-  constexpr std::array<std::string_view, 7> kKinds{"succeeded", "skipped", "waiting", "held",
-                                                   "retryable", "refused", "unclear"};
+  constexpr std::array<std::string_view, 8> kKinds{"succeeded", "skipped", "waiting", "held",
+                                                   "retryable", "refused", "unclear", "spread"};
   return kKinds[outcome.index()];
 }
 

@@ -10,7 +10,8 @@
 //   any of these that is not terminal --> cancelled
 //
 // A step whose turn has not come is pending without a due time; one that backs off is pending with one; one
-// in `wait` is waiting with a due time; one that is held for a person is waiting without.
+// in `wait` is waiting with a due time; one that is held for a person is waiting without. A `forEach` step
+// whose elements are under way is running, and nobody has a lease of it.
 
 #include <cstdint>
 #include <optional>
@@ -54,7 +55,16 @@ std::string_view to_text(OnUnclear on_unclear);
 std::optional<OnUnclear> on_unclear_named(std::string_view name);
 
 // How a request ended. Values are stored. kOpen: committed, and no end known yet.
-enum class RequestResult : std::uint8_t { kOpen = 1, kSucceeded, kExists, kRefused, kRetryable, kUnclear };
+// kShadow: rendered by a run in shadow mode, and not sent.
+enum class RequestResult : std::uint8_t {
+  kOpen = 1,
+  kSucceeded,
+  kExists,
+  kRefused,
+  kRetryable,
+  kUnclear,
+  kShadow
+};
 std::string_view to_text(RequestResult result);
 
 // One HTTP exchange of an attempt, as stored: secrets masked, bodies cut at 64 KiB.
@@ -75,14 +85,27 @@ struct Request {
   std::string
       response;     // JSON {"status","headers","body","text"} as expressions see it; "" if there was none
   std::string why;  // the text to show when it did not succeed
+  bool of_other_run = false;  // sent by another run of the same event: an effect that this one meets
 };
+
+// Which of a workflow's lists a step belongs to. Values are stored.
+enum class StepList : std::uint8_t { kSteps = 1, kOnFailure, kFinally };
 
 struct Step {
   std::int64_t id = 0;
-  std::uint32_t index = 0;  // in the run, from 0
-  std::string name;         // the workflow's step id; "" if it gave none
-  std::string title;        // what people read: its name, else its id, else TARGET/ACTION
-  std::string target;       // whose limits it falls under; "" for built-in actions
+  std::uint32_t index = 0;       // in the run, from 0
+  std::uint32_t definition = 0;  // which of the workflow's steps it is
+  StepList list = StepList::kSteps;
+  std::vector<std::uint32_t> needs;         // the steps that must have ended first, by index
+  std::optional<std::uint32_t> element_of;  // the `forEach` step that it is an element of
+  std::optional<std::uint32_t> announces;   // the step whose wait it announces
+  std::string item;                         // JSON of the element; "" outside forEach
+  std::string part;        // what effect keys and the order of releases know it by: fixed by text and element
+  bool continues = false;  // continueOnError: its failure fails neither the run nor what comes after
+  bool spread = false;     // its elements exist
+  std::string name;        // the workflow's step id; "" if it gave none
+  std::string title;       // what people read: its name, else its id, else TARGET/ACTION
+  std::string target;      // whose limits it falls under; "" for built-in actions
   std::string uses;
   bool after_failure = false;  // its `if` asks for failure or always: it gets its turn although a step failed
   StepState state = StepState::kPending;
@@ -93,8 +116,11 @@ struct Step {
   std::optional<Instant> now;       // the step's stored time: what `now` is in its expressions
   bool unclear = false;  // sticky: a request may have had its effect, and nothing has settled it yet
   bool held = false;     // waits for a person: `runs resume`
+  bool asks = false;     // waits for a person: `runs approve` or `runs reject`
+  bool freed = false;    // a person had it repeated: what other runs of the event did is settled
   std::string input;     // JSON of `with` as first evaluated; "" until then
   std::string outputs;   // JSON; "" until it succeeded
+  std::string trace;     // JSON {"if": {expression, values, result}}: why it ran or not; "" without `if`
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
 };
@@ -107,12 +133,21 @@ struct Run {
   std::string queue_key;
   RunState state = RunState::kQueued;
   std::string reason;  // why it failed or was cancelled
+  std::string source;  // of its event
   Instant created_at;
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
-  std::optional<Instant> deadline_at;  // `timeout`; moves on by the time spent held
-  std::string vars = "{}";             // JSON, computed once
-  bool stale = false;                  // `--stale`: superseded writes are sent all the same
+  std::optional<Instant> deadline_at;   // `timeout`; moves on by the time spent waiting for people
+  std::optional<Instant> people_since;  // since when somebody is waited for: no deadline holds meanwhile
+  std::string vars = "{}";              // JSON, computed once
+  std::int64_t data = 0;                // the pinned tables and calendars: store::texts; 0: none
+  bool stale = false;                   // `--stale`: superseded writes are sent all the same
+  bool shadow = false;                  // nothing but reads is sent
+  bool dismissed = false;               // somebody has seen its failure
+  std::optional<RunId> replay_of;       // the run that was replayed
+  std::string salt;    // `replay --again`: makes the keys of its effects others; "" in all other runs
+  std::string cancel;  // who cancels it and why: what has not begun is left out; "": nobody
+  std::string cause;   // of a failure, without what differs from run to run: failures are grouped by it
   std::vector<Step> steps;
 };
 
@@ -130,9 +165,14 @@ struct Succeeded {
 struct Skipped {
   std::string why;
 };
-struct Waits {  // something else decides, at the latest at `until`
-  Instant until;
+struct Waits {                   // something else decides, at the latest at `until`
+  std::optional<Instant> until;  // nullopt: the run's timeout, or none where people are waited for
   std::string why;
+  bool asks = false;  // people
+};
+struct Spread {  // a `forEach` step has its elements, each as JSON
+  std::vector<std::string> items;
+  std::string why = {};
 };
 struct Held {  // a person decides
   std::string why;
@@ -141,6 +181,7 @@ struct Retryable {  // the receiver certainly did not act
   std::string why;
   std::optional<Duration> after = {};  // what the receiver asked for
   bool counts_for_breaker = true;
+  bool uncounted = false;  // nothing was tried
 };
 struct Refused {  // the receiver said no, or we could not ask; repeating will not help
   std::string why;
@@ -152,25 +193,40 @@ struct Unclear {  // the receiver may have acted
   Duration not_before{};              // for kLookup: how long to wait before looking
   bool too_early = false;             // nothing was tried: it is too early to look
 };
-using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear>;
-std::string_view kind_of(const Outcome& outcome);  // succeeded skipped waiting held retryable refused unclear
-std::string_view why_of(const Outcome& outcome);   // "" for Succeeded
+using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear, Spread>;
+std::string_view kind_of(
+    const Outcome& outcome);  // succeeded skipped waiting held retryable refused unclear spread
+std::string_view why_of(const Outcome& outcome);  // "" for Succeeded
 
 // What to write because an attempt ended. The store applies it as it is.
 struct StepChange {
   std::uint32_t index = 0;
   StepState state = StepState::kPending;
-  std::optional<Instant> due_at;
-  std::string reason;
+  std::optional<Instant> due_at = {};
+  std::string reason = {};
   bool held = false;
   std::optional<bool> unclear = {};  // nullopt: stays as it is
-  std::optional<std::string> outputs;
+  std::optional<std::string> outputs = {};
   bool uncounted = false;  // what has just ended was no attempt
+  bool asks = false;
+  bool spread = false;  // it has elements now: running, without a lease
 };
 struct Decision {
-  std::vector<StepChange> changes;
+  std::vector<StepChange> changes;  // at most one per step
   RunState run = RunState::kRunning;
-  std::string reason;  // of the run: why it failed, or is held
+  std::string reason = {};       // of the run: why it failed, was cancelled, or is held
+  std::vector<Step> added = {};  // elements, with their announcements; indexes follow the run's last
+  std::string cause = {};        // of a failed run
+  bool begins_list = false;      // onFailure or finally has begun: a time limit of its own begins
+};
+
+// What came from outside for a step that waits, or will wait, for it. Values are stored.
+enum class AnswerKind : std::uint8_t { kApproved = 1, kRejected, kCallback };
+struct Answer {
+  AnswerKind kind = AnswerKind::kApproved;
+  std::string by;    // a token's name, "link", or the caller's address
+  std::string body;  // JSON: a callback's body, or {"comment": …}
+  Instant at;
 };
 
 }  // namespace postlude

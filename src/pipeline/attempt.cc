@@ -55,39 +55,22 @@ std::optional<Outcome> unasked(const Values& values) {
 
 }  // namespace
 
-json::object step_context(const store::Work& work) {
-  json::object context;
-  context["event"] = parsed(document(work.event), nullptr);
-  context["run"] = {{"id", work.run.id.text()},
-                    {"workflow", work.run.workflow},
-                    {"createdAt", to_rfc3339(work.run.created_at)}};
-  context["workflow"] = {{"name", work.run.workflow}};
-  context["vars"] = parsed(work.run.vars, json::object());
-  json::object steps;
-  bool failed = false;
-  for (const Step& step : work.run.steps) {
-    failed = failed || step.state == StepState::kFailed;
-    if (step.name.empty()) continue;
-    steps[step.name] = {
-        {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
-  }
-  context["steps"] = std::move(steps);
-  context["status"] = failed ? "failure" : "success";
-  context["item"] = nullptr;
-  context["data"] = json::object();
-  context["failure"] = nullptr;
-  return context;
-}
-
 Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
                        std::shared_ptr<const Rules> rules, std::shared_ptr<const BoundWorkflow> bound,
                        const store::Work& work)
-    : parts_(parts), masker_(masker), rules_(std::move(rules)), bound_(std::move(bound)), work_(work) {
-  CHECK(work_.step < bound_->steps.size());
-  step_ = &bound_->steps[work_.step];
-  context_ = std::make_shared<json::value>(step_context(work_));
-  now_ = work_.run.steps[work_.step].now.value_or(rt::now());
-  if (!work_.run.steps[work_.step].now) step_now = now_;
+    : parts_(parts),
+      masker_(masker),
+      rules_(std::move(rules)),
+      bound_(std::move(bound)),
+      work_(work),
+      row_(work.run.steps[work.step]) {
+  CHECK(row_.definition < bound_->steps.size());
+  step_ = &bound_->steps[row_.definition];
+  const auto notify = step_->teams.find(work_.event.team);
+  if (notify != step_->teams.end()) step_ = notify->second.get();
+  context_ = std::make_shared<json::value>(step_context(work_, *bound_, *rules_, parts_.store.secret()));
+  now_ = row_.now.value_or(rt::now());
+  if (!row_.now) step_now = now_;
 }
 
 rt::Task<Values> Attempting::evaluate(const std::vector<lang::Expression>& expressions) {
@@ -97,7 +80,9 @@ rt::Task<Values> Attempting::evaluate(const std::vector<lang::Expression>& expre
 }
 
 std::optional<Outcome> Attempting::past_deadline() const {
-  if (!work_.run.deadline_at || rt::now() < *work_.run.deadline_at) return std::nullopt;
+  // Time that is waited for people counts for no limit but its own.
+  if (!work_.run.deadline_at || work_.run.people_since || rt::now() < *work_.run.deadline_at)
+    return std::nullopt;
   return Refused{"the run's timeout (" + to_text(bound_->workflow->timeout) + ") is over"};
 }
 
@@ -106,62 +91,20 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
   AWAIT(std::optional<Outcome> early, begin());
   if (early) co_return early;
 
-  AWAIT(Planned planned, go_through(&step_->action->plan(), false));
+  updating_ = !kept_.empty();
+  AWAIT(Planned planned, go_through(updating_ ? step_->action->update() : &step_->action->plan(), false));
   if (void_) co_return std::nullopt;
   if (auto* outcome = std::get_if<Outcome>(&planned)) co_return std::move(*outcome);
-  co_return Succeeded{to_text(std::get<json::value>(planned))};
-}
-
-rt::Task<std::optional<Outcome>> Attempting::begin() {
-  const engine::StepDefinition& definition = *step_->definition;
-  const Step& row = work_.run.steps[work_.step];
-  const bool waits = definition.target.empty();
-  if (waits && work_.was_waiting) co_return Succeeded{"{}"};
-
-  json::object& context = context_->as_object();
-  if (!row.input.empty()) {  // evaluated by an earlier attempt: never again, whatever has changed since
-    if (step_->with) context["with"] = parsed(row.input, json::object());
-  } else {
-    AWAIT(Values values, evaluate(step_->first));
-    if (auto later = unasked(values)) co_return later;
-    if (definition.condition) {
-      const lang::Evaluated answer = std::move(values.front());
-      values.erase(values.begin());
-      if (!answer) co_return Refused{lang::blame(*definition.condition, answer.error().message)};
-      if (*answer == "false") co_return Skipped{"if: `" + definition.condition->text + "` is false"};
-      if (*answer != "true") {
-        co_return Refused{
-            lang::blame(*definition.condition, "must yield true or false, not " + answer->substr(0, 80))};
-      }
-    }
-    if (step_->with) {
-      auto with = step_->with->assemble(values);
-      if (!with) co_return Refused{with.error().message};
-      if (with->is_null()) *with = json::object();
-      if (step_->action != nullptr) {
-        auto valid = connector::validate_input(*step_->action, std::move(*with), &definition.with);
-        if (!valid) co_return Refused{valid.error().message};
-        *with = std::move(*valid);
-      }
-      input = to_text(*with);
-      context["with"] = std::move(*with);
-    } else {
-      input = "{}";
+  json::value& outputs = std::get<json::value>(planned);
+  if (updating_) {  // what an update does not yield is as the first use left it
+    auto kept = parse_json(kept_);
+    if (kept && kept->is_object() && outputs.is_object()) {
+      for (const auto& member : outputs.get_object())
+        kept->as_object()[member.key()] = member.value();
+      outputs = std::move(*kept);
     }
   }
-  if (waits) {
-    const std::string_view text = find_text(context["with"], "for");
-    const auto duration = parse_duration(text);
-    if (!duration) co_return Refused{"wait: " + duration.error().message};
-    co_return Waits{rt::now() + *duration, "waits " + std::string(text)};
-  }
-
-  target_ = rules_->target(definition.target);
-  if (target_ == nullptr)
-    co_return Refused{"there is no target '" + definition.target + "' in the configuration any more"};
-  context["target"] = connector::target_context(*target_);
-  context["requests"] = json::object();
-  co_return std::nullopt;
+  co_return Succeeded{to_text(outputs)};
 }
 
 rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan, bool looking) {
@@ -173,6 +116,7 @@ rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan
   }
   AWAIT(Values values, evaluate(plan->result()));
   if (auto later = unasked(values)) co_return *std::move(later);
+  if (dry_) co_return shadowed(*plan, values);
   auto outputs = plan->outputs(values);
   if (!outputs) co_return Outcome(Refused{"outputs: " + outputs.error().message});
   co_return std::move(*outputs);
@@ -189,6 +133,11 @@ engine::EffectRule Attempting::rule_of(const connector::Call& call) const {
   return rule;
 }
 
+// By what earlier attempts and the effect's key know the request.
+std::string Attempting::name_of(const connector::Call& call) const {
+  return updating_ ? "update." + call.id() : call.id();
+}
+
 void Attempting::remember(const std::string& call, json::value exchange) {
   context_->as_object()["requests"].as_object()[call] = std::move(exchange);
 }
@@ -197,12 +146,13 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   json::object& context = context_->as_object();
   context["response"] = nullptr;
   if (!looking) {  // a lookup searches for the key of the request in doubt
-    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce, work_.run.workflow,
-                                             step_->definition->key_part, "", call->id());
+    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce + work_.run.salt,
+                                             work_.run.workflow, row_.part, "", name_of(*call));
   }
   AWAIT(Values values, evaluate(call->before()));
   if (auto later = unasked(values)) co_return later;
   auto prepared = call->prepare(*target_, values);
+  if (!prepared && dry_) co_return std::nullopt;  // it hangs on an answer that was never asked for
   if (!prepared) co_return Refused{prepared.error().message};
   if (prepared->skipped) {
     remember(call->id(), nullptr);
@@ -219,7 +169,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
 
 rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::Call* call) {
   const engine::EffectRule rule = rule_of(*call);
-  const engine::NextMove next = engine::next_move(rule, work_.before, call->id(), rt::now());
+  const engine::NextMove next = engine::next_move(rule, work_.before, name_of(*call), rt::now());
   const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
   switch (next.move) {
     case engine::Move::kSend:
@@ -239,7 +189,7 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
           Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
     case engine::Move::kFail:
       // The first attempt after `runs retry`: whoever asked for it can say what became of the request.
-      if (work_.run.steps[work_.step].attempts == 1) {
+      if (row_.attempts == 1) {
         co_return Outcome(
             Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
       }
@@ -269,7 +219,7 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
 Request Attempting::row_of(const connector::Call& call, const HttpRequest& request, bool looking) const {
   Request row;
   row.attempt = work_.lease.attempt;
-  row.name = looking ? "lookup." + call.id() : call.id();
+  row.name = looking ? "lookup." + call.id() : name_of(call);
   row.effect = looking ? Effect::kRead : call.effect();
   if (row.effect != Effect::kRead) row.key = view(context_->as_object().at("key").as_string());
   row.method = request.method;
@@ -280,12 +230,14 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
 }
 
 rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
-  AWAIT(Result<Request> committed, parts_.store.commit_request(work_.lease, *row, ended, input, step_now));
+  store::Store::NewRequest wanted{work_.lease, *row, ended, input, step_now, trace, updating_};
+  AWAIT(Result<Request> committed, parts_.store.commit_request(std::move(wanted)));
   if (committed) {
     *row = std::move(*committed);
     ended.clear();
     input.reset();
     step_now.reset();
+    trace.reset();
     co_return std::nullopt;
   }
   switch (committed.error().code) {
@@ -294,10 +246,11 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
       co_return Refused{"the lease is void"};
     case Code::kDenied:
       co_return Skipped{"superseded: a newer release of this canary has done this step"};
+    case Code::kUnavailable:
+      co_return Retryable{committed.error().message, std::chrono::seconds(1), false, true};
     case Code::kInvalid:
     case Code::kNotFound:
     case Code::kOverloaded:
-    case Code::kUnavailable:
     case Code::kUnknown:
     case Code::kCorrupt:
     case Code::kCancelled:
@@ -312,6 +265,7 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
                                                       bool looking) {
   if (auto over = past_deadline()) co_return over;  // an action of many requests may take long
   Request row = row_of(*call, request, looking);
+  if (work_.run.shadow && row.effect != Effect::kRead) co_return not_sent(*call, request, std::move(row));
   auto authorised = connector::authorise(request, *target_, parts_.secrets);
   if (!authorised) co_return Refused{authorised.error().message};
 
@@ -361,6 +315,7 @@ std::optional<Outcome> Attempting::outcome_of(const connector::Call& call, const
   switch (ending.result) {
     case RequestResult::kSucceeded:
     case RequestResult::kExists:
+    case RequestResult::kShadow:
       return std::nullopt;
     case RequestResult::kRefused:
       return Refused{why};

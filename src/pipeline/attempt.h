@@ -14,8 +14,14 @@
 
 namespace postlude::pipeline {
 
-// What `.event`, `.run`, `.workflow`, `.vars`, `.steps` and `.status` are for a step.
-json::object step_context(const store::Work& work);
+// What `.event`, `.run`, `.workflow`, `.vars`, `.steps`, `.item`, `.data`, `.failure`, `.step` and `.status`
+// are for a step. `secret`: the store's.
+json::object step_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
+                          std::string_view secret);
+
+// Why a condition came out as it did, as JSON {expression, values, result}; long values are cut.
+json::object trace_of(const lang::Expression& condition, const json::value& context,
+                      const lang::Evaluated& answer);
 
 class Attempting {
  public:
@@ -29,13 +35,28 @@ class Attempting {
   std::vector<Request> ended;
   std::optional<std::string> input;
   std::optional<Instant> step_now;
+  std::optional<std::string> trace;
+  std::string key;  // of a step with `key`
 
  private:
   // How a plan (an action's, or its lookup's) went: the outputs, or the outcome that ends the attempt.
   using Planned = std::variant<json::value, Outcome>;
 
   std::optional<Outcome> past_deadline() const;
-  rt::Task<std::optional<Outcome>> begin();  // `if`, `with`, `wait`; nullopt: go on with the action
+  // `if`, `forEach`, `with`, and all of a built-in; nullopt: go on with the action.
+  rt::Task<std::optional<Outcome>> begin();
+  bool asks_condition() const;
+  std::optional<Outcome> judge_condition(Values& values);
+  rt::Task<std::optional<Outcome>> spread();
+  rt::Task<std::optional<Outcome>> evaluate_with(bool condition);
+  rt::Task<std::optional<Outcome>> take_key();
+  Outcome built_in();
+  Outcome wait();
+  Outcome approval();
+  Outcome callback();
+  Outcome assertion();
+  std::optional<Outcome> not_sent(const connector::Call& call, const HttpRequest& request, Request row);
+  Planned shadowed(const connector::Plan& plan, const Values& values) const;
   rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
   // What earlier attempts left of the request: true, it is to be sent; false, it is settled; or the attempt's
@@ -47,6 +68,7 @@ class Attempting {
                                     bool looking) const;
   engine::EffectRule rule_of(const connector::Call& call) const;
   rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
+  std::string name_of(const connector::Call& call) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
   void remember(const std::string& call, json::value exchange);
 
@@ -55,11 +77,15 @@ class Attempting {
   std::shared_ptr<const Rules> rules_;
   std::shared_ptr<const BoundWorkflow> bound_;
   const store::Work& work_;
+  const Step& row_;
   const BoundStep* step_ = nullptr;
   const connector::Target* target_ = nullptr;
   std::shared_ptr<json::value> context_;  // shared with evaluations under way; changed only between them
   Instant now_{};                         // the step's stored time
   std::optional<json::value> found_;      // a lookup found the effect made before: the action's outputs
+  std::string kept_;                      // what the first use with this `key` yielded; "": this is the first
+  bool updating_ = false;                 // the action's `update` is gone through, not its requests
+  bool dry_ = false;                      // a shadow run has left out a write: what follows it is not known
   bool void_ = false;                     // the lease is void
 };
 

@@ -21,6 +21,13 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   pinned_.clear();
   masker_ = connector::Masker::of(rules_->targets(), parts_.secrets);
   parts_.expressions.announce(rules_->expressions());
+  background_.start(say_what_is_told(rules_->told()));
+}
+
+rt::Task<> Pipeline::say_what_is_told(std::set<std::string, std::less<>> hooks) {
+  AWAIT(const Status said, parts_.store.set_told(std::move(hooks)));
+  if (!said)
+    log::warn("the store does not know yet what workflows want to be told", {{"why", said.error().message}});
 }
 
 void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict,
@@ -36,7 +43,7 @@ void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Dur
   const Step& step = work.run.steps[work.step];
   const std::string kind(kind_of(outcome));
   const std::string target = step.target.empty() ? "postlude" : step.target;
-  const std::string action = step.target.empty() ? step.uses : step.uses.substr(step.target.size() + 1);
+  const std::string action = step.target.empty() ? step.uses : step.uses.substr(step.uses.find('/') + 1);
   parts_.metrics.count("postlude_attempts_total", "Attempts by target, action and outcome.",
                        {{"target", target}, {"action", action}, {"outcome", kind}});
   parts_.metrics.observe_seconds("postlude_attempt_seconds", "From claim to outcome.",

@@ -12,12 +12,18 @@
 
 #include "base/hash.h"
 #include "engine/decide.h"
+#include "engine/team.h"
 #include "intake/answer.h"
 #include "pipeline/attempt.h"
 
 namespace postlude::pipeline {
 
 namespace {
+
+std::string team_of(const Rules& rules, const Event& event) {
+  const engine::Team* team = engine::team_of(rules.teams(), event.cluster, event.name_space);
+  return team == nullptr ? "" : team->name;
+}
 
 // What systems answered goes into outputs and reasons: a secret that one of them repeats stops here.
 Outcome masked(Outcome outcome, const connector::Masker& masker) {
@@ -56,6 +62,7 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
     AWAIT(HttpResponse refused_or_filtered, keep(*route, std::move(judged)));
     co_return refused_or_filtered;
   }
+  judged.event->team = team_of(*rules, *judged.event);
   const Event event = *judged.event;
   auto nothing_runs = nothing_wants(event);  // most events of most canaries: then this is also its plan
   const bool to_plan = !nothing_runs;
@@ -83,6 +90,7 @@ rt::Task<Status> Pipeline::plan(Event event) {
     trace.push_back(std::move(choice.planned));
   }
   const EventId id = event.id;
+  if (!runs.empty()) AWAIT_DONE(watch_for_storm(event));
   AWAIT(Status started,
         parts_.store.start(id, std::move(runs), std::move(trace), rt::now()));  // all or none, and once
   co_return started;
@@ -95,9 +103,9 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
     co_return back;
   }
   const auto bound = bound_for(work);
-  store::AttemptEnd end{
-      work.lease, {}, Refused{bound ? "" : "the workflow it began with: " + bound.error().message},
-      {},         {}, {}};
+  store::AttemptEnd end;
+  end.lease = work.lease;
+  end.outcome = Refused{bound ? "" : "the workflow it began with: " + bound.error().message};
   if (bound) {
     Attempting attempting(parts_, masker_, rules_, *bound, work);
     AWAIT(std::optional<Outcome> outcome, attempting.carry_out());  // evaluate, commit, send, interpret
@@ -106,12 +114,14 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
     end.requests = std::move(attempting.ended);
     end.input = std::move(attempting.input);
     end.step_now = attempting.step_now;
+    end.trace = std::move(attempting.trace);
+    end.key = std::move(attempting.key);
   }
   end.ended_at = rt::now();
   note_attempt(work, end.outcome, rt::steady_now() - began);
 
   const engine::RetryPolicy policy =
-      bound ? (*bound)->workflow->steps[work.step].retry : engine::RetryPolicy();
+      bound ? (*bound)->workflow->steps[work.run.steps[work.step].definition].retry : engine::RetryPolicy();
   store::Rule rule = [step = work.step, outcome = end.outcome, policy, at = end.ended_at,
                       jitter = random_number()](const Run& run) {
     return engine::decide(run, step, outcome, policy, at,

@@ -3,6 +3,7 @@
 //
 // Loop thread only. Holds no work of its own: what is not in the store is lost on purpose.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,6 +49,10 @@ class Pipeline {
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
   rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor);
+  rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
+
+  // An event of our own, if some workflow is on its hook. `payload`'s name becomes the event's.
+  rt::Task<> tell(std::string hook, json::object payload);
 
   // A body that turned out longer than its source allows.
   HttpResponse too_large(const HttpRequest& request);
@@ -70,7 +75,19 @@ class Pipeline {
     store::Planned planned;
     std::optional<Error> unasked;  // its expressions could not be evaluated just now
   };
+  // What planning has to know of a workflow's expressions.
+  struct Evaluation {
+    std::shared_ptr<const json::value> context;
+    std::optional<lang::Evaluated> condition;
+    std::string queue_key;  // "": the default
+    Values vars;
+    std::string failed;            // why the run cannot begin
+    std::optional<Error> unasked;  // they could not be evaluated just now
+  };
   rt::Task<Choice> choose(std::shared_ptr<const BoundWorkflow> bound, Event event, Facts facts);
+  rt::Task<Evaluation> evaluate_plan(std::shared_ptr<const BoundWorkflow> bound, Event event, bool condition);
+  rt::Task<> watch_for_storm(Event event);
+  rt::Task<> say_what_is_told(std::set<std::string, std::less<>> hooks);
   intake::Judged judge(const intake::Route& route, HttpRequest request);
   rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
   HttpResponse refused(intake::Refusal refusal);
@@ -91,7 +108,8 @@ class Pipeline {
   Rates rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
   bool stopping_ = false;
-  std::optional<Duration> refused_at_;  // when the store last had no room
+  std::map<std::string, std::deque<Instant>, std::less<>> recent_;  // events by source, for storms
+  std::optional<Duration> refused_at_;                              // when the store last had no room
   // Workflows of runs that began under an earlier configuration, by pinned text. Bounded; cleared by use().
   std::map<std::string, std::shared_ptr<const BoundWorkflow>, std::less<>> pinned_;
 };

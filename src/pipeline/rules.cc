@@ -1,6 +1,7 @@
 #include "pipeline/rules.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/text.h"
 #include "connector/http.h"
@@ -25,14 +26,30 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return "; there is " + join(names, ", ");
 }
 
-// `.steps.X` may name only what has been done by then.
-bool check_earlier(const BoundStep& step, const std::vector<std::string>& earlier, lang::Problems& problems) {
-  const std::size_t before = problems.size();
-  std::vector<lang::Expression> all = step.first;
-  if (step.connector == "http" && step.action != nullptr) append(all, step.action->expressions());
-  for (const lang::Expression& e : all)
-    lang::check_steps(e, earlier, problems);
-  return problems.size() == before;
+// The schema has checked them.
+std::map<std::string, Storm, std::less<>> read_storms(const lang::Node* sources) {
+  std::map<std::string, Storm, std::less<>> out;
+  if (sources == nullptr) return out;
+  for (const auto& [name, source] : sources->members) {
+    const lang::Node* node = source.find("storm");
+    if (node == nullptr) continue;
+    Storm storm;
+    storm.events = std::strtoul(std::string(node->text("events")).c_str(), nullptr, 10);
+    const auto within = parse_duration(node->text("within"));
+    if (!within || storm.events == 0) continue;
+    storm.within = *within;
+    out.emplace(name.scalar, storm);
+  }
+  return out;
+}
+
+// What runs are pinned to beside their text.
+std::shared_ptr<const std::string> pinned_data(const RulesInput& input) {
+  const bool tables = input.data != nullptr && !input.data->empty() && *input.data != "{}";
+  if (!tables && input.calendars.empty()) return nullptr;
+  return std::make_shared<const std::string>("{\"data\":" + (tables ? *input.data : std::string("{}")) +
+                                             ",\"calendars\":" + json::serialize(to_json(input.calendars)) +
+                                             "}");
 }
 
 // `http/request` needs no target where the step gives the whole URL.
@@ -45,16 +62,51 @@ connector::Target bare_http_target() {
 
 }  // namespace
 
+namespace {
+
+// Of a step itself and, where it is written in the workflow, of its action.
+void collect(const BoundStep& step, std::vector<lang::Expression>& own,
+             std::vector<lang::Expression>& written) {
+  if (step.definition->condition) own.push_back(*step.definition->condition);
+  append(own, step.each);
+  append(own, step.key);
+  append(own, step.leaves);
+  if (step.connector == "http" && step.action != nullptr) append(written, step.action->expressions());
+  for (const auto& [team, notify] : step.teams)
+    collect(*notify, own, written);
+}
+
+void collect_actions(const BoundStep& step, std::vector<const connector::Action*>& seen,
+                     std::vector<lang::Expression>& all) {
+  for (const auto& [team, notify] : step.teams)
+    collect_actions(*notify, seen, all);
+  if (step.action == nullptr || step.connector == "http") return;
+  if (std::find(seen.begin(), seen.end(), step.action.get()) != seen.end()) return;
+  seen.push_back(step.action.get());
+  append(all, step.action->expressions());
+}
+
+}  // namespace
+
 std::vector<lang::Expression> BoundWorkflow::expressions() const {
   std::vector<lang::Expression> all;
   if (workflow->condition) all.push_back(*workflow->condition);
+  if (workflow->queue_key) all.push_back(*workflow->queue_key);
   append(all, vars);
+  std::vector<lang::Expression> written;
   for (const BoundStep& step : steps)
-    append(all, step.first);
-  for (const BoundStep& step : steps) {
-    if (step.connector == "http" && step.action != nullptr) append(all, step.action->expressions());
-  }
+    collect(step, all, written);
+  append(all, written);
   return all;
+}
+
+std::vector<Step> BoundWorkflow::step_rows(std::string_view team) const {
+  std::vector<Step> rows = workflow->step_rows();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto notify = steps[i].teams.find(team);
+    if (notify != steps[i].teams.end()) rows[i].target = notify->second->target;
+  }
+  return rows;
 }
 
 std::vector<lang::Expression> Rules::expressions() const {
@@ -62,14 +114,38 @@ std::vector<lang::Expression> Rules::expressions() const {
   std::vector<const connector::Action*> seen;
   for (const auto& workflow : workflows_) {
     append(all, workflow->expressions());
-    for (const BoundStep& step : workflow->steps) {
-      if (step.action == nullptr || step.connector == "http") continue;
-      if (std::find(seen.begin(), seen.end(), step.action.get()) != seen.end()) continue;
-      seen.push_back(step.action.get());
-      append(all, step.action->expressions());
-    }
+    for (const BoundStep& step : workflow->steps)
+      collect_actions(step, seen, all);
   }
   return all;
+}
+
+std::set<std::string, std::less<>> Rules::told() const {
+  static const std::vector<std::string> kHooks{"run-failed",      "target-down",  "hook-missed",
+                                               "config-rejected", "gate-timeout", "storm"};
+  std::set<std::string, std::less<>> hooks;
+  for (const auto& bound : workflows_) {
+    for (const Pattern& pattern : bound->workflow->on) {
+      const auto any = [&](std::string_view field, std::string_view value) {
+        for (const auto& [name, globs] : pattern.fields) {
+          if (name != field) continue;
+          return std::any_of(globs.begin(), globs.end(),
+                             [&](const std::string& g) { return glob_match(g, value); });
+        }
+        return true;
+      };
+      if (!any("source", "postlude")) continue;
+      for (const std::string& hook : kHooks) {
+        if (any("hook", hook)) hooks.insert(hook);
+      }
+    }
+  }
+  return hooks;
+}
+
+const Storm* Rules::storm(std::string_view source) const {
+  const auto found = storms_.find(source);
+  return found == storms_.end() ? nullptr : &found->second;
 }
 
 const connector::Target* Rules::target(std::string_view name) const {
@@ -84,6 +160,11 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
   const std::size_t before = problems.size();
   auto rules = std::make_shared<Rules>();
   rules->revision_ = input.revision;
+  rules->teams_ = input.teams;
+  rules->public_url_ = input.public_url;
+  rules->admin_url_ = input.admin_url;
+  rules->data_ = pinned_data(input);
+  rules->storms_ = read_storms(input.sources);
   rules->catalogue_ = &catalogue;
   rules->sources_ = intake::Sources::read(input.sources, input.clusters, problems);
   rules->targets_ = connector::read_targets(input.targets, problems);
@@ -119,6 +200,7 @@ void Rules::check_sources(const lang::Node& name, const engine::Workflow& workfl
   std::vector<std::string> names;
   for (const auto& source : sources_.list())
     names.push_back(source->name());
+  names.emplace_back("postlude");  // our own events
   for (const Pattern& pattern : workflow.on) {
     for (const auto& [field, globs] : pattern.fields) {
       if (field != "source") continue;
@@ -131,79 +213,6 @@ void Rules::check_sources(const lang::Node& name, const engine::Workflow& workfl
       }
     }
   }
-}
-
-std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::Workflow> workflow,
-                                                 lang::Problems& problems) const {
-  auto bound = std::make_shared<BoundWorkflow>();
-  bound->workflow = std::move(workflow);
-  for (const auto& [name, tmpl] : bound->workflow->vars)
-    tmpl.collect(bound->vars);
-  bool usable = true;
-  std::vector<std::string> earlier;
-  for (const engine::StepDefinition& definition : bound->workflow->steps) {
-    BoundStep step;
-    step.definition = &definition;
-    if (definition.condition) step.first.push_back(*definition.condition);
-    usable = bind_step(step, problems) && usable;
-    usable = check_earlier(step, earlier, problems) && usable;
-    if (!definition.name.empty()) earlier.push_back(definition.name);
-    bound->steps.push_back(std::move(step));
-  }
-  return usable ? bound : nullptr;
-}
-
-bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
-  const engine::StepDefinition& definition = *step.definition;
-  const std::size_t before = problems.size();
-  const std::vector<std::string> roots{"event", "run", "workflow", "vars", "steps"};
-  const lang::Place& place = definition.place;
-  if (definition.target.empty()) {  // wait
-    step.with = lang::Template::read(definition.with, nullptr, problems);
-  } else {
-    const connector::Target* found = target(definition.target);
-    if (found == nullptr) {
-      std::vector<std::string> names;
-      for (const connector::Target& t : targets_)
-        names.push_back(t.name);
-      problems.push_back({place, "the step uses '" + definition.uses + "', but there is no target '" +
-                                     definition.target + "'" + did_you_mean(definition.target, names)});
-      return false;
-    }
-    step.connector = found->connector;
-    if (found->connector == "http") {
-      if (definition.action != "request") {
-        problems.push_back(
-            {place, "the connector http has no action '" + definition.action + "'; it has request"});
-        return false;
-      }
-      step.action = connector::read_http_request(definition.with.is_null() ? nullptr : &definition.with,
-                                                 place, problems);
-    } else {
-      const connector::Connector* known = catalogue_->find(found->connector);
-      step.action = known == nullptr ? nullptr : known->find(definition.action);
-      if (step.action == nullptr) {
-        std::vector<std::string> names;
-        if (known != nullptr) {
-          for (const auto& action : known->actions())
-            names.push_back(action->name());
-        }
-        problems.push_back({place, "the connector " + found->connector + " has no action '" +
-                                       definition.action + "'" + did_you_mean(definition.action, names)});
-        return false;
-      }
-      connector::check_input(*step.action, definition.with.is_null() ? nullptr : &definition.with, place,
-                             problems);
-      step.with = lang::Template::read(definition.with, &step.action->input(), problems);
-    }
-  }
-  if (step.with) {
-    const std::size_t first = step.first.size();
-    step.with->collect(step.first);
-    for (std::size_t i = first; i < step.first.size(); ++i)
-      lang::check_names(step.first[i], roots, problems);
-  }
-  return !errors_since(problems, before);
 }
 
 Result<std::shared_ptr<const BoundWorkflow>> Rules::bind_pinned(std::string_view name,

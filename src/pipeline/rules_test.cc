@@ -49,7 +49,7 @@ TEST(Rules, BindStepsToActions) {
   ASSERT_EQ(built.rules->workflows().size(), 1U);
   const BoundWorkflow& bound = *built.rules->workflows().front();
   EXPECT_EQ(bound.steps[0].action->name(), "release-version");
-  EXPECT_EQ(bound.steps[0].first.size(), 1U);
+  EXPECT_EQ(bound.steps[0].leaves.size(), 1U);
   EXPECT_EQ(bound.steps[1].connector, "http");
   ASSERT_NE(bound.steps[1].action, nullptr);
   EXPECT_EQ(bound.steps[2].action, nullptr);

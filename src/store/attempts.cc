@@ -59,16 +59,16 @@ struct Ripe {
 // rows.
 Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::optional<Instant>& next) {
   constexpr std::string_view kFirst =
-      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND target >= $1 ORDER BY target, due_at "
+      "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane >= $1 ORDER BY lane, due_at "
       "LIMIT 1";
   constexpr std::string_view kNext =
-      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND target > $1 ORDER BY target, due_at "
+      "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane > $1 ORDER BY lane, due_at "
       "LIMIT 1";
   constexpr std::string_view kDue =
-      "SELECT id FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at <= $2 ORDER BY due_at, id "
+      "SELECT id FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2 ORDER BY due_at, id "
       "LIMIT $3";
   constexpr std::string_view kLater =
-      "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at > $2 ORDER BY due_at "
+      "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at > $2 ORDER BY due_at "
       "LIMIT 1";
   const std::set<std::int64_t> in_hand(claim.not_these.begin(), claim.not_these.end());
   std::vector<Ripe> out;
@@ -86,6 +86,8 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     }));
     if (!due) return out;
     first = false;
+    // Its workflow, its source or its team is paused, or the target itself.
+    if (target.starts_with('!') || ledger.paused("target", target)) continue;
     if (*due > claim.now) {
       later(*due);
       continue;
@@ -128,6 +130,43 @@ std::vector<std::int64_t> take_turns(Ledger& ledger, std::vector<Ripe>& ripe, st
   return out;
 }
 
+// Steps of other runs of the event that are the same step of the same workflow.
+Status siblings(Ledger& ledger, const Run& run, const std::string& part, std::vector<std::int64_t>& out) {
+  bool replayed = run.replay_of.has_value();
+  if (!replayed) {
+    TRY_DONE(ledger.db().each(
+        "SELECT 1 FROM runs WHERE event = $1 AND workflow = $2 AND replay_of IS NOT NULL LIMIT 1",
+        {run.event.value, run.workflow}, [&](const sql::Row&) { replayed = true; }));
+  }
+  if (!replayed) return ok();
+  return ledger.db().each(
+      "SELECT s.id FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 AND "
+      "r.salt = "
+      "$3 AND r.id <> $4 AND s.part = $5 AND r.shadow = 0 ORDER BY s.id",
+      {run.event.value, run.workflow, run.salt, run.id.value, part},
+      [&](const sql::Row& row) { out.push_back(row.integer(0)); });
+}
+
+Result<std::vector<Request>> effects_before(Ledger& ledger, const Run& run, std::size_t index, bool tried) {
+  std::vector<Request> out;
+  const Step& step = run.steps[index];
+  if (step.target.empty()) return out;
+  std::vector<std::int64_t> others;
+  if (!step.freed) TRY_DONE(siblings(ledger, run, step.part, others));
+  for (const std::int64_t other : others) {
+    TRY(auto effects, load_effects(ledger.db(), other));
+    for (Request& request : effects) {
+      request.of_other_run = true;
+      out.push_back(std::move(request));
+    }
+  }
+  if (tried) {
+    TRY(auto own, load_effects(ledger.db(), step.id));
+    out.insert(out.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
+  }
+  return out;
+}
+
 Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
   RunId run_id;
   TRY_DONE(ledger.db().each("SELECT run FROM steps WHERE id = $1", {step_id},
@@ -145,8 +184,9 @@ Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
 
   Work out;
   out.was_waiting = step.state == StepState::kWaiting;
-  if (lease.number > 0) {
-    TRY(out.before, load_requests(ledger.db(), step_id));
+  TRY(out.before, effects_before(ledger, run, index, lease.number > 0));
+  if (step.target.empty()) {
+    TRY(out.answer, load_answer(ledger.db(), step_id));
   }
   TRY(lease.attempt, ledger.next_id(Sequence::kAttempt));
   lease.token = ledger.token();
@@ -170,6 +210,9 @@ Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
   CHECK(event.has_value());
   out.event = *std::move(event);
   TRY(out.text, ledger.text(run.text));
+  if (run.data != 0) {
+    TRY(out.data, ledger.text(run.data));
+  }
   out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token};
   out.step = static_cast<std::uint32_t>(index);
   out.run = std::move(run);
@@ -206,26 +249,29 @@ Status close_open_requests(Ledger& ledger, std::int64_t step, std::string_view w
   return ok();
 }
 
-void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now) {
+void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now,
+                const std::optional<std::string>& trace) {
   if (input && step.input.empty()) step.input = *input;
+  if (trace) step.trace = *trace;
   if (now && !step.now) step.now = now;
 }
 
-// By what name a step is the same in every run of its workflow: its id, else its action and which of them it
-// is.
-std::string name_in_workflow(const Run& run, std::size_t index) {
-  const Step& step = run.steps[index];
-  if (!step.name.empty()) return step.name;
-  std::size_t ordinal = 0;
-  for (std::size_t i = 0; i < index; ++i) {
-    if (run.steps[i].name.empty() && run.steps[i].uses == step.uses) ++ordinal;
+// Protocol 4: no two attempts of one key are under way at once. Keys are shared only by runs of one event.
+Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std::string& key) {
+  std::vector<std::int64_t> others;
+  TRY_DONE(siblings(ledger, run, run.steps[index].part, others));
+  for (const std::int64_t other : others) {
+    bool open = false;
+    TRY_DONE(ledger.db().each("SELECT 1 FROM requests WHERE step = $1 AND result = 1 AND key = $2 LIMIT 1",
+                              {other, key}, [&](const sql::Row&) { open = true; }));
+    if (open) return Error(Code::kUnavailable, "another run of the event has this request under way");
   }
-  return step.uses + "#" + std::to_string(ordinal);
+  return ok();
 }
 
 // Protocol 3: an older release does not overwrite what a newer one has written.
 Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index) {
-  const std::string name = name_in_workflow(run, index);
+  const std::string& name = run.steps[index].part;
   std::int64_t newest = 0;
   TRY_DONE(ledger.db().each(
       "SELECT event FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
@@ -245,6 +291,10 @@ Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index) {
 
 Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim) {
   std::optional<Instant> next;
+  if (ledger.paused("all", "")) {
+    ledger.next_due(std::nullopt);
+    return std::vector<Work>();
+  }
   TRY(auto ripe, ripe_targets(ledger, claim, next));
   bool more = false;
   const std::vector<std::int64_t> steps = take_turns(ledger, ripe, claim.steps_max, more);
@@ -263,11 +313,13 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   Step& step = leased.stored.run.steps[leased.index];
   Request request = wanted.request;
   CHECK(request.effect != Effect::kRead);
-  const bool ordered = request.effect == Effect::kState || request.effect == Effect::kUpsert;
+  const bool ordered =
+      wanted.ordered || request.effect == Effect::kState || request.effect == Effect::kUpsert;
+  TRY_DONE(nobody_else(ledger, leased.stored.run, leased.index, request.key));
   if (ordered) TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index));
   TRY_DONE(save_ended(ledger, wanted.lease, wanted.ended));
   const bool first = (wanted.input && step.input.empty()) || (wanted.step_now && !step.now);
-  keep_first(step, wanted.input, wanted.step_now);
+  keep_first(step, wanted.input, wanted.step_now, wanted.trace);
   if (first) TRY_DONE(save_step(ledger, leased.stored, leased.index));
   request.attempt = wanted.lease.attempt;
   request.result = RequestResult::kOpen;
@@ -280,7 +332,7 @@ Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
   TRY(auto leased, load_leased(ledger, end.lease));
   Step& step = leased.stored.run.steps[leased.index];
   StepLease& lease = leased.stored.leases[leased.index];
-  keep_first(step, end.input, end.step_now);
+  keep_first(step, end.input, end.step_now, end.trace);
   // The rule sees the run with the step still running; it must leave it in another state.
   const Decision decision = rule(leased.stored.run);
   const std::string_view why = why_of(end.outcome);
@@ -297,9 +349,11 @@ Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
       leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
   lease.attempt = 0;
   lease.token = 0;
-  TRY_DONE(apply_decision(ledger, leased.stored, decision, leased.index, end.ended_at));
-  CHECK(step.state != StepState::kRunning);
-  return ok();
+  const std::size_t index = leased.index;
+  TRY_DONE(apply_decision(ledger, leased.stored, decision, {index}, end.ended_at));
+  const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
+  CHECK(after.state != StepState::kRunning || after.spread);
+  return end.key.empty() ? ok() : release_keyed(ledger, leased.stored.run, after, end.key);
 }
 
 Status give_back(Ledger& ledger, const Lease& given, Instant now) {
@@ -323,10 +377,54 @@ Status give_back(Ledger& ledger, const Lease& given, Instant now) {
   return save_step(ledger, leased.stored, leased.index);
 }
 
+Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
+                         const std::string& key) {
+  RunId run;
+  TRY_DONE(check_lease(ledger, lease, run));
+  Keyed out;
+  bool found = false;
+  std::int64_t holder = 0;
+  TRY_DONE(ledger.db().each("SELECT outputs, step FROM keyed WHERE target = $1 AND key = $2", {target, key},
+                            [&](const sql::Row& row) {
+                              found = true;
+                              out.outputs = row.text(0);
+                              holder = row.integer(1);
+                            }));
+  if (holder != 0 && holder != lease.step) {
+    // Until it has ended: what it does may not have reached us yet.
+    TRY_DONE(ledger.db().each("SELECT state FROM steps WHERE id = $1", {holder}, [&](const sql::Row& row) {
+      out.busy = !terminal(static_cast<StepState>(row.integer(0)));
+    }));
+    if (out.busy) return out;
+  }
+  if (!found) {
+    TRY_DONE(ledger.db().run(
+        "INSERT INTO keyed (target, key, outputs, step, attempt, event) VALUES ($1, $2, '', $3, $4, 0)",
+        {target, key, lease.step, lease.attempt.value}));
+    return out;
+  }
+  TRY_DONE(ledger.db().run("UPDATE keyed SET step = $3, attempt = $4 WHERE target = $1 AND key = $2",
+                           {target, key, lease.step, lease.attempt.value}));
+  return out;
+}
+
+Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std::string& key) {
+  if (!terminal(step.state)) return ok();
+  if (step.state != StepState::kSucceeded) {
+    return ledger.db().run(
+        "UPDATE keyed SET step = 0, attempt = 0 WHERE target = $1 AND key = $2 AND step = $3",
+        {step.target, key, step.id});
+  }
+  return ledger.db().run(
+      "UPDATE keyed SET step = 0, attempt = 0, outputs = $4, event = $5 WHERE target = $1 AND key = $2 AND "
+      "step = $3",
+      {step.target, key, step.id, step.outputs, run.event.value});
+}
+
 Status lapse(Ledger& ledger, Instant now) {
   std::vector<Lease> lost;
-  TRY_DONE(
-      ledger.db().each("SELECT id, attempt, token FROM steps WHERE state = 2", {}, [&](const sql::Row& row) {
+  TRY_DONE(ledger.db().each(
+      "SELECT id, attempt, token FROM steps WHERE state = 2 AND token <> 0", {}, [&](const sql::Row& row) {
         lost.push_back(
             Lease{row.integer(0), AttemptId{row.integer(1)}, static_cast<std::uint64_t>(row.integer(2))});
       }));

@@ -5,6 +5,7 @@
 // rollback.
 
 #include "store/ledger.h"
+#include "store/rows.h"
 #include "store/store.h"
 
 namespace postlude::store {
@@ -20,7 +21,12 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                                    const std::string& authentic_canary);
 
+// An event of our own, without a delivery; 0: no workflow is on its hook.
+Result<EventId> tell(Ledger& ledger, const Event& event);
+
 // -- plan.cc
+// A run of its own, with its steps: queued, or with those due whose turn it is.
+Status start_run(Ledger& ledger, StoredRun& run, const NewRun& wanted, Instant now);
 Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit);
 Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, const std::vector<Planned>& plan,
              Instant now);
@@ -29,17 +35,14 @@ std::string plan_text(const std::vector<Planned>& plan);
 
 // -- attempts.cc
 Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim);
-struct NewRequest {
-  Lease lease;
-  Request request;
-  std::vector<Request> ended;
-  std::optional<std::string> input;
-  std::optional<Instant> step_now;
-};
+using NewRequest = Store::NewRequest;
 Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted);
 Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule);
 Status give_back(Ledger& ledger, const Lease& lease, Instant now);
 Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
+Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
+                         const std::string& key);
+Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std::string& key);
 
 // -- people.cc
 Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);
@@ -51,6 +54,26 @@ struct Resume {
   Instant now;
 };
 Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule);
+struct Replay {
+  RunId of;
+  NewRun run;
+  bool again = false;
+  bool stale = false;
+  std::string actor;
+  Instant now;
+};
+Result<RunId> replay(Ledger& ledger, const Replay& wanted);
+Status cancel(Ledger& ledger, RunId run, const std::string& actor, const std::string& why, Instant now);
+Status cancel_stored(Ledger& ledger, StoredRun& run, const std::string& why, Instant now);
+Status skip(Ledger& ledger, RunId run, const std::string& step, const std::string& actor, Instant now);
+Status dismiss(Ledger& ledger, RunId run, const std::string& actor, Instant now);
+Status answer(Ledger& ledger, RunId run, std::uint32_t step, const Answer& answer);
+
+// -- pauses.cc
+Status pause(Ledger& ledger, const Pause& pause);
+Status unpause(Ledger& ledger, const std::string& kind, const std::string& name, const std::string& actor,
+               Instant now);
+Result<std::vector<Pause>> list_pauses(sql::Connection& db);
 
 // -- prune.cc; one portion: how far it came (0: nothing is left to look at)
 Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after);
@@ -65,6 +88,7 @@ Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& filter
 Result<EventDetail> show_event(sql::Connection& db, EventId id);
 Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
 Result<RunDetail> show_run(sql::Connection& db, RunId id);
+Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& filter);
 Result<Counts> count(sql::Connection& db, Instant now);
 
 // -- audit.cc; one portion of the chain

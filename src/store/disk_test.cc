@@ -221,13 +221,18 @@ TEST_F(Disk, a_hundred_thousand_waiting_runs_open_quickly) {
       (*db)->run(numbers +
                  "INSERT INTO events SELECT i, 'nonce', NULL, 'flagger', '', 'post-rollout', 1, 0, '', "
                  "'prod', 'app' || i, 'Succeeded', 'promoted', '', 1, NULL, '{}', NULL, '{}' FROM n"));
-  ASSERT_TRUE(
-      (*db)->run(numbers +
-                 "INSERT INTO runs SELECT i, i, 'a', 1, 'key' || i, 1, 3, '', 0, 0, NULL, NULL, NULL, 0, "
-                 "NULL, '{}' FROM n"));
-  ASSERT_TRUE((*db)->run(numbers +
-                         "INSERT INTO steps SELECT i, i, 0, 3, 1, 1, 0, 0, 4000000000000000 + i, 0, NULL, 0, "
-                         "NULL, 0, 0, NULL, 0, '', 'w', 'w', 'wait', '', '', '' FROM n"));
+  ASSERT_TRUE((*db)->run(numbers + "INSERT INTO runs (id, event, workflow, text, queue_key, queues, state, "
+                                   "reason, created_at, started_at, "
+                                   "finished_at, deadline_at, timeout, stale, replay_of, vars) SELECT i, i, "
+                                   "'a', 1, 'key' || i, 1, 3, '', 0, 0, NULL, NULL, NULL, 0, "
+                                   "NULL, '{}' FROM n"));
+  ASSERT_TRUE((*db)->run(
+      numbers +
+      "INSERT INTO steps (id, run, idx, state, attempts, number, attempt, token, due_at, first_at, now, "
+      "unclear, "
+      "held_at, waited, started_at, finished_at, after_failure, target, name, title, uses, reason, "
+      "input, outputs) SELECT i, i, 0, 3, 1, 1, 0, 0, 4000000000000000 + i, 0, NULL, 0, "
+      "NULL, 0, 0, NULL, 0, '', 'w', 'w', 'wait', '', '', '' FROM n"));
   ASSERT_TRUE((*db)->commit());
   db->reset();
 

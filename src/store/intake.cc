@@ -222,6 +222,16 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
   return Appended{id, made, false};
 }
 
+Result<EventId> tell(Ledger& ledger, const Event& event) {
+  if (!ledger.tells(event.hook)) return EventId{};
+  TRY(const std::int64_t number, ledger.next_id(Sequence::kEvent));
+  const EventId id{number};
+  TRY_DONE(insert_event(ledger, event, id, Delivery(), DeliveryId{}, "", std::nullopt));
+  ledger.made_work();
+  TRY_DONE(ledger.audit(event.received_at, "postlude", "event.told", id.text(), event.hook));
+  return id;
+}
+
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                                    const std::string& authentic_canary) {
   TRY(const LastCall last, last_call(ledger, delivery, authentic_canary));

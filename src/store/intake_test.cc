@@ -269,7 +269,7 @@ TEST_P(Intake, lists_are_filtered_and_paged) {
   EXPECT_EQ(driver_.wait(store_->event(EventId{12345})).error().code, Code::kNotFound);
 }
 
-INSTANTIATE_TEST_SUITE_P(Store, Intake, testing::Values(kSqlite),
+INSTANTIATE_TEST_SUITE_P(Store, Intake, testing::Values(kSqlite, kMemory),
                          [](const auto& backend) { return std::string(backend.param.name); });
 
 }  // namespace

@@ -36,7 +36,7 @@ Chain chain_of(const Chain& before, const AuditRecord& record) {
   return out;
 }
 
-Ledger::Ledger(sql::Connection& db) : db_(db) {
+Ledger::Ledger(sql::Connection& db, Follow follow) : db_(db), follow_(std::move(follow)) {
   const std::string bytes = random_bytes(32);
   std::array<std::uint32_t, 8> words{};
   std::memcpy(words.data(), bytes.data(), bytes.size());
@@ -51,10 +51,24 @@ Status Ledger::load() {
     const std::string_view chain = row.bytes(1);
     std::memcpy(memory_.chain.data(), chain.data(), std::min(chain.size(), memory_.chain.size()));
   }));
+  TRY_DONE(load_pauses());
   return db_.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
     const auto state = static_cast<std::size_t>(row.integer(0));
     if (state < memory_.totals.size()) memory_.totals[state] = row.integer(1);
   });
+}
+
+Status Ledger::load_pauses() {
+  pauses_.clear();
+  return db_.each("SELECT kind, name FROM pauses", {},
+                  [&](const sql::Row& row) { pauses_.emplace(row.text(0), row.text(1)); });
+}
+
+std::string Ledger::lane_of(std::string_view workflow, std::string_view source, std::string_view team,
+                            const std::string& target) const {
+  const bool held =
+      paused("workflow", workflow) || paused("source", source) || (!team.empty() && paused("team", team));
+  return held ? "!" + target : target;
 }
 
 Result<std::int64_t> Ledger::next_id(Sequence sequence) {
@@ -146,6 +160,7 @@ void Ledger::forget(const Memory& before) {
   db_.roll_back();
   memory_ = before;
   forget_texts();
+  (void)load_pauses();
 }
 
 }  // namespace postlude::store

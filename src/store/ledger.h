@@ -3,9 +3,11 @@
 // next: blocks of ids, the head of the audit chain, pinned texts. Private to store/.
 
 #include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -26,10 +28,28 @@ struct AuditRecord {
 };
 Chain chain_of(const Chain& before, const AuditRecord& record);
 
+// Whose turn it is in a run after something has changed: engine::follow.
+using Follow = std::function<Decision(const Run& run, Instant now)>;
+
 class Ledger {
  public:
-  explicit Ledger(sql::Connection& db);
+  Ledger(sql::Connection& db, Follow follow);
   Status load();  // once, before the first transaction
+
+  Decision follow(const Run& run, Instant now) const { return follow_(run, now); }
+
+  // What is held back, as `pauses` has it.
+  bool paused(std::string_view kind, std::string_view name) const {
+    return !pauses_.empty() && pauses_.contains(std::pair(std::string(kind), std::string(name)));
+  }
+  Status load_pauses();
+  // Where a claim finds the steps of such a run for this target.
+  std::string lane_of(std::string_view workflow, std::string_view source, std::string_view team,
+                      const std::string& target) const;
+
+  // The hooks of our own source that some workflow is on.
+  void set_told(std::set<std::string, std::less<>> hooks) { told_ = std::move(hooks); }
+  bool tells(std::string_view hook) const { return told_.contains(hook); }
 
   sql::Connection& db() { return db_; }
   Result<std::int64_t> next_id(Sequence sequence);
@@ -97,6 +117,9 @@ class Ledger {
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
   std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
   std::mt19937_64 random_;
+  const Follow follow_;
+  std::set<std::pair<std::string, std::string>> pauses_;
+  std::set<std::string, std::less<>> told_;
   bool made_work_ = true;  // nobody has looked yet
   std::optional<Instant> next_due_;
   std::string last_target_;

@@ -1,5 +1,7 @@
 // What people do to runs: retry a failed one, settle a step that waits for them.
 
+#include <algorithm>
+
 #include "store/commands.h"
 #include "store/rows.h"
 
@@ -54,8 +56,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   Step& step = stored.run.steps[index];
   StepLease& lease = stored.leases[index];
   const Duration held = lease.held_at ? std::max(Duration(0), wanted.now - *lease.held_at) : Duration(0);
-  // Time that waited for a person counts for nobody's limit.
-  if (stored.run.deadline_at) *stored.run.deadline_at += held;
+  // Time that waited for a person counts for nobody's limit; the run's own is moved by take().
   if (step.first_at) *step.first_at += held;
   step.held = false;
   lease.held_at = std::nullopt;
@@ -71,6 +72,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
     case ResumeAs::kRepeat:
       step.state = StepState::kPending;
       step.unclear = false;
+      step.freed = true;
       step.due_at = wanted.now;
       return settle(ledger, step.id, RequestResult::kRetryable, wanted.actor, wanted.now);
     case ResumeAs::kFail:
@@ -97,36 +99,222 @@ Status forget_input(Ledger& ledger, Step& step) {
 
 }  // namespace
 
-Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
-  TRY(auto stored, load_run(ledger.db(), id));
-  if (!stored) return Error(Code::kNotFound, "no run " + id.text());
-  Run& run = stored->run;
-  if (run.state != RunState::kFailed) {
-    return Error(Code::kConflict, id.text() + " is " + std::string(to_text(run.state)) + ", not failed");
-  }
-  bool failed = !run.started_at;  // it could not even begin: all its steps were left out
+namespace {
+
+// The step begins anew, as far as its effects allow. An answer it had was for the time before.
+Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_input) {
+  Step& step = stored.run.steps[index];
+  step.reason.clear();
+  step.attempts = 0;
+  step.first_at = std::nullopt;
+  step.finished_at = std::nullopt;
+  step.due_at = std::nullopt;
+  step.state = step.spread ? StepState::kRunning : StepState::kPending;
+  if (!keep_input && !step.spread) TRY_DONE(forget_input(ledger, step));
+  return ledger.db().run("DELETE FROM answers WHERE step = $1", {step.id});
+}
+
+// A failed run's failed steps, and what was left out because of them, get their turn again.
+Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
+  Run& run = stored.run;
   std::vector<std::size_t> again;
+  const bool began = run.started_at.has_value();  // else all its steps were left out
+  bool first = true;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     Step& step = run.steps[i];
-    const bool skipped = step.state == StepState::kSkipped || step.state == StepState::kCancelled;
-    if (step.state != StepState::kFailed && !(failed && skipped)) continue;
-    failed = true;
-    step.state = StepState::kPending;
-    step.reason.clear();
-    step.attempts = 0;
-    step.first_at = std::nullopt;
-    step.finished_at = std::nullopt;
-    if (!again.empty()) TRY_DONE(forget_input(ledger, step));
+    const bool left_out = step.state == StepState::kCancelled ||
+                          (step.state == StepState::kSkipped && (!began || step.trace.empty()) &&
+                           !step.announces && step.reason.find("superseded") == std::string::npos);
+    if (step.state != StepState::kFailed && !left_out) continue;
+    if (step.announces) continue;  // below
+    TRY_DONE(reset(ledger, stored, i, step.state == StepState::kFailed && first));
+    first = false;
+    again.push_back(i);
+    // An element that is to be done again keeps its step from having ended.
+    if (step.element_of && terminal(run.steps[*step.element_of].state)) {
+      TRY_DONE(reset(ledger, stored, *step.element_of, true));
+      again.push_back(*step.element_of);
+    }
+    if (step.element_of) step.due_at = Instant();  // whatever the time is
+  }
+  // A wait that may come again is announced, unless it was before.
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    const Step& step = run.steps[i];
+    if (!step.announces || step.state == StepState::kSucceeded || !terminal(step.state)) continue;
+    if (terminal(run.steps[*step.announces].state)) continue;
+    TRY_DONE(reset(ledger, stored, i, false));
     again.push_back(i);
   }
+  return again;
+}
+
+// It goes on, or waits for its turn among the runs of its queue.
+Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& changed, Instant now) {
+  Run& run = stored.run;
+  run.cancel.clear();
+  run.dismissed = false;
+  run.cause.clear();
+  TRY(const bool queued, must_queue(ledger, stored));
+  for (const std::size_t i : changed) {
+    Step& step = run.steps[i];
+    if (step.due_at && !queued) step.due_at = now;
+  }
+  Decision decision;
+  if (!queued) {
+    run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
+    decision = ledger.follow(run, now);
+    const Applied applied = take(stored, decision, now);
+    for (const std::size_t i : applied.changed)
+      TRY_DONE(save_step(ledger, stored, i));
+  }
+  for (const std::size_t i : changed)
+    TRY_DONE(save_step(ledger, stored, i));
+  return change_state(ledger, stored, queued ? RunState::kQueued : decision.run, decision.reason, now);
+}
+
+Result<StoredRun> run_for(Ledger& ledger, RunId id) {
+  TRY(auto stored, load_run(ledger.db(), id));
+  if (!stored) return Error(Code::kNotFound, "no run " + id.text());
+  return *std::move(stored);
+}
+
+Error not_now(const Run& run, std::string_view wanted) {
+  return Error(Code::kConflict,
+               run.id.text() + " is " + std::string(to_text(run.state)) + ", not " + std::string(wanted));
+}
+
+}  // namespace
+
+Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
+  TRY(StoredRun stored, run_for(ledger, id));
+  if (stored.run.state != RunState::kFailed) return not_now(stored.run, "failed");
+  TRY(const auto again, reopen(ledger, stored));
   if (again.empty()) return Error(Code::kConflict, id.text() + " has no failed step");
-  TRY(const bool queued, must_queue(ledger, *stored));
-  if (!queued) activate(*stored, now);
-  for (const std::size_t index : again)
-    TRY_DONE(save_step(ledger, *stored, index));
-  run.stale = run.stale || stale;
-  TRY_DONE(change_state(ledger, *stored, queued ? RunState::kQueued : RunState::kRunning, "", now));
+  stored.run.stale = stored.run.stale || stale;
+  TRY_DONE(go_on(ledger, stored, again, now));
   return ledger.audit(now, actor, "run.retried", id.text(), stale ? "stale" : "");
+}
+
+Status cancel_stored(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
+  stored.run.cancel = why;
+  const Decision decision = ledger.follow(stored.run, now);
+  TRY_DONE(apply_decision(ledger, stored, decision, {}, now));
+  return terminal(stored.run.state) ? ok() : save_run(ledger, stored);
+}
+
+Status cancel(Ledger& ledger, RunId id, const std::string& actor, const std::string& why, Instant now) {
+  TRY(StoredRun stored, run_for(ledger, id));
+  if (terminal(stored.run.state)) return not_now(stored.run, "under way");
+  if (!stored.run.cancel.empty()) return Error(Code::kConflict, id.text() + " is being cancelled already");
+  TRY_DONE(ledger.audit(now, actor, "run.cancel", id.text(), why));
+  return cancel_stored(ledger, stored, "cancelled by " + actor + (why.empty() ? "" : ": " + why), now);
+}
+
+Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string& actor, Instant now) {
+  TRY(StoredRun stored, run_for(ledger, id));
+  Run& run = stored.run;
+  const bool failed = run.state == RunState::kFailed;
+  if (terminal(run.state) && !failed) return not_now(run, "failed or under way");
+  std::optional<std::size_t> found;
+  bool known = word.empty();
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    const Step& step = run.steps[i];
+    if (!word.empty() && !means(step, word)) continue;
+    known = true;
+    const bool wanted = failed ? step.state == StepState::kFailed && !step.element_of
+                               : !terminal(step.state) && (!word.empty() || step.held || step.asks);
+    if (!wanted) continue;
+    if (found) return Error(Code::kInvalid, "several steps of " + id.text() + " could be meant: name one");
+    found = i;
+  }
+  if (!known) return Error(Code::kNotFound, id.text() + " has no step " + word);
+  if (!found) return Error(Code::kConflict, "no such step of " + id.text() + " can be skipped: it has ended");
+  Step& step = run.steps[*found];
+  if (step.state == StepState::kRunning)
+    return Error(Code::kConflict, "an attempt of this step is under way: try again when it has ended");
+  const std::string reason = "skipped by " + actor;
+  TRY_DONE(ledger.audit(now, actor, "run.skipped", id.text(), step.title));
+  const auto leave_out = [&](Step& s) {
+    s.state = StepState::kSkipped;
+    s.reason = reason;
+    s.trace = "{}";  // it is not left out because another failed
+    s.due_at = std::nullopt;
+    s.held = s.asks = false;
+    s.finished_at = now;
+  };
+  leave_out(step);
+  stored.leases[*found].held_at = std::nullopt;
+  if (failed) {
+    TRY_DONE(save_step(ledger, stored, *found));
+    TRY(auto again, reopen(ledger, stored));
+    return go_on(ledger, stored, again, now);
+  }
+  const Decision decision = ledger.follow(run, now);
+  return apply_decision(ledger, stored, decision, {*found}, now);
+}
+
+Status dismiss(Ledger& ledger, RunId id, const std::string& actor, Instant now) {
+  TRY(StoredRun stored, run_for(ledger, id));
+  if (stored.run.state != RunState::kFailed) return not_now(stored.run, "failed");
+  if (stored.run.dismissed) return Error(Code::kConflict, id.text() + " is dismissed already");
+  stored.run.dismissed = true;
+  TRY_DONE(save_run(ledger, stored));
+  return ledger.audit(now, actor, "run.dismissed", id.text(), stored.run.reason);
+}
+
+Status answer(Ledger& ledger, RunId id, std::uint32_t index, const Answer& given) {
+  TRY(StoredRun stored, run_for(ledger, id));
+  Run& run = stored.run;
+  if (index >= run.steps.size()) return Error(Code::kNotFound, id.text() + " has no such step");
+  Step& step = run.steps[index];
+  const std::string_view wanted = given.kind == AnswerKind::kCallback ? "callback" : "approval";
+  if (step.uses != wanted) return Error(Code::kNotFound, "the step is no " + std::string(wanted));
+  TRY(const auto before, load_answer(ledger.db(), step.id));
+  if (before)
+    return Error(Code::kConflict,
+                 "it was answered already, by " + before->by + " at " + to_rfc3339(before->at));
+  if (terminal(run.state))
+    return Error(Code::kConflict, id.text() + " has ended: it is " + std::string(to_text(run.state)));
+  if (terminal(step.state))
+    return Error(Code::kConflict, "the step has ended: it is " + std::string(to_text(step.state)));
+  TRY_DONE(ledger.db().run("INSERT INTO answers (step, kind, actor, body, at) VALUES ($1, $2, $3, $4, $5)",
+                           {step.id, static_cast<int>(given.kind), given.by, given.body, given.at}));
+  const std::string_view what = given.kind == AnswerKind::kApproved   ? "step.approved"
+                                : given.kind == AnswerKind::kRejected ? "step.rejected"
+                                                                      : "step.called-back";
+  TRY_DONE(ledger.audit(given.at, given.by, what, id.text(), step.title));
+  if (step.state != StepState::kWaiting) return ok();  // it finds the answer when its turn comes
+  step.due_at = given.at;
+  return save_step(ledger, stored, index);
+}
+
+Result<RunId> replay(Ledger& ledger, const Replay& wanted) {
+  TRY(const StoredRun old, run_for(ledger, wanted.of));
+  StoredRun stored;
+  Run& run = stored.run;
+  run.event = old.run.event;
+  run.source = old.run.source;
+  run.replay_of = wanted.of;
+  run.stale = wanted.stale;
+  run.salt = wanted.again ? ledger.nonce() : old.run.salt;
+  NewRun fresh = wanted.run;
+  TRY(const std::int64_t text, ledger.pin(fresh.workflow, fresh.text));
+  if (!wanted.again) {
+    for (Step& step : fresh.steps) {
+      const auto at = std::find_if(old.run.steps.begin(), old.run.steps.end(), [&](const Step& s) {
+        return s.part == step.part && s.uses == step.uses && !s.input.empty();
+      });
+      if (at == old.run.steps.end()) continue;
+      Step kept = *at;
+      if (text != old.run.text) TRY_DONE(forget_input(ledger, kept));
+      step.input = kept.input;
+      step.now = kept.now;
+    }
+  }
+  TRY_DONE(start_run(ledger, stored, fresh, wanted.now));
+  TRY_DONE(ledger.audit(wanted.now, wanted.actor, "run.replayed", run.id.text(),
+                        "of " + wanted.of.text() + (wanted.again ? ", again" : "")));
+  return run.id;
 }
 
 Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule) {
@@ -140,11 +328,10 @@ Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule) {
                         step.title + " as " + std::string(word_of(wanted.as))));
   if (wanted.as != ResumeAs::kRepeat) {
     const Decision decision = rule(stored->run);
-    TRY_DONE(apply_decision(ledger, *stored, decision, index, wanted.now));
-    return terminal(stored->run.state) ? ok() : save_run(ledger, *stored);  // the deadline has moved
+    return apply_decision(ledger, *stored, decision, {index}, wanted.now);
   }
-  TRY_DONE(save_step(ledger, *stored, index));
-  return change_state(ledger, *stored, RunState::kRunning, "", wanted.now);
+  const Decision decision = ledger.follow(stored->run, wanted.now);
+  return apply_decision(ledger, *stored, decision, {index}, wanted.now);
 }
 
 }  // namespace postlude::store

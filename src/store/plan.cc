@@ -1,5 +1,6 @@
 // From an event to its runs: once per event, all of them or none.
 
+#include "base/check.h"
 #include "base/json.h"
 #include "store/commands.h"
 #include "store/rows.h"
@@ -19,21 +20,60 @@ Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, I
     TRY_DONE(save_step(ledger, stored, i));
   }
   stored.queues = false;
+  stored.run.cause = why;
   return change_state(ledger, stored, RunState::kFailed, why, now);
 }
 
-Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant now) {
+// `replace`: what older releases have not begun is left out. A newer one is never replaced.
+Status replace_older(Ledger& ledger, const StoredRun& newer, Instant now) {
+  std::vector<RunId> older;
+  TRY_DONE(
+      ledger.db().each("SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues "
+                       "= 1 AND event < $3 "
+                       "AND cancel = ''",
+                       {newer.run.workflow, newer.run.queue_key, newer.run.event.value},
+                       [&](const sql::Row& row) { older.push_back(RunId{row.integer(0)}); }));
+  for (const RunId id : older) {
+    TRY(auto stored, load_run(ledger.db(), id));
+    CHECK(stored.has_value());
+    if (terminal(stored->run.state)) continue;
+    TRY_DONE(cancel_stored(ledger, *stored, "replaced by " + newer.run.event.text(), now));
+    TRY_DONE(
+        ledger.audit(now, "postlude", "run.replaced", id.text(), "by a run on " + newer.run.event.text()));
+  }
+  return ok();
+}
+
+Status start_one(Ledger& ledger, EventId event, std::string_view source, const NewRun& wanted, Instant now) {
   StoredRun stored;
+  stored.run.event = event;
+  stored.run.source = source;
+  if (wanted.replaces && wanted.queues && wanted.failed.empty()) {
+    stored.run.workflow = wanted.workflow;
+    stored.run.queue_key = wanted.queue_key;
+    TRY_DONE(replace_older(ledger, stored, now));
+  }
+  return start_run(ledger, stored, wanted, now);
+}
+
+}  // namespace
+
+Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instant now) {
   stored.queues = wanted.queues;
   stored.timeout = wanted.timeout;
+  stored.team = wanted.team;
   Run& run = stored.run;
-  run.event = event;
   run.workflow = wanted.workflow;
   run.queue_key = wanted.queue_key;
   run.created_at = now;
   run.vars = wanted.vars;
   run.steps = wanted.steps;
+  run.shadow = wanted.shadow;
   TRY(run.text, ledger.pin(wanted.workflow, wanted.text));
+  // Under a name that no workflow can have.
+  if (wanted.data != nullptr && !wanted.data->empty()) {
+    TRY(run.data, ledger.pin(" data", *wanted.data));
+  }
   for (Step& step : run.steps) {
     step.state = StepState::kPending;
     step.due_at = std::nullopt;
@@ -41,20 +81,23 @@ Status start_one(Ledger& ledger, EventId event, const NewRun& wanted, Instant no
   const bool begins = wanted.failed.empty();
   if (begins) {
     TRY(const bool queued, must_queue(ledger, stored));
-    if (!queued) activate(stored, now);
+    if (!queued) activate(ledger, stored, now);
   }
   TRY_DONE(insert_run(ledger, stored));
-  TRY_DONE(
-      ledger.audit(now, "postlude", "run.created", run.id.text(), wanted.workflow + " on " + event.text()));
+  TRY_DONE(ledger.audit(now, "postlude", "run.created", run.id.text(),
+                        wanted.workflow + " on " + run.event.text()));
   return begins ? ok() : fail_at_once(ledger, stored, wanted.failed, now);
 }
-
-}  // namespace
 
 std::string plan_text(const std::vector<Planned>& plan) {
   json::array out;
   for (const Planned& p : plan) {
-    out.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
+    json::object entry{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}};
+    if (!p.trace.empty()) {
+      auto trace = parse_json(p.trace);
+      if (trace) entry["trace"] = std::move(*trace);
+    }
+    out.push_back(std::move(entry));
   }
   return json::serialize(out);
 }
@@ -80,11 +123,13 @@ Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, con
              Instant now) {
   bool found = false;
   bool planned = false;
-  TRY_DONE(
-      ledger.db().each("SELECT planned FROM events WHERE id = $1", {event.value}, [&](const sql::Row& row) {
-        found = true;
-        planned = row.flag(0);
-      }));
+  std::string source;
+  TRY_DONE(ledger.db().each("SELECT planned, source FROM events WHERE id = $1", {event.value},
+                            [&](const sql::Row& row) {
+                              found = true;
+                              planned = row.flag(0);
+                              source = row.text(1);
+                            }));
   if (!found) return Error(Code::kNotFound, "no event " + event.text());
   if (planned) return Error(Code::kConflict, event.text() + " has its runs already");
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -98,7 +143,7 @@ Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, con
   TRY_DONE(ledger.db().run("UPDATE events SET planned = 1, plan = $2 WHERE id = $1",
                            {event.value, plan_text(plan)}));
   for (const NewRun& run : runs)
-    TRY_DONE(start_one(ledger, event, run, now));
+    TRY_DONE(start_one(ledger, event, source, run, now));
   return ok();
 }
 
@@ -108,8 +153,9 @@ std::vector<Planned> read_plan(std::string_view text) {
   if (!parsed || !parsed->is_array()) return out;
   for (const json::value& entry : parsed->get_array()) {
     const json::value* runs = find(entry, "runs");
+    const json::value* trace = find(entry, "trace");
     out.push_back(Planned{std::string(find_text(entry, "workflow")), runs != nullptr && *runs == true,
-                          std::string(find_text(entry, "why"))});
+                          std::string(find_text(entry, "why")), trace == nullptr ? "" : to_text(*trace)});
   }
   return out;
 }

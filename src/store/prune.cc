@@ -45,6 +45,7 @@ Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t aft
     sql::Connection& db = ledger.db();
     TRY_DONE(db.run("DELETE FROM requests WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
     TRY_DONE(db.run("DELETE FROM attempts WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
+    TRY_DONE(db.run("DELETE FROM answers WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
     TRY_DONE(db.run("DELETE FROM steps WHERE run = $1", {row.id}));
     TRY_DONE(db.run("DELETE FROM runs WHERE id = $1", {row.id}));
     ledger.count_run(static_cast<RunState>(row.other), std::nullopt);
@@ -85,8 +86,9 @@ Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t a
 }
 
 Status prune_texts(Ledger& ledger) {
-  TRY_DONE(
-      ledger.db().run("DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.text = texts.id)"));
+  TRY_DONE(ledger.db().run(
+      "DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.text = texts.id) AND "
+      "NOT EXISTS (SELECT 1 FROM runs WHERE runs.data = texts.id AND runs.data <> 0)"));
   ledger.forget_texts();
   return ok();
 }

@@ -100,10 +100,10 @@ Status count_due(sql::Connection& db, Instant now, Counts& out) {
   bool first = true;
   while (true) {
     bool found = false;
-    const std::string_view sql = first ? "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND "
-                                         "target >= $1 ORDER BY target, due_at LIMIT 1"
-                                       : "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND "
-                                         "target > $1 ORDER BY target, due_at LIMIT 1";
+    const std::string_view sql = first ? "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND "
+                                         "lane >= $1 ORDER BY lane, due_at LIMIT 1"
+                                       : "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND "
+                                         "lane > $1 ORDER BY lane, due_at LIMIT 1";
     Instant oldest;
     TRY_DONE(db.each(sql, {std::string(target)}, [&](const sql::Row& row) {
       found = true;
@@ -114,7 +114,7 @@ Status count_due(sql::Connection& db, Instant now, Counts& out) {
     first = false;
     if (oldest > now) continue;
     if (!out.oldest_due || oldest < *out.oldest_due) out.oldest_due = oldest;
-    TRY_DONE(db.each("SELECT count(*) FROM steps WHERE due_at IS NOT NULL AND target = $1 AND due_at <= $2",
+    TRY_DONE(db.each("SELECT count(*) FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2",
                      {target, now}, [&](const sql::Row& row) { out.due += row.integer(0); }));
   }
 }
@@ -154,6 +154,7 @@ Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& f, con
   query.equal_if("e.name", f.name);
   query.equal_if("e.phase", f.phase);
   if (f.event != 0) query.equal("e.id", f.event);
+  query.equal_if("e.team", f.team);
   query.page("e.id", page);
   std::vector<Event> out;
   TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
@@ -189,6 +190,9 @@ Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const P
     query.where("r.state = " + std::to_string(static_cast<int>(*state)));
   }
   if (f.event != 0) query.equal("r.event", f.event);
+  query.equal_if("r.team", f.team);
+  if (f.dismissed) query.where(std::string("r.dismissed = ") + (*f.dismissed ? "1" : "0"));
+  query.equal_if("r.cause", f.cause);
   query.on_event("r.event", f, true);
   query.page("r.id", page);
   std::vector<Run> out;
@@ -204,6 +208,33 @@ Result<RunDetail> show_run(sql::Connection& db, RunId id) {
   TRY(out.attempts, load_attempts(db, out.run));
   TRY_DONE(db.each("SELECT text FROM texts WHERE id = $1", {out.run.text},
                    [&](const sql::Row& row) { out.text = row.text(0); }));
+  return out;
+}
+
+Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& f) {
+  constexpr int kGroupsMax = 500;
+  std::vector<FailureGroup> out;
+  TRY_DONE(
+      db.each("SELECT cause, workflow, count(*), min(id), max(id) FROM runs WHERE state = 5 AND dismissed = "
+              "0 AND ($1 = "
+              "'' OR team = $1) AND ($2 = '' OR workflow = $2) GROUP BY cause, workflow ORDER BY max(id) "
+              "DESC LIMIT $3",
+              {f.team, f.workflow, kGroupsMax}, [&](const sql::Row& row) {
+                FailureGroup group;
+                group.cause = row.text(0);
+                group.workflow = row.text(1);
+                group.count = row.integer(2);
+                group.first = RunId{row.integer(3)};
+                group.last = RunId{row.integer(4)};
+                out.push_back(std::move(group));
+              }));
+  for (FailureGroup& group : out) {
+    TRY_DONE(db.each("SELECT finished_at, reason FROM runs WHERE id = $1", {group.last.value},
+                     [&](const sql::Row& row) {
+                       group.last_at = row.maybe_time(0);
+                       group.reason = row.text(1);
+                     }));
+  }
   return out;
 }
 

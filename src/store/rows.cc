@@ -1,10 +1,19 @@
 #include "store/rows.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/check.h"
+#include "base/json.h"
+#include "store/commands.h"
 
 namespace postlude::store {
 
 namespace {
+
+// onFailure and finally have time of their own, since the run's may be over: as long as the run has, and this
+// at most.
+constexpr Duration kListTimeout = std::chrono::hours(1);
 
 template <class Enum>
 Enum enum_of(const sql::Row& row, int column) {
@@ -18,6 +27,32 @@ std::optional<Duration> maybe_duration(const sql::Row& row, int column) {
 
 sql::Value count_of(const std::optional<Duration>& d) {
   return d ? sql::Value(static_cast<std::int64_t>(d->count())) : sql::Value(nullptr);
+}
+
+std::vector<std::uint32_t> indexes_of(std::string_view text) {
+  std::vector<std::uint32_t> out;
+  while (!text.empty()) {
+    std::uint32_t index = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
+    CHECK(read.ec == std::errc());
+    out.push_back(index);
+    text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
+    if (!text.empty()) text.remove_prefix(1);
+  }
+  return out;
+}
+std::string text_of(const std::vector<std::uint32_t>& indexes) {
+  std::string out;
+  for (const std::uint32_t index : indexes) {
+    if (!out.empty()) out += ',';
+    out += std::to_string(index);
+  }
+  return out;
+}
+
+std::optional<std::uint32_t> maybe_index(const sql::Row& row, int column) {
+  if (row.null(column)) return std::nullopt;
+  return static_cast<std::uint32_t>(row.integer(column));
 }
 
 void read_step(const sql::Row& row, StoredRun& run) {
@@ -41,6 +76,18 @@ void read_step(const sql::Row& row, StoredRun& run) {
   s.reason = row.text(20);
   s.input = row.text(21);
   s.outputs = row.text(22);
+  s.definition = static_cast<std::uint32_t>(row.integer(23));
+  s.list = enum_of<StepList>(row, 24);
+  s.needs = indexes_of(row.bytes(25));
+  s.element_of = maybe_index(row, 26);
+  s.announces = maybe_index(row, 27);
+  s.item = row.text(28);
+  s.part = row.text(29);
+  s.continues = row.flag(30);
+  s.spread = row.flag(31);
+  s.asks = row.flag(32);
+  s.trace = row.text(33);
+  s.freed = row.flag(34);
   StepLease lease;
   lease.number = static_cast<std::uint32_t>(row.integer(4));
   lease.attempt = row.integer(5);
@@ -54,7 +101,8 @@ void read_step(const sql::Row& row, StoredRun& run) {
 constexpr std::string_view kSteps =
     "SELECT id, idx, state, attempts, number, attempt, token, due_at, first_at, now, unclear, held_at, "
     "waited, "
-    "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs FROM steps "
+    "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs, definition, "
+    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed FROM steps "
     "WHERE run = $1 ORDER BY idx";
 
 bool all_ended(const Run& run) {
@@ -62,6 +110,35 @@ bool all_ended(const Run& run) {
     if (!terminal(step.state)) return false;
   }
   return true;
+}
+
+bool answerable(const Step& step) {
+  return step.uses == "approval" || step.uses == "callback";
+}
+
+// A workflow may tell people of it: an event of our own, unless the run came of one itself.
+Status tell_of_failure(Ledger& ledger, const StoredRun& stored, Instant at) {
+  const Run& run = stored.run;
+  if (run.source == "postlude" || run.shadow || !ledger.tells("run-failed")) return ok();
+  TRY(auto of, load_event(ledger.db(), run.event));
+  CHECK(of.has_value());
+  const json::object payload{{"run", run.id.text()},      {"workflow", run.workflow},
+                             {"event", run.event.text()}, {"source", run.source},
+                             {"hook", of->hook},          {"reason", run.reason},
+                             {"cause", run.cause},        {"namespace", of->name_space},
+                             {"name", of->name}};
+  Event event;
+  event.source = "postlude";
+  event.hook = "run-failed";
+  event.received_at = at;
+  event.cluster = of->cluster;
+  event.team = of->team;
+  event.name_space = of->name_space;
+  event.name = of->name;
+  event.metadata = of->metadata;
+  event.payload = json::serialize(payload);
+  TRY([[maybe_unused]] const EventId told, tell(ledger, event));
+  return ok();
 }
 
 // The run that waited longest behind the one that has ended gets its turn.
@@ -74,11 +151,9 @@ Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
   if (!next) return ok();
   TRY(auto loaded, load_run(ledger.db(), next));
   CHECK(loaded.has_value());
-  activate(*loaded, at);
+  activate(ledger, *loaded, at);
   for (std::size_t i = 0; i < loaded->run.steps.size(); ++i) {
-    if (!loaded->run.steps[i].due_at) continue;
-    TRY_DONE(save_step(ledger, *loaded, i));
-    break;
+    if (loaded->run.steps[i].due_at) TRY_DONE(save_step(ledger, *loaded, i));
   }
   return change_state(ledger, *loaded, RunState::kRunning, "", at);
 }
@@ -154,7 +229,9 @@ Result<std::optional<Event>> load_event(sql::Connection& db, EventId id) {
 std::string select_runs() {
   return "SELECT r.id, r.event, r.workflow, r.text, r.queue_key, r.state, r.reason, r.created_at, "
          "r.started_at, "
-         "r.finished_at, r.deadline_at, r.stale, r.vars, r.timeout, r.queues FROM runs r ";
+         "r.finished_at, r.deadline_at, r.stale, r.vars, r.timeout, r.queues, r.source, r.team, "
+         "r.people_since, "
+         "r.data, r.shadow, r.dismissed, r.replay_of, r.salt, r.cancel, r.cause FROM runs r ";
 }
 
 StoredRun run_of(const sql::Row& row) {
@@ -175,6 +252,16 @@ StoredRun run_of(const sql::Row& row) {
   r.vars = row.text(12);
   out.timeout = maybe_duration(row, 13);
   out.queues = row.flag(14);
+  r.source = row.text(15);
+  out.team = row.text(16);
+  r.people_since = row.maybe_time(17);
+  r.data = row.integer(18);
+  r.shadow = row.flag(19);
+  r.dismissed = row.flag(20);
+  if (!row.null(21)) r.replay_of = RunId{row.integer(21)};
+  r.salt = row.text(22);
+  r.cancel = row.text(23);
+  r.cause = row.text(24);
   return out;
 }
 
@@ -186,32 +273,90 @@ Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id) {
   return out;
 }
 
-Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step) {
+namespace {
+
+constexpr std::string_view kRequests =
+    "SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why, headers, "
+    "body, response FROM requests WHERE step = $1 ";
+
+Result<std::vector<Request>> requests_by(sql::Connection& db, const std::string& sql, std::int64_t step) {
   std::vector<Request> out;
-  TRY_DONE(
-      db.each("SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why, "
-              "headers, body, "
-              "response FROM requests WHERE step = $1 ORDER BY id",
-              {step}, [&](const sql::Row& row) {
-                Request q;
-                q.id = row.integer(0);
-                q.attempt = AttemptId{row.integer(1)};
-                q.name = row.text(2);
-                q.effect = enum_of<Effect>(row, 3);
-                q.result = enum_of<RequestResult>(row, 4);
-                q.status = static_cast<int>(row.integer(5));
-                q.sent_at = row.maybe_time(6);
-                q.ended_at = row.maybe_time(7);
-                q.key = row.text(8);
-                q.method = row.text(9);
-                q.url = row.text(10);
-                q.why = row.text(11);
-                q.headers = row.text(12);
-                q.body = row.text(13);
-                q.response = row.text(14);
-                out.push_back(std::move(q));
-              }));
+  TRY_DONE(db.each(sql, {step}, [&](const sql::Row& row) {
+    Request q;
+    q.id = row.integer(0);
+    q.attempt = AttemptId{row.integer(1)};
+    q.name = row.text(2);
+    q.effect = enum_of<Effect>(row, 3);
+    q.result = enum_of<RequestResult>(row, 4);
+    q.status = static_cast<int>(row.integer(5));
+    q.sent_at = row.maybe_time(6);
+    q.ended_at = row.maybe_time(7);
+    q.key = row.text(8);
+    q.method = row.text(9);
+    q.url = row.text(10);
+    q.why = row.text(11);
+    q.headers = row.text(12);
+    q.body = row.text(13);
+    q.response = row.text(14);
+    out.push_back(std::move(q));
+  }));
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step) {
+  static const std::string kSql = std::string(kRequests) + "ORDER BY id";
+  return requests_by(db, kSql, step);
+}
+
+Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step) {
+  static const std::string kSql =
+      std::string(kRequests) + "AND effect <> 1 AND result IN (1, 2, 3, 6) ORDER BY id";
+  return requests_by(db, kSql, step);
+}
+
+Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step) {
+  std::optional<Answer> out;
+  TRY_DONE(
+      db.each("SELECT kind, actor, body, at FROM answers WHERE step = $1", {step}, [&](const sql::Row& row) {
+        out = Answer{enum_of<AnswerKind>(row, 0), row.text(1), row.text(2), row.time(3)};
+      }));
+  return out;
+}
+
+Status insert_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
+  Step& s = stored.run.steps[index];
+  TRY(s.id, ledger.next_id(Sequence::kStep));
+  s.index = static_cast<std::uint32_t>(index);
+  if (s.due_at) ledger.falls_due(*s.due_at);
+  return ledger.db().run(
+      "INSERT INTO steps (id, run, idx, state, attempts, number, attempt, token, due_at, unclear, waited, "
+      "after_failure, target, name, title, uses, reason, input, outputs, definition, list, needs, "
+      "element_of, announces, item, part, continues, lane, now) "
+      "VALUES ($1, $2, $3, 1, 0, 0, 0, 0, $4, 0, 0, $5, $6, $7, $8, $9, '', $10, '', $11, $12, $13, $14, "
+      "$15, "
+      "$16, $17, $18, $19, $20)",
+      {s.id,
+       stored.run.id.value,
+       s.index,
+       s.due_at,
+       s.after_failure,
+       s.target,
+       s.name,
+       s.title,
+       s.uses,
+       s.input,
+       s.definition,
+       static_cast<int>(s.list),
+       text_of(s.needs),
+       s.element_of,
+       s.announces,
+       s.item,
+       s.part,
+       s.continues,
+       ledger.lane_of(stored.run.workflow, stored.run.source, stored.team, s.target),
+       s.now});
 }
 
 Status insert_run(Ledger& ledger, StoredRun& stored) {
@@ -220,22 +365,14 @@ Status insert_run(Ledger& ledger, StoredRun& stored) {
   r.id = RunId{id};
   TRY_DONE(ledger.db().run(
       "INSERT INTO runs (id, event, workflow, text, queue_key, queues, state, reason, created_at, "
-      "deadline_at, timeout, "
-      "stale, vars) VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12)",
+      "deadline_at, timeout, stale, vars, source, team, data, shadow, replay_of, salt) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
       {id, r.event.value, r.workflow, r.text, r.queue_key, stored.queues, static_cast<int>(r.state),
-       r.created_at, r.deadline_at, count_of(stored.timeout), r.stale, r.vars}));
+       r.created_at, r.deadline_at, count_of(stored.timeout), r.stale, r.vars, r.source, stored.team, r.data,
+       r.shadow, r.replay_of ? sql::Value(r.replay_of->value) : sql::Value(nullptr), r.salt}));
   ledger.count_run(std::nullopt, r.state);
-  for (std::size_t i = 0; i < r.steps.size(); ++i) {
-    Step& s = r.steps[i];
-    TRY(s.id, ledger.next_id(Sequence::kStep));
-    s.index = static_cast<std::uint32_t>(i);
-    TRY_DONE(ledger.db().run(
-        "INSERT INTO steps (id, run, idx, state, attempts, number, attempt, token, due_at, unclear, waited, "
-        "after_failure, target, name, title, uses, reason, input, outputs) "
-        "VALUES ($1, $2, $3, 1, 0, 0, 0, 0, $4, 0, 0, $5, $6, $7, $8, $9, '', '', '')",
-        {s.id, id, s.index, s.due_at, s.after_failure, s.target, s.name, s.title, s.uses}));
-    if (s.due_at) ledger.falls_due(*s.due_at);
-  }
+  for (std::size_t i = 0; i < r.steps.size(); ++i)
+    TRY_DONE(insert_step(ledger, stored, i));
   return ok();
 }
 
@@ -243,9 +380,9 @@ Status save_run(Ledger& ledger, const StoredRun& stored) {
   const Run& r = stored.run;
   return ledger.db().run(
       "UPDATE runs SET state = $2, reason = $3, started_at = $4, finished_at = $5, deadline_at = $6, stale = "
-      "$7 "
-      "WHERE id = $1",
-      {r.id.value, static_cast<int>(r.state), r.reason, r.started_at, r.finished_at, r.deadline_at, r.stale});
+      "$7, people_since = $8, cancel = $9, cause = $10, dismissed = $11 WHERE id = $1",
+      {r.id.value, static_cast<int>(r.state), r.reason, r.started_at, r.finished_at, r.deadline_at, r.stale,
+       r.people_since, r.cancel, r.cause, r.dismissed});
 }
 
 Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
@@ -254,13 +391,20 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
   if (s.due_at) ledger.falls_due(*s.due_at);
   return ledger.db().run(
       "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
-      "first_at = $8, "
-      "now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = $14, reason = "
-      "$15, "
-      "input = $16, outputs = $17 WHERE id = $1",
-      {s.id, static_cast<int>(s.state), s.attempts, lease.number, lease.attempt,
-       static_cast<std::int64_t>(lease.token), s.due_at, s.first_at, s.now, s.unclear, lease.held_at,
-       lease.waited, s.started_at, s.finished_at, s.reason, s.input, s.outputs});
+      "first_at = $8, now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = "
+      "$14, reason = $15, input = $16, outputs = $17, spread = $18, asks = $19, trace = $20, freed = $21 "
+      "WHERE id = $1",
+      {s.id,          static_cast<int>(s.state),
+       s.attempts,    lease.number,
+       lease.attempt, static_cast<std::int64_t>(lease.token),
+       s.due_at,      s.first_at,
+       s.now,         s.unclear,
+       lease.held_at, lease.waited,
+       s.started_at,  s.finished_at,
+       s.reason,      s.input,
+       s.outputs,     s.spread,
+       s.asks,        s.trace,
+       s.freed});
 }
 
 Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
@@ -281,14 +425,67 @@ Status save_answer(Ledger& ledger, std::int64_t step, const Request& q) {
       {q.id, step, static_cast<int>(q.result), q.status, q.ended_at, q.why, q.response});
 }
 
-void activate(StoredRun& stored, Instant now) {
+Applied take(StoredRun& stored, const Decision& decision, Instant at) {
+  Run& run = stored.run;
+  Applied out;
+  out.added_from = run.steps.size();
+  for (const StepChange& change : decision.changes) {
+    CHECK(change.index < run.steps.size());
+    Step& step = run.steps[change.index];
+    StepLease& lease = stored.leases[change.index];
+    CHECK(!terminal(step.state) || step.state == change.state);
+    CHECK(change.state != StepState::kRunning || change.spread);
+    CHECK(!(terminal(change.state) && change.due_at));
+    step.state = change.state;
+    step.due_at = change.due_at;
+    step.reason = change.reason;
+    step.held = change.held;
+    step.asks = change.asks;
+    step.spread = step.spread || change.spread;
+    lease.held_at = change.held ? std::optional<Instant>(at) : std::nullopt;
+    lease.attempt = 0;
+    lease.token = 0;
+    if (change.uncounted && step.attempts > 0) --step.attempts;
+    if (change.unclear) step.unclear = *change.unclear;
+    if (change.outputs) step.outputs = *change.outputs;
+    step.finished_at = terminal(change.state) ? std::optional<Instant>(at) : std::nullopt;
+    out.changed.push_back(change.index);
+  }
+  for (const Step& added : decision.added) {
+    CHECK(added.index == run.steps.size());
+    run.steps.push_back(added);
+    stored.leases.emplace_back();
+  }
+  const bool people = std::any_of(run.steps.begin(), run.steps.end(), [](const Step& s) {
+    return s.state == StepState::kWaiting && (s.held || s.asks);
+  });
+  // Time that is waited for people counts for nobody's limit.
+  if (people && !run.people_since) {
+    run.people_since = at;
+    out.run_changed = true;
+  } else if (!people && run.people_since) {
+    if (run.deadline_at) *run.deadline_at += std::max(Duration(0), at - *run.people_since);
+    run.people_since = std::nullopt;
+    out.run_changed = true;
+  }
+  if (decision.begins_list && stored.timeout) {
+    run.deadline_at = at + std::min<Duration>(*stored.timeout, kListTimeout);
+    out.run_changed = true;
+  }
+  if (run.cause != decision.cause) {
+    run.cause = decision.cause;
+    out.run_changed = true;
+  }
+  return out;
+}
+
+void activate(Ledger& ledger, StoredRun& stored, Instant now) {
   Run& run = stored.run;
   run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
-  for (Step& step : run.steps) {
-    if (terminal(step.state)) continue;
-    step.due_at = now;
-    return;
-  }
+  stored.leases.resize(run.steps.size());
+  const Decision decision = ledger.follow(run, now);
+  CHECK(!terminal(decision.run) && decision.added.empty());
+  (void)take(stored, decision, now);
 }
 
 Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string reason, Instant at) {
@@ -297,6 +494,7 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
   run.state = to;
   run.reason = std::move(reason);
   run.finished_at = terminal(to) ? std::optional<Instant>(at) : std::nullopt;
+  if (terminal(to)) run.people_since = std::nullopt;
   TRY_DONE(save_run(ledger, stored));
   if (from == to) return ok();
   ledger.count_run(from, to);
@@ -304,38 +502,32 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
   CHECK(all_ended(run));
   const std::string action = "run." + std::string(to_text(to));
   TRY_DONE(ledger.audit(at, "postlude", action, run.id.text(), run.reason));
+  if (to == RunState::kFailed) TRY_DONE(tell_of_failure(ledger, stored, at));
   return stored.queues ? start_next(ledger, stored, at) : ok();
 }
 
-Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decision, std::size_t also,
-                      Instant at) {
+Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decision,
+                      const std::vector<std::size_t>& also, Instant at) {
   Run& run = stored.run;
-  std::vector<bool> changed(run.steps.size(), false);
-  changed[also] = true;
-  for (const StepChange& change : decision.changes) {
-    CHECK(change.index < run.steps.size());
-    Step& step = run.steps[change.index];
-    StepLease& lease = stored.leases[change.index];
-    CHECK(!terminal(step.state) || step.state == change.state);
-    CHECK(change.state != StepState::kRunning && !(terminal(change.state) && change.due_at));
-    step.state = change.state;
-    step.due_at = change.due_at;
-    step.reason = change.reason;
-    step.held = change.held;
-    lease.held_at = change.held ? std::optional<Instant>(at) : std::nullopt;
-    lease.attempt = 0;
-    lease.token = 0;
-    if (change.uncounted && step.attempts > 0) --step.attempts;
-    if (change.unclear) step.unclear = *change.unclear;
-    if (change.outputs) step.outputs = *change.outputs;
-    step.finished_at = terminal(change.state) ? std::optional<Instant>(at) : std::nullopt;
-    changed[change.index] = true;
+  Applied applied = take(stored, decision, at);
+  for (const std::size_t index : also) {
+    if (std::find(applied.changed.begin(), applied.changed.end(), index) == applied.changed.end())
+      applied.changed.push_back(index);
   }
-  for (std::size_t i = 0; i < changed.size(); ++i) {
-    if (changed[i]) TRY_DONE(save_step(ledger, stored, i));
+  for (const std::size_t index : applied.changed) {
+    Step& step = run.steps[index];
+    if (step.state == StepState::kWaiting && !step.held && answerable(step)) {
+      // It may have come before the wait was committed.
+      TRY(const auto answer, load_answer(ledger.db(), step.id));
+      if (answer) step.due_at = at;
+    }
+    TRY_DONE(save_step(ledger, stored, index));
   }
+  for (std::size_t index = applied.added_from; index < run.steps.size(); ++index)
+    TRY_DONE(insert_step(ledger, stored, index));
   CHECK(terminal(decision.run) == all_ended(run));
-  if (decision.run == run.state && !terminal(decision.run)) return ok();
+  if (decision.run == run.state && !terminal(decision.run))
+    return applied.run_changed ? save_run(ledger, stored) : ok();
   return change_state(ledger, stored, decision.run, decision.reason, at);
 }
 

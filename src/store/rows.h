@@ -25,6 +25,7 @@ struct StoredRun {
   Run run;
   std::optional<Duration> timeout;
   bool queues = false;
+  std::string team;
   std::vector<StepLease> leases;  // one per step
 };
 
@@ -39,8 +40,11 @@ StoredRun run_of(const sql::Row& row);
 Result<std::optional<Event>> load_event(sql::Connection& db, EventId id);
 Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id);  // with its steps
 
-// What attempts of this step have sent, oldest first; of all of them or of one.
+// What attempts of this step have sent, oldest first.
 Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step);
+// Those of them that later attempts must know: writes that had, or may have had, their effect.
+Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step);
+Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step);
 
 // -- the writer's
 
@@ -50,12 +54,22 @@ Status save_step(Ledger& ledger, const StoredRun& run, std::size_t index);
 Status insert_request(Ledger& ledger, std::int64_t step, Request& request);     // fills in its id
 Status save_answer(Ledger& ledger, std::int64_t step, const Request& request);  // to one with an id
 
-// The run is active from `now` on: its deadline begins, its first step that has not ended is due.
-void activate(StoredRun& run, Instant now);
+// What a decision makes of the run and its steps, in memory; `changed` gets the indexes of the steps to be
+// saved. The run's own state is left to change_state().
+struct Applied {
+  std::vector<std::size_t> changed;
+  std::size_t added_from = 0;  // rows from here on are new
+  bool run_changed = false;    // beside its state
+};
+Applied take(StoredRun& run, const Decision& decision, Instant at);
+// The run is active from `now` on: its deadline begins, and whose turn it is, is due. In memory.
+void activate(Ledger& ledger, StoredRun& run, Instant now);
 // Changes the state, with everything that hangs on it: totals, audit, the next run of the queue.
 Status change_state(Ledger& ledger, StoredRun& run, RunState to, std::string reason, Instant at);
-// The rule's decision, on the run as it is now; writes the steps it changed and `also`, and the run.
-Status apply_decision(Ledger& ledger, StoredRun& run, const Decision& decision, std::size_t also, Instant at);
+// The rule's decision, on the run as it is now; writes the steps it changed and those in `also`, and the run.
+Status apply_decision(Ledger& ledger, StoredRun& run, const Decision& decision,
+                      const std::vector<std::size_t>& also, Instant at);
+Status insert_step(Ledger& ledger, StoredRun& run, std::size_t index);  // fills in its id
 // Another run of its workflow and key goes before it.
 Result<bool> must_queue(Ledger& ledger, const StoredRun& run);
 

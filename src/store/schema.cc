@@ -93,7 +93,64 @@ CREATE TABLE audit (seq @id, at @int NOT NULL, actor TEXT NOT NULL, action TEXT 
   detail TEXT NOT NULL, chain @blob NOT NULL);
 )sql";
 
-constexpr std::array<std::string_view, 1> kSteps{kVersion1};
+// Workflows as graphs, people and callbacks, shadow runs, replays, pauses, shared effects.
+constexpr std::string_view kVersion2 = R"sql(
+-- lane: what a claim looks through: the step's target, with ! before it while it is paused. needs: indexes,
+-- with commas. element_of, announces: an index. part: what effect keys and high_water know the step by.
+-- asks: waits for an approval. freed: a person had it repeated. trace: why it ran or not.
+ALTER TABLE steps ADD COLUMN definition @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN list @int NOT NULL DEFAULT 1;
+ALTER TABLE steps ADD COLUMN needs TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN element_of @int;
+ALTER TABLE steps ADD COLUMN announces @int;
+ALTER TABLE steps ADD COLUMN item TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN part TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN continues @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN spread @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN asks @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN freed @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN trace TEXT NOT NULL DEFAULT '';
+ALTER TABLE steps ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+UPDATE steps SET definition = idx, lane = target,
+  needs = CASE WHEN idx = 0 THEN '' ELSE CAST(idx - 1 AS TEXT) END,
+  part = CASE WHEN name <> '' THEN name ELSE uses || '#' || (SELECT CAST(count(*) AS TEXT) FROM steps s
+    WHERE s.run = steps.run AND s.name = '' AND s.uses = steps.uses AND s.idx <= steps.idx) END;
+DROP INDEX steps_due;
+CREATE INDEX steps_due ON steps (lane, due_at, id) WHERE due_at IS NOT NULL;
+DELETE FROM high_water WHERE step LIKE '%#%';
+
+-- people_since: since when a person is waited for. data: the pinned tables, a text. salt: of `replay --again`.
+-- cancel: who cancels it. cause: of its failure, as failures are grouped.
+ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN team TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN people_since @int;
+ALTER TABLE runs ADD COLUMN data @int NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN shadow @int NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN dismissed @int NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN salt TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN cancel TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+UPDATE runs SET source = coalesce((SELECT source FROM events e WHERE e.id = runs.event), '');
+UPDATE runs SET cause = reason WHERE state = 5;
+CREATE INDEX runs_replays ON runs (event, workflow) WHERE replay_of IS NOT NULL;
+CREATE INDEX runs_data ON runs (data) WHERE data <> 0;
+CREATE INDEX runs_causes ON runs (cause, workflow, id) WHERE state = 5 AND dismissed = 0;
+
+-- What came from outside for a step: an approval, a rejection, a callback. One each.
+CREATE TABLE answers (step @int PRIMARY KEY, kind @int NOT NULL, actor TEXT NOT NULL, body TEXT NOT NULL,
+  at @int NOT NULL)@keyed;
+
+-- What is held back by people: kind is workflow, target, team, source or all.
+CREATE TABLE pauses (kind TEXT NOT NULL, name TEXT NOT NULL, at @int NOT NULL, actor TEXT NOT NULL,
+  why TEXT NOT NULL, PRIMARY KEY (kind, name))@keyed;
+
+-- Effects that belong to a target and a key of the user's, not to a run: what the first use yielded, and which
+-- attempt has it in hand.
+CREATE TABLE keyed (target TEXT NOT NULL, key TEXT NOT NULL, outputs TEXT NOT NULL, step @int NOT NULL,
+  attempt @int NOT NULL, event @int NOT NULL, PRIMARY KEY (target, key))@keyed;
+)sql";
+
+constexpr std::array<std::string_view, 2> kSteps{kVersion1, kVersion2};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;

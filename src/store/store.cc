@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "store/commands.h"
 #include "store/file_lock.h"
+#include "store/inline.h"
 #include "store/rows.h"
 #include "store/schema.h"
 #include "store/writer.h"
@@ -84,7 +85,7 @@ Result<std::string> path_in(const std::string& url) {
 struct Horizon {
   explicit Horizon(rt::Loop& loop) : changed(loop) {}
 
-  void learn(const Writer::News& news) {
+  void learn(const News& news) {
     const bool sooner = news.next_due && (!next_due || *news.next_due < *next_due);
     next_due = news.next_due;
     work = work || news.made_work;
@@ -99,57 +100,63 @@ struct Horizon {
 }  // namespace
 
 struct Store::Impl {
-  Impl(rt::Loop& loop, FileLock lock_in, Opened opened, const Options& options)
-      : lock(std::move(lock_in)),
-        horizon(std::make_shared<Horizon>(loop)),
-        reader(loop, std::move(opened.reader), options.queue_max),
-        writer(loop, std::move(opened.writer), options,
-               [h = horizon](const Writer::News& news) { h->learn(news); }) {}
+  explicit Impl(rt::Loop& loop) : horizon(std::make_shared<Horizon>(loop)) {}
+
+  Tell teller() const {
+    return [h = horizon](const News& news) { h->learn(news); };
+  }
 
   template <class T>
   rt::Task<Result<T>> write(typename Call<Ledger, T>::Work work_in) {
     const auto call = std::make_shared<Call<Ledger, T>>(std::move(work_in));
-    if (!writer.push(call)) co_return Error(Code::kOverloaded, "too many writes are waiting");
+    if (!worker->push(std::static_pointer_cast<Write>(call)))
+      co_return Error(Code::kOverloaded, "too many writes are waiting");
     AWAIT_DONE(sleep_in(&call->sleeper));
     co_return call->take();
   }
   template <class T>
   rt::Task<Result<T>> read(typename Call<sql::Connection, T>::Work work_in) {
     const auto call = std::make_shared<Call<sql::Connection, T>>(std::move(work_in));
-    if (!reader.push(call)) co_return Error(Code::kOverloaded, "too many reads are waiting");
+    if (!worker->push(std::static_pointer_cast<Read>(call)))
+      co_return Error(Code::kOverloaded, "too many reads are waiting");
     AWAIT_DONE(sleep_in(&call->sleeper));
     co_return call->take();
   }
 
-  FileLock lock;
+  std::optional<FileLock> lock;
   std::string secret;
   std::optional<Duration> writable_at;
   std::shared_ptr<Horizon> horizon;
-  Reader reader;
-  Writer writer;  // the first to end: what it commits may be read until then
+  std::unique_ptr<Worker> worker;
 };
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
-  TRY(const std::string path, path_in(options.url));
-  TRY(FileLock lock, FileLock::take(path));
-  TRY(Opened opened, open_database(path, options));
-  sql::Connection& db = *opened.writer;
-  std::string secret;
-  TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'secret'", {},
-                   [&](const sql::Row& row) { secret = from_hex(row.bytes(0)).value_or(""); }));
-  if (secret.size() != 16) return Error(Code::kCorrupt, "the store has no secret");
+  auto impl = std::make_unique<Impl>(loop);
+  if (options.memory != nullptr) {
+    options.memory->revive();
+    impl->worker = std::make_unique<Inline>(loop, options.memory, options, impl->teller());
+  } else {
+    TRY(const std::string path, path_in(options.url));
+    TRY(FileLock lock, FileLock::take(path));
+    impl->lock.emplace(std::move(lock));
+    TRY(Opened opened, open_database(path, options));
+    impl->worker = std::make_unique<Threads>(loop, std::move(opened.writer), std::move(opened.reader),
+                                             options, impl->teller());
+  }
+  Ledger& ledger = impl->worker->ledger();
+  TRY_DONE(ledger.db().each("SELECT value FROM meta WHERE key = 'secret'", {}, [&](const sql::Row& row) {
+    impl->secret = from_hex(row.bytes(0)).value_or("");
+  }));
+  if (impl->secret.size() != 16) return Error(Code::kCorrupt, "the store has no secret");
 
-  auto impl = std::make_unique<Impl>(loop, std::move(lock), std::move(opened), options);
-  impl->secret = std::move(secret);
-  Ledger& ledger = impl->writer.ledger();
   TRY_DONE(ledger.load());
   Status lapsed = ok();
   TRY_DONE(ledger.transact([&] { lapsed = lapse(ledger, rt::now()); }));
   if (!lapsed) return lapsed.error();
-  impl->writer.begin();
+  impl->worker->begin();
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
@@ -184,12 +191,9 @@ rt::Task<Result<std::vector<Work>>> Store::claim(Claim claim) {
       [c = std::move(claim)](Ledger& ledger) { return store::claim(ledger, c); });
 }
 
-rt::Task<Result<Request>> Store::commit_request(Lease lease, Request request, std::vector<Request> ended,
-                                                std::optional<std::string> input,
-                                                std::optional<Instant> step_now) {
-  NewRequest wanted{lease, std::move(request), std::move(ended), std::move(input), step_now};
+rt::Task<Result<Request>> Store::commit_request(NewRequest request) {
   return impl_->write<Request>(
-      [w = std::move(wanted)](Ledger& ledger) { return store::commit_request(ledger, w); });
+      [w = std::move(request)](Ledger& ledger) { return store::commit_request(ledger, w); });
 }
 
 rt::Task<Status> Store::record(AttemptEnd end, Rule rule) {
@@ -212,6 +216,60 @@ rt::Task<Status> Store::resume(RunId run, std::string step, ResumeAs as, std::st
   Resume wanted{run, std::move(step), as, std::move(actor), now};
   return impl_->write<Done>(
       [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return store::resume(ledger, w, r); });
+}
+
+rt::Task<Result<RunId>> Store::replay(RunId of, NewRun run, bool again, bool stale, std::string actor,
+                                      Instant now) {
+  Replay wanted{of, std::move(run), again, stale, std::move(actor), now};
+  return impl_->write<RunId>([w = std::move(wanted)](Ledger& ledger) { return store::replay(ledger, w); });
+}
+
+rt::Task<Status> Store::cancel(RunId run, std::string actor, std::string why, Instant now) {
+  return impl_->write<Done>([run, a = std::move(actor), w = std::move(why), now](Ledger& ledger) {
+    return store::cancel(ledger, run, a, w, now);
+  });
+}
+
+rt::Task<Status> Store::skip(RunId run, std::string step, std::string actor, Instant now) {
+  return impl_->write<Done>([run, s = std::move(step), a = std::move(actor), now](Ledger& ledger) {
+    return store::skip(ledger, run, s, a, now);
+  });
+}
+
+rt::Task<Status> Store::dismiss(RunId run, std::string actor, Instant now) {
+  return impl_->write<Done>(
+      [run, a = std::move(actor), now](Ledger& ledger) { return store::dismiss(ledger, run, a, now); });
+}
+
+rt::Task<Status> Store::answer(RunId run, std::uint32_t step, Answer answer) {
+  return impl_->write<Done>(
+      [run, step, a = std::move(answer)](Ledger& ledger) { return store::answer(ledger, run, step, a); });
+}
+
+rt::Task<Status> Store::pause(Pause pause) {
+  return impl_->write<Done>([p = std::move(pause)](Ledger& ledger) { return store::pause(ledger, p); });
+}
+
+rt::Task<Status> Store::unpause(std::string kind, std::string name, std::string actor, Instant now) {
+  return impl_->write<Done>([k = std::move(kind), n = std::move(name), a = std::move(actor),
+                             now](Ledger& ledger) { return store::unpause(ledger, k, n, a, now); });
+}
+
+rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key) {
+  return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key)](Ledger& ledger) {
+    return store::take_keyed(ledger, lease, t, k);
+  });
+}
+
+rt::Task<Result<EventId>> Store::tell(Event event) {
+  return impl_->write<EventId>([e = std::move(event)](Ledger& ledger) { return store::tell(ledger, e); });
+}
+
+rt::Task<Status> Store::set_told(std::set<std::string, std::less<>> hooks) {
+  return impl_->write<Done>([h = std::move(hooks)](Ledger& ledger) {
+    ledger.set_told(h);
+    return ok();
+  });
 }
 
 rt::Task<Status> Store::note(std::string actor, std::string action, std::string subject, std::string detail,
@@ -275,6 +333,15 @@ rt::Task<Result<RunDetail>> Store::run(RunId id) {
   return impl_->read<RunDetail>([id](sql::Connection& db) { return show_run(db, id); });
 }
 
+rt::Task<Result<std::vector<FailureGroup>>> Store::failures(Filter filter) {
+  return impl_->read<std::vector<FailureGroup>>(
+      [f = std::move(filter)](sql::Connection& db) { return list_failures(db, f); });
+}
+
+rt::Task<Result<std::vector<Pause>>> Store::pauses() {
+  return impl_->read<std::vector<Pause>>([](sql::Connection& db) { return list_pauses(db); });
+}
+
 rt::Task<Result<Counts>> Store::counts() {
   return impl_->read<Counts>([](sql::Connection& db) { return count(db, rt::now()); });
 }
@@ -325,7 +392,7 @@ rt::Task<> Store::woken(Duration at_most) {
 }
 
 Stats Store::stats() const {
-  return impl_->writer.stats();
+  return impl_->worker->stats();
 }
 
 }  // namespace postlude::store

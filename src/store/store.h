@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,18 @@
 
 namespace postlude::store {
 
+class Memory;
+
 struct Options {
   std::string url = "sqlite:postlude.db";
+  std::shared_ptr<Memory> memory;  // not null: over this, on the loop's thread; `url` says nothing then
   std::size_t queue_max = 10'000;  // commands that wait for the writer
   std::size_t group_max = 64;      // measured: larger groups wait longer and commit hardly more per second
   std::int64_t bytes_max =
       0;                // the database may not grow past this: kOverloaded, as of a full disk; 0: no bound
   bool durable = true;  // false: synchronous=OFF, for the benchmark that measures the price of true
+  // Whose turn it is in a run after something has changed: engine::follow. Pure; called by the writer.
+  std::function<Decision(const Run& run, Instant now)> follow;
 };
 
 // Proof that a delivery is on disk. Only the store makes one, and a 202 is built from nothing else.
@@ -56,13 +62,20 @@ struct Planned {
   bool runs = false;
   std::string why;  // "on[1] matched, if true" / "on: phase is Failed, wanted Succeeded" / the expression
                     // that said no
+  std::string trace =
+      {};  // JSON: each pattern's fields and the condition, with the values they saw; "": none
 };
 
 struct NewRun {
   std::string workflow;
   std::string text;  // lang::pin of the workflow: stored once per content
   std::string queue_key;
-  bool queues = true;  // waits for earlier runs of the same workflow and key
+  std::string team;       // of the event; "": none
+  bool queues = true;     // waits for earlier runs of the same workflow and key
+  bool replaces = false;  // older runs of the same workflow and key leave out what they have not begun
+  bool shadow = false;    // nothing but reads is sent
+  std::shared_ptr<const std::string>
+      data;  // JSON of tables and calendars, stored once per content; may be null
   std::optional<Duration> timeout;
   std::string vars = "{}";
   std::vector<Step> steps;  // id, state, times are the store's; the first becomes due
@@ -74,11 +87,15 @@ struct NewRun {
 struct Work {
   Lease lease;
   Event event;
-  Run run;                                  // with all its steps
-  std::uint32_t step = 0;                   // index into run.steps
-  bool was_waiting = false;                 // its wait is over
-  std::vector<Request> before;              // what earlier attempts of this step sent, oldest first
+  Run run;                   // with all its steps
+  std::uint32_t step = 0;    // index into run.steps
+  bool was_waiting = false;  // its wait is over
+  // Writes of earlier attempts, and of other runs of the event, that had or may have had their effect; oldest
+  // first.
+  std::vector<Request> before;
+  std::optional<Answer> answer;             // what has come from outside for it
   std::shared_ptr<const std::string> text;  // the pinned workflow
+  std::shared_ptr<const std::string> data;  // the pinned tables and calendars; null: none
 };
 
 struct Claim {
@@ -95,8 +112,32 @@ struct AttemptEnd {
   Instant ended_at;
   Outcome outcome;
   std::vector<Request> requests;     // answers to committed requests (id set), and reads (id 0)
-  std::optional<std::string> input;  // `with` as evaluated
+  std::optional<std::string> input;  // `with` as evaluated; of a forEach step its list
   std::optional<Instant> step_now;
+  std::optional<std::string> trace = {};  // of its `if`
+  std::string key = {};                   // of a step with `key`: its outputs belong to the target and this
+};
+
+// An effect that belongs to a target and a key (contract 7, `key`).
+struct Keyed {
+  bool busy = false;    // another step has it in hand
+  std::string outputs;  // JSON, of the first use; "": this is the first
+};
+
+// What holds runs back. `kind` is workflow, target, team, source or all (then `name` is "").
+struct Pause {
+  std::string kind, name;
+  Instant at;
+  std::string actor, why;
+};
+
+// Failed runs that nobody has retried or dismissed, with one cause.
+struct FailureGroup {
+  std::string cause, workflow;
+  std::int64_t count = 0;
+  RunId first, last;
+  std::optional<Instant> last_at;
+  std::string reason;  // the last one's
 };
 
 // Called inside the transaction with the run as it is then. Pure, and brief: every writer waits for it.
@@ -110,8 +151,9 @@ struct Page {
   std::int64_t after = 0;  // list rows older than this id; 0: from the newest
 };
 struct Filter {  // empty: any
-  std::string source, hook, verdict, name_space, name, phase, workflow, state;
+  std::string source, hook, verdict, name_space, name, phase, workflow, state, team, cause;
   std::int64_t event = 0;
+  std::optional<bool> dismissed;
 };
 
 struct Attempt {
@@ -179,9 +221,18 @@ class Store {
   rt::Task<Result<std::vector<Work>>> claim(Claim claim);
   // Before a request that is not a read is handed to a connection: its row, and those that ended before it.
   // kConflict: the lease is void. kDenied: superseded, a newer release of that canary has sent the same step
-  // (state, upsert; Run::stale passes). Fills in id and sent_at.
-  rt::Task<Result<Request>> commit_request(Lease lease, Request request, std::vector<Request> ended,
-                                           std::optional<std::string> input, std::optional<Instant> step_now);
+  // (state, upsert, `ordered`; Run::stale passes). kUnavailable: another run of the event has one with this
+  // key under way. Fills in id and sent_at.
+  struct NewRequest {
+    Lease lease;
+    Request request;
+    std::vector<Request> ended;
+    std::optional<std::string> input;
+    std::optional<Instant> step_now;
+    std::optional<std::string> trace;
+    bool ordered = false;  // an older release must not send it after a newer one, whatever its effect
+  };
+  rt::Task<Result<Request>> commit_request(NewRequest request);
   rt::Task<Status> record(AttemptEnd end, Rule rule);    // kConflict: the lease is void; forget the outcome
   rt::Task<Status> give_back(Lease lease, Instant now);  // stopping, nothing was sent: as if never claimed
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
@@ -189,6 +240,28 @@ class Store {
   // or failed; kRepeat needs none. kConflict: it is not held.
   rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
                           Rule rule);
+  // A new run of the replayed run's event, with the text in `run`. Where the text is the same, or an effect
+  // may have been made, it takes over what was evaluated then. `again`: its effects get keys of their own.
+  rt::Task<Result<RunId>> replay(RunId of, NewRun run, bool again, bool stale, std::string actor,
+                                 Instant now);
+  // What has not begun is left out; what is under way ends first. kConflict: it has ended.
+  rt::Task<Status> cancel(RunId run, std::string actor, std::string why, Instant now);
+  // A step that has not ended, or a failed one of a failed run, which then goes on. kConflict: it is under
+  // way.
+  rt::Task<Status> skip(RunId run, std::string step, std::string actor, Instant now);
+  rt::Task<Status> dismiss(RunId run, std::string actor, Instant now);  // kConflict: it has not failed
+  // Kept for the step, which takes it when it waits. `step`: an index. kConflict: there is one already, or
+  // the step or run has ended; kNotFound.
+  rt::Task<Status> answer(RunId run, std::uint32_t step, Answer answer);
+  // kConflict: it is so already. `kind` and `name` as in Pause.
+  rt::Task<Status> pause(Pause pause);
+  rt::Task<Status> unpause(std::string kind, std::string name, std::string actor, Instant now);
+  // Before the requests of a step with `key`. Held until the step has ended. kConflict: the lease is void.
+  rt::Task<Result<Keyed>> take_keyed(Lease lease, std::string target, std::string key);
+  // An event of our own (source postlude), if some workflow is on its hook: 0 otherwise.
+  rt::Task<Result<EventId>> tell(Event event);
+  // The hooks of our own that workflows are on; before that, and after each change of the configuration.
+  rt::Task<Status> set_told(std::set<std::string, std::less<>> hooks);
   rt::Task<Status> note(std::string actor, std::string action, std::string subject, std::string detail,
                         Instant now);  // audit
   // A run goes when it has ended; an event, with the delivery that made it, when no run refers to it.
@@ -202,6 +275,8 @@ class Store {
   rt::Task<Result<EventDetail>> event(EventId id);
   rt::Task<Result<std::vector<Run>>> runs(Filter filter, Page page);  // without steps
   rt::Task<Result<RunDetail>> run(RunId id);
+  rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most
+  rt::Task<Result<std::vector<Pause>>> pauses();
   rt::Task<Result<Counts>> counts();
   rt::Task<Result<std::string>> verify_audit();  // "" when the chain holds, else the first bad record
   rt::Task<Status> writable();                   // /readyz: a write transaction can be committed

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "rt/group.h"
+#include "store/memory.h"
 #include "store/store.h"
 
 namespace postlude::intake {
@@ -97,12 +98,14 @@ class Driver {
   rt::Group group_{loop, "test"};
 };
 
-// The databases that the conformance tests are put to: a name, and the URL of a new store in `folder`.
+// The databases that the conformance tests are put to: a name, and the URL of a new store in `folder`;
+// nullptr: a Memory.
 struct Backend {
   const char* name;
   std::string (*url)(const Folder& folder);
 };
 inline const Backend kSqlite{"sqlite", [](const Folder& folder) { return "sqlite:" + folder.file("a.db"); }};
+inline const Backend kMemory{"memory", nullptr};
 
 class StoreTest : public testing::TestWithParam<Backend> {
  protected:
@@ -112,11 +115,40 @@ class StoreTest : public testing::TestWithParam<Backend> {
   void reopen() {
     store_.reset();
     Options options;
-    options.url = GetParam().url(folder_);
+    if (GetParam().url != nullptr) {
+      options.url = GetParam().url(folder_);
+    } else {
+      if (memory_ == nullptr) memory_ = *Memory::create();
+      options.memory = memory_;
+    }
+    options.follow = in_order;
     options.durable = false;  // what is tested here does not hang on the sync, and tests are many
     auto opened = Store::open(driver_.loop, options);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = *std::move(opened);
+  }
+
+  // The engine is not linked here; this one gives steps their turn one after the other, and cancels at once.
+  static Decision in_order(const postlude::Run& run, Instant now) {
+    Decision d;
+    bool busy = false;
+    bool failed = false;
+    for (const Step& s : run.steps) {
+      failed = failed || s.state == StepState::kFailed;
+      if (terminal(s.state) || busy) continue;
+      if (!run.cancel.empty() && s.state != StepState::kRunning) {
+        d.changes.push_back({s.index, StepState::kCancelled, {}, run.cancel});
+        continue;
+      }
+      busy = true;
+      if (s.state == StepState::kPending && !s.due_at)
+        d.changes.push_back({s.index, StepState::kPending, now});
+    }
+    d.run = busy                  ? RunState::kRunning
+            : !run.cancel.empty() ? RunState::kCancelled
+            : failed              ? RunState::kFailed
+                                  : RunState::kSucceeded;
+    return d;
   }
 
   static Delivery delivery(std::int64_t second, std::string body = "{}") {
@@ -171,6 +203,7 @@ class StoreTest : public testing::TestWithParam<Backend> {
     s.title = name;
     s.target = target;
     s.uses = target + "/act";
+    s.part = name;
     return s;
   }
   static NewRun new_run(const std::string& workflow, std::vector<Step> steps,
@@ -250,6 +283,7 @@ class StoreTest : public testing::TestWithParam<Backend> {
 
   Folder folder_;
   Driver driver_;
+  std::shared_ptr<Memory> memory_;
   std::unique_ptr<Store> store_;
 };
 

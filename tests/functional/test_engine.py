@@ -121,7 +121,7 @@ def test_null_inside_text_names_the_expression(engine, fakes):
     assert states(run) == ["failed", "skipped", "succeeded", "succeeded"] and run["state"] == "failed"
     reason = run["steps"][0]["reason"]
     assert "postlude.yaml:" in reason and ": .event.metadata.missing: is null, which cannot stand inside text" in reason
-    assert run["steps"][1]["reason"] == "an earlier step failed"
+    assert run["steps"][1]["reason"] == "web/request failed"
     assert [c["path"] for c in calls(fakes)] == ["/echo/failed", "/echo/always"]
 
 

@@ -1,0 +1,333 @@
+// What comes before an action's requests: `if`, `forEach`, `with`, `key`; and the actions that have none.
+
+#include "base/calendar.h"
+#include "base/check.h"
+#include "pipeline/attempt.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+using engine::BuiltIn;
+
+constexpr std::size_t kElementsMax = 1'000;
+
+json::value parsed(const std::string& text, json::value otherwise) {
+  if (text.empty()) return otherwise;
+  auto value = parse_json(text);
+  return value ? std::move(*value) : std::move(otherwise);
+}
+
+// That no child could be had for an expression is no fault of its own.
+std::optional<Outcome> unasked(const Values& values) {
+  for (const lang::Evaluated& value : values) {
+    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
+      continue;
+    return Retryable{value.error().message, std::nullopt, false};
+  }
+  return std::nullopt;
+}
+
+std::string without_place(const lang::Expression& e) {
+  return "`" + e.text + "`";
+}
+
+}  // namespace
+
+rt::Task<std::optional<Outcome>> Attempting::begin() {
+  const engine::StepDefinition& definition = *step_->definition;
+  const bool list = definition.for_each && !row_.element_of;
+  if (list) {
+    AWAIT(std::optional<Outcome> elements, spread());
+    co_return elements;
+  }
+  // Evaluated by an earlier attempt: never again, whatever has changed since.
+  json::object& context = context_->as_object();
+  if (!row_.input.empty() && !asks_condition()) {
+    if (step_->with) context["with"] = parsed(row_.input, json::object());
+  } else {
+    AWAIT(std::optional<Outcome> early, evaluate_with(asks_condition()));
+    if (early) co_return early;
+  }
+  if (definition.built_in == BuiltIn::kTeamNotify) {
+    co_return Refused{work_.event.team.empty() ? "the event belongs to no team"
+                                               : "the team '" + work_.event.team + "' has no `notify`"};
+  }
+  if (definition.built_in != BuiltIn::kNone) co_return built_in();
+
+  target_ = rules_->target(definition.target);
+  if (target_ == nullptr)
+    co_return Refused{"there is no target '" + definition.target + "' in the configuration any more"};
+  context["target"] = connector::target_context(*target_);
+  context["requests"] = json::object();
+  AWAIT(std::optional<Outcome> busy, take_key());
+  co_return busy;
+}
+
+// An element asks only what looks at it; the rest was asked of its step. A yes is not asked for again.
+bool Attempting::asks_condition() const {
+  const engine::StepDefinition& definition = *step_->definition;
+  if (!definition.condition) return false;
+  const bool list = definition.for_each && !row_.element_of;
+  if (list && definition.condition_per_item) return false;
+  if (row_.element_of && !row_.announces && !definition.condition_per_item) return false;
+  const json::value before = parsed(row_.trace, nullptr);
+  const json::value* judged = find(before, "if");
+  const json::value* result = judged == nullptr ? nullptr : find(*judged, "result");
+  return result == nullptr || *result != true;
+}
+
+// Whether `values` begin with a yes; takes that value off.
+std::optional<Outcome> Attempting::judge_condition(Values& values) {
+  const lang::Expression& condition = *step_->definition->condition;
+  const lang::Evaluated answer = std::move(values.front());
+  values.erase(values.begin());
+  json::object why = trace_of(condition, *context_, answer);
+  trace = masker_.mask_json(json::serialize(json::object{{"if", std::move(why)}}));
+  if (!answer) return Refused{lang::blame(condition, answer.error().message)};
+  if (*answer == "false") return Skipped{"if: " + without_place(condition) + " is false"};
+  if (*answer != "true")
+    return Refused{lang::blame(condition, "must yield true or false, not " + answer->substr(0, 80))};
+  return std::nullopt;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::spread() {
+  const engine::StepDefinition& definition = *step_->definition;
+  json::value list;
+  const bool ask = asks_condition();
+  if (!row_.input.empty() && !ask) {
+    list = parsed(row_.input, nullptr);
+  } else {
+    std::vector<lang::Expression> expressions = step_->each;
+    if (ask) expressions.insert(expressions.begin(), *definition.condition);
+    AWAIT(Values values, evaluate(expressions));
+    if (auto later = unasked(values)) co_return later;
+    if (ask) {
+      if (auto early = judge_condition(values)) co_return early;
+    }
+    if (!row_.input.empty()) {
+      list = parsed(row_.input, nullptr);
+    } else {
+      auto made = definition.for_each->assemble(values);
+      if (!made) co_return Refused{"forEach: " + made.error().message};
+      list = std::move(*made);
+    }
+  }
+  if (!list.is_array()) co_return Refused{"forEach needs a list, not " + to_text(list).substr(0, 80)};
+  if (list.get_array().size() > kElementsMax) {
+    co_return Refused{"forEach: a list of " + std::to_string(list.get_array().size()) +
+                      " elements; at most " + std::to_string(kElementsMax) + " are allowed"};
+  }
+  input = to_text(list);
+  Spread elements;
+  for (const json::value& item : list.get_array())
+    elements.items.push_back(to_text(item));
+  co_return elements;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
+  const engine::StepDefinition& definition = *step_->definition;
+  std::vector<lang::Expression> expressions;
+  if (condition) expressions.push_back(*definition.condition);
+  const bool anew = row_.input.empty();
+  if (anew) expressions.insert(expressions.end(), step_->leaves.begin(), step_->leaves.end());
+  AWAIT(Values values, evaluate(expressions));
+  if (auto later = unasked(values)) co_return later;
+  if (condition) {
+    if (auto early = judge_condition(values)) co_return early;
+  }
+  json::object& context = context_->as_object();
+  if (!anew) {
+    if (step_->with) context["with"] = parsed(row_.input, json::object());
+    co_return std::nullopt;
+  }
+  input = "{}";
+  if (!step_->with) co_return std::nullopt;
+  auto with = step_->with->assemble(values);
+  if (!with) co_return Refused{with.error().message};
+  if (with->is_null()) *with = json::object();
+  if (step_->action != nullptr) {
+    auto valid = connector::validate_input(*step_->action, std::move(*with), &definition.with);
+    if (!valid) co_return Refused{valid.error().message};
+    *with = std::move(*valid);
+  }
+  input = to_text(*with);
+  context["with"] = std::move(*with);
+  co_return std::nullopt;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::take_key() {
+  if (!step_->definition->key) co_return std::nullopt;
+  AWAIT(Values values, evaluate(step_->key));
+  if (auto later = unasked(values)) co_return later;
+  auto text = step_->definition->key->assemble_text(values);
+  if (!text) co_return Refused{"key: " + text.error().message};
+  if (text->empty()) co_return Refused{"key: is empty"};
+  if (work_.run.shadow) co_return std::nullopt;
+  AWAIT(auto kept, parts_.store.take_keyed(work_.lease, target_->name, *text));
+  if (!kept) {
+    void_ = kept.error().code == Code::kConflict;
+    co_return Retryable{"the store did not answer: " + kept.error().message, std::nullopt, false, true};
+  }
+  if (kept->busy) {
+    co_return Retryable{"another step works on the key '" + *text + "'", std::chrono::seconds(1), false,
+                        true};
+  }
+  key = *text;
+  kept_ = kept->outputs;
+  if (!kept_.empty()) context_->as_object()["outputs"] = parsed(kept_, nullptr);
+  co_return std::nullopt;
+}
+
+// -- actions without a target
+
+Outcome Attempting::built_in() {
+  switch (step_->definition->built_in) {
+    case BuiltIn::kWait:
+      return wait();
+    case BuiltIn::kApproval:
+      return approval();
+    case BuiltIn::kCallback:
+      return callback();
+    case BuiltIn::kAssert:
+      return assertion();
+    case BuiltIn::kSet: {
+      const json::value* values = find(context_->as_object()["with"], "values");
+      if (values == nullptr || !values->is_object()) return Refused{"set: `values` is to be a map"};
+      return Succeeded{to_text(*values)};
+    }
+    case BuiltIn::kTeamNotify:
+    case BuiltIn::kNone:
+      break;
+  }
+  CHECK(false);
+}
+
+Outcome Attempting::wait() {
+  const json::value& with = context_->as_object()["with"];
+  if (const json::value* calendar = find(with, "calendar")) {
+    const std::string name =
+        calendar->is_string() ? std::string(view(calendar->get_string())) : to_text(*calendar);
+    json::value pinned = work_.data == nullptr ? json::value() : parsed(*work_.data, nullptr);
+    const json::value* all = find(pinned, "calendars");
+    const json::value* found = all == nullptr ? nullptr : find(*all, name);
+    if (found == nullptr) return Refused{"wait: there is no calendar '" + name + "'"};
+    const auto read = Calendar::from_json(*found);
+    if (!read) return Refused{"wait: the calendar '" + name + "': " + read.error().message};
+    const auto end = read->next_end(rt::now());
+    if (!end) return Refused{"wait: the calendar '" + name + "' is not over within three years"};
+    if (*end <= rt::now()) return Succeeded{"{}"};
+    return Waits{*end, "waits for '" + name + "' to be over, at " + to_rfc3339(*end)};
+  }
+  Instant until;
+  std::string why;
+  if (const json::value* at = find(with, "until")) {
+    if (at->is_number()) {
+      until = instant(static_cast<std::int64_t>(at->to_number<double>() * 1e6));
+    } else {
+      const auto time = at->is_string() ? parse_rfc3339(view(at->get_string()))
+                                        : Result<Instant>(Error(Code::kInvalid, "it is no text"));
+      if (!time)
+        return Refused{"wait: `until` is to be a time such as 2027-02-15T09:00:00Z: " + time.error().message};
+      until = *time;
+    }
+    why = "waits until " + to_rfc3339(until);
+  } else {
+    const std::string_view text = find_text(with, "for");
+    const auto duration = parse_duration(text);
+    if (!duration) return Refused{"wait: " + duration.error().message};
+    until = now_ + *duration;
+    why = "waits " + std::string(text);
+  }
+  if (work_.was_waiting || until <= rt::now()) return Succeeded{"{}"};
+  return Waits{until, why};
+}
+
+Outcome Attempting::approval() {
+  const json::value& with = context_->as_object()["with"];
+  if (work_.answer) {
+    const Answer& answer = *work_.answer;
+    const json::value body = parsed(answer.body, json::object());
+    const std::string comment(find_text(body, "comment"));
+    if (answer.kind == AnswerKind::kRejected)
+      return Refused{"rejected by " + answer.by + (comment.empty() ? "" : ": " + comment)};
+    return Succeeded{json::serialize(json::object{
+        {"approved", true}, {"by", answer.by}, {"at", to_rfc3339(answer.at)}, {"comment", comment}})};
+  }
+  std::optional<Instant> until;
+  const std::string_view text = find_text(with, "timeout");
+  if (!text.empty()) {
+    const auto duration = parse_duration(text);
+    if (!duration) return Refused{"approval: " + duration.error().message};
+    until = now_ + *duration;
+  }
+  if (until && *until <= rt::now()) {
+    const std::string_view then = find_text(with, "onTimeout");
+    const std::string why = "nobody approved within " + std::string(text);
+    if (then == "skip") return Skipped{why};
+    if (then == "approve")
+      return Succeeded{json::serialize(
+          json::object{{"approved", true}, {"by", nullptr}, {"at", to_rfc3339(*until)}, {"comment", why}})};
+    return Refused{why};
+  }
+  const json::value* message = find(with, "message");
+  return Waits{until,
+               message != nullptr && message->is_string() ? std::string(view(message->get_string()))
+                                                          : "waits for an approval",
+               true};
+}
+
+Outcome Attempting::callback() {
+  if (work_.answer) return Succeeded{work_.answer->body.empty() ? "null" : work_.answer->body};
+  std::optional<Instant> until;
+  const std::string_view text = find_text(context_->as_object()["with"], "timeout");
+  if (!text.empty()) {
+    const auto duration = parse_duration(text);
+    if (!duration) return Refused{"callback: " + duration.error().message};
+    until = now_ + *duration;
+    if (*until <= rt::now()) return Refused{"nobody called back within " + std::string(text)};
+  }
+  return Waits{until, "waits to be called back"};
+}
+
+Outcome Attempting::assertion() {
+  const json::value& with = context_->as_object()["with"];
+  const json::value* that = find(with, "that");
+  if (that == nullptr || !that->is_bool()) {
+    return Refused{"assert: `that` must yield true or false, not " +
+                   (that == nullptr ? "nothing" : to_text(*that).substr(0, 80))};
+  }
+  if (that->get_bool()) return Succeeded{"{}"};
+  const std::string_view message = find_text(with, "message");
+  const lang::Node* written = step_->definition->with.find("that");
+  return Refused{message.empty()
+                     ? "assert: `" + std::string(written == nullptr ? "" : written->scalar) + "` is false"
+                     : std::string(message)};
+}
+
+// -- shadow runs
+
+// It would have been sent: it is shown, and what follows from its answer is not known.
+std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const HttpRequest& request,
+                                            Request row) {
+  row.result = RequestResult::kShadow;
+  row.why = "shadow: not sent";
+  ended.push_back(std::move(row));
+  remember(call.id(), json::object{{"request", connector::request_context(request)}, {"response", nullptr}});
+  dry_ = true;
+  return std::nullopt;
+}
+
+// What hangs on an answer that was never asked for stands as a word, so that later steps can be shown as
+// well.
+Attempting::Planned Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
+  json::object outputs;
+  auto known = plan.outputs(values);
+  if (known && known->is_object()) outputs = std::move(known->as_object());
+  for (const std::string& name : step_->action->output_names()) {
+    if (!outputs.contains(name) || outputs[name].is_null()) outputs[name] = "(shadow)";
+  }
+  return json::value(std::move(outputs));
+}
+
+}  // namespace postlude::pipeline

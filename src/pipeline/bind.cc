@@ -1,0 +1,227 @@
+// What a workflow names, found: targets, actions, teams; and what in it could not work.
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "connector/http.h"
+#include "engine/built_in.h"
+#include "pipeline/rules.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+using engine::BuiltIn;
+
+bool errors_since(const lang::Problems& problems, std::size_t before) {
+  return std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),
+                     [](const lang::Problem& p) { return !p.warning; });
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
+  const std::string near = nearest(word, names);
+  if (!near.empty()) return "; did you mean '" + near + "'?";
+  if (names.empty()) return "";
+  return "; there is " + join(names, ", ");
+}
+
+std::vector<lang::Expression> all_of(const BoundStep& step) {
+  std::vector<lang::Expression> all;
+  const auto add = [&](const std::vector<lang::Expression>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  if (step.definition->condition) all.push_back(*step.definition->condition);
+  add(step.each);
+  add(step.key);
+  add(step.leaves);
+  if (step.connector == "http" && step.action != nullptr) add(step.action->expressions());
+  return all;
+}
+
+bool mentions(const std::vector<lang::Expression>& expressions, std::string_view word) {
+  return std::any_of(expressions.begin(), expressions.end(),
+                     [&](const lang::Expression& e) { return e.text.find(word) != std::string::npos; });
+}
+
+// The first step that asks for the URL of a callback by an id that no callback has.
+void check_callbacks(const BoundWorkflow& bound, const BoundStep& step, lang::Problems& problems) {
+  std::vector<std::string> known;
+  for (const engine::StepDefinition& d : bound.workflow->steps) {
+    if (d.built_in == BuiltIn::kCallback) known.push_back(d.name);
+  }
+  for (const lang::Expression& e : all_of(step)) {
+    for (const std::string& path : lang::paths_of(e)) {
+      constexpr std::string_view kBefore = "run.callbacks.";
+      const std::size_t at = path.find(kBefore);
+      if (at != 1) continue;
+      const std::string rest = path.substr(at + kBefore.size());
+      const std::string name = rest.substr(0, rest.find_first_of(".["));
+      if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+      problems.push_back({e.place, "`" + path + "`: no callback step has the id '" + name + "'" +
+                                       did_you_mean(name, known)});
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::Workflow> workflow,
+                                                 lang::Problems& problems) const {
+  auto bound = std::make_shared<BoundWorkflow>();
+  bound->workflow = std::move(workflow);
+  for (const auto& [name, tmpl] : bound->workflow->vars)
+    tmpl.collect(bound->vars);
+  bool usable = true;
+  for (std::uint32_t i = 0; i < bound->workflow->steps.size(); ++i) {
+    const engine::StepDefinition& definition = bound->workflow->steps[i];
+    BoundStep step;
+    step.definition = &definition;
+    if (definition.for_each) definition.for_each->collect(step.each);
+    if (definition.key) definition.key->collect(step.key);
+    usable = bind_step(step, problems) && usable;
+    const std::size_t before = problems.size();
+    const std::vector<std::string> earlier = bound->workflow->earlier(i);
+    for (const lang::Expression& e : all_of(step))
+      lang::check_steps(e, earlier, problems);
+    check_callbacks(*bound, step, problems);
+    check_links(step, problems);
+    usable = !errors_since(problems, before) && usable;
+    bound->steps.push_back(std::move(step));
+  }
+  const auto all = bound->expressions();
+  bound->reads_data =
+      mentions(all, "data") || mentions(all, "in_window") ||
+      std::any_of(bound->steps.begin(), bound->steps.end(), [](const BoundStep& s) {
+        return s.definition->built_in == BuiltIn::kWait && s.definition->with.find("calendar") != nullptr;
+      });
+  return usable ? bound : nullptr;
+}
+
+// A link is worth nothing where nobody has said how the world reaches us.
+void Rules::check_links(const BoundStep& step, lang::Problems& problems) const {
+  const engine::StepDefinition& definition = *step.definition;
+  if (!public_url_.empty()) return;
+  const auto all = all_of(step);
+  const bool callback = definition.built_in == BuiltIn::kCallback;
+  const bool links =
+      definition.announces && (mentions(all, "links.approve") || mentions(all, "links.reject"));
+  if (!callback && !links) return;
+  problems.push_back(
+      {definition.place, std::string(callback ? "a callback" : "a link") +
+                             " needs `server.publicUrl`, the URL at which the hook listener is reached"});
+}
+
+bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
+  const engine::StepDefinition& definition = *step.definition;
+  const std::size_t before = problems.size();
+  static const std::vector<std::string> kRoots{"event", "run",  "workflow", "vars", "steps",
+                                               "data",  "item", "failure",  "step"};
+  if (definition.built_in == BuiltIn::kTeamNotify) {
+    bind_teams(step, problems);
+  } else if (definition.built_in != BuiltIn::kNone) {
+    step.with = engine::read_built_in(definition, problems);
+  } else if (!bind_action(step, problems)) {
+    return false;
+  }
+  if (step.with) {
+    step.with->collect(step.leaves);
+    for (const lang::Expression& e : step.leaves)
+      lang::check_names(e, kRoots, problems);
+  }
+  if (definition.key && step.action != nullptr && step.action->update() == nullptr) {
+    problems.push_back({definition.place, "'key' needs an action that can update what it made, and " +
+                                              definition.uses + " has no `update`"});
+  }
+  return !errors_since(problems, before);
+}
+
+bool Rules::bind_action(BoundStep& step, lang::Problems& problems) const {
+  const engine::StepDefinition& definition = *step.definition;
+  const lang::Place& place = definition.place;
+  const lang::Node* with = definition.with.is_null() ? nullptr : &definition.with;
+  const connector::Target* found = target(definition.target);
+  if (found == nullptr) {
+    std::vector<std::string> names;
+    for (const connector::Target& t : targets_)
+      names.push_back(t.name);
+    problems.push_back({place, "the step uses '" + definition.uses + "', but there is no target '" +
+                                   definition.target + "'" + did_you_mean(definition.target, names)});
+    return false;
+  }
+  step.target = found->name;
+  step.connector = found->connector;
+  if (found->connector == "http") {
+    if (definition.action != "request") {
+      problems.push_back(
+          {place, "the connector http has no action '" + definition.action + "'; it has request"});
+      return false;
+    }
+    step.action = connector::read_http_request(with, place, problems);
+    return true;
+  }
+  const connector::Connector* known = catalogue_->find(found->connector);
+  step.action = known == nullptr ? nullptr : known->find(definition.action);
+  if (step.action == nullptr) {
+    std::vector<std::string> names;
+    if (known != nullptr) {
+      for (const auto& action : known->actions())
+        names.push_back(action->name());
+    }
+    problems.push_back({place, "the connector " + found->connector + " has no action '" + definition.action +
+                                   "'" + did_you_mean(definition.action, names)});
+    return false;
+  }
+  connector::check_input(*step.action, with, place, problems);
+  step.with = lang::Template::read(definition.with, &step.action->input(), problems);
+  return true;
+}
+
+// team/notify is each team's own step: its `uses`, and its `with` under the step's.
+void Rules::bind_teams(BoundStep& step, lang::Problems& problems) const {
+  bool any = false;
+  for (const engine::Team& team : teams_) {
+    if (!team.notify.is_map()) continue;
+    any = true;
+    auto definition = std::make_shared<engine::StepDefinition>(*step.definition);
+    definition->built_in = BuiltIn::kNone;
+    definition->uses = team.notify.text("uses");
+    const std::size_t slash = definition->uses.find('/');
+    if (slash == std::string::npos) {
+      problems.push_back(
+          {team.notify.place, "'notify' of the team '" + team.name + "' uses no TARGET/ACTION"});
+      continue;
+    }
+    definition->target = definition->uses.substr(0, slash);
+    definition->action = definition->uses.substr(slash + 1);
+    lang::Node with;
+    with.kind = lang::Node::Kind::kMap;
+    with.place = step.definition->place;
+    if (const lang::Node* own = team.notify.find("with")) with = *own;
+    for (const auto& [key, value] : step.definition->with.members) {
+      const auto at = std::find_if(with.members.begin(), with.members.end(),
+                                   [&](const auto& m) { return m.first.scalar == key.scalar; });
+      if (at != with.members.end()) {
+        at->second = value;
+      } else {
+        with.members.emplace_back(key, value);
+      }
+    }
+    definition->with = std::move(with);
+    // The definition lives as long as the step that it belongs to.
+    struct Owned {
+      std::shared_ptr<const engine::StepDefinition> definition;
+      BoundStep step;
+    };
+    auto owned = std::make_shared<Owned>();
+    owned->definition = definition;
+    owned->step.definition = definition.get();
+    if (bind_step(owned->step, problems))
+      step.teams.emplace(team.name, std::shared_ptr<const BoundStep>(owned, &owned->step));
+  }
+  if (!any) {
+    problems.push_back(
+        {step.definition->place, "team/notify needs a team with `notify`, and no team has one"});
+  }
+}
+
+}  // namespace postlude::pipeline

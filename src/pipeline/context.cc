@@ -1,0 +1,121 @@
+// What expressions see: `.event`, `.run`, `.steps` and the rest (contract 7).
+
+#include "engine/turns.h"
+#include "pipeline/attempt.h"
+#include "pipeline/links.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+constexpr std::size_t kShownValueMax = 200;
+
+json::value parsed(const std::string& text, json::value otherwise) {
+  if (text.empty()) return otherwise;
+  auto value = parse_json(text);
+  return value ? std::move(*value) : std::move(otherwise);
+}
+
+json::object run_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
+                         std::string_view secret) {
+  json::object run{{"id", work.run.id.text()},
+                   {"workflow", work.run.workflow},
+                   {"createdAt", to_rfc3339(work.run.created_at)},
+                   {"url", nullptr}};
+  if (!rules.admin_url().empty()) run["url"] = rules.admin_url() + "/#/runs/" + work.run.id.text();
+  json::object callbacks;
+  for (const Step& step : work.run.steps) {
+    if (step.element_of || bound.steps[step.definition].definition->built_in != engine::BuiltIn::kCallback)
+      continue;
+    const Link link{LinkKind::kCallback, work.run.id, step.index};
+    callbacks[step.name] =
+        json::object{{"url", rules.public_url() + "/callbacks/" + link_text(secret, link)}};
+  }
+  run["callbacks"] = std::move(callbacks);
+  return run;
+}
+
+json::object steps_context(const Run& run) {
+  json::object steps;
+  for (const Step& step : run.steps) {
+    if (step.name.empty() || step.element_of) continue;
+    steps[step.name] = {
+        {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+  }
+  return steps;
+}
+
+// For what announces a wait: where it can be answered.
+json::value announced(const store::Work& work, const Rules& rules, std::string_view secret) {
+  const Step& row = work.run.steps[work.step];
+  if (!row.announces) return nullptr;
+  const Step& of = work.run.steps[*row.announces];
+  json::object links{{"approve", nullptr}, {"reject", nullptr}, {"open", nullptr}};
+  if (of.uses == "approval" && !rules.public_url().empty()) {
+    const std::string base = rules.public_url() + "/links/";
+    links["approve"] = base + link_text(secret, {LinkKind::kApprove, work.run.id, of.index});
+    links["reject"] = base + link_text(secret, {LinkKind::kReject, work.run.id, of.index});
+  }
+  if (!rules.admin_url().empty()) links["open"] = rules.admin_url() + "/#/runs/" + work.run.id.text();
+  return json::object{{"title", of.title}, {"reason", of.reason}, {"links", std::move(links)}};
+}
+
+json::value failure_of(const Run& run, const json::value& url) {
+  const Step* failed = engine::failed_step(run);
+  if (failed == nullptr) return nullptr;
+  return json::object{{"step", failed->name.empty() ? failed->title : failed->name},
+                      {"reason", failed->reason},
+                      {"message", failed->title + ": " + failed->reason},
+                      {"url", url}};
+}
+
+}  // namespace
+
+json::object step_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
+                          std::string_view secret) {
+  const Step& row = work.run.steps[work.step];
+  json::object context;
+  context["event"] = parsed(document(work.event), nullptr);
+  context["run"] = run_context(work, bound, rules, secret);
+  context["workflow"] = {{"name", work.run.workflow}};
+  context["vars"] = parsed(work.run.vars, json::object());
+  context["steps"] = steps_context(work.run);
+  const std::uint32_t of = row.announces.value_or(work.step);
+  context["status"] = engine::after_failure(work.run, of) ? "failure" : "success";
+  context["item"] = parsed(row.item, nullptr);
+  context["step"] = announced(work, rules, secret);
+  context["failure"] = failure_of(work.run, context["run"].as_object()["url"]);
+  context["data"] = json::object();
+  if (bound.reads_data && work.data != nullptr) {
+    json::value pinned = parsed(*work.data, json::object());
+    if (const json::value* data = find(pinned, "data")) context["data"] = *data;
+    if (const json::value* calendars = find(pinned, "calendars")) context["__calendars"] = *calendars;
+  }
+  return context;
+}
+
+json::object trace_of(const lang::Expression& condition, const json::value& context,
+                      const lang::Evaluated& answer) {
+  json::object values;
+  for (const std::string& path : lang::paths_of(condition)) {
+    const json::value value = lang::value_at(context, path);
+    std::string text = to_text(value);
+    if (text.size() <= kShownValueMax) {
+      values[path] = value;
+    } else {
+      std::size_t end = kShownValueMax;
+      while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+        --end;
+      values[path] = text.substr(0, end) + "… (cut)";
+    }
+  }
+  json::object trace{{"expression", condition.text}, {"values", std::move(values)}};
+  if (answer) {
+    trace["result"] = parsed(*answer, nullptr);
+  } else {
+    trace["error"] = answer.error().message;
+  }
+  return trace;
+}
+
+}  // namespace postlude::pipeline

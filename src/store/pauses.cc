@@ -1,0 +1,70 @@
+// What people, or a storm, hold back: runs stay where they are, intake goes on.
+
+#include "store/commands.h"
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+// The steps of paused runs are out of the way of those that look for work.
+Status move_lanes(Ledger& ledger, const std::string& kind, const std::string& name) {
+  if (kind == "target" || kind == "all") return ok();  // these are asked for at each claim
+  const std::string column = kind == "workflow" ? "workflow" : kind == "source" ? "source" : "team";
+  struct Row {
+    std::int64_t step = 0;
+    std::string lane;
+  };
+  std::vector<Row> rows;
+  TRY_DONE(ledger.db().each(
+      "SELECT s.id, s.lane, s.target, r.workflow, r.source, r.team FROM runs r JOIN steps s ON s.run = r.id "
+      "WHERE r." +
+          column + " = $1 AND r.state <= 3 AND s.state <= 3",
+      {name}, [&](const sql::Row& row) {
+        std::string lane = ledger.lane_of(row.bytes(3), row.bytes(4), row.bytes(5), row.text(2));
+        if (lane != row.bytes(1)) rows.push_back({row.integer(0), std::move(lane)});
+      }));
+  for (const Row& row : rows)
+    TRY_DONE(ledger.db().run("UPDATE steps SET lane = $2 WHERE id = $1", {row.step, row.lane}));
+  return ok();
+}
+
+bool known_kind(const std::string& kind) {
+  return kind == "workflow" || kind == "target" || kind == "team" || kind == "source" || kind == "all";
+}
+
+}  // namespace
+
+Status pause(Ledger& ledger, const Pause& pause) {
+  if (!known_kind(pause.kind))
+    return Error(Code::kInvalid, "nothing of the kind " + pause.kind + " can be paused");
+  if (ledger.paused(pause.kind, pause.name)) return Error(Code::kConflict, "it is paused already");
+  TRY_DONE(ledger.db().run("INSERT INTO pauses (kind, name, at, actor, why) VALUES ($1, $2, $3, $4, $5)",
+                           {pause.kind, pause.name, pause.at, pause.actor, pause.why}));
+  TRY_DONE(ledger.load_pauses());
+  TRY_DONE(move_lanes(ledger, pause.kind, pause.name));
+  return ledger.audit(pause.at, pause.actor, "paused", pause.kind,
+                      pause.name + (pause.why.empty() ? "" : ": " + pause.why));
+}
+
+Status unpause(Ledger& ledger, const std::string& kind, const std::string& name, const std::string& actor,
+               Instant now) {
+  if (!known_kind(kind)) return Error(Code::kInvalid, "nothing of the kind " + kind + " can be paused");
+  if (!ledger.paused(kind, name)) return Error(Code::kConflict, "it is not paused");
+  TRY_DONE(ledger.db().run("DELETE FROM pauses WHERE kind = $1 AND name = $2", {kind, name}));
+  TRY_DONE(ledger.load_pauses());
+  TRY_DONE(move_lanes(ledger, kind, name));
+  ledger.falls_due(now);
+  return ledger.audit(now, actor, "unpaused", kind, name);
+}
+
+Result<std::vector<Pause>> list_pauses(sql::Connection& db) {
+  std::vector<Pause> out;
+  TRY_DONE(db.each("SELECT kind, name, at, actor, why FROM pauses ORDER BY kind, name", {},
+                   [&](const sql::Row& row) {
+                     out.push_back({row.text(0), row.text(1), row.time(2), row.text(3), row.text(4)});
+                   }));
+  return out;
+}
+
+}  // namespace postlude::store
