@@ -247,6 +247,7 @@ rt::Task<HttpResponse> Api::read(std::vector<std::string> path, Query query) {
     AWAIT(HttpResponse response, show(kind, path[1]));
     co_return response;
   }
+  if (kind == "config" && path.size() == 1) co_return json_answer(view_of(config));
   if (kind == "audit" && path.size() == 2 && path[1] == "verify") {
     AWAIT(const auto verified, store_.verify_audit());
     if (!verified) co_return problem_of(verified.error());
@@ -254,7 +255,7 @@ rt::Task<HttpResponse> Api::read(std::vector<std::string> path, Query query) {
         json::object{{"intact", verified->empty()},
                      {"firstBad", verified->empty() ? json::value(nullptr) : json::value(*verified)}});
   }
-  co_return problem(404, "not found", "there is deliveries, events, runs, audit/verify");
+  co_return problem(404, "not found", "there is deliveries, events, runs, config, audit/verify");
 }
 
 rt::Task<HttpResponse> Api::list(std::string kind, Query query) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/config_state.h"
 #include "http/server.h"
 #include "metrics/metrics.h"
 #include "pipeline/pipeline.h"
@@ -40,6 +41,10 @@ class Api {
   rt::Task<Result<HttpResponse>> health(HttpRequest request);
   // Tells /readyz; set when the configuration is loaded, and at the end.
   bool ready = false;
+  // What GET /api/v1/config shows.
+  ConfigState config;
+  // Other tokens from now on.
+  void use(Options options) { options_ = std::move(options); }
 
   static HttpResponse problem(int status, std::string_view title, std::string_view detail);
 

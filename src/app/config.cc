@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
+#include "app/teams.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -103,30 +105,75 @@ void override_with(Node& base, Node over) {
   }
 }
 
-std::optional<Node> merge(const std::vector<ConfigText>& texts, Problems& problems) {
-  std::map<std::size_t, Node> layers;
-  const std::size_t before = problems.size();
-  for (const ConfigText& text : texts) {
-    std::optional<Node> root = lang::read_yaml(text.text, text.path, problems);
+struct Read {
+  std::size_t text = 0;  // which of them
+  Node root;
+};
+
+std::optional<std::vector<Read>> read_texts(const std::vector<ConfigText>& texts, Problems& problems) {
+  std::vector<Read> read;
+  std::vector<Problems> found(texts.size());
+  std::set<std::string> tables;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    std::optional<Node> root = lang::read_yaml(texts[i].text, texts[i].path, found[i]);
     if (!root || root->is_null()) continue;
-    if (!root->is_map()) {
-      problems.push_back(
-          {root->place,
-           "the configuration is " + std::string(root->is_list() ? "a list" : "text") + "; a map is wanted"});
+    const Node* data = root->find("data");
+    if (data != nullptr) {
+      for (const auto& [name, table] : data->members) {
+        const std::string_view file = table.text("file");
+        if (!file.empty()) tables.insert(path_beside(table.place, file));
+      }
+    }
+    read.push_back({i, std::move(*root)});
+  }
+  const auto is_table = [&](std::size_t text) {
+    return tables.count(path_beside({}, texts[text].path)) != 0;
+  };
+  bool wrong = false;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (is_table(i)) continue;
+    wrong = wrong || any_error(found[i]);
+    problems.insert(problems.end(), found[i].begin(), found[i].end());
+  }
+  if (wrong) return std::nullopt;
+  read.erase(std::remove_if(read.begin(), read.end(), [&](const Read& one) { return is_table(one.text); }),
+             read.end());
+  return read;
+}
+
+// The layers, each of the files that came with one --config.
+std::optional<std::map<std::size_t, Node>> layers_of(const std::vector<ConfigText>& texts,
+                                                     Problems& problems) {
+  auto read = read_texts(texts, problems);
+  if (!read) return std::nullopt;
+  std::map<std::size_t, Node> layers;
+  Problems own;
+  for (Read& one : *read) {
+    if (!one.root.is_map()) {
+      own.push_back({one.root.place, "the configuration is " +
+                                         std::string(one.root.is_list() ? "a list" : "text") +
+                                         "; a map is wanted"});
       continue;
     }
-    read_true_as_on(*root);
-    const auto [layer, is_new] = layers.try_emplace(text.layer, *root);
-    if (!is_new) join_files(layer->second, std::move(*root), problems);
+    read_true_as_on(one.root);
+    const auto [layer, is_new] = layers.try_emplace(texts[one.text].layer, one.root);
+    if (!is_new) join_files(layer->second, std::move(one.root), own);
   }
-  if (problems.size() > before && any_error(problems)) return std::nullopt;
-  if (layers.empty()) {
+  problems.insert(problems.end(), own.begin(), own.end());
+  if (any_error(own)) return std::nullopt;
+  return layers;
+}
+
+std::optional<Node> merge(const std::vector<ConfigText>& texts, Problems& problems) {
+  auto layers = layers_of(texts, problems);
+  if (!layers) return std::nullopt;
+  if (layers->empty()) {
     problems.push_back({{texts.empty() ? std::string() : texts[0].path, texts.empty() ? 0 : 1, 1},
                         "the configuration is empty"});
     return std::nullopt;
   }
-  Node merged = std::move(layers.begin()->second);
-  for (auto at = std::next(layers.begin()); at != layers.end(); ++at)
+  Node merged = std::move(layers->begin()->second);
+  for (auto at = std::next(layers->begin()); at != layers->end(); ++at)
     override_with(merged, std::move(at->second));
   return merged;
 }
@@ -160,6 +207,15 @@ bool is_loopback(const Address& address) {
 bool is_any(const Address& address) {
   return address.host == "0.0.0.0" || address.host == "::";
 }
+
+}  // namespace
+
+bool others_reach_admin(const ServerConfig& server) {
+  const std::optional<Address> admin = parse_address(server.admin);
+  return !admin || !is_loopback(*admin);
+}
+
+namespace {
 
 class Reader {
  public:
@@ -266,6 +322,7 @@ void Reader::read_access(std::vector<Token>& tokens) {
     Token token;
     token.name = node.text("name");
     token.place = node.place;
+    token.team = node.text("team");
     if (node.text("role") == "operator") token.role = Role::kOperator;
     if (node.text("role") == "admin") token.role = Role::kAdmin;
     token.secrets = lang::read_secrets(*node.find("secret"), problems_);
@@ -348,11 +405,13 @@ Config Reader::read() {
   check_sources(config.clusters);
   for (const auto& [name, into] :
        {std::pair{"sources", &config.sources}, std::pair{"targets", &config.targets},
-        std::pair{"workflows", &config.workflows}}) {
+        std::pair{"workflows", &config.workflows}, std::pair{"calendars", &config.calendars},
+        std::pair{"data", &config.data}}) {
     const Node* map = section(name);
     if (map != nullptr) *into = *map;
     into->kind = Node::Kind::kMap;
   }
+  read_teams(section("teams"), config, problems_);
   return config;
 }
 
@@ -366,12 +425,22 @@ std::optional<Config> read_config(const std::vector<ConfigText>& texts, const js
   if (any_error(problems)) return std::nullopt;
   Config config = Reader(*root, problems).read();
   if (any_error(problems)) return std::nullopt;
+  config.revision = revision_of(texts);
+  return config;
+}
+
+std::optional<Node> join_texts(const std::vector<ConfigText>& texts, Problems& problems) {
+  auto layers = layers_of(texts, problems);
+  if (!layers) return std::nullopt;
+  return layers->empty() ? Node() : std::move(layers->begin()->second);
+}
+
+std::string revision_of(const std::vector<ConfigText>& texts) {
   std::string all;
   for (const ConfigText& text : texts) {
     all += std::to_string(text.layer) + ":" + std::to_string(text.text.size()) + ":" + text.text;
   }
-  config.revision = to_hex(sha256(all));
-  return config;
+  return to_hex(sha256(all));
 }
 
 }  // namespace postlude::app

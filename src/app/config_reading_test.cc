@@ -23,7 +23,19 @@ const char* const kWhole = R"(
 server:   {listen: 0.0.0.0:8080, admin: 127.0.0.1:8081, publicUrl: https://hooks.example.com/, adminUrl: https://postlude.example.com, hosts: [Postlude.flagger.svc], metrics: listen}
 store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 10d, runs: 90d}}  # or not
 access:   {tokens: [{name: ops, role: operator, secret: {file: /run/secrets/ops}},
-                    {name: root, role: admin, secret: [{env: A}, {env: B}]}]}
+                    {name: root, role: admin, secret: [{env: A}, {env: B}]},
+                    {name: pay, role: operator, team: payments, secret: {env: P}}]}
+data:     {services: {file: services.yaml}}
+calendars:
+  freeze:
+    timezone: Asia/Shanghai
+    windows: [{days: [fri], from: "18:00", to: "24:00"}, {from: 2027-02-05, to: 2027-02-15}]
+teams:
+  payments:
+    match: {namespace: "pay-*"}
+    folder: teams/payments
+    targets: [jira]
+    notify: {uses: slack/message, with: {channel: "#pay"}}
 clusters: {prod: {}, cn-2: {}}                            # {}: named, no API
 evaluator: {time: 100ms, memory: 64MiB}
 log: {format: json, level: warn}
@@ -37,6 +49,7 @@ sources:
     dedupe: {window: 60s}
     maxBody: 1MiB
     rate: 10/s
+    storm: {events: 50, within: 5m, then: hold}
   many:
     type: flagger
     clusters: {prod: {auth: [{bearer: {env: A}}]}, cn-2: {auth: none}}
@@ -57,9 +70,10 @@ targets:
 workflows:
   jira-release:
     on: {source: flagger, hook: post-rollout, phase: Succeeded, namespace: "prod-*",
-         metadata: {team: [pay, "shop-*"]}}
+         kind: [forward, back], team: payments, metadata: {team: [pay, "shop-*"]}}
     if: '.event.metadata.environment == "production"'
-    mode: live
+    mode: shadow
+    concurrency: {key: .event.namespace, policy: replace}
     maxAge: 2h
     timeout: 1h
     vars: {version: '${{ .event.name }}'}
@@ -70,11 +84,20 @@ workflows:
         retry: {attempts: 3, backoff: {initial: 1s, factor: 1.5, max: 1m}, for: 30m}
         timeout: 5s
         onUnclear: repeat
+        continueOnError: true
+        needs: []
+        key: '${{ .event.name }}'
       - uses: wait
         with: {for: 30s}
         if: true
+        needs: version
+        announce:
+          {uses: slack/message, name: tell, with: {text: a}, retry: {attempts: 1}, timeout: 1s, onUnclear: fail}
       - uses: slack/message
         with: {channel: "#releases", text: 'Released ${{ .steps.version.outputs.name }}'}
+        forEach: .event.metadata.channels
+    onFailure: [{uses: slack/message}]
+    finally: [{uses: slack/message, forEach: [a, b]}]
   other:
     true: [{hook: "*"}]
     steps: [{uses: slack/message}]
@@ -91,7 +114,7 @@ TEST(Config, the_whole_of_it) {
   EXPECT_EQ(config.store.url, "sqlite:/var/lib/postlude/postlude.db");
   EXPECT_EQ(config.store.keep_deliveries, std::chrono::hours(240));
   EXPECT_EQ(config.store.keep_runs, std::chrono::hours(24 * 90));
-  ASSERT_EQ(config.tokens.size(), 2U);
+  ASSERT_EQ(config.tokens.size(), 3U);
   EXPECT_EQ(config.tokens[0].name, "ops");
   EXPECT_EQ(config.tokens[0].role, Role::kOperator);
   ASSERT_EQ(config.tokens[0].secrets.size(), 1U);
@@ -99,6 +122,18 @@ TEST(Config, the_whole_of_it) {
   EXPECT_EQ(config.tokens[0].secrets[0].name, "/run/secrets/ops");
   EXPECT_EQ(config.tokens[1].role, Role::kAdmin);
   EXPECT_EQ(config.tokens[1].secrets.size(), 2U);
+  EXPECT_EQ(config.tokens[1].team, "");
+  EXPECT_EQ(config.tokens[2].team, "payments");
+  EXPECT_EQ(config.data.find("services")->text("file"), "services.yaml");
+  EXPECT_EQ(config.calendars.find("freeze")->find("windows")->items.size(), 2U);
+  ASSERT_EQ(config.teams.size(), 1U);
+  EXPECT_EQ(config.teams[0].name, "payments");
+  EXPECT_EQ(config.teams[0].namespaces, std::vector<std::string>{"pay-*"});
+  EXPECT_EQ(config.teams[0].targets, std::vector<std::string>{"jira"});
+  EXPECT_EQ(config.teams[0].notify.text("uses"), "slack/message");
+  ASSERT_EQ(config.team_folders.size(), 1U);
+  EXPECT_EQ(config.team_folders[0].first, "payments");
+  EXPECT_EQ(config.team_folders[0].second.scalar, "teams/payments");
   EXPECT_EQ(config.clusters, (std::vector<std::string>{"prod", "cn-2"}));
   EXPECT_EQ(config.evaluator.time, std::chrono::milliseconds(100));
   EXPECT_EQ(config.evaluator.memory_bytes, 64U << 20U);
@@ -109,7 +144,7 @@ TEST(Config, the_whole_of_it) {
   EXPECT_EQ(config.targets.find("slack")->find("headers")->text("X-A"), "1.10");
   EXPECT_EQ(config.workflows.members.size(), 2U);
   EXPECT_NE(config.workflows.find("other")->find("on"), nullptr) << "a key `true` is read as `on`";
-  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:58:11");
+  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:81:11");
   EXPECT_EQ(config.revision.size(), 64U);
 }
 

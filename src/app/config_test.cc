@@ -79,11 +79,11 @@ TEST(BrokenConfig, traps_of_yaml) {
 TEST(BrokenConfig, unknown_keys) {
   expect_all({
       {"surces: {}",
-       "p.yaml:1:1: unknown key 'surces' in the configuration; did you mean 'sources'? (access, clusters, "
-       "evaluator, log, server, sources, store, targets, workflows)"},
+       "p.yaml:1:1: unknown key 'surces' in the configuration; did you mean 'sources'? (access, calendars, "
+       "clusters, data, evaluator, log, server, sources, store, targets, teams, workflows)"},
       {"zzz: {}",
-       "p.yaml:1:1: unknown key 'zzz' in the configuration; valid keys are access, clusters, evaluator, log, "
-       "server, sources, store, targets, workflows"},
+       "p.yaml:1:1: unknown key 'zzz' in the configuration; valid keys are access, calendars, clusters, "
+       "data, evaluator, log, server, sources, store, targets, teams, workflows"},
       {"server: {lisen: 127.0.0.1:1}",
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
        "listen, metrics, publicUrl)"},
@@ -91,10 +91,10 @@ TEST(BrokenConfig, unknown_keys) {
        "p.yaml:1:21: unknown key 'run' in 'retention'; did you mean 'runs'? (deliveries, runs)"},
       {source("pahts: {/a: event}"),
        "p.yaml:2:34: unknown key 'pahts' in the source 'f'; did you mean 'paths'? (accept, auth, cluster, "
-       "clusters, dedupe, maxBody, paths, rate, type)"},
+       "clusters, dedupe, maxBody, paths, rate, storm, type)"},
       {source("frobnicate: 1"),
        "p.yaml:2:34: unknown key 'frobnicate' in the source 'f'; valid keys are accept, auth, cluster, "
-       "clusters, dedupe, maxBody, paths, rate, type"},
+       "clusters, dedupe, maxBody, paths, rate, storm, type"},
       {target("urll: http://x"),
        "p.yaml:2:24: unknown key 'urll' in the target 't'; did you mean 'url'? (auth, connector, edition, "
        "headers, limits, maxResponse, proxy, timeout, tls, url)"},
@@ -137,7 +137,7 @@ TEST(BrokenConfig, unknown_keys) {
       {target("auth: {bearer: {env: A}, url: {env: B}}"),
        "p.yaml:2:49: 'url' cannot stand beside 'bearer' in 'auth'"},
       {"access: {tokens: [{name: ops, role: admin, secret: {env: A}, rol: x}]}",
-       "p.yaml:1:62: unknown key 'rol' in the token 'ops'; did you mean 'role'? (name, role, secret)"},
+       "p.yaml:1:62: unknown key 'rol' in the token 'ops'; did you mean 'role'? (name, role, secret, team)"},
   });
 }
 
@@ -333,12 +333,8 @@ TEST(BrokenConfig, addresses) {
 
 TEST(BrokenConfig, not_built_yet) {
   expect_all({
-      {"teams: {}", "p.yaml:1:1: 'teams' is not built yet in this version of Postlude: remove it"},
-      {"data: {}", "p.yaml:1:1: 'data' is not built yet in this version of Postlude: remove it"},
-      {"calendars:", "p.yaml:1:1: 'calendars' is not built yet in this version of Postlude: remove it"},
       {"gates: []", "p.yaml:1:1: 'gates' is not built yet in this version of Postlude: remove it"},
       {"audit: {key: 1}", "p.yaml:1:1: 'audit' is not built yet in this version of Postlude: remove it"},
-      {"storm: {}", "p.yaml:1:1: 'storm' is not built yet in this version of Postlude: remove it"},
       {"enrich: {deadline: 1h}",
        "p.yaml:1:1: 'enrich' is not built yet in this version of Postlude: remove it"},
       {"reconcile: {grace: 60s}",
@@ -352,8 +348,6 @@ TEST(BrokenConfig, not_built_yet) {
        "p.yaml:1:19: 'inCluster' is not built yet in this version of Postlude: remove it"},
       {"clusters: {eu-1: {kubeconfig: /k}}",
        "p.yaml:1:19: 'kubeconfig' is not built yet in this version of Postlude: remove it"},
-      {"access: {tokens: [{name: a, role: admin, team: x, secret: {env: A}}]}",
-       "p.yaml:1:42: 'team' is not built yet in this version of Postlude: remove it"},
       {proof("{mtls: {allow: [a]}}"),
        "p.yaml:2:30: 'mtls' is not built yet in this version of Postlude: remove it"},
       {proof("{forwardedClientCert: {}}"),
@@ -377,6 +371,73 @@ TEST(BrokenConfig, not_built_yet) {
       {step("wait: {timeout: 40m}"),
        "p.yaml:5:21: 'wait' is not built yet in this version of Postlude: remove it"},
       {step("expect: any"), "p.yaml:5:21: 'expect' is not built yet in this version of Postlude: remove it"},
+  });
+}
+
+TEST(BrokenConfig, storms) {
+  expect_all({
+      {"storm: {events: 1}",
+       "p.yaml:1:1: 'storm' cannot stand here: each source has its own, sources.NAME.storm"},
+      {"stormy: {}",
+       "p.yaml:1:1: unknown key 'stormy' in the configuration; did you mean 'store'? (access, calendars, "
+       "clusters, "
+       "data, evaluator, log, server, sources, store, targets, teams, workflows)"},
+      {source("storm: {events: 0, within: 5m}"), "p.yaml:2:50: 'events' is 0; at least 1 is wanted"},
+      {source("storm: {within: 5m}"), "p.yaml:2:34: 'storm' needs 'events'"},
+      {source("storm: {events: 50, within: 5 min}"),
+       "p.yaml:2:62: 'within': '5 min' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {source("storm: {events: 50, within: 5m, then: drop}"),
+       "p.yaml:2:72: 'then' is 'drop'; 'hold' is wanted"},
+  });
+}
+
+TEST(BrokenConfig, tables_and_calendars) {
+  expect_all({
+      {"data: {services: services.yaml}",
+       "p.yaml:1:18: the table 'services' is 'services.yaml'; {file: …} is wanted"},
+      {"data: {my-services: {file: a.yaml}}",
+       "p.yaml:1:8: 'my-services' cannot stand here; a name of letters, digits and _ that begins with no "
+       "digit is wanted"},
+      {"data: {services: {fiel: a.yaml}}",
+       "p.yaml:1:19: unknown key 'fiel' in the table 'services'; did you mean 'file'? (file)\n"
+       "p.yaml:1:8: the table 'services' needs 'file': a path"},
+      {"calendars: {freeze: {timezone: Asia/Shanghai}}",
+       "p.yaml:1:13: the calendar 'freeze' needs 'windows'"},
+      {"calendars: {freeze: {windows: [{days: friday}]}}",
+       "p.yaml:1:39: 'days' is 'friday'; a day such as fri, or days such as mon-fri is wanted"},
+      {"calendars: {freeze: {windows: [{form: '18:00'}]}}",
+       "p.yaml:1:33: unknown key 'form' in entry 1 of 'windows'; did you mean 'from'? (days, from, to)"},
+      {"calendars: {freeze: {windows: [{from: evening}]}}",
+       "p.yaml:1:39: 'from' is 'evening'; a time such as 18:00, or a date such as 2027-02-05 is wanted"},
+  });
+}
+
+TEST(BrokenConfig, teams) {
+  const auto team = [](const std::string& keys) {
+    return "teams:\n  pay: {" + keys + "}\ntargets: {jira: {connector: jira}}";
+  };
+  expect_all({
+      {team("folder: x"), "p.yaml:2:3: the team 'pay' needs 'match'"},
+      {team("match: {namespaces: a}"),
+       "p.yaml:2:17: unknown key 'namespaces' in 'match'; did you mean 'namespace'? (cluster, namespace)\n"
+       "p.yaml:2:9: 'match' needs 'namespace'"},
+      {team("match: {namespace: a}, targets: [jria]"),
+       "p.yaml:2:42: the team 'pay' names the target 'jria', which 'targets' does not have; did you mean "
+       "'jira'?"},
+      {team("match: {namespace: a}, targets: [pager]"),
+       "p.yaml:2:42: the team 'pay' names the target 'pager', which 'targets' does not have; there is http, "
+       "jira"},
+      {team("match: {namespace: a}, notify: {with: {a: 1}}"),
+       "p.yaml:2:32: 'notify' needs 'uses': TARGET/ACTION such as jira/release-version, or a built-in such "
+       "as wait"},
+      {team("match: {namespace: a}") + "\naccess: {tokens: [{name: t, role: viewer, team: pya, secret: {env: "
+                                       "T}}]}",
+       "p.yaml:4:19: the token 't' is for the team 'pya', which does not exist; did you mean 'pay'?"},
+      {"access: {tokens: [{name: t, role: viewer, team: pay, secret: {env: T}}]}",
+       "p.yaml:1:19: the token 't' is for the team 'pay', which does not exist; 'teams' has none"},
+      {team("match: {namespace: a}") + "\nworkflows:\n  w: {on: [{team: 'p*'}, {team: [shop]}], steps: "
+                                       "[{uses: t/x}]}",
+       "p.yaml:5:34: no team matches 'shop'; there is pay"},
   });
 }
 

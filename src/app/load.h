@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "evaluator/evaluator.h"
 #include "pipeline/expressions.h"
 #include "pipeline/rules.h"
 
@@ -15,6 +16,8 @@ namespace postlude::app {
 
 struct Loaded {
   Config config;
+  Calendars calendars;
+  std::shared_ptr<const std::string> data;  // the tables, a JSON object: name -> table
   std::shared_ptr<const pipeline::Rules> rules;
 };
 
@@ -22,9 +25,10 @@ struct Loaded {
 connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems);
 
 // nullopt exactly if `problems` has an error. jq's own opinion of the expressions is not asked: see
-// check_expressions.
+// check_expressions. `read`, where it is given, gets the files and folders on which the answer depends.
+// The rules refer to the catalogue.
 std::optional<Loaded> load(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
-                           lang::Problems& problems);
+                           lang::Problems& problems, std::vector<std::string>* read = nullptr);
 
 // Compiles every expression that needs jq; appends what is wrong.
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "api/api.h"
-#include "app/load.h"
+#include "app/reload.h"
 #include "app/secrets.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -21,39 +21,28 @@ namespace postlude::app {
 
 namespace {
 
-api::Options api_options(const Config& config, SecretLookup secrets) {
-  api::Options options;
-  for (const Token& token : config.tokens) {
-    const api::Role role = token.role == Role::kViewer     ? api::Role::kViewer
-                           : token.role == Role::kOperator ? api::Role::kOperator
-                                                           : api::Role::kAdmin;
-    options.tokens.push_back({token.name, role, token.secrets});
-  }
-  options.secrets = std::move(secrets);
-  return options;
-}
-
 // Everything that exists while the daemon runs, in order of dependency; destruction is in reverse.
 class Daemon {
  public:
-  Daemon(rt::Loop& loop, ServeOptions options, const connector::Catalogue& catalogue, Loaded loaded,
-         std::unique_ptr<store::Store> store, rt::Notify notify)
+  Daemon(rt::Loop& loop, ServeOptions options, Version version, std::unique_ptr<store::Store> store,
+         rt::Notify notify)
       : loop_(loop),
         options_(std::move(options)),
-        catalogue_(catalogue),
-        loaded_(std::move(loaded)),
         notify_(std::move(notify)),
         secrets_(secret_lookup()),
         signals_(loop, [this](rt::Signal signal) { on_signal(signal); }),
         store_(std::move(store)),
-        evaluator_(loop, evaluator_options(loaded_.config.evaluator)),
+        evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
         client_(loop, {}),
         expressions_(evaluator_),
         pipeline_({loop, *store_, client_, expressions_, metrics_, secrets_}),
         pump_(loop, pipeline_, *store_, {}),
-        api_(api_options(loaded_.config, secrets_), *store_, pipeline_, metrics_),
+        api_({}, *store_, pipeline_, metrics_),
+        reload_({loop, expressions_, pipeline_, *store_, metrics_, api_, secrets_}, options_.config,
+                options_.connectors, std::move(version)),
         life_(loop, "daemon"),
         chores_(loop, "chores"),
+        follow_(loop, "reload"),
         stop_(loop) {}
 
   int run() {
@@ -65,8 +54,7 @@ class Daemon {
  private:
   void on_signal(rt::Signal signal) {
     if (signal == rt::Signal::kReload) {
-      log::warn(
-          "reloading is not built yet in this version of Postlude: restart to read the configuration again");
+      reload_.now();
       return;
     }
     stopping_ = true;
@@ -90,25 +78,19 @@ class Daemon {
   }
 
   rt::Task<Status> start() {
-    lang::Problems problems;
-    AWAIT_TRY(const Done checked, check_expressions(expressions_, loaded_.rules, problems));
-    (void)checked;
-    if (lang::any_error(problems)) {
-      std::string text = report(std::move(problems));
-      text.pop_back();
-      co_return Error(Code::kInvalid, std::move(text));
-    }
-    pipeline_.use(loaded_.rules);
+    AWAIT_TRY(const Done begun, reload_.begin());
+    (void)begun;
     pipeline_.on_event = [this](Event event) { pump_.offer(std::move(event)); };
     pump_.start();
-    CO_TRY(hooks_, http::Server::listen(loop_, listening_on(loaded_.config.server.listen), hook_handler()));
-    CO_TRY(admin_, http::Server::listen(loop_, listening_on(loaded_.config.server.admin), admin_handler()));
-    AWAIT(const Status noted,
-          store_->note("postlude", "started", "daemon",
-                       "version " POSTLUDE_VERSION ", configuration " + loaded_.config.revision.substr(0, 12),
-                       rt::now()));
+    CO_TRY(hooks_, http::Server::listen(loop_, listening_on(reload_.config().server.listen), hook_handler()));
+    CO_TRY(admin_, http::Server::listen(loop_, listening_on(reload_.config().server.admin), admin_handler()));
+    AWAIT(const Status noted, store_->note("postlude", "started", "daemon",
+                                           "version " POSTLUDE_VERSION ", configuration " +
+                                               reload_.config().revision.substr(0, 12),
+                                           rt::now()));
     if (!noted) log::warn("the start could not be recorded", {{"why", noted.error().message}});
     api_.ready = true;
+    follow_.start(reload_.follow());
     if (!options_.port_file.empty()) {
       std::ofstream file(options_.port_file + ".new");
       file << "listen=" << hooks_->port() << "\nadmin=" << admin_->port() << "\n";
@@ -118,11 +100,11 @@ class Daemon {
     if (const Status told = notify_.ready(); !told)
       log::warn("the service manager could not be told", {{"why", told.error().message}});
     log::info("ready", {{"version", POSTLUDE_VERSION},
-                        {"listen", loaded_.config.server.listen},
+                        {"listen", reload_.config().server.listen},
                         {"port", static_cast<int>(hooks_->port())},
-                        {"admin", loaded_.config.server.admin},
+                        {"admin", reload_.config().server.admin},
                         {"adminPort", static_cast<int>(admin_->port())},
-                        {"workflows", loaded_.rules->workflows().size()}});
+                        {"workflows", reload_.rules().workflows().size()}});
     co_return ok();
   }
 
@@ -134,7 +116,7 @@ class Daemon {
 
   http::Handler hook_handler() {
     http::Handler handler;
-    const bool metrics = loaded_.config.server.metrics_on_listen;
+    const bool metrics = reload_.config().server.metrics_on_listen;
     const auto is_health = [metrics](const HttpRequest& request) {
       const std::string_view path = request.path();
       return (request.method == "GET" || request.method == "HEAD") &&
@@ -186,7 +168,7 @@ class Daemon {
 
   // What retention lets go.
   rt::Task<> prune() {
-    const StoreConfig& keep = loaded_.config.store;
+    const StoreConfig& keep = reload_.config().store;
     AWAIT(const Status pruned, store_->prune(rt::now() - keep.keep_deliveries, rt::now() - keep.keep_runs));
     if (!pruned) log::warn("old rows could not be removed", {{"why", pruned.error().message}});
   }
@@ -198,6 +180,7 @@ class Daemon {
     (void)notify_.stopping();
     log::info("stopping");
     pipeline_.stop();
+    reload_.stop();
     if (hooks_ != nullptr) {
       AWAIT(const bool answered, hooks_->close(std::chrono::milliseconds(700)));
       if (!answered) log::warn("some connections were closed before they were answered");
@@ -213,13 +196,13 @@ class Daemon {
     }
     AWAIT_DONE(evaluator_.stop());
     chores_.abandon();
+    AWAIT(const bool followed, follow_.close(std::chrono::milliseconds(500)));
+    if (!followed) follow_.abandon();  // a disk that does not answer
     log::info("stopped");
   }
 
   rt::Loop& loop_;
   ServeOptions options_;
-  const connector::Catalogue& catalogue_;
-  Loaded loaded_;
   rt::Notify notify_;
   SecretLookup secrets_;
   rt::Signals signals_;  // goes late: a second SIGTERM while stopping is heard, and changes nothing
@@ -231,10 +214,12 @@ class Daemon {
   pipeline::Pipeline pipeline_;
   pipeline::Pump pump_;
   api::Api api_;
+  Reload reload_;
   std::unique_ptr<http::Server> hooks_;
   std::unique_ptr<http::Server> admin_;
   rt::Group life_;
   rt::Group chores_;
+  rt::Group follow_;
   rt::Waker stop_;
   bool stopping_ = false;
   int status_ = 0;
@@ -258,22 +243,18 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
 
 int serve(const ServeOptions& options) {
   const rt::Notify notify = rt::Notify::from_environment();
-  lang::Problems problems;
-  const connector::Catalogue catalogue = catalogue_with(options.connectors, problems);
-  auto loaded = load(options.config, catalogue, problems);
-  const bool wrong = lang::any_error(problems);
-  if (!loaded || wrong) {
-    std::fputs(report(std::move(problems)).c_str(), stderr);
+  Version version = read_version(options.config, options.connectors);
+  if (!version.loaded) {
+    std::fputs(report(std::move(version.problems)).c_str(), stderr);
     return 1;
   }
-  log::configure(loaded->config.log.format, loaded->config.log.level);
-  for (const lang::Problem& warning : problems)
-    log::warn("configuration", {{"at", warning.place.text()}, {"what", warning.message}});
+  log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
 
   rt::Loop loop;
   store::Options store_options;
-  store_options.url = loaded->config.store.url;
+  store_options.url = version.loaded->config.store.url;
   store_options.durable = options.durable;
+  store_options.follow = engine::follow;
   if (!options.durable)
     log::warn("the store does not sync: for measurements only, a power cut loses what was acknowledged");
   auto store = open_store(loop, store_options);
@@ -283,7 +264,7 @@ int serve(const ServeOptions& options) {
     return 1;
   }
   ::malloc_trim(0);
-  Daemon daemon(loop, options, catalogue, std::move(*loaded), std::move(*store), notify);
+  Daemon daemon(loop, options, std::move(version), std::move(*store), notify);
   return daemon.run();
 }
 

@@ -69,7 +69,7 @@ void add_offline(CLI::App& app, Choices& c) {
       [&c] { c.run = [&c] { return check(c.check_paths, c.serve.connectors, c.check_secrets); }; });
 
   auto* schema_command = app.add_subcommand("schema", "Print a JSON Schema for editors");
-  schema_command->add_option("kind", c.name, "config or connector")->required();
+  schema_command->add_option("kind", c.name, "config, test or connector")->required();
   schema_command->callback([&c] { c.run = [&c] { return schema(c.name); }; });
 
   auto* connectors =

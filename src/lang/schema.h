@@ -6,8 +6,8 @@
 // Understood: $ref into #/definitions, type, enum, const, properties, additionalProperties,
 // patternProperties, propertyNames, required, items, minItems, oneOf/anyOf (told apart by type, by a const,
 // or by the first of their required keys), pattern, minimum, maximum, description, default, and our formats:
-// duration, rate, size, glob, secret; expression and template are read by others. Editors ignore our own
-// keywords:
+// postlude-duration (JSON Schema's own `duration` is another), rate, size, glob, secret; expression and
+// template are read by others. Editors ignore our own keywords:
 //   x-notBuilt: "…"          a key of the contract that this build refuses by name; the text follows the name
 //   x-notBuiltValues: {v: t} the same for values of an enum; the text says what to do instead
 //   x-elsewhere: "…"         a key that belongs to another place: refused, with this text, and never proposed

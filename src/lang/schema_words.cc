@@ -37,7 +37,7 @@ std::string_view type_in_words(std::string_view type) {
 }
 
 std::string_view format_in_words(std::string_view format) {
-  if (format == "duration") return "a duration such as 30s";
+  if (format == "postlude-duration") return "a duration such as 30s";
   if (format == "rate") return "a rate such as 10/s";
   if (format == "size") return "a size such as 1MiB";
   if (format == "glob") return "a glob";
@@ -98,7 +98,7 @@ bool is_of_type(const Node& node, std::string_view type) {
 
 // What the parsers in base say, or "".
 std::string check_format(std::string_view format, std::string_view text) {
-  if (format == "duration") {
+  if (format == "postlude-duration") {
     const auto parsed = parse_duration(text);
     if (!parsed) return parsed.error().message;
   } else if (format == "rate") {

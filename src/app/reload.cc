@@ -1,0 +1,221 @@
+#include "app/reload.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace postlude::app {
+
+namespace {
+
+constexpr Duration kEvery = std::chrono::seconds(1);
+
+api::Options api_options(const Config& config, const SecretLookup& secrets) {
+  api::Options options;
+  for (const Token& token : config.tokens) {
+    const api::Role role = token.role == Role::kViewer     ? api::Role::kViewer
+                           : token.role == Role::kOperator ? api::Role::kOperator
+                                                           : api::Role::kAdmin;
+    options.tokens.push_back({token.name, role, token.secrets});
+  }
+  options.secrets = secrets;
+  return options;
+}
+
+std::vector<std::string> lines_of(const lang::Problems& problems, bool warnings) {
+  lang::Problems some;
+  std::copy_if(problems.begin(), problems.end(), std::back_inserter(some),
+               [warnings](const lang::Problem& p) { return p.warning == warnings; });
+  std::vector<std::string> lines;
+  const std::string text = report(std::move(some));
+  for (const std::string_view line : split(text, '\n')) {
+    if (!line.empty()) lines.emplace_back(line);
+  }
+  return lines;
+}
+
+// Without a token the API answers whoever reaches it, so that only a loopback address may listen: also the
+// one that a restart has not changed yet.
+void check_listener(const Config& running, const Config& wanted, lang::Problems& problems) {
+  if (!wanted.tokens.empty() || !others_reach_admin(running.server)) return;
+  problems.push_back({{},
+                      "'access' has no token, but the API listens on " + running.server.admin +
+                          ", which others can reach, until Postlude is restarted: keep a token until then"});
+}
+
+}  // namespace
+
+std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
+  std::vector<std::string> keys;
+  const auto compare = [&keys](bool same, const char* key) {
+    if (!same) keys.emplace_back(key);
+  };
+  const ServerConfig& now = running.server;
+  const ServerConfig& then = wanted.server;
+  compare(now.listen == then.listen, "server.listen");
+  compare(now.admin == then.admin, "server.admin");
+  compare(now.metrics_on_listen == then.metrics_on_listen, "server.metrics");
+  compare(running.store.url == wanted.store.url, "store.url");
+  compare(running.evaluator.time == wanted.evaluator.time, "evaluator.time");
+  compare(running.evaluator.memory_bytes == wanted.evaluator.memory_bytes, "evaluator.memory");
+  return keys;
+}
+
+Reload::Reload(Parts parts, std::vector<std::string> paths, std::string connectors, Version first)
+    : parts_(std::move(parts)),
+      paths_(std::move(paths)),
+      connectors_(std::move(connectors)),
+      loaded_(std::move(*first.loaded)),
+      first_problems_(std::move(first.problems)),
+      read_(std::move(first.read)),
+      fingerprint_(std::move(first.print)),
+      connectors_print_(fingerprint({connectors_})),
+      aside_(parts_.loop),
+      wake_(parts_.loop) {
+  parts_.api.use(api_options(loaded_.config, parts_.secrets));
+}
+
+rt::Task<Status> Reload::begin() {
+  AWAIT_TRY(const Done checked, check_expressions(parts_.expressions, loaded_.rules, first_problems_));
+  (void)checked;
+  if (lang::any_error(first_problems_)) {
+    std::string text = report(std::move(first_problems_));
+    text.pop_back();
+    co_return Error(Code::kInvalid, std::move(text));
+  }
+  use(first_problems_, read_);
+  co_return ok();
+}
+
+rt::Task<> Reload::follow() {
+  while (!stopping_) {
+    AWAIT_DONE(wake_.wait_at_most(kEvery));
+    if (stopping_) break;
+    const bool asked = std::exchange(asked_, false);
+    Look last;
+    last.paths = paths_;
+    last.connectors = connectors_;
+    last.read = read_;
+    last.fingerprint = fingerprint_;
+    last.at_once = asked;
+    std::function<Seen()> call = [last] { return look(last); };
+    AWAIT(Seen seen, aside_.run(std::move(call)));
+    if (stopping_ || seen.version == nullptr) continue;
+    fingerprint_ = std::move(seen.fingerprint);
+    read_ = seen.version->read;
+    AWAIT_DONE(consider(std::move(seen.version), asked));
+  }
+}
+
+void Reload::now() {
+  asked_ = true;
+  wake_.wake();
+}
+
+void Reload::stop() {
+  stopping_ = true;
+  wake_.wake();
+}
+
+rt::Task<> Reload::consider(std::shared_ptr<Version> version, bool asked) {
+  lang::Problems problems = std::move(version->problems);
+  if (version->loaded) check_listener(loaded_.config, version->loaded->config, problems);
+  if (lang::any_error(problems)) {
+    AWAIT_DONE(refuse(std::move(problems), asked));
+    co_return;
+  }
+  Loaded& next = *version->loaded;
+  const std::string connectors = fingerprint({connectors_});
+  if (!asked && next.config.revision == loaded_.config.revision && connectors == connectors_print_) {
+    // The same words as before: files were touched, or what was wrong was taken back.
+    refused_.clear();
+    parts_.api.config.refused.reset();
+    parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 1);
+    co_return;
+  }
+  AWAIT(const Status checked, check_expressions(parts_.expressions, next.rules, problems));
+  if (!checked) {
+    log::warn("a new configuration could not be checked; trying again", {{"why", checked.error().message}});
+    fingerprint_.clear();
+    co_return;
+  }
+  if (lang::any_error(problems)) {
+    AWAIT_DONE(refuse(std::move(problems), asked));
+    co_return;
+  }
+  connectors_print_ = connectors;
+  AWAIT_DONE(take(std::move(next), std::move(problems), std::move(version->read)));
+}
+
+rt::Task<> Reload::refuse(lang::Problems problems, bool asked) {
+  const std::vector<std::string> lines = lines_of(problems, false);
+  std::string text = join(lines, "\n");
+  if (!asked && text == refused_) co_return;  // said already
+  refused_ = text;
+  parts_.api.config.refused = api::ConfigState::Refused{rt::now(), lines};
+  for (const std::string& line : lines)
+    log::error("configuration refused", {{"what", line}});
+  log::error("the configuration before it stays in force",
+             {{"revision", loaded_.config.revision.substr(0, 12)}, {"problems", lines.size()}});
+  count("rejected");
+  AWAIT_DONE(note("config.rejected", text.substr(0, 4000)));
+  if (on_config_rejected) on_config_rejected(std::move(text));
+}
+
+rt::Task<> Reload::take(Loaded loaded, lang::Problems problems, std::vector<std::string> read) {
+  const std::vector<std::string> waiting = needs_restart(loaded_.config, loaded.config);
+  loaded.config.server.listen = loaded_.config.server.listen;
+  loaded.config.server.admin = loaded_.config.server.admin;
+  loaded.config.server.metrics_on_listen = loaded_.config.server.metrics_on_listen;
+  loaded.config.store.url = loaded_.config.store.url;
+  loaded.config.evaluator = loaded_.config.evaluator;
+  parts_.metrics.unset("postlude_config_revision_info", {{"revision", loaded_.config.revision}});
+  loaded_ = std::move(loaded);
+  refused_.clear();
+  parts_.api.use(api_options(loaded_.config, parts_.secrets));
+  use(problems, std::move(read));
+  parts_.api.config.needs_restart = waiting;
+  count("loaded");
+  log::info("configuration loaded", {{"revision", loaded_.config.revision.substr(0, 12)},
+                                     {"workflows", loaded_.rules->workflows().size()}});
+  if (!waiting.empty())
+    log::warn("some of it needs a restart to take effect", {{"keys", join(waiting, ", ")}});
+  AWAIT_DONE(note("config.loaded", "configuration " + loaded_.config.revision.substr(0, 12)));
+  ::malloc_trim(0);
+}
+
+void Reload::use(const lang::Problems& problems, std::vector<std::string> read) {
+  log::configure(loaded_.config.log.format, loaded_.config.log.level);
+  parts_.pipeline.use(loaded_.rules);
+  api::ConfigState& state = parts_.api.config;
+  state.revision = loaded_.config.revision;
+  state.loaded_at = rt::now();
+  state.files = std::move(read);
+  state.warnings = lines_of(problems, true);
+  state.needs_restart.clear();
+  state.refused.reset();
+  for (const std::string& line : state.warnings)
+    log::warn("configuration", {{"what", line}});
+  parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 1);
+  parts_.metrics.set("postlude_config_revision_info", "The configuration that is in force.",
+                     {{"revision", loaded_.config.revision}}, 1);
+}
+
+rt::Task<> Reload::note(std::string what, std::string detail) {
+  AWAIT(const Status noted, parts_.store.note("postlude", what, "config", detail, rt::now()));
+  if (!noted)
+    log::warn("a change of the configuration could not be recorded", {{"why", noted.error().message}});
+}
+
+void Reload::count(std::string_view result) {
+  if (result == "rejected")
+    parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 0);
+  parts_.metrics.count("postlude_config_reloads_total", "Configurations read again, by what came of it.",
+                       {{"result", std::string(result)}});
+}
+
+}  // namespace postlude::app

@@ -1,0 +1,91 @@
+#include "app/watch.h"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <thread>
+
+namespace postlude::app {
+
+namespace {
+
+constexpr auto kQuiet = std::chrono::milliseconds(100);  // for so long nobody wrote: whoever did is done
+constexpr int kQuietTries = 20;
+constexpr int kReadTries = 5;
+
+// Rules refer to their connectors by pointer.
+struct Held {
+  std::shared_ptr<const connector::Catalogue> catalogue;
+  std::shared_ptr<const pipeline::Rules> rules;
+};
+
+void put_file(const std::string& path, std::string& into) {
+  struct stat now {};
+  into += path;
+  if (::stat(path.c_str(), &now) != 0) {
+    into += " none\n";
+    return;
+  }
+  into += " " + std::to_string(now.st_dev) + " " + std::to_string(now.st_ino) + " " +
+          std::to_string(now.st_mtim.tv_sec) + " " + std::to_string(now.st_mtim.tv_nsec) + " " +
+          std::to_string(now.st_size) + "\n";
+}
+
+}  // namespace
+
+Version read_version(const std::vector<std::string>& paths, const std::string& connectors) {
+  Version version;
+  auto catalogue = std::make_shared<const connector::Catalogue>(catalogue_with(connectors, version.problems));
+  version.loaded = load(paths, *catalogue, version.problems, &version.read);
+  if (!connectors.empty()) version.read.push_back(connectors);
+  version.print = fingerprint(version.read);
+  if (lang::any_error(version.problems)) version.loaded.reset();
+  if (version.loaded) {
+    auto held = std::make_shared<Held>(Held{std::move(catalogue), version.loaded->rules});
+    version.loaded->rules = std::shared_ptr<const pipeline::Rules>(held, held->rules.get());
+  }
+  return version;
+}
+
+std::string fingerprint(const std::vector<std::string>& read) {
+  std::string all;
+  for (const std::string& path : read) {
+    struct stat now {};
+    if (::stat(path.c_str(), &now) != 0 || !S_ISDIR(now.st_mode)) {
+      put_file(path, all);
+      continue;
+    }
+    const auto files = files_of(path);
+    all += path + (files ? "/\n" : " " + files.error().message + "\n");
+    if (!files) continue;
+    for (const std::string& file : *files)
+      put_file(file, all);
+  }
+  return all;
+}
+
+Seen look(const Look& last) {
+  std::string now = fingerprint(last.read);
+  if (!last.at_once) {
+    if (now == last.fingerprint) return {nullptr, now};
+    for (int i = 0; i < kQuietTries; ++i) {
+      std::this_thread::sleep_for(kQuiet);
+      std::string later = fingerprint(last.read);
+      if (later == now) break;
+      now = std::move(later);
+    }
+  }
+  // What changed while it was read may be half of one version and half of another.
+  std::vector<std::string> read = last.read;
+  Seen seen;
+  for (int i = 0; i < kReadTries; ++i) {
+    const std::string before = fingerprint(read);
+    seen.version = std::make_shared<Version>(read_version(last.paths, last.connectors));
+    seen.fingerprint = seen.version->print;
+    if (seen.version->read == read && seen.fingerprint == before) break;
+    read = seen.version->read;
+  }
+  return seen;
+}
+
+}  // namespace postlude::app

@@ -1,0 +1,251 @@
+"""The schemas that `postlude schema` prints, before a real JSON Schema validator: what an editor's YAML language server
+does with them."""
+
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+import yaml
+from daemon import ROOT
+from test_config import BROKEN
+
+jsonschema = pytest.importorskip("jsonschema", reason="python3-jsonschema is not installed")
+
+KINDS = ("config", "test", "connector")
+# Draft 7, as far as we use it; all else must begin with x-.
+KEYWORDS = {"$schema", "$ref", "title", "description", "default", "examples", "definitions", "type", "enum", "const",
+            "properties", "additionalProperties", "patternProperties", "propertyNames", "required", "items", "minItems",
+            "maxItems", "uniqueItems", "minLength", "maxLength", "minProperties", "oneOf", "anyOf", "allOf", "not", "if", "then",
+            "else", "pattern", "format", "minimum", "maximum", "exclusiveMinimum"}
+# Those that editors know with a meaning of their own; ours must not be among them.
+KNOWN_FORMATS = {"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri",
+                 "uuid", "regex", "json-pointer", "color-hex", "idn-email", "idn-hostname", "uri-template"}
+
+
+class Core(yaml.SafeLoader):
+    """YAML 1.2's core schema, which editors read: `on` and `no` are text, `1.10` is a number."""
+
+
+Core.yaml_implicit_resolvers = {}
+for tag, pattern, first in (("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"), ("null", r"null|Null|NULL|~|", "nN~\0"),
+                            ("int", r"[-+]?[0-9]+", "-+0123456789"),
+                            ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789")):
+    Core.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first) + ([""] if tag == "null" else []))
+
+
+def read(text):
+    return yaml.load(text, Core)
+
+
+@pytest.fixture(scope="module")
+def schemas(binary):
+    told = {}
+    for kind in KINDS:
+        done = subprocess.run([binary, "schema", kind], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        told[kind] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def validators(schemas):
+    return {kind: jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker()) for kind, schema in schemas.items()}
+
+
+def errors(validator, value):
+    return [f"{'/'.join(map(str, e.absolute_path))}: {e.message}"[:300] for e in validator.iter_errors(value)]
+
+
+def subschemas(schema):
+    """Every schema within a schema, and itself; not what only looks like one, as in `examples`."""
+    yield schema
+    if not isinstance(schema, dict):
+        return
+    for keyword in ("properties", "patternProperties", "definitions"):
+        for inner in schema.get(keyword, {}).values():
+            yield from subschemas(inner)
+    for keyword in ("additionalProperties", "propertyNames", "items", "not", "if", "then", "else"):
+        if isinstance(schema.get(keyword), dict):
+            yield from subschemas(schema[keyword])
+    for keyword in ("oneOf", "anyOf", "allOf"):
+        for inner in schema.get(keyword, []):
+            yield from subschemas(inner)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_a_schema(schemas, kind):
+    schema = schemas[kind]
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#" and schema["title"] and schema["description"]
+    jsonschema.Draft7Validator.check_schema(schema)
+    for one in subschemas(schema):
+        if not isinstance(one, dict):
+            continue
+        strange = {k for k in one if k not in KEYWORDS and not k.startswith("x-")}
+        assert not strange, f"{strange} in {json.dumps(one)[:200]}"
+        assert one.get("format") not in KNOWN_FORMATS
+        if "$ref" in one:
+            assert one["$ref"].removeprefix("#/definitions/") in schema["definitions"], one["$ref"]
+        if "pattern" in one:
+            re.compile(one["pattern"])
+
+
+@pytest.mark.parametrize("kind", ("config", "test"))
+def test_its_own_examples_and_defaults_fit(schemas, kind):
+    schema = schemas[kind]
+    seen = 0
+    for one in subschemas(schema):
+        if not isinstance(one, dict):
+            continue
+        for value in one.get("examples", []) + ([one["default"]] if "default" in one else []):
+            inner = {**{k: v for k, v in one.items() if k not in ("examples", "default")}, "definitions": schema["definitions"]}
+            if "$ref" in inner:
+                inner = {"allOf": [{"$ref": inner.pop("$ref")}], "definitions": schema["definitions"]}
+            assert errors(jsonschema.Draft7Validator(inner), value) == [], f"{value!r} for {one.get('description')}"
+            seen += 1
+    assert seen > 5
+
+
+@pytest.mark.parametrize("kind", ("config", "test"))
+def test_every_key_is_described(schemas, kind):
+    schema = schemas[kind]
+    for one in subschemas(schema):
+        for name, key in one.get("properties", {}).items() if isinstance(one, dict) else ():
+            target = schema["definitions"].get(key.get("$ref", "").removeprefix("#/definitions/"), {})
+            assert key.get("description") or target.get("description"), f"{name} of {list(one['properties'])}"
+
+
+def test_the_sections_are_all_there(schemas):
+    assert set(schemas["config"]["properties"]) >= {
+        "server", "store", "access", "data", "calendars", "teams", "clusters", "sources", "targets", "workflows", "gates",
+        "evaluator", "enrich", "reconcile", "audit", "log"}
+
+
+# -- real files
+
+CONFIGS = sorted(p for p in (ROOT / "examples").rglob("*.yaml") if not p.name.endswith(".test.yaml")
+                 and re.search(r"^(sources|targets|workflows|server):", p.read_text(), re.M))
+TESTS = sorted(p for folder in ("examples", "tests", "docs") for p in (ROOT / folder).rglob("*.test.yaml"))
+CONNECTORS = sorted((ROOT / "connectors").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_an_example_of_a_configuration(validators, file):
+    assert errors(validators["config"], read(file.read_text())) == []
+
+
+@pytest.mark.parametrize("file", CONNECTORS, ids=lambda p: p.name)
+def test_a_connector(validators, file):
+    assert errors(validators["connector"], read(file.read_text())) == []
+
+
+def test_the_examples_of_workflow_tests(validators):
+    for file in TESTS:
+        assert errors(validators["test"], read(file.read_text())) == [], file
+
+
+def test_there_are_such_files():
+    assert CONFIGS and CONNECTORS
+
+
+def blocks(file, begins):
+    found = re.findall(r"```yaml\n(.*?)```", pathlib.Path(file).read_text(), re.DOTALL)
+    return [b for b in found if re.match(begins, b)]
+
+
+SECTIONS = r"(?:#[^\n]*\n)*(server|store|access|data|calendars|teams|clusters|sources|targets|workflows|evaluator|log):"
+
+
+def test_the_examples_of_the_guides(validators):
+    files = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"]
+    texts = [(file.name, text) for file in files for text in blocks(file, SECTIONS)]
+    assert any(name == "configuration.md" for name, _ in texts)
+    for name, text in texts:
+        assert errors(validators["config"], read(text)) == [], f"{name}:\n{text}"
+    for text in blocks(ROOT / "docs" / "connectors.md", "connector:"):
+        assert errors(validators["connector"], read(text)) == [], text
+
+
+WHOLE_TEST = """
+config: [postlude.yaml, local]
+tests:
+  - name: a release is told
+    event:
+      source: flagger
+      hook: post-rollout
+      payload: {name: podinfo, namespace: prod-shop, phase: Succeeded, checksum: 7774c75db4, metadata: {a: b}}
+      release: {version: {old: '1', new: '2'}}
+    now: 2026-11-23T10:00:00Z
+    responses:
+      - {request: GET /rest/api/2/project/PROJ/versions, target: jira, status: 200, headers: {X-A: b}, body: []}
+      - {request: 'POST /rest/api/2/version?notify=false', status: 201, body: {id: '7'}}
+      - {request: POST /api/chat.postMessage, target: slack, fault: timeout}
+    approvals: [{step: go, answer: approve, by: ops, after: 5m}]
+    callbacks: [{step: tested, body: {passed: true}, after: 1h30m}]
+    expect:
+      runs: [{workflow: jira-release, state: succeeded, steps: {version: succeeded, tell: failed}}]
+      requests:
+        - {target: jira, method: GET, path: /rest/api/2/project/PROJ/versions, query: {a: b, c: [d, e]}}
+        - {target: jira, method: POST, path: /rest/api/2/version, headers: {Authorization: '***'}, body: {name: podinfo 2}}
+  - {name: nothing is run, event: {source: flagger, payload: {}}, expect: {runs: [], requests: []}}
+"""
+
+
+def test_a_test_file_with_every_key(validators):
+    assert errors(validators["test"], read(WHOLE_TEST)) == []
+    for was, is_now in (("tests:", "test:"), ("payload:", "paylod:"), ("state: succeeded", "state: done"), ("fault: timeout", "fault: slow"),
+                        ("request: GET /", "request: FETCH /"), ("answer: approve", "answer: maybe"), ("method: POST", "method: post"),
+                        ("name: a release is told", "name: ' '")):
+        assert was in WHOLE_TEST
+        assert errors(validators["test"], read(WHOLE_TEST.replace(was, is_now, 1))), is_now
+
+
+WHOLE_CONFIG = """
+server:   {listen: 0.0.0.0:8080, admin: 127.0.0.1:8081, publicUrl: https://hooks.example.com, hosts: [postlude.flagger.svc]}
+store:    {url: "sqlite:/var/lib/postlude/postlude.db", retention: {deliveries: 30d, runs: 180d}}
+access:   {tokens: [{name: ops, role: operator, team: payments, secret: {file: /run/secrets/ops}}]}
+data:     {services: {file: services.yaml}}
+calendars: {freeze: {timezone: Asia/Shanghai, windows: [{days: [fri], from: "18:00", to: "24:00"}, {from: 2027-02-05, to: 2027-02-15}]}}
+teams:    {payments: {match: {namespace: "pay-*"}, folder: teams/payments, targets: [jira], notify: {uses: slack/message, with: {channel: "#pay"}}}}
+clusters: {cn-2: {}}
+sources:
+  flagger: {type: flagger, cluster: cn-2, auth: [{basic: {username: flagger, password: {env: HOOK_PASSWORD}}}],
+            paths: {/jira-update: post-rollout}, storm: {events: 50, within: 5m, then: hold}}
+targets:
+  jira:  {connector: jira, url: https://acme.atlassian.net, auth: {basic: {username: bot@acme.io, password: {file: /run/secrets/jira}}}, limits: {concurrency: 4, rate: 10/s}}
+  slack: {connector: slack, auth: {bearer: {file: /run/secrets/slack}}}
+workflows:
+  jira-release:
+    on: {source: flagger, hook: post-rollout, phase: Succeeded, namespace: "prod-*", kind: [forward, back], team: payments}
+    if: '.event.metadata.environment == "production"'
+    mode: shadow
+    concurrency: {key: .event.namespace, policy: replace}
+    steps:
+      - {id: version, uses: jira/release-version, with: {project: '${{ .event.metadata.jiraProject }}', name: x}, key: 'v-${{ .event.name }}'}
+      - {id: go, uses: approval, needs: version, with: {message: 'Go?'}, announce: {uses: slack/message, with: {channel: "#r", text: x}}}
+      - {uses: slack/message, needs: [version, go], forEach: .event.metadata.channels, continueOnError: true, with: {channel: "#r", text: x}}
+      - {uses: slack/message, needs: [], forEach: [eu, us], if: always, retry: {attempts: 3, backoff: {factor: 1.5}}, with: {channel: "#r", text: x}}
+    onFailure: [{uses: slack/message, with: {channel: "#r", text: x}}]
+    finally: [{uses: slack/message, with: {channel: "#r", text: x}}]
+evaluator: {time: 100ms, memory: 64MiB}
+log: {format: json, level: warn}
+"""
+
+
+def test_a_configuration_with_every_section(validators):
+    assert errors(validators["config"], read(WHOLE_CONFIG)) == []
+
+
+SEEN_BY_SCHEMA = ("an unknown section", "an unknown key", "a list", "a secret in the open", "a secret in a URL", "an unknown hook",
+                  "no steps", "a storm for all", "a calendar without windows")
+
+
+@pytest.mark.parametrize("name", SEEN_BY_SCHEMA)
+def test_what_check_refuses_by_the_schema_so_does_an_editor(validators, name):
+    assert errors(validators["config"], read(BROKEN[name][0]))
+
+
+def test_an_unknown_kind(binary):
+    done = subprocess.run([binary, "schema", "conifg"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "`schema config`, `schema test` and `schema connector`" in done.stderr
