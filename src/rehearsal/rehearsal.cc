@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "engine/decide.h"
+#include "engine/team.h"
 #include "intake/judge.h"
 
 namespace postlude::rehearsal {
@@ -200,6 +201,9 @@ rt::Task<Result<EventId>> Rehearsal::accepting(Given given) {
   CHECK(judged.proof && judged.event);
   if (const std::string why = (*source)->unwanted(*judged.event); !why.empty())
     co_return Error(Code::kDenied, "not accepted by the source: " + why);
+  const engine::Team* team =
+      engine::team_of(rules_->teams(), judged.event->cluster, judged.event->name_space);
+  if (team != nullptr) judged.event->team = team->name;
   Event event = *judged.event;
   AWAIT_TRY(const store::Receipt receipt,
             life_->store->append(std::move(*judged.proof), std::move(judged.delivery),

@@ -56,6 +56,10 @@ std::shared_ptr<const pipeline::Rules> rules(const std::string& workflows) {
   input.sources = root->find("sources");
   input.targets = root->find("targets");
   input.workflows = root->find("workflows");
+  engine::Team shop;
+  shop.name = "shop";
+  shop.namespaces = {"prod*"};
+  input.teams.push_back(std::move(shop));
   auto out = pipeline::Rules::build(input, catalogue, problems);
   for (const lang::Problem& p : problems)
     ADD_FAILURE() << lang::to_text(p);
@@ -197,6 +201,16 @@ TEST_F(RehearsalTest, RefusesEventsThatNobodyWouldTake) {
             std::string::npos);
   EXPECT_EQ(code("flagger", kPayload), "taken");
   EXPECT_EQ(code("flagger", kPayload), "taken");  // no duplicates here
+}
+
+TEST_F(RehearsalTest, SaysWhoseAnEventIs) {
+  begin(kOneStep);
+  const EventId id = accept();
+  const auto detail = rehearsal_->ask(rehearsal_->store().event(id));
+  ASSERT_TRUE(detail && *detail);
+  EXPECT_EQ((*detail)->event.team, "shop");
+  EXPECT_EQ((*detail)->event.outcome, "promoted");
+  EXPECT_EQ((*detail)->event.received_at, Options().start);
 }
 
 TEST_F(RehearsalTest, TakesTheWholeRoadOfACall) {
