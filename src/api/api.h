@@ -20,6 +20,7 @@ struct Token {
   std::string name;  // who acts: stands in the audit
   Role role = Role::kViewer;
   std::vector<SecretRef> secrets;
+  std::string team;  // "": all; else what belongs to this team only
 };
 
 struct Options {

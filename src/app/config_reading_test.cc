@@ -91,8 +91,7 @@ workflows:
         with: {for: 30s}
         if: true
         needs: version
-        announce:
-          {uses: slack/message, name: tell, with: {text: a}, retry: {attempts: 1}, timeout: 1s, onUnclear: fail}
+        announce: {uses: slack/message, name: tell, retry: {attempts: 1}, timeout: 1s, onUnclear: fail}
       - uses: slack/message
         with: {channel: "#releases", text: 'Released ${{ .steps.version.outputs.name }}'}
         forEach: .event.metadata.channels
@@ -144,7 +143,7 @@ TEST(Config, the_whole_of_it) {
   EXPECT_EQ(config.targets.find("slack")->find("headers")->text("X-A"), "1.10");
   EXPECT_EQ(config.workflows.members.size(), 2U);
   EXPECT_NE(config.workflows.find("other")->find("on"), nullptr) << "a key `true` is read as `on`";
-  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:81:11");
+  EXPECT_EQ(config.workflows.find("other")->find("on")->place.text(), "postlude.yaml:80:11");
   EXPECT_EQ(config.revision.size(), 64U);
 }
 

@@ -20,7 +20,7 @@ api::Options api_options(const Config& config, const SecretLookup& secrets) {
     const api::Role role = token.role == Role::kViewer     ? api::Role::kViewer
                            : token.role == Role::kOperator ? api::Role::kOperator
                                                            : api::Role::kAdmin;
-    options.tokens.push_back({token.name, role, token.secrets});
+    options.tokens.push_back({token.name, role, token.secrets, token.team});
   }
   options.secrets = secrets;
   return options;
@@ -38,16 +38,14 @@ std::vector<std::string> lines_of(const lang::Problems& problems, bool warnings)
   return lines;
 }
 
-// Without a token the API answers whoever reaches it, so that only a loopback address may listen: also the
-// one that a restart has not changed yet.
+}  // namespace
+
 void check_listener(const Config& running, const Config& wanted, lang::Problems& problems) {
   if (!wanted.tokens.empty() || !others_reach_admin(running.server)) return;
   problems.push_back({{},
                       "'access' has no token, but the API listens on " + running.server.admin +
                           ", which others can reach, until Postlude is restarted: keep a token until then"});
 }
-
-}  // namespace
 
 std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
   std::vector<std::string> keys;

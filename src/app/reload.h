@@ -67,4 +67,8 @@ class Reload {
 // Keys whose values differ, and that only a restart changes.
 std::vector<std::string> needs_restart(const Config& running, const Config& wanted);
 
+// Without a token the API answers whoever reaches it, so that only a loopback address may listen: also the
+// one that a restart has not changed yet.
+void check_listener(const Config& running, const Config& wanted, lang::Problems& problems);
+
 }  // namespace postlude::app

@@ -82,6 +82,9 @@ class Daemon {
     (void)begun;
     pipeline_.on_event = [this](Event event) { pump_.offer(std::move(event)); };
     pump_.start();
+    reload_.on_config_rejected = [this](const std::string& problems) {
+      follow_.start(pipeline_.tell("config-rejected", json::object{{"reason", problems}}));
+    };
     CO_TRY(hooks_, http::Server::listen(loop_, listening_on(reload_.config().server.listen), hook_handler()));
     CO_TRY(admin_, http::Server::listen(loop_, listening_on(reload_.config().server.admin), admin_handler()));
     AWAIT(const Status noted, store_->note("postlude", "started", "daemon",

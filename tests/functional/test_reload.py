@@ -357,3 +357,70 @@ def test_a_large_configuration_does_not_hold_up_the_loop(daemon, fakes):
         stop.set()
         thread.join()
     assert slowest[0] < 1.0, f"a hook waited {slowest[0]:.2f} s"
+
+
+def test_a_workflow_is_told_of_a_refusal(daemon, fakes):
+    more = """  tell:
+    on: {source: postlude, hook: config-rejected}
+    steps: [{uses: web/request, with: {method: PUT, path: /refused, body: {why: '${{ .event.payload.reason }}'}}}]
+"""
+    server = daemon(config(fakes, more=more))
+    server.write_config(config(fakes, more=more + "nonsense: 1\n"))
+    wait_refused(server)
+    wait_until(lambda: fakes.state()["requests"], 15)
+    sent = fakes.state()["requests"][0]
+    assert sent["path"].endswith("/refused") and "unknown key 'nonsense'" in json.dumps(sent)
+
+
+def test_a_run_keeps_its_text_and_its_tables(daemon, fakes, tmp_path):
+    table = tmp_path / "d" / "t.yaml"
+    table.parent.mkdir()
+    table.write_text("word: old\n")
+
+    def text(path, seconds):
+        return f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+data: {{t: {{file: t.yaml}}}}
+targets: {{web: {{connector: http, url: '{fakes.url}/echo', auth: none}}}}
+workflows:
+  w:
+    on: {{source: flagger}}
+    steps:
+      - {{uses: wait, with: {{for: {seconds}s}}}}
+      - {{uses: web/request, with: {{method: PUT, path: '{path}/${{{{ $data.t.word }}}}'}}}}
+"""
+
+    server = daemon(text("/one", 6), folder=tmp_path / "d")
+    first = state(server)["revision"]
+    old = server.post("/hooks/flagger", flagger_body(name="old")).json["event"]
+    server.wait_run(old, ("waiting", "running"))
+    table.write_text("word: new\n")
+    server.write_config(text("/two", 0))
+    wait_revision(server, first)
+    wait_until(lambda: state(server)["valid"] and reloads(server)["loaded"] >= 1)
+    new = server.post("/hooks/flagger", flagger_body(name="new")).json["event"]
+    assert server.wait_run(new)["state"] == "succeeded"
+    assert server.wait_run(old, timeout=30)["state"] == "succeeded"
+    assert [p.split("/echo")[1] for p in paths(fakes)] == ["/two/new", "/one/old"]
+
+
+def test_a_target_that_goes_fails_the_runs_that_need_it(daemon, fakes):
+    def text(target):
+        return f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{{target}: {{connector: http, url: '{fakes.url}/echo', auth: none}}}}
+workflows:
+  w:
+    on: {{source: flagger}}
+    steps: [{{uses: wait, with: {{for: 4s}}}}, {{uses: {target}/request, with: {{method: PUT, path: /x}}}}]
+"""
+
+    server = daemon(text("web"))
+    first = state(server)["revision"]
+    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    server.wait_run(event, ("waiting", "running"))
+    server.write_config(text("other"))
+    wait_revision(server, first)
+    run = server.wait_run(event, timeout=30)
+    assert run["state"] == "failed" and "there is no target 'web'" in json.dumps(run["steps"]), run
+    assert paths(fakes) == []
