@@ -97,11 +97,13 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
   if (auto* outcome = std::get_if<Outcome>(&planned)) co_return std::move(*outcome);
   json::value& outputs = std::get<json::value>(planned);
   if (updating_) {  // what an update does not yield is as the first use left it
-    auto kept = parse_json(kept_);
-    if (kept && kept->is_object() && outputs.is_object()) {
-      for (const auto& member : outputs.get_object())
-        kept->as_object()[member.key()] = member.value();
-      outputs = std::move(*kept);
+    json::value kept = parsed(kept_, nullptr);
+    if (kept.is_object()) {
+      if (outputs.is_object()) {
+        for (const auto& member : outputs.get_object())
+          kept.as_object()[member.key()] = member.value();
+      }
+      outputs = std::move(kept);
     }
   }
   co_return Succeeded{to_text(outputs)};
@@ -128,7 +130,7 @@ engine::EffectRule Attempting::rule_of(const connector::Call& call) const {
   rule.on_unclear = step_->definition->on_unclear.value_or(call.on_unclear());
   rule.key_window = call.key_window().value_or(Duration(0));
   rule.lookup_after = call.lookup_after();
-  rule.has_lookup = step_->action->lookup() != nullptr;
+  rule.has_lookup = !updating_ && step_->action->lookup() != nullptr;  // it finds what the first use made
   rule.timeout = step_->definition->timeout.value_or(target_->timeout);
   return rule;
 }

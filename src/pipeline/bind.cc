@@ -97,6 +97,24 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
   return usable ? bound : nullptr;
 }
 
+// Today's calendars concern today's workflows alone: a run that was pinned has its own.
+void Rules::check_calendars(const BoundWorkflow& bound, const RulesInput& input,
+                            lang::Problems& problems) const {
+  std::vector<std::string> names;
+  for (const auto& [name, calendar] : input.calendars)
+    names.push_back(name);
+  for (const lang::Expression& e : bound.expressions())
+    lang::check_calendars(e, names, problems);
+  for (const engine::StepDefinition& step : bound.workflow->steps) {
+    if (step.built_in != BuiltIn::kWait) continue;
+    const lang::Node* calendar = step.with.find("calendar");
+    if (calendar == nullptr || calendar->scalar.find("${{") != std::string::npos) continue;
+    if (std::find(names.begin(), names.end(), calendar->scalar) != names.end()) continue;
+    problems.push_back({calendar->place, "there is no calendar '" + calendar->scalar + "'" +
+                                             did_you_mean(calendar->scalar, names)});
+  }
+}
+
 // A link is worth nothing where nobody has said how the world reaches us.
 void Rules::check_links(const BoundStep& step, lang::Problems& problems) const {
   const engine::StepDefinition& definition = *step.definition;

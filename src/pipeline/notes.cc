@@ -1,5 +1,7 @@
 // What the pipeline tells the outside: metrics and the log. And what it keeps trying when the store is full.
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/log.h"
 #include "engine/decide.h"
@@ -60,6 +62,27 @@ void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Dur
                 {"outcome", kind},
                 {"why", why_of(outcome)}});
   }
+}
+
+engine::Breaker& Pipeline::breaker(std::string_view target) {
+  const auto found = breakers_.find(target);
+  return found != breakers_.end() ? found->second : breakers_[std::string(target)];
+}
+
+void Pipeline::note_target(const std::string& target, const std::vector<Request>& requests,
+                           const Outcome& outcome) {
+  const auto* later = std::get_if<Retryable>(&outcome);
+  const auto* unclear = std::get_if<Unclear>(&outcome);
+  const bool failed = (later != nullptr && later->counts_for_breaker && !later->uncounted) ||
+                      (unclear != nullptr && !unclear->too_early);
+  const bool answered =
+      std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
+  if (!failed && !answered) return;  // nothing was asked of it
+  if (!breaker(target).note(failed, rt::steady_now())) return;
+  const std::string why(why_of(outcome));
+  log::error("a target does not work: it is asked now and then only, until it answers",
+             {{"target", target}, {"why", why}});
+  background_.start(tell("target-down", json::object{{"target", target}, {"reason", why}}));
 }
 
 rt::Task<Status> Pipeline::record(store::AttemptEnd end, store::Rule rule) {

@@ -119,6 +119,7 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
   }
   end.ended_at = rt::now();
   note_attempt(work, end.outcome, rt::steady_now() - began);
+  note_target(work.run.steps[work.step].target, end.requests, end.outcome);
 
   const engine::RetryPolicy policy =
       bound ? (*bound)->workflow->steps[work.run.steps[work.step].definition].retry : engine::RetryPolicy();

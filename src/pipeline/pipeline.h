@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/breaker.h"
 #include "http/sender.h"
 #include "http/server.h"
 #include "intake/judge.h"
@@ -57,6 +58,9 @@ class Pipeline {
   // A body that turned out longer than its source allows.
   HttpResponse too_large(const HttpRequest& request);
 
+  // What keeps from asking targets that do not work, by name.
+  engine::Breaker& breaker(std::string_view target);
+
   // Waits for what refused calls still have to store; before the store is closed.
   rt::Task<> settle();
 
@@ -100,6 +104,8 @@ class Pipeline {
   rt::Task<Status> record(store::AttemptEnd end, store::Rule rule);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
   void note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took);
+  // Any answer speaks for a target; what may be repeated, and is no rate limit, against it.
+  void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
   void note_attempt(const store::Work& work, const Outcome& outcome, Duration took);
 
   Parts parts_;
@@ -108,6 +114,7 @@ class Pipeline {
   Rates rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
   bool stopping_ = false;
+  std::map<std::string, engine::Breaker, std::less<>> breakers_;
   std::map<std::string, std::deque<Instant>, std::less<>> recent_;  // events by source, for storms
   std::optional<Duration> refused_at_;                              // when the store last had no room
   // Workflows of runs that began under an earlier configuration, by pinned text. Bounded; cleared by use().

@@ -99,6 +99,11 @@ store::Claim Pump::next_claim() {
     const auto at = under_way_.find(target.name);
     const std::size_t busy = at == under_way_.end() ? 0 : at->second;
     std::size_t room = target.limits.concurrency - std::min(target.limits.concurrency, busy);
+    engine::Breaker& breaker = pipeline_.breaker(target.name);
+    room = breaker.room(room, busy, now);
+    const Duration probe = breaker.until(now);
+    if (probe > Duration(0))
+      until_rate_ = std::min(until_rate_, std::max<Duration>(probe, std::chrono::milliseconds(1)));
     if (target.limits.rate) {
       const std::size_t wanted = std::min(room, claim.steps_max);
       room = rates_.take(target.name, *target.limits.rate, wanted, now);

@@ -186,8 +186,10 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
       auto workflow = engine::Workflow::read(key.scalar, value, problems);
       if (workflow == nullptr) continue;
       rules->check_sources(key, *workflow, problems);
-      if (auto bound = rules->bind(std::move(workflow), problems))
-        rules->workflows_.push_back(std::move(bound));
+      auto bound = rules->bind(std::move(workflow), problems);
+      if (bound == nullptr) continue;
+      rules->check_calendars(*bound, input, problems);
+      rules->workflows_.push_back(std::move(bound));
     }
   }
   if (errors_since(problems, before)) return nullptr;

@@ -93,6 +93,7 @@ class Rules {
   bool bind_step(BoundStep& step, lang::Problems& problems) const;
   bool bind_action(BoundStep& step, lang::Problems& problems) const;
   void bind_teams(BoundStep& step, lang::Problems& problems) const;
+  void check_calendars(const BoundWorkflow& bound, const RulesInput& input, lang::Problems& problems) const;
   void check_links(const BoundStep& step, lang::Problems& problems) const;
 
   intake::Sources sources_;
