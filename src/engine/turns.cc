@@ -319,7 +319,8 @@ std::string cause_of(std::string_view title, std::string_view reason) {
     }
     const std::string_view token = reason.substr(at, end - at);
     // A status such as 404 says what happened; ids, times and longer numbers only whom it happened to.
-    const bool status = token.size() == 3 && std::all_of(token.begin(), token.end(), digit);
+    const bool status = token.size() == 3 && token.front() >= '1' && token.front() <= '5' &&
+                        std::all_of(token.begin(), token.end(), digit) && (at == 0 || reason[at - 1] == ' ');
     if (digits && !status) {
       if (!out.ends_with('#')) out += '#';
     } else {
