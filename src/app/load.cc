@@ -50,8 +50,9 @@ class Further {
       const lang::Node& file = *node.find("file");
       const std::string path = path_beside(file.place, file.scalar);
       read_.push_back(path);
-      if (const auto text = read_text(path, file.place, kTablesMax))
-        add_table(name, *text, tables, problems_);
+      const auto text = read_text(path, file.place, kTablesMax);
+      if (!text) continue;
+      add_table(name, *text, tables, problems_);
     }
     std::string text = postlude::to_text(tables);
     if (text.size() > kTablesMax)

@@ -103,6 +103,17 @@ TEST_F(Load, what_is_wrong_with_tables) {
   EXPECT_EQ(problems_of(), "t.json:1:1: the file is longer than 4 MiB");
 }
 
+TEST_F(Load, tables_are_not_too_deep) {
+  write("postlude.yaml", std::string(kBase) + "data: {t: {file: t.json}}\n");
+  write("t.json", std::string(63, '[') + std::string(63, ']'));
+  EXPECT_EQ(problems_of(), "");
+  EXPECT_TRUE(parse_json(*loaded_->data)) << "what takes it up can read it";
+  write("t.json", std::string(64, '[') + std::string(64, ']'));
+  EXPECT_EQ(problems_of(), "t.json:1:1: the table 't' is nested deeper than 63 levels");
+  write("t.json", std::string(65, '[') + std::string(65, ']'));
+  EXPECT_EQ(problems_of(), "t.json:1:65: JSON nested deeper than 64 levels");
+}
+
 TEST_F(Load, tables_have_a_limit_together) {
   const std::string big = "[\"" + std::string(3U << 20U, 'x') + "\"]";
   write("postlude.yaml", std::string(kBase) + "data: {a: {file: a.json}, b: {file: b.json}}\n");

@@ -31,6 +31,22 @@ std::optional<json::value> read_json(const ConfigText& text, lang::Problems& pro
   return std::nullopt;
 }
 
+// Recursion is bounded: both readers refuse what is deeper than 64.
+std::size_t depth_of(const json::value& value) {
+  std::size_t inner = 0;
+  if (const json::array* list = value.if_array()) {
+    for (const json::value& one : *list)
+      inner = std::max(inner, depth_of(one));
+    return inner + 1;
+  }
+  if (const json::object* map = value.if_object()) {
+    for (const auto& one : *map)
+      inner = std::max(inner, depth_of(one.value()));
+    return inner + 1;
+  }
+  return 0;
+}
+
 std::optional<json::value> read(const ConfigText& text, lang::Problems& problems) {
   if (text.path.ends_with(".json")) return read_json(text, problems);
   lang::Problems own;
@@ -54,6 +70,12 @@ void add_table(const lang::Node& name, const ConfigText& text, json::object& tab
     problems.push_back({{text.path, 1, 1},
                         "the table '" + name.scalar + "' is " + (value->is_null() ? "empty" : "one value") +
                             "; a map or a list is wanted"});
+    return;
+  }
+  if (depth_of(*value) >= kJsonDepthMax) {  // one level is the object of all tables
+    problems.push_back({{text.path, 1, 1},
+                        "the table '" + name.scalar + "' is nested deeper than " +
+                            std::to_string(kJsonDepthMax - 1) + " levels"});
     return;
   }
   tables[name.scalar] = std::move(*value);
