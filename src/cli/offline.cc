@@ -158,6 +158,7 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
                       {"summary", action->summary()},
                       {"input", action->input()},
                       {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
+                      {"takesKey", action->update() != nullptr},
                       {"verified", action->verified()}};
     text += "\n" + found->name() + "/" + action->name() +
             (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " + action->summary() +
@@ -173,6 +174,11 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
     text += "  effects:";
     for (const connector::Call& one : action->plan().calls())
       text += " " + one.id() + "=" + std::string(to_text(one.effect()));
+    if (action->update() != nullptr) {  // a step may have `key`
+      text += "\n  update:";
+      for (const connector::Call& one : action->update()->calls())
+        text += " " + one.id() + "=" + std::string(to_text(one.effect()));
+    }
     text += "\n  verified: " + to_text(action->verified()) + "\n";
     actions.push_back(std::move(view));
   }

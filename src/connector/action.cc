@@ -41,7 +41,7 @@ Result<json::value> Plan::outputs(const Values& values) const {
     TRY(json::value found, found_->assemble(values));
     if (!found.is_null() && !found.is_object()) {
       return Error(Code::kInvalid,
-                   "the outputs of a lookup must be an object or null, not " + to_text(found));
+                   "the outputs of a lookup or an update must be an object or null, not " + to_text(found));
     }
     return found;
   }
@@ -59,7 +59,7 @@ Result<json::value> Plan::outputs(const Values& values) const {
 
 std::vector<lang::Expression> Action::expressions() const {
   std::vector<lang::Expression> all;
-  for (const Plan* plan : {&plan_, lookup()}) {
+  for (const Plan* plan : {&plan_, lookup(), update()}) {
     if (plan == nullptr) continue;
     for (const Call& call : plan->calls()) {
       all.insert(all.end(), call.before().begin(), call.before().end());

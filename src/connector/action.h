@@ -15,7 +15,8 @@
 //   outputs = plan.outputs(evaluate(plan.result(), context))
 //
 // A call of effect `lookup` that is unclear: the same with action.lookup(); its outputs are the action's, or
-// null.
+// null. A later use of a step's `key`: the same with action.update(), whose context has `outputs`, those of
+// the use before; its outputs, if any, replace members of these.
 
 #include <memory>
 #include <optional>
@@ -76,15 +77,15 @@ class Plan {
  public:
   const std::vector<Call>& calls() const { return calls_; }
   const std::vector<lang::Expression>& result() const { return result_; }
-  // JSON object; in a lookup also null: the effect was not found. kInvalid, kOverloaded: an expression
-  // failed.
+  // JSON object; in a lookup also null: the effect was not found; in an update null: nothing is new.
+  // kInvalid, kOverloaded: an expression failed.
   Result<json::value> outputs(const Values& values) const;
 
  private:
   friend class Reader;
   std::vector<Call> calls_;
   std::vector<std::pair<std::string, lang::Template>> outputs_;
-  std::optional<lang::Template> found_;  // a lookup's outputs as one value
+  std::optional<lang::Template> found_;  // a lookup's or an update's outputs as one value
   std::vector<lang::Expression> result_;
 };
 
@@ -106,7 +107,7 @@ class Action {
   const Plan& plan() const { return plan_; }
   const Plan* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
   // Changes what an earlier use with the same `key` made; its expressions see the outputs of that use as
-  // `.outputs`.
+  // `.outputs`. nullptr: the action knows of none.
   const Plan* update() const { return update_ ? &*update_ : nullptr; }
 
   // All its expressions, to be compiled and announced.

@@ -36,8 +36,8 @@ struct Program {
     std::string text = "def now: 1763805600; . as $__c |";
     // What the prelude adds takes most of the time.
     if (expression.find("_escape") != std::string::npos) text += lang::prelude();
-    for (const char* name :
-         {"event", "run", "workflow", "vars", "steps", "with", "target", "response", "requests", "key"}) {
+    for (const char* name : {"event", "run", "workflow", "vars", "steps", "with", "target", "response",
+                             "requests", "key", "outputs"}) {
       text += " $__c." + std::string(name) + " as $" + name + " |";
     }
     text += " $__c | (\n" + expression + "\n)";

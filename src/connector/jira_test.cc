@@ -247,8 +247,9 @@ TEST(JiraCommentTest, PlantsTheKey) {
       (std::vector<std::string>{
           "POST " + kBase +
           R"(/issue/PROJ-1/comment {"body":"Released.","properties":[{"key":"postlude","value":{"key":"k-123"}}]})"}));
-  EXPECT_EQ(cloud.outputs,
-            R"({"id":"500","url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=500"})");
+  EXPECT_EQ(
+      cloud.outputs,
+      R"({"id":"500","issue":"PROJ-1","url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=500"})");
   const Story server = run("comment", R"({"issue":"PROJ-1","body":"Released."})", script, jira("dataCenter"));
   EXPECT_EQ(server.requests,
             (std::vector<std::string>{
@@ -266,7 +267,8 @@ TEST(JiraCommentTest, Lookup) {
   const std::string mine =
       R"("author":{"accountId":"me"},"created":"2025-11-22T10:00:00.000+0000","body":"b")";
   const std::string marked = R"("properties":[{"key":"postlude","value":{"key":"k-123"}}])";
-  const std::string url = R"("url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=)";
+  const std::string url =
+      R"("issue":"PROJ-1","url":"https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=)";
   const std::vector<LookupCase> cases = {
       {"found", R"({"total":1,"comments":[{"id":"5",)" + mine + "," + marked + "}]}",
        R"({"id":"5",)" + url + "5\"}", ""},
@@ -314,9 +316,57 @@ TEST(JiraTest, RemoteLink) {
       story.requests[0],
       "POST " + kBase +
           R"(/issue/PROJ-1/remotelink {"globalId":"postlude=k-123","application":{"type":"io.postlude","name":"Postlude"},"object":{"url":"https://x/1","title":"Release 1"}})");
-  EXPECT_EQ(story.outputs, R"({"id":10000,"created":true})");
+  EXPECT_EQ(story.outputs, R"({"id":10000,"issue":"PROJ-1","globalId":"postlude=k-123","created":true})");
   EXPECT_EQ(run("remote-link", R"({"issue":"PROJ-1","url":"javascript:x","title":"t"})", script).stopped,
             "input: with.url: Failed to match regex specified by 'pattern' constraint.");
+}
+
+TEST(JiraTest, UpdatesWhatAKeyMadeBefore) {
+  struct Row {
+    const char* action;
+    const char* with;
+    const char* outputs;  // of the first use
+    const char* request;  // the update's one
+    int status;
+    const char* answer;
+    const char* yields;  // what is new in the outputs
+  };
+  const std::vector<Row> rows = {
+      {"release-version", R"({"project":"PROJ","name":"api 2","releaseDate":"2026-01-03"})",
+       R"({"id":"7","name":"api 1","url":"u","created":true,"changed":true})",
+       R"(PUT /version/7 {"name":"api 2","released":true,"releaseDate":"2026-01-03"})", 200, "{}",
+       R"({"name":"api 2","created":false,"changed":true})"},
+      {"create-version", R"({"project":"PROJ","name":"api 2","description":"d"})",
+       R"({"id":"7","name":"api 1","url":"u","created":true})",
+       R"(PUT /version/7 {"name":"api 2","description":"d"})", 200, "{}",
+       R"({"name":"api 2","created":false})"},
+      {"comment", R"({"issue":"PROJ-2","body":"Done."})", R"({"id":"500","issue":"PROJ-1","url":"u"})",
+       R"(PUT /issue/PROJ-1/comment/500 {"body":"Done."})", 200, "{}", "{}"},
+      {"remote-link", R"({"issue":"PROJ-2","url":"https://x/2","title":"t","globalId":"other"})",
+       R"({"id":1,"issue":"PROJ-1","globalId":"postlude=k-1","created":true})",
+       R"(POST /issue/PROJ-1/remotelink {"globalId":"postlude=k-1","application":{"type":"io.postlude","name":"Postlude"},"object":{"url":"https://x/2","title":"t"}})",
+       200, R"({"id":1})", R"({"id":1,"created":false})"},
+  };
+  const Catalogue catalogue = Catalogue::built_in();
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.action);
+    const auto action = catalogue.find("jira")->find(row.action);
+    ASSERT_NE(action->update(), nullptr);
+    const auto input = validate_input(*action, json::parse(row.with));
+    ASSERT_TRUE(input) << input.error().message;
+    Story story;
+    json::object context = testing::context_of(jira(), *input);
+    context["outputs"] = json::parse(row.outputs);
+    const testing::Peer peer = [&](const HttpRequest&) { return answer_json(row.status, row.answer); };
+    testing::go_through(*action->update(), jira(), context, peer, story);
+    std::string wanted(row.request);
+    wanted.insert(wanted.find('/'), kBase);
+    EXPECT_EQ(story.requests, std::vector<std::string>{wanted});
+    EXPECT_EQ(story.outputs, row.yields);
+    EXPECT_EQ(story.stopped, "");
+  }
+  for (const char* name : {"find-version", "set-fix-versions", "transition", "find-issues"})
+    EXPECT_EQ(catalogue.find("jira")->find(name)->update(), nullptr) << name;
 }
 
 TEST(JiraTest, Effects) {

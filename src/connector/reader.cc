@@ -114,23 +114,29 @@ std::optional<Duration> Reader::duration(const lang::Node* node) {
   return std::nullopt;
 }
 
+void Reader::check_members(const lang::Expression& expression, const std::string& root,
+                           const std::vector<std::string>& known, std::string_view where) {
+  for (const std::string& name : members_of(expression.text, root)) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string near = nearest(name, known);
+    problem(expression.place, "`." + root + "." + name + "` is not in `" + std::string(where) + "`" +
+                                  (near.empty() ? "" : "; did you mean `." + root + "." + near + "`?"));
+  }
+}
+
 void Reader::check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope,
                                bool answered) {
   std::vector<std::string> roots = scope.roots;
   if (answered) roots.emplace_back("response");
   for (const lang::Expression& expression : expressions) {
     lang::check_names(expression, roots, problems_);
-    if (!scope.open_input) {
-      const std::vector<std::string> known(scope.inputs.begin(), scope.inputs.end());
-      for (const std::string& name : members_of(expression.text, "with")) {
-        if (scope.inputs.contains(name)) continue;
-        const std::string near = nearest(name, known);
-        problem(expression.place, "`.with." + name + "` is not in `input`" +
-                                      (near.empty() ? ""
-                                                    : "; did you mean `."
-                                                      "with." +
-                                                          near + "`?"));
-      }
+    if (!scope.open_input)
+      check_members(expression, "with", {scope.inputs.begin(), scope.inputs.end()}, "input");
+    if (scope.updates != nullptr) {
+      std::vector<std::string> known;
+      for (const auto& [name, value] : scope.updates->outputs_)
+        known.push_back(name);
+      check_members(expression, "outputs", known, "outputs");
     }
     for (const std::string& id : members_of(expression.text, "requests")) {
       if (scope.ids.contains(id)) continue;
@@ -301,24 +307,26 @@ void Reader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into
   check_expressions(into.result_, scope, false);
 }
 
-void Reader::read_lookup_outputs(const lang::Node& requests, const Scope& scope, Plan& into) {
+void Reader::read_last_outputs(const lang::Node& requests, const Scope& scope, Plan& into) {
   for (std::size_t i = 0; i < requests.items.size(); ++i) {
     const lang::Node& request = requests.items[i];
     const lang::Node* outputs = request.find("outputs");
     const bool last = i + 1 == requests.items.size();
-    if (last && outputs == nullptr) {
+    const std::string list = scope.lookup ? "lookup" : "update";
+    if (last && outputs == nullptr && scope.lookup) {
       problem(request.place,
               "the last request of `lookup` needs `outputs`: one value, or null when nothing is there");
     } else if (!last && outputs != nullptr) {
-      problem(outputs->place, "only the last request of `lookup` has `outputs`");
+      problem(outputs->place, "only the last request of `" + list + "` has `outputs`");
     } else if (outputs != nullptr) {
       lang::Template read = lang::Template::read(*outputs, nullptr, problems_);
       read.collect(into.result_);
-      if (read.literal()) problem(outputs->place, "`outputs` of a lookup must be an expression");
+      if (read.literal()) problem(outputs->place, "`outputs` of " + list + " must be an expression");
       into.found_ = std::move(read);
     }
   }
   check_expressions(into.result_, scope, false);
+  if (!scope.lookup) return;
   std::vector<lang::Expression> all = into.result_;
   for (const Call& call : into.calls_) {
     all.insert(all.end(), call.before().begin(), call.before().end());
@@ -358,6 +366,23 @@ void Reader::check_effects(const lang::Node& node, const Plan& plan, const std::
   }
 }
 
+// An update that changes nothing is none, and what it did cannot be looked for: `lookup` finds what the first
+// use made.
+void Reader::check_update(const lang::Node& requests, const Plan& update) {
+  bool writes = false;
+  for (std::size_t i = 0; i < update.calls().size(); ++i) {
+    const Effect effect = update.calls()[i].effect();
+    writes = writes || effect != Effect::kRead;
+    if (effect == Effect::kLookup) {
+      problem(
+          requests.items[i].place,
+          "a request of `update` cannot be of effect lookup, which finds what the first use made: give it "
+          "state, upsert, key or none");
+    }
+  }
+  if (!writes) problem(requests.place, "`update` must change something, and all its requests read");
+}
+
 void Reader::check_editions(const Connector& of, const lang::Node& node) {
   std::vector<std::string> known;
   for (const auto& [name, globs] : of.editions_)
@@ -370,7 +395,7 @@ void Reader::check_editions(const Connector& of, const lang::Node& node) {
                                                : "; there are: " + join(known, ", ")));
   };
   check(node);
-  for (const char* list : {"requests", "lookup"}) {
+  for (const char* list : {"requests", "lookup", "update"}) {
     const lang::Node* requests = node.find(list);
     if (requests == nullptr) continue;
     for (const lang::Node& request : requests->items)
@@ -407,6 +432,7 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
     }
   }
   result->schema_ = read_input_schema(input, result->input_, problems_);
+  Scope later = scope;  // an update is made instead of the requests: it sees none of them
   result->plan_ = plan(*node.find("requests"), scope);
   read_outputs(node, scope, result->plan_);
   for (const auto& [output, value] : result->plan_.outputs_)
@@ -414,7 +440,14 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
   if (const lang::Node* lookup = node.find("lookup")) {
     scope.lookup = true;
     result->lookup_ = plan(*lookup, scope);
-    read_lookup_outputs(*lookup, scope, *result->lookup_);
+    read_last_outputs(*lookup, scope, *result->lookup_);
+  }
+  if (const lang::Node* update = node.find("update")) {
+    later.roots.emplace_back("outputs");
+    later.updates = &result->plan_;
+    result->update_ = plan(*update, later);
+    read_last_outputs(*update, later, *result->update_);
+    check_update(*update, *result->update_);
   }
   check_effects(node, result->plan_, result->lookup_);
   if (const lang::Node* verified = node.find("verified")) result->verified_ = lang::to_json(*verified);

@@ -29,6 +29,7 @@ class Reader {
     bool open_input = false;       // any member
     std::set<std::string> ids;     // of requests so far
     bool lookup = false;
+    const Plan* updates = nullptr;  // the plan whose outputs are `.outputs`
     std::size_t count = 0;
   };
 
@@ -47,10 +48,14 @@ class Reader {
   void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into);
   void read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into);
   void read_outputs(const lang::Node& node, const Scope& scope, Plan& into);
-  void read_lookup_outputs(const lang::Node& requests, const Scope& scope, Plan& into);
+  // Of a lookup, and of an update: one value, on the last request.
+  void read_last_outputs(const lang::Node& requests, const Scope& scope, Plan& into);
 
   void check_effects(const lang::Node& node, const Plan& plan, const std::optional<Plan>& lookup);
   void check_editions(const Connector& of, const lang::Node& node);
+  void check_update(const lang::Node& requests, const Plan& update);
+  void check_members(const lang::Expression& expression, const std::string& root,
+                     const std::vector<std::string>& known, std::string_view where);
   void check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope, bool answered);
 
   // The member as an expression in `into`; nullopt when it is missing or wrong.

@@ -166,9 +166,33 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, success)\n"},
       {"not built: paginate", requests("      - {get: /a, paginate: {}}\n"),
        "c.yaml:9:19: 'paginate' of a request is not built yet in this version of Postlude: remove it\n"},
-      {"not built: update", requests("      - get: /a\n    update: []\n"),
-       "c.yaml:10:5: 'update' for steps with `key` is not built yet in this version of Postlude: remove "
-       "it\n"},
+      {"an update of nothing", requests("      - get: /a\n    update: []\n"),
+       "c.yaml:10:13: 'update' has 0 entries; at least 1 is wanted\n"},
+      {"an update that reads", requests("      - get: /a\n    update: [{get: /b}]\n"),
+       "c.yaml:10:13: `update` must change something, and all its requests read\n"},
+      {"an update that is looked for",
+       requests("      - {post: /a, effect: lookup, body: '${{ .key }}'}\n"
+                "    lookup: [{get: /c, query: {q: '${{ .key }}'}, outputs: '${{ null }}'}]\n"
+                "    effect: lookup\n    update: [{put: /b, body: '${{ .key }}'}]\n"),
+       "c.yaml:12:14: a request of `update` cannot be of effect lookup, which finds what the first use made: "
+       "give it state, upsert, key or none\n"},
+      {"an update of other outputs",
+       requests("      - get: /a\n    outputs: {ident: 'x'}\n"
+                "    update: [{put: '/b/${{ .outputs.idnt | @uri }}', effect: state}]\n"),
+       "c.yaml:11:28: `.outputs.idnt` is not in `outputs`; did you mean `.outputs.ident`?\n"},
+      {"an update that sees requests",
+       requests("      - {id: x, get: /a}\n"
+                "    update: [{put: '/b/${{ .requests.x | @uri }}', effect: state}]\n"),
+       "c.yaml:10:28: `.requests.x`: there is no request `x` before this one\n"},
+      {"outputs of an update too early",
+       requests(
+           "      - {id: x, get: /a}\n"
+           "    update: [{id: x, put: /b, effect: state, outputs: '${{ {} }}'}, {id: y, put: /b, effect: "
+           "state}]\n"),
+       "c.yaml:10:55: only the last request of `update` has `outputs`\n"},
+      {"outputs where nothing is updated", requests("      - {get: '/a/${{ .outputs.x | @uri }}'}\n"),
+       "c.yaml:9:23: `.outputs` is not known here; there are .event .run .workflow .vars .steps .with "
+       ".target .requests .key\n"},
       {"not built: sign", requests("      - get: /a\n    sign: {}\n"),
        "c.yaml:10:5: 'sign' of an action is not built yet in this version of Postlude: remove it\n"},
       {"not built: wait", requests("      - {get: /a, wait: {every: 1s}}\n"),

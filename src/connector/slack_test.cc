@@ -58,6 +58,26 @@ TEST(SlackTest, Update) {
   EXPECT_EQ(story.outputs, R"({"channel":"C1","ts":"1.2"})");
 }
 
+TEST(SlackTest, AMessageIsEdited) {
+  static const Catalogue catalogue = Catalogue::built_in();
+  const auto action = catalogue.find("slack")->find("message");
+  ASSERT_NE(action->update(), nullptr);
+  Story story;
+  json::object context =
+      testing::context_of(slack(), json::parse(R"({"channel":"#releases","text":"now 50 %"})"));
+  context["outputs"] = json::parse(R"({"channel":"C1","ts":"1.2"})");
+  const auto peer = [](const HttpRequest&) {
+    return answer_json(200, R"({"ok":true,"channel":"C1","ts":"1.2","text":"now 50 %"})");
+  };
+  testing::go_through(*action->update(), slack(), context, peer, story);
+  EXPECT_EQ(
+      story.requests,
+      (std::vector<std::string>{
+          R"(POST https://slack.com/api/chat.update {"channel":"C1","ts":"1.2","text":"now 50 %","blocks":[]})"}));
+  EXPECT_EQ(story.outputs, "{}");  // nothing is new: it is where it was
+  EXPECT_EQ(action->update()->calls()[0].effect(), Effect::kState);
+}
+
 struct AnswerRow {
   int status;
   const char* body;

@@ -20,9 +20,9 @@
 namespace postlude::evaluator {
 
 // The context's members that expressions also reach as variables, also behind a pipe.
-constexpr std::array<std::string_view, 14> kBoundNames = {"event",  "run",      "workflow", "vars", "steps",
-                                                          "item",   "data",     "failure",  "step", "with",
-                                                          "target", "response", "requests", "key"};
+constexpr std::array<std::string_view, 15> kBoundNames = {
+    "event", "run",  "workflow", "vars",     "steps",    "item", "data",   "failure",
+    "step",  "with", "target",   "response", "requests", "key",  "outputs"};
 
 struct Options {
   Duration time = std::chrono::milliseconds(250);  // CPU time of one expression

@@ -12,9 +12,9 @@
 namespace postlude::lang {
 
 // The context's members that are also variables; the evaluator binds the same ones.
-constexpr std::array<std::string_view, 14> kBoundNames = {"event",  "run",      "workflow", "vars", "steps",
-                                                          "item",   "data",     "failure",  "step", "with",
-                                                          "target", "response", "requests", "key"};
+constexpr std::array<std::string_view, 15> kBoundNames = {
+    "event", "run",  "workflow", "vars",     "steps",    "item", "data",   "failure",
+    "step",  "with", "target",   "response", "requests", "key",  "outputs"};
 
 struct Token {
   enum class Kind : std::uint8_t {

@@ -269,8 +269,8 @@ Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std:
   return ok();
 }
 
-// Protocol 3: an older release does not overwrite what a newer one has written.
-Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index) {
+// Protocol 3: an older release does not overwrite (`ordered`) what a newer one has written, in whatever way.
+Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index, bool ordered) {
   const std::string& name = run.steps[index].part;
   std::int64_t newest = 0;
   TRY_DONE(ledger.db().each(
@@ -278,7 +278,7 @@ Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index) {
       {run.workflow, name, run.queue_key}, [&](const sql::Row& row) { newest = row.integer(0); }));
   if (newest == run.event.value) return ok();
   if (newest > run.event.value) {
-    if (run.stale) return ok();
+    if (run.stale || !ordered) return ok();
     return Error(Code::kDenied, "superseded: " + EventId{newest}.text() + " is newer and has sent this step");
   }
   return ledger.db().run(
@@ -316,7 +316,7 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   const bool ordered =
       wanted.ordered || request.effect == Effect::kState || request.effect == Effect::kUpsert;
   TRY_DONE(nobody_else(ledger, leased.stored.run, leased.index, request.key));
-  if (ordered) TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index));
+  TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index, ordered));
   TRY_DONE(save_ended(ledger, wanted.lease, wanted.ended));
   const bool first = (wanted.input && step.input.empty()) || (wanted.step_now && !step.now);
   keep_first(step, wanted.input, wanted.step_now, wanted.trace);

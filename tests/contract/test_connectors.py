@@ -6,6 +6,7 @@ Needs POSTLUDE_SPECS (the folder of API descriptions) and Prism (tests/contract/
 
 import json
 import os
+import re
 
 import pytest
 
@@ -29,6 +30,7 @@ OUR_SCHEMAS = {
                 "type": "object", "required": ["key", "value"], "properties": {
                     "key": {"const": "postlude"},
                     "value": {"type": "object", "required": ["key"], "properties": {"key": KEY}}}}}}},
+    ("PUT", "/rest/api/2/issue/PROJ-2/comment/ID"): {"type": "object", "required": ["body"], "properties": {"body": TEXT}},
     ("POST", "/rest/api/2/issue/PROJ-1/transitions"): {
         "type": "object", "required": ["transition"], "properties": {
             "transition": {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "pattern": "^[0-9]+$"}}},
@@ -60,12 +62,26 @@ JIRA_STEPS = """
       - {id: comment, uses: jira/comment, with: {issue: PROJ-1, body: 'Released *${{ .event.name }}*.'}}
       - {id: link, uses: jira/remote-link, with: {issue: PROJ-1, url: 'https://example.com/r/1', title: Release, summary: s, relationship: released by, icon: 'https://example.com/i.png', resolved: true}}
       - {id: relink, uses: jira/remote-link, with: {issue: PROJ-1, url: 'https://example.com/r/1', title: Release 2, globalId: '${{ "system=ours&id=1" }}'}}
+      - {id: keptVersion, uses: jira/release-version, key: version, with: {project: PROJ, name: next}}
+      - {id: renamed, uses: jira/release-version, key: version, with: {project: PROJ, name: '3.0', description: d, releaseDate: 2026-01-04}}
+      - {id: planned, uses: jira/create-version, key: plan, with: {project: PROJ, name: later}}
+      - {id: replanned, uses: jira/create-version, key: plan, with: {project: PROJ, name: '4.0', startDate: 2026-02-04}}
+      - {id: said, uses: jira/comment, key: status, with: {issue: PROJ-2, body: under way}}
+      - {id: saidAgain, uses: jira/comment, key: status, with: {issue: PROJ-2, body: done}}
+      - {id: linked, uses: jira/remote-link, key: link, with: {issue: PROJ-2, url: 'https://example.com/r/1', title: Release}}
+      - {id: linkedAgain, uses: jira/remote-link, key: link, with: {issue: PROJ-2, url: 'https://example.com/r/2', title: Release 2}}
 """
 SLACK_STEPS = """
       - {id: told, uses: slack/message, with: {channel: "#releases", text: "Released", blocks: [{type: divider}], broadcast: true, thread: "1700000000.000001"}}
       - {id: edited, uses: slack/update, with: {channel: '${{ .steps.told.outputs.channel }}', ts: '${{ .steps.told.outputs.ts }}', text: "Released, and well"}}
+      - {id: first, uses: slack/message, key: progress, with: {channel: "#releases", text: "10 %", blocks: [{type: divider}]}}
+      - {id: then, uses: slack/message, key: progress, with: {channel: "#releases", text: "100 %"}}
       - {id: hook, uses: hook/webhook, with: {text: "Released"}}
 """
+
+
+def of_any_id(path):
+    return re.sub(r"/(comment|version)/\d+$", r"/\1/ID", path)
 
 
 def configuration(targets, steps):
@@ -124,13 +140,14 @@ def test_jira(chain, daemon, edition):
     objected = [v for v in rewriter.violations() if edition == "cloud" or v[2].get("code") != 401]
     assert objected == []
     ours = [(entry["path"], text) for entry in rewriter.seen
-            for text in objections(entry["body"], OUR_SCHEMAS.get((entry["method"], entry["path"]), {}))]
+            for text in objections(entry["body"], OUR_SCHEMAS.get((entry["method"], of_any_id(entry["path"])), {}))]
     assert ours == []
     expected = {("POST", "/rest/api/2/version"), ("PUT", "/rest/api/2/issue/PROJ-1"),
                 ("POST", "/rest/api/2/issue/PROJ-1/comment"), ("POST", "/rest/api/2/issue/PROJ-1/remotelink"),
-                ("POST", "/rest/api/2/issue/PROJ-1/transitions"),
+                ("POST", "/rest/api/2/issue/PROJ-1/transitions"), ("PUT", "/rest/api/2/issue/PROJ-2/comment/ID"),
+                ("PUT", "/rest/api/2/version/ID"),
                 ("POST", "/rest/api/3/search/jql" if edition == "cloud" else "/rest/api/2/search")}
-    assert expected <= {(entry["method"], entry["path"]) for entry in rewriter.seen}
+    assert expected <= {(entry["method"], of_any_id(entry["path"])) for entry in rewriter.seen}
 
     state = fakes.state()
     versions = {v["name"]: v for v in state["jira"]["versions"]}
@@ -143,6 +160,17 @@ def test_jira(chain, daemon, edition):
     assert steps["release"]["outputs"]["created"] is True and steps["again"]["outputs"]["created"] is False
     assert steps["issues"]["outputs"]["keys"] == ["PROJ-1"] and steps["issues"]["outputs"]["complete"] is True
     assert all(count == 1 for count in state["effects"].values()), state["effects"]
+
+    # What a key made once was changed from then on.
+    assert "next" not in versions and "later" not in versions
+    assert versions["3.0"]["released"] is True and versions["3.0"]["description"] == "d"
+    assert versions["4.0"]["released"] is False and versions["4.0"]["startDate"] == "2026-02-04"
+    assert steps["renamed"]["outputs"] == {**steps["keptVersion"]["outputs"], "name": "3.0", "created": False}
+    kept = next(i for i in state["jira"]["issues"] if i["key"] == "PROJ-2")
+    assert [c["body"] for c in kept["comments"]] == ["done"]
+    assert [(link["object"]["title"], link["object"]["url"]) for link in kept["links"]] == [
+        ("Release 2", "https://example.com/r/2")]
+    assert steps["linkedAgain"]["outputs"] == {**steps["linked"]["outputs"], "created": False}
 
 
 def know_metadata(description):
@@ -163,9 +191,11 @@ def test_slack(chain, daemon):
     steps = run_all(daemon, configuration(targets, SLACK_STEPS), SLACK="xoxb-1",
                     HOOK=rewriter.url + "/services/T1/B1/secret")
     assert rewriter.violations() == []
-    assert [entry["path"] for entry in rewriter.seen if entry["prism"]] == ["/api/chat.postMessage", "/api/chat.update"]
+    assert [entry["path"] for entry in rewriter.seen if entry["prism"]] == [
+        "/api/chat.postMessage", "/api/chat.update"] * 2
     state = fakes.state()["slack"]
-    assert [(m["text"], m["edits"]) for m in state["messages"]] == [("Released, and well", 1)]
+    assert [(m["text"], m["edits"]) for m in state["messages"]] == [("Released, and well", 1), ("100 %", 1)]
+    assert state["messages"][1]["blocks"] == []
     assert [w["text"] for w in state["webhooks"]] == ["Released"]
     assert len(state["messages"][0]["key"]) >= 16
     assert steps["told"]["outputs"]["channel"] == "C0RELEASES"

@@ -120,6 +120,7 @@ class Jira:
             ("POST", r"/issue/([^/]+)/transitions", self.transition),
             ("GET", r"/issue/([^/]+)/comment", self.get_comments),
             ("POST", r"/issue/([^/]+)/comment", self.comment),
+            ("PUT", r"/issue/([^/]+)/comment/(\d+)", self.edit_comment),
             ("POST", r"/issue/([^/]+)/remotelink", self.remote_link),
         ]
 
@@ -350,6 +351,21 @@ class Jira:
         self.effects.add("jira", "comment", marker[1] if marker else keys[0] if keys else None, issue["key"])
         shown = {name: value for name, value in comment.items() if name != "properties"}
         return Answer(201, shown)
+
+    def edit_comment(self, request, key, number):
+        issue, missing = self.issue(key)
+        if not issue:
+            return missing
+        comment = next((c for c in issue["comments"] if c["id"] == number), None)
+        if not comment:
+            return jira_error(404, f"Can not find a comment for the id: {number}.")
+        body = request.json or {}
+        if not isinstance(body.get("body"), str) or not body["body"].strip():
+            return jira_error(400, comment="Comment body can not be empty!")
+        comment["body"] = body["body"]
+        comment["properties"] = body.get("properties", comment["properties"])
+        self.effects.add("jira", "comment edited", None, issue["key"])
+        return Answer(200, {name: value for name, value in comment.items() if name != "properties"})
 
     def remote_link(self, request, key):
         issue, missing = self.issue(key)
