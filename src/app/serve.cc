@@ -164,9 +164,28 @@ class Daemon {
   // it.
   void begin_chores() {
     const Duration now = rt::steady_now();
+    look_at_clock();
     if (stopping_ || now < next_prune_ || chores_.size() > 0) return;
     next_prune_ = now + std::chrono::hours(1);
     chores_.start(prune());
+  }
+
+  // Nothing falls due because the clock was set; that it was, somebody should know.
+  void look_at_clock() {
+    const Duration off = rt::wall_off();
+    metrics_.set("postlude_clock_off_seconds",
+                 "How far the wall clock was set away from the time that has passed since the start.", {},
+                 static_cast<double>(off.count()) / 1e6);
+    if ((off == Duration(0)) == !clock_told_) return;
+    clock_told_ = off != Duration(0);
+    if (clock_told_) {
+      log::error(
+          "the wall clock was set: times go on as if it had not been, until it is set back or Postlude is "
+          "started anew",
+          {{"off", to_text(off)}});
+    } else {
+      log::info("the wall clock is as it was again");
+    }
   }
 
   // What retention lets go.
@@ -227,6 +246,7 @@ class Daemon {
   bool stopping_ = false;
   int status_ = 0;
   Duration next_prune_{};
+  bool clock_told_ = false;
 };
 
 // Waits for a full disk to have room again: ending would only have us started anew until the supervisor gives

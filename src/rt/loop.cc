@@ -23,6 +23,8 @@ constexpr Duration kLongestWait = std::chrono::hours(24 * 365);
 // Handlers that run without time passing; more go round in a circle.
 constexpr int kTurnsMax = 10'000'000;
 
+Wall of_this_process;
+
 Duration clamp(Duration d) {
   return std::clamp(d, Duration(0), kLongestWait);
 }
@@ -30,10 +32,15 @@ Duration clamp(Duration d) {
 }  // namespace
 
 Instant now() {
-  if (const VirtualClock* clock = VirtualClock::current()) return clock->now();
+  if (VirtualClock* clock = VirtualClock::current())
+    return clock->believed().believe(clock->now(), clock->steady());
   timespec ts{};
   clock_gettime(CLOCK_REALTIME, &ts);
-  return instant(ts.tv_sec * 1'000'000 + ts.tv_nsec / 1000);
+  return of_this_process.believe(instant(ts.tv_sec * 1'000'000 + ts.tv_nsec / 1000), steady_now());
+}
+
+Duration wall_off() {
+  return of_this_process.off();
 }
 
 Duration steady_now() {
@@ -44,7 +51,10 @@ Duration steady_now() {
 }
 
 Loop::Loop() : context_(std::in_place, 1) {}
-Loop::Loop(VirtualClock& clock) : context_(std::in_place, 1), clock_(&clock) {}
+Loop::Loop(VirtualClock& clock) : context_(std::in_place, 1), clock_(&clock) {
+  clock.believed().begin_anew();
+  (void)clock.believed().believe(clock.now(), clock.steady());
+}
 
 Loop::~Loop() {
   if (clock_ != nullptr && context_) clock_->drop(&*context_);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/time.h"
+#include "rt/wall.h"
 
 namespace postlude::rt {
 
@@ -23,7 +24,8 @@ class VirtualClock {
   VirtualClock& operator=(const VirtualClock&) = delete;
   static VirtualClock* current();  // of this thread; nullptr: time is real
 
-  Instant now() const { return wall_; }
+  Instant now() const { return wall_; }  // of the world; what a process believes of it is rt::now()
+  Wall& believed() { return believed_; }
   Duration steady() const { return steady_; }
   void jump(Duration by) { wall_ += by; }  // of the wall clock alone, as when somebody sets it
 
@@ -45,6 +47,7 @@ class VirtualClock {
     const void* owner = nullptr;
   };
   Instant wall_;
+  Wall believed_;  // of the process that lives now
   Duration steady_;
   std::uint64_t asked_ = 0;
   std::map<Ticket, Entry> entries_;

@@ -81,7 +81,28 @@ TEST(VirtualClock, MovesTheWallClockAlone) {
   line.run(hours(2));
   EXPECT_EQ(line.seen, (std::vector<std::string>{"a@3600"}));
   EXPECT_EQ(steady_now() - line.begun, hours(2));
-  EXPECT_EQ(now() - kStart, hours(2 - 48));
+  EXPECT_EQ(line.clock.now() - kStart, hours(2 - 48));
+  EXPECT_EQ(now() - kStart, hours(2));  // a process goes by the time that has passed
+}
+
+TEST(VirtualClock, AProcessBelievesSmallStepsAndAnotherStart) {
+  VirtualClock clock(kStart, 1);
+  {
+    Loop loop(clock);
+    EXPECT_EQ(now(), kStart);
+    clock.jump(seconds(59));
+    EXPECT_EQ(now(), kStart + seconds(59));
+    clock.jump(seconds(2));
+    EXPECT_EQ(now(), kStart);
+    EXPECT_EQ(clock.believed().off(), seconds(61));
+    clock.jump(-seconds(2));
+    EXPECT_EQ(now(), kStart + seconds(59));
+    EXPECT_EQ(clock.believed().off(), seconds(0));
+    clock.jump(hours(1));
+    EXPECT_EQ(now(), kStart);
+  }
+  Loop next(clock);
+  EXPECT_EQ(now(), kStart + hours(1) + seconds(59));
 }
 
 TEST(VirtualClock, LetsASignalEndAWait) {
