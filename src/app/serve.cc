@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "api/api.h"
+#include "api/links.h"
 #include "app/reload.h"
 #include "app/secrets.h"
 #include "base/check.h"
@@ -38,6 +39,7 @@ class Daemon {
         pipeline_({loop, *store_, client_, expressions_, metrics_, secrets_}),
         pump_(loop, pipeline_, *store_, {}),
         api_({}, *store_, pipeline_, metrics_),
+        links_(api_.access(), *store_, pipeline_),
         reload_({loop, expressions_, pipeline_, *store_, metrics_, api_, secrets_}, options_.config,
                 options_.connectors, std::move(version)),
         life_(loop, "daemon"),
@@ -127,11 +129,16 @@ class Daemon {
     };
     handler.head = [this, is_health](const HttpRequest& request, bool too_large) -> http::HeadVerdict {
       if (is_health(request) && !too_large) return http::ReadBody{0};
+      if (api::Links::owns(request)) return links_.head(request, too_large);
       return pipeline_.head(request, too_large);
     };
-    handler.too_large = [this](const HttpRequest& request) { return pipeline_.too_large(request); };
+    handler.too_large = [this](const HttpRequest& request) {
+      return api::Links::owns(request) ? links_.too_large(request) : pipeline_.too_large(request);
+    };
     handler.handle = [this, is_health](HttpRequest request) {
-      return is_health(request) ? health(std::move(request)) : pipeline_.receive(std::move(request));
+      if (is_health(request)) return health(std::move(request));
+      if (api::Links::owns(request)) return links_.handle(std::move(request));
+      return pipeline_.receive(std::move(request));
     };
     handler.broken = [this](int status, const std::string& why) {
       metrics_.count("postlude_broken_requests_total",
@@ -182,7 +189,7 @@ class Daemon {
       log::error(
           "the wall clock was set: times go on as if it had not been, until it is set back or Postlude is "
           "started anew",
-          {{"off", to_text(off)}});
+          {{"off", postlude::to_text(off)}});
     } else {
       log::info("the wall clock is as it was again");
     }
@@ -202,6 +209,7 @@ class Daemon {
     (void)notify_.stopping();
     log::info("stopping");
     pipeline_.stop();
+    links_.stopping = true;
     reload_.stop();
     if (hooks_ != nullptr) {
       AWAIT(const bool answered, hooks_->close(std::chrono::milliseconds(700)));
@@ -236,6 +244,7 @@ class Daemon {
   pipeline::Pipeline pipeline_;
   pipeline::Pump pump_;
   api::Api api_;
+  api::Links links_;
   Reload reload_;
   std::unique_ptr<http::Server> hooks_;
   std::unique_ptr<http::Server> admin_;

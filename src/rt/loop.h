@@ -19,6 +19,9 @@ class VirtualClock;
 // Wall-clock time now, and a clock that nobody can set for measuring durations. While this thread has a
 // VirtualClock, both are its.
 Instant now();
+// How far the wall clock has been set ahead of now() since the start, where that is more than a minute; else
+// 0.
+Duration wall_off();
 Duration steady_now();
 
 class Loop {
