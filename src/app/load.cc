@@ -29,8 +29,9 @@ class Further {
       read_.push_back(folder);
       const auto files = files_of(folder);
       if (!files) {
-        problems_.push_back({written.place, "the folder '" + folder + "' of the team '" + name +
-                                                "': " + files.error().message});
+        std::string message = "the folder '" + folder;
+        message += "' of the team '" + name + "': " + files.error().message;
+        problems_.push_back({written.place, std::move(message)});
         continue;
       }
       std::vector<ConfigText> own;
@@ -120,7 +121,7 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const con
 std::optional<Loaded> load(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
                            lang::Problems& problems, std::vector<std::string>* read) {
   std::vector<std::string> depends_on = paths;
-  const auto loaded = load_from(paths, catalogue, problems, depends_on);
+  auto loaded = load_from(paths, catalogue, problems, depends_on);
   if (read != nullptr) *read = std::move(depends_on);
   return loaded;
 }

@@ -31,6 +31,7 @@ std::string instead_of(const std::string& word, const std::vector<std::string>& 
 
 std::vector<std::string> names_of(const std::vector<engine::Team>& teams) {
   std::vector<std::string> names;
+  names.reserve(teams.size());
   for (const engine::Team& team : teams)
     names.push_back(team.name);
   return names;
