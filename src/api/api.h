@@ -6,22 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "api/access.h"
 #include "api/config_state.h"
+#include "api/repeats.h"
 #include "http/server.h"
 #include "metrics/metrics.h"
 #include "pipeline/pipeline.h"
 #include "store/store.h"
 
 namespace postlude::api {
-
-enum class Role : std::uint8_t { kNone = 0, kViewer, kOperator, kAdmin };
-
-struct Token {
-  std::string name;  // who acts: stands in the audit
-  Role role = Role::kViewer;
-  std::vector<SecretRef> secrets;
-  std::string team;  // "": all; else what belongs to this team only
-};
 
 struct Options {
   std::vector<Token>
@@ -30,10 +23,15 @@ struct Options {
   bool metrics_need_token = false;
 };
 
+// A query's parameters by name.
+using Query = std::map<std::string, std::string, std::less<>>;
+
 class Api {
  public:
   Api(Options options, store::Store& store, pipeline::Pipeline& pipeline, metrics::Metrics& metrics)
-      : options_(std::move(options)), store_(store), pipeline_(pipeline), metrics_(metrics) {}
+      : store_(store), pipeline_(pipeline), metrics_(metrics) {
+    use(std::move(options));
+  }
 
   http::HeadVerdict head(const HttpRequest& request, bool headers_too_large) const;
   rt::Task<HttpResponse> handle(HttpRequest request);
@@ -45,25 +43,35 @@ class Api {
   // What GET /api/v1/config shows.
   ConfigState config;
   // Other tokens from now on.
-  void use(Options options) { options_ = std::move(options); }
+  void use(Options options);
+  const Access& access() const { return access_; }
 
   static HttpResponse problem(int status, std::string_view title, std::string_view detail);
 
  private:
-  struct Caller {
-    std::string name;
-    Role role = Role::kNone;
-  };
-  using Query = std::map<std::string, std::string, std::less<>>;
+  using Path = std::vector<std::string>;  // below /api/v1
 
-  Result<Caller> caller(const HttpRequest& request) const;
-  rt::Task<HttpResponse> read(std::vector<std::string> path, Query query);
-  rt::Task<HttpResponse> list(std::string kind, Query query);
-  rt::Task<HttpResponse> show(std::string kind, std::string id);
-  rt::Task<HttpResponse> act(std::vector<std::string> path, std::string body, Caller caller);
+  // -- reading
+  rt::Task<HttpResponse> read(Path path, Query query, Caller who);
+  rt::Task<HttpResponse> list(std::string kind, Query query, Caller who);
+  rt::Task<HttpResponse> show(std::string kind, std::string id, Caller who);
+  rt::Task<HttpResponse> read_config(Path path, Caller who);
   rt::Task<HttpResponse> exposition();
+  // Of the team that the caller may see; kNotFound otherwise.
+  rt::Task<Result<store::RunDetail>> run_for(RunId id, Caller who);
+  rt::Task<Result<store::EventDetail>> event_for(EventId id, Caller who);
+  rt::Task<Result<Delivery>> delivery_for(DeliveryId id, Caller who);
 
-  Options options_;
+  // -- acting
+  rt::Task<HttpResponse> write(Path path, HttpRequest request, Caller who);
+  rt::Task<HttpResponse> act(Path path, json::value asked, Caller who);
+  rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
+  rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);
+  rt::Task<Status> answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who);
+
+  Access access_;
+  bool metrics_need_token_ = false;
+  Repeats repeats_;
   store::Store& store_;
   pipeline::Pipeline& pipeline_;
   metrics::Metrics& metrics_;

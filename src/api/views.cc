@@ -48,14 +48,41 @@ json::object view_of(const store::Attempt& attempt) {
           {"requests", std::move(requests)}};
 }
 
+std::string_view name_of(StepList list) {
+  switch (list) {
+    case StepList::kSteps:
+      return "steps";
+    case StepList::kOnFailure:
+      return "onFailure";
+    case StepList::kFinally:
+      return "finally";
+  }
+  return "";
+}
+
+// Steps are known outside by their number, from 1.
+json::value number_or_null(const std::optional<std::uint32_t>& index) {
+  return index ? json::value(*index + 1) : json::value(nullptr);
+}
+
 json::object view_of(const Step& step) {
+  json::array needs;
+  for (const std::uint32_t index : step.needs)
+    needs.emplace_back(index + 1);
   return {{"number", step.index + 1},
           {"id", text_or_null(step.name)},
           {"name", step.title},
           {"uses", step.uses},
+          {"list", name_of(step.list)},
+          {"needs", std::move(needs)},
+          {"elementOf", number_or_null(step.element_of)},
+          {"item", stored(step.item)},
+          {"announces", number_or_null(step.announces)},
           {"state", to_text(step.state)},
           {"reason", text_or_null(step.reason)},
+          {"trace", stored(step.trace)},
           {"held", step.held},
+          {"asks", step.asks},
           {"unclear", step.unclear},
           {"tries", step.attempts},
           {"dueAt", time_or_null(step.due_at)},
@@ -63,6 +90,14 @@ json::object view_of(const Step& step) {
           {"finishedAt", time_or_null(step.finished_at)},
           {"with", stored(step.input)},
           {"outputs", stored(step.outputs)}};
+}
+
+// Who answered, and when; and what they said.
+json::object view_of(const Answer& answer) {
+  const std::string_view kind = answer.kind == AnswerKind::kApproved   ? "approved"
+                                : answer.kind == AnswerKind::kRejected ? "rejected"
+                                                                       : "callback";
+  return {{"kind", kind}, {"by", answer.by}, {"at", to_rfc3339(answer.at)}, {"body", stored(answer.body)}};
 }
 
 }  // namespace
@@ -97,7 +132,8 @@ json::object view_of(const store::EventDetail& detail) {
   json::object view = view_of(detail.event);
   json::array plan;
   for (const store::Planned& p : detail.plan) {
-    plan.push_back(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
+    plan.push_back(
+        json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}, {"trace", stored(p.trace)}});
   }
   json::array runs;
   for (const Run& run : detail.runs)
@@ -118,15 +154,23 @@ json::object view_of(const Run& run) {
           {"workflow", run.workflow},
           {"state", to_text(run.state)},
           {"reason", text_or_null(run.reason)},
+          {"cause", text_or_null(run.cause)},
+          {"dismissed", run.dismissed},
+          {"cancel", text_or_null(run.cancel)},
+          {"shadow", run.shadow},
+          {"stale", run.stale},
+          {"replayOf", run.replay_of ? json::value(run.replay_of->text()) : json::value(nullptr)},
           {"queue", run.queue_key},
           {"createdAt", to_rfc3339(run.created_at)},
           {"startedAt", time_or_null(run.started_at)},
           {"finishedAt", time_or_null(run.finished_at)},
-          {"deadlineAt", time_or_null(run.deadline_at)}};
+          {"deadlineAt", time_or_null(run.deadline_at)},
+          {"peopleSince", time_or_null(run.people_since)}};
 }
 
 json::object view_of(const store::RunDetail& detail) {
   json::object view = view_of(detail.run);
+  view["team"] = text_or_null(detail.team);
   view["vars"] = stored(detail.run.vars);
   json::array steps;
   for (const Step& step : detail.run.steps) {
@@ -136,6 +180,11 @@ json::object view_of(const store::RunDetail& detail) {
       if (attempt.step == step.id) attempts.push_back(view_of(attempt));
     }
     one["attempts"] = std::move(attempts);
+    const auto all = detail.attempts_of.find(step.id);
+    one["attemptsInAll"] = all == detail.attempts_of.end() ? 0 : all->second;
+    one["answer"] = nullptr;
+    const auto answer = detail.answers.find(step.index);
+    if (answer != detail.answers.end()) one["answer"] = view_of(answer->second);
     steps.push_back(std::move(one));
   }
   view["steps"] = std::move(steps);

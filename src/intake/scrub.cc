@@ -66,10 +66,27 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+// A callback or link that went astray (a proxy's prefix, a slip) is still good for its one use.
+void mask_link(std::string& path) {
+  for (const std::string_view word : {"/callbacks/", "/links/"}) {
+    const std::size_t at = path.find(word);
+    if (at == std::string::npos) continue;
+    const std::size_t from = at + word.size();
+    const std::size_t end = std::min(path.find('/', from), path.size());
+    const std::size_t dot = path.rfind('.', end);
+    if (dot != std::string::npos && dot >= from) path.replace(dot + 1, end - dot - 1, kMask);
+  }
+}
+
+}  // namespace
+
 std::string scrub_target(std::string_view target, const Carriers& carriers,
                          const std::vector<std::string>& secrets) {
   const std::size_t mark = target.find('?');
   std::string out(target.substr(0, mark));
+  mask_link(out);
   const std::size_t host = out.find("://");
   if (host != std::string::npos) {
     const std::size_t end = std::min(out.find('/', host + 3), out.size());

@@ -1,6 +1,7 @@
 #include "pipeline/links.h"
 
 #include <array>
+#include <cctype>
 #include <charconv>
 
 #include "base/hash.h"
@@ -45,6 +46,25 @@ std::optional<Link> read_link(std::string_view secret, std::string_view text) {
     return link;
   }
   return std::nullopt;
+}
+
+std::string without_links(std::string text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  for (std::size_t at = text.find("run_"); at != std::string::npos; at = text.find("run_", at + 4)) {
+    std::size_t end = at;
+    while (end < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_'))
+      ++end;
+    const std::size_t dot = text.find('.', end + 1);
+    if (end >= text.size() || text[end] != '.' || dot == std::string::npos || dot > end + 12) continue;
+    // `.STEP.KIND.` and the proof.
+    const std::size_t proof = dot + 3;
+    if (proof + kProofLength > text.size() || text[dot + 2] != '.') continue;
+    if (std::string_view(text).substr(proof, kProofLength).find_first_not_of(kHex) != std::string_view::npos)
+      continue;
+    text.replace(proof, kProofLength, "***");
+  }
+  return text;
 }
 
 }  // namespace postlude::pipeline

@@ -24,4 +24,7 @@ std::string link_text(std::string_view secret, const Link& link);
 // nullopt: nobody was given this.
 std::optional<Link> read_link(std::string_view secret, std::string_view text);
 
+// A text with what makes links unguessable masked, for those who may only look.
+std::string without_links(std::string text);
+
 }  // namespace postlude::pipeline

@@ -1,5 +1,7 @@
 // What the API and the CLI ask: lists, newest first, and single things whole.
 
+#include <algorithm>
+
 #include "store/commands.h"
 #include "store/rows.h"
 
@@ -65,33 +67,52 @@ std::optional<int> verdict_named(const std::string& name) {
   return std::nullopt;
 }
 
-Result<std::vector<Attempt>> load_attempts(sql::Connection& db, const Run& run) {
-  std::vector<Attempt> out;
-  for (const Step& step : run.steps) {
-    const std::size_t from = out.size();
-    TRY_DONE(db.each(
-        "SELECT id, number, started_at, ended_at, outcome, why FROM attempts WHERE step = $1 ORDER BY id",
-        {step.id}, [&](const sql::Row& row) {
-          Attempt a;
-          a.id = AttemptId{row.integer(0)};
-          a.step = step.id;
-          a.number = static_cast<std::uint32_t>(row.integer(1));
-          a.started_at = row.time(2);
-          a.ended_at = row.maybe_time(3);
-          a.outcome = row.text(4);
-          a.why = row.text(5);
-          out.push_back(std::move(a));
-        }));
-    TRY(auto requests, load_requests(db, step.id));
-    for (Request& request : requests) {
-      for (std::size_t i = from; i < out.size(); ++i) {
-        if (out[i].id != request.attempt) continue;
-        out[i].requests.push_back(std::move(request));
-        break;
-      }
+// What those attempts of a step sent, each to its own.
+Status load_exchanges(sql::Connection& db, std::int64_t step, std::vector<Attempt>& attempts,
+                      std::size_t from) {
+  if (from == attempts.size()) return ok();
+  TRY(auto requests, load_requests(db, step, attempts[from].id));
+  for (Request& request : requests) {
+    for (std::size_t i = from; i < attempts.size(); ++i) {
+      if (attempts[i].id != request.attempt) continue;
+      attempts[i].requests.push_back(std::move(request));
+      break;
     }
   }
-  return out;
+  return ok();
+}
+
+Status load_attempts(sql::Connection& db, RunDetail& out) {
+  for (const Step& step : out.run.steps) {
+    const std::size_t from = out.attempts.size();
+    TRY_DONE(
+        db.each("SELECT id, number, started_at, ended_at, outcome, why FROM attempts WHERE step = $1 ORDER "
+                "BY id DESC "
+                "LIMIT $2",
+                {step.id, static_cast<std::int64_t>(kAttemptsShown)}, [&](const sql::Row& row) {
+                  Attempt a;
+                  a.id = AttemptId{row.integer(0)};
+                  a.step = step.id;
+                  a.number = static_cast<std::uint32_t>(row.integer(1));
+                  a.started_at = row.time(2);
+                  a.ended_at = row.maybe_time(3);
+                  a.outcome = row.text(4);
+                  a.why = row.text(5);
+                  out.attempts.push_back(std::move(a));
+                }));
+    const std::size_t shown = out.attempts.size() - from;
+    std::reverse(out.attempts.begin() + static_cast<std::ptrdiff_t>(from), out.attempts.end());
+    out.attempts_of[step.id] = static_cast<std::int64_t>(shown);
+    if (shown == kAttemptsShown) {
+      TRY_DONE(db.each("SELECT count(*) FROM attempts WHERE step = $1", {step.id},
+                       [&](const sql::Row& row) { out.attempts_of[step.id] = row.integer(0); }));
+    }
+    TRY_DONE(load_exchanges(db, step.id, out.attempts, from));
+    if (step.uses != "approval" && step.uses != "callback") continue;
+    TRY(auto answer, load_answer(db, step.id));
+    if (answer) out.answers.emplace(step.index, *std::move(answer));
+  }
+  return ok();
 }
 
 // Due work, target by target through the index of what is due.
@@ -132,6 +153,9 @@ Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter&
   }
   if (f.event != 0) query.equal("d.event", f.event);
   query.on_event("d.event", f, false);
+  if (!f.team.empty()) {
+    query.equal("(SELECT t.team FROM events t WHERE t.id = d.event)", f.team);
+  }
   query.page("d.id", page);
   std::vector<Delivery> out;
   TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(delivery_of(row)); }));
@@ -205,7 +229,8 @@ Result<RunDetail> show_run(sql::Connection& db, RunId id) {
   if (!stored) return Error(Code::kNotFound, "no run " + id.text());
   RunDetail out;
   out.run = std::move(stored->run);
-  TRY(out.attempts, load_attempts(db, out.run));
+  out.team = std::move(stored->team);
+  TRY_DONE(load_attempts(db, out));
   TRY_DONE(db.each("SELECT text FROM texts WHERE id = $1", {out.run.text},
                    [&](const sql::Row& row) { out.text = row.text(0); }));
   return out;

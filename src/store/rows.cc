@@ -149,7 +149,7 @@ Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
       "AND state = 1 ORDER BY event LIMIT 1",
       {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) { next = RunId{row.integer(0)}; }));
   if (!next) return ok();
-  TRY(auto loaded, load_run(ledger.db(), next));
+  TRY(auto loaded, take_run(ledger, next));
   CHECK(loaded.has_value());
   activate(ledger, *loaded, at);
   for (std::size_t i = 0; i < loaded->run.steps.size(); ++i) {
@@ -265,6 +265,11 @@ StoredRun run_of(const sql::Row& row) {
   return out;
 }
 
+Result<std::optional<StoredRun>> take_run(Ledger& ledger, RunId id) {
+  if (auto known = ledger.recall(id)) return known;
+  return load_run(ledger.db(), id);
+}
+
 Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id) {
   static const std::string kSql = select_runs() + "WHERE r.id = $1";
   std::optional<StoredRun> out;
@@ -277,11 +282,12 @@ namespace {
 
 constexpr std::string_view kRequests =
     "SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why, headers, "
-    "body, response FROM requests WHERE step = $1 ";
+    "body, response FROM requests WHERE step = $1 AND attempt >= $2 ";
 
-Result<std::vector<Request>> requests_by(sql::Connection& db, const std::string& sql, std::int64_t step) {
+Result<std::vector<Request>> requests_by(sql::Connection& db, const std::string& sql, std::int64_t step,
+                                         AttemptId from) {
   std::vector<Request> out;
-  TRY_DONE(db.each(sql, {step}, [&](const sql::Row& row) {
+  TRY_DONE(db.each(sql, {step, from.value}, [&](const sql::Row& row) {
     Request q;
     q.id = row.integer(0);
     q.attempt = AttemptId{row.integer(1)};
@@ -305,15 +311,15 @@ Result<std::vector<Request>> requests_by(sql::Connection& db, const std::string&
 
 }  // namespace
 
-Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step) {
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from) {
   static const std::string kSql = std::string(kRequests) + "ORDER BY id";
-  return requests_by(db, kSql, step);
+  return requests_by(db, kSql, step, from);
 }
 
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step) {
   static const std::string kSql =
       std::string(kRequests) + "AND effect <> 1 AND result IN (1, 2, 3, 6) ORDER BY id";
-  return requests_by(db, kSql, step);
+  return requests_by(db, kSql, step, {});
 }
 
 Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step) {

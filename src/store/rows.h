@@ -10,24 +10,9 @@
 #include "model/run.h"
 #include "store/ledger.h"
 #include "store/sql.h"
+#include "store/stored_run.h"
 
 namespace postlude::store {
-
-// What a step's row holds beyond the model's step.
-struct StepLease {
-  std::int64_t attempt = 0;
-  std::uint64_t token = 0;  // 0: nobody has it
-  std::uint32_t number = 0;
-  std::optional<Instant> held_at;
-  bool waited = false;
-};
-struct StoredRun {
-  Run run;
-  std::optional<Duration> timeout;
-  bool queues = false;
-  std::string team;
-  std::vector<StepLease> leases;  // one per step
-};
 
 std::string select_deliveries(bool with_body);  // "SELECT … FROM deliveries d ", to be completed
 std::string select_events(bool with_payload);   // "SELECT … FROM events e … "
@@ -40,13 +25,17 @@ StoredRun run_of(const sql::Row& row);
 Result<std::optional<Event>> load_event(sql::Connection& db, EventId id);
 Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id);  // with its steps
 
-// What attempts of this step have sent, oldest first.
-Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step);
+// What attempts of this step have sent, from that attempt on, oldest first.
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from = {});
 // Those of them that later attempts must know: writes that had, or may have had, their effect.
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step);
 Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step);
 
 // -- the writer's
+
+// A run with its steps: from what the ledger remembers, which then forgets it, or from its rows. Whoever has
+// written all that was changed may let the ledger remember it again.
+Result<std::optional<StoredRun>> take_run(Ledger& ledger, RunId id);
 
 Status insert_run(Ledger& ledger, StoredRun& run);  // with its steps; fills in their ids
 Status save_run(Ledger& ledger, const StoredRun& run);

@@ -166,10 +166,16 @@ struct Attempt {
   std::string why;
   std::vector<Request> requests;
 };
+// As many attempts of one step, the newest ones, are in a RunDetail.
+constexpr std::size_t kAttemptsShown = 100;
+
 struct RunDetail {
   Run run;
+  std::string team;  // of its event; "": none
   std::vector<Attempt> attempts;
-  std::string text;  // the pinned workflow
+  std::map<std::int64_t, std::int64_t> attempts_of;  // how many there are, by step
+  std::map<std::uint32_t, Answer> answers;           // what came from outside, by the step's index
+  std::string text;                                  // the pinned workflow
 };
 struct EventDetail {
   Event event;

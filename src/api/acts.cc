@@ -1,0 +1,148 @@
+// What operators do to runs.
+
+#include "api/answers.h"
+#include "api/api.h"
+#include "api/approval.h"
+#include "api/query.h"
+#include "api/views.h"
+#include "base/log.h"
+
+namespace postlude::api {
+
+namespace {
+
+constexpr std::size_t kWordsMax = 4'000;  // of a comment or a reason
+
+struct Verb {
+  std::string_view name;
+  std::vector<std::string> flags;  // true or false
+  std::vector<std::string> words;  // text
+};
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> kVerbs{{"retry", {"stale"}, {}},
+                                        {"replay", {"again", "stale"}, {}},
+                                        {"cancel", {}, {"reason"}},
+                                        {"skip", {}, {"step"}},
+                                        {"approve", {}, {"step", "comment"}},
+                                        {"reject", {}, {"step", "comment"}},
+                                        {"resume", {}, {"step", "as"}},
+                                        {"dismiss", {}, {}}};
+  return kVerbs;
+}
+
+const Verb* verb_named(std::string_view name) {
+  for (const Verb& verb : verbs()) {
+    if (verb.name == name) return &verb;
+  }
+  return nullptr;
+}
+
+// What the body may say, and nothing else: a slip must not become another deed.
+Status check_body(const Verb& verb, const json::value& asked) {
+  std::vector<std::string> known = verb.flags;
+  known.insert(known.end(), verb.words.begin(), verb.words.end());
+  for (const auto& member : asked.get_object()) {
+    const std::string key(view(json::string(member.key())));
+    const bool flag = std::find(verb.flags.begin(), verb.flags.end(), key) != verb.flags.end();
+    if (!flag && std::find(verb.words.begin(), verb.words.end(), key) == verb.words.end())
+      return Error(Code::kInvalid, "unknown '" + key.substr(0, 40) + "'; " + instead_of(key, known));
+    if (flag && !member.value().is_bool()) return Error(Code::kInvalid, key + " must be true or false");
+    if (!flag && !member.value().is_string()) return Error(Code::kInvalid, key + " must be text");
+    if (!flag && member.value().get_string().size() > kWordsMax)
+      return Error(Code::kInvalid, key + " is longer than " + std::to_string(kWordsMax) + " bytes");
+  }
+  return ok();
+}
+
+bool flag_of(const json::value& asked, std::string_view key) {
+  const json::value* value = find(asked, key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+rt::Task<HttpResponse> Api::act(Path path, json::value asked, Caller who) {
+  if (path.size() == 3 && path[0] == "runs") {
+    const auto run = RunId::parse(path[1]);
+    if (!run) co_return problem_of(run.error());
+    AWAIT(HttpResponse response, act_on_run(*run, path[2], std::move(asked), std::move(who)));
+    co_return response;
+  }
+  co_return problem(404, "not found", "there is POST runs/{id}/{verb}");
+}
+
+rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::value asked, Caller who) {
+  const Verb* verb = verb_named(verb_name);
+  if (verb == nullptr) {
+    std::vector<std::string> names;
+    for (const Verb& one : verbs())
+      names.emplace_back(one.name);
+    co_return problem(404, "not found",
+                      "no runs/{id}/" + verb_name.substr(0, 40) + "; " + instead_of(verb_name, names));
+  }
+  if (const Status said = check_body(*verb, asked); !said) co_return problem_of(said.error());
+  AWAIT(auto detail, run_for(id, who));
+  if (!detail) co_return problem_of(detail.error());
+  RunId shown = id;
+  if (verb_name == "approve" || verb_name == "reject") {
+    AWAIT(const Status answered,
+          answer_approval(std::move(*detail), verb_name == "approve", std::move(asked), who));
+    if (!answered) co_return problem_of(answered.error());
+  } else {
+    AWAIT(const auto done, carry_out(id, std::move(verb_name), std::move(asked), who));
+    if (!done) co_return problem_of(done.error());
+    shown = *done;  // a replay's is a new one
+  }
+  AWAIT(HttpResponse after, show("runs", shown.text(), std::move(who)));
+  co_return after;
+}
+
+rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value asked, Caller who) {
+  const std::string step(find_text(asked, "step"));
+  const bool stale = flag_of(asked, "stale");
+  if (verb == "replay") {
+    AWAIT(auto made, pipeline_.replay(id, flag_of(asked, "again"), stale, who.name));
+    co_return made;
+  }
+  Status done = ok();
+  if (verb == "retry") {
+    AWAIT(done, pipeline_.retry(id, stale, who.name));
+  } else if (verb == "cancel") {
+    AWAIT(done, store_.cancel(id, who.name, std::string(find_text(asked, "reason")), rt::now()));
+  } else if (verb == "skip") {
+    AWAIT(done, store_.skip(id, step, who.name, rt::now()));
+  } else if (verb == "dismiss") {
+    AWAIT(done, store_.dismiss(id, who.name, rt::now()));
+  } else {
+    const std::string_view as = find_text(asked, "as");
+    if (as != "done" && as != "repeat" && as != "fail")
+      co_return Error(Code::kInvalid, "as must be done, repeat or fail");
+    const store::ResumeAs how = as == "done"     ? store::ResumeAs::kDone
+                                : as == "repeat" ? store::ResumeAs::kRepeat
+                                                 : store::ResumeAs::kFail;
+    AWAIT(done, pipeline_.resume(id, step, how, who.name));
+  }
+  if (!done) co_return done.error();
+  co_return id;
+}
+
+rt::Task<Status> Api::answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who) {
+  CO_TRY(const std::uint32_t index, asking_step(detail.run, std::string(find_text(asked, "step"))));
+  const Step& step = detail.run.steps[index];
+  const std::string others = not_among(approval_of(step).approvers, who);
+  if (!others.empty()) co_return Error(Code::kDenied, "this may answer: " + others + "; you are " + who.name);
+  Answer given;
+  given.kind = approve ? AnswerKind::kApproved : AnswerKind::kRejected;
+  given.by = who.name;
+  given.body = to_text(json::object{{"comment", find_text(asked, "comment")}});
+  given.at = rt::now();
+  AWAIT(Status kept, store_.answer(detail.run.id, index, std::move(given)));
+  if (kept) {
+    log::info(approve ? "approved" : "rejected",
+              {{"run", detail.run.id.text()}, {"step", step.title}, {"by", who.name}});
+  }
+  co_return kept;
+}
+
+}  // namespace postlude::api
