@@ -156,6 +156,7 @@ struct Lease {
   std::int64_t step = 0;
   AttemptId attempt;
   std::uint64_t token = 0;
+  RunId run = {};
 };
 
 // How one attempt ended.

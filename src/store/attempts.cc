@@ -21,37 +21,36 @@ Error void_lease() {
   return Error(Code::kConflict, "the lease is void");
 }
 
-Status check_lease(Ledger& ledger, const Lease& lease, RunId& run) {
-  bool holds = false;
-  TRY_DONE(ledger.db().each("SELECT run, state, attempt, token FROM steps WHERE id = $1", {lease.step},
-                            [&](const sql::Row& row) {
-                              run = RunId{row.integer(0)};
-                              holds = static_cast<StepState>(row.integer(1)) == StepState::kRunning &&
-                                      row.integer(2) == lease.attempt.value && lease.token != 0 &&
-                                      static_cast<std::uint64_t>(row.integer(3)) == lease.token;
-                            }));
-  if (!holds) return void_lease();
-  return ok();
-}
-
 Result<Leased> load_leased(Ledger& ledger, const Lease& lease) {
-  RunId id;
-  TRY_DONE(check_lease(ledger, lease, id));
-  TRY(auto stored, load_run(ledger.db(), id));
-  CHECK(stored.has_value());
-  Leased out{*std::move(stored), 0};
-  while (out.stored.run.steps[out.index].id != lease.step) {
-    ++out.index;
-    CHECK(out.index < out.stored.run.steps.size());
+  RunId id = lease.run;
+  if (!id) {
+    TRY_DONE(ledger.db().each("SELECT run FROM steps WHERE id = $1", {lease.step},
+                              [&](const sql::Row& row) { id = RunId{row.integer(0)}; }));
   }
-  return out;
+  TRY(auto stored, take_run(ledger, id));
+  if (!stored) return void_lease();
+  Leased out{*std::move(stored), 0};
+  const auto& steps = out.stored.run.steps;
+  while (out.index < steps.size() && steps[out.index].id != lease.step)
+    ++out.index;
+  if (out.index == steps.size()) return void_lease();
+  const StepLease& held = out.stored.leases[out.index];
+  const bool holds = steps[out.index].state == StepState::kRunning && held.attempt == lease.attempt.value &&
+                     lease.token != 0 && held.token == lease.token;
+  if (holds) return out;
+  ledger.remember(std::move(out.stored));  // it is as it was
+  return void_lease();
 }
 
 // -- claiming
 
+struct Due {
+  std::int64_t step = 0;
+  RunId run;
+};
 struct Ripe {
   std::string target;
-  std::vector<std::int64_t> steps;
+  std::vector<Due> steps;
   bool more = false;  // due, with room, and over steps_max
 };
 
@@ -65,7 +64,7 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
       "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane > $1 ORDER BY lane, due_at "
       "LIMIT 1";
   constexpr std::string_view kDue =
-      "SELECT id FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2 ORDER BY due_at, id "
+      "SELECT id, run FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2 ORDER BY due_at, id "
       "LIMIT $3";
   constexpr std::string_view kLater =
       "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at > $2 ORDER BY due_at "
@@ -100,7 +99,7 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     const auto limit = static_cast<std::int64_t>(wanted + in_hand.size());
     TRY_DONE(ledger.db().each(kDue, {target, claim.now, limit}, [&](const sql::Row& row) {
       if (ripe.steps.size() < wanted && !in_hand.contains(row.integer(0)))
-        ripe.steps.push_back(row.integer(0));
+        ripe.steps.push_back({row.integer(0), RunId{row.integer(1)}});
     }));
     TRY_DONE(ledger.db().each(kLater, {target, claim.now}, [&](const sql::Row& row) { later(row.time(0)); }));
     if (!ripe.steps.empty()) out.push_back(std::move(ripe));
@@ -108,8 +107,8 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
 }
 
 // One step of each target in turn, beginning behind the target that was served last.
-std::vector<std::int64_t> take_turns(Ledger& ledger, std::vector<Ripe>& ripe, std::size_t most, bool& more) {
-  std::vector<std::int64_t> out;
+std::vector<Due> take_turns(Ledger& ledger, std::vector<Ripe>& ripe, std::size_t most, bool& more) {
+  std::vector<Due> out;
   const auto begin =
       std::find_if(ripe.begin(), ripe.end(), [&](const Ripe& r) { return r.target > ledger.last_target(); });
   std::rotate(ripe.begin(), begin, ripe.end());
@@ -167,11 +166,17 @@ Result<std::vector<Request>> effects_before(Ledger& ledger, const Run& run, std:
   return out;
 }
 
-Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
-  RunId run_id;
-  TRY_DONE(ledger.db().each("SELECT run FROM steps WHERE id = $1", {step_id},
-                            [&](const sql::Row& row) { run_id = RunId{row.integer(0)}; }));
-  TRY(auto stored, load_run(ledger.db(), run_id));
+Result<Event> event_of_run(Ledger& ledger, EventId id) {
+  if (const auto known = ledger.recall(id)) return *known;
+  TRY(auto event, load_event(ledger.db(), id));
+  CHECK(event.has_value());
+  ledger.remember(std::make_shared<const Event>(*event));
+  return *std::move(event);
+}
+
+Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
+  const std::int64_t step_id = due.step;
+  TRY(auto stored, take_run(ledger, due.run));
   CHECK(stored.has_value());
   Run& run = stored->run;
   CHECK(!terminal(run.state));
@@ -206,16 +211,15 @@ Result<Work> claim_one(Ledger& ledger, std::int64_t step_id, Instant now) {
     if (!run.started_at) run.started_at = now;
     TRY_DONE(change_state(ledger, *stored, RunState::kRunning, "", now));
   }
-  TRY(auto event, load_event(ledger.db(), run.event));
-  CHECK(event.has_value());
-  out.event = *std::move(event);
+  TRY(out.event, event_of_run(ledger, run.event));
   TRY(out.text, ledger.text(run.text));
   if (run.data != 0) {
     TRY(out.data, ledger.text(run.data));
   }
-  out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token};
+  out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token, run.id};
   out.step = static_cast<std::uint32_t>(index);
-  out.run = std::move(run);
+  out.run = run;
+  ledger.remember(*std::move(stored));
   return out;
 }
 
@@ -297,11 +301,11 @@ Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim) {
   }
   TRY(auto ripe, ripe_targets(ledger, claim, next));
   bool more = false;
-  const std::vector<std::int64_t> steps = take_turns(ledger, ripe, claim.steps_max, more);
+  const std::vector<Due> steps = take_turns(ledger, ripe, claim.steps_max, more);
   ledger.next_due(more ? std::optional<Instant>(claim.now) : next);
   std::vector<Work> out;
   out.reserve(steps.size());
-  for (const std::int64_t step : steps) {
+  for (const Due& step : steps) {
     TRY(auto work, claim_one(ledger, step, claim.now));
     out.push_back(std::move(work));
   }
@@ -325,6 +329,7 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   request.result = RequestResult::kOpen;
   if (!request.sent_at) request.sent_at = rt::now();
   TRY_DONE(insert_request(ledger, wanted.lease.step, request));
+  ledger.remember(std::move(leased.stored));
   return request;
 }
 
@@ -353,7 +358,9 @@ Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
   TRY_DONE(apply_decision(ledger, leased.stored, decision, {index}, end.ended_at));
   const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
   CHECK(after.state != StepState::kRunning || after.spread);
-  return end.key.empty() ? ok() : release_keyed(ledger, leased.stored.run, after, end.key);
+  if (!end.key.empty()) TRY_DONE(release_keyed(ledger, leased.stored.run, after, end.key));
+  ledger.remember(std::move(leased.stored));
+  return ok();
 }
 
 Status give_back(Ledger& ledger, const Lease& given, Instant now) {
@@ -379,8 +386,8 @@ Status give_back(Ledger& ledger, const Lease& given, Instant now) {
 
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
                          const std::string& key) {
-  RunId run;
-  TRY_DONE(check_lease(ledger, lease, run));
+  TRY(auto leased, load_leased(ledger, lease));
+  ledger.remember(std::move(leased.stored));  // nothing of it changes here
   Keyed out;
   bool found = false;
   std::int64_t holder = 0;
@@ -423,11 +430,11 @@ Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std
 
 Status lapse(Ledger& ledger, Instant now) {
   std::vector<Lease> lost;
-  TRY_DONE(ledger.db().each(
-      "SELECT id, attempt, token FROM steps WHERE state = 2 AND token <> 0", {}, [&](const sql::Row& row) {
-        lost.push_back(
-            Lease{row.integer(0), AttemptId{row.integer(1)}, static_cast<std::uint64_t>(row.integer(2))});
-      }));
+  TRY_DONE(ledger.db().each("SELECT id, attempt, token FROM steps WHERE state = 2 AND token <> 0", {},
+                            [&](const sql::Row& row) {
+                              lost.push_back(Lease{row.integer(0), AttemptId{row.integer(1)},
+                                                   static_cast<std::uint64_t>(row.integer(2)), RunId{}});
+                            }));
   std::size_t unclear = 0;
   for (const Lease& given : lost) {
     TRY(auto leased, load_leased(ledger, given));

@@ -14,6 +14,8 @@ constexpr std::array<std::string_view, kSequences> kNames{"delivery", "event",  
 constexpr std::int64_t kBlock = 256;
 constexpr std::size_t kTextsMax = 256;
 constexpr std::size_t kPinnedMax = 1024;
+constexpr std::size_t kRememberedMax = 1024;  // runs, and events
+constexpr std::size_t kRememberedBytesMax = 16U << 10U;
 
 void put(std::string& out, std::string_view text) {
   out += std::to_string(text.size());
@@ -138,6 +140,38 @@ Result<std::shared_ptr<const std::string>> Ledger::text(std::int64_t id) {
   return out;
 }
 
+void Ledger::remember(StoredRun stored) {
+  // One that waits is not asked for soon, and one that has ended is not asked for.
+  if (terminal(stored.run.state) || stored.run.state == RunState::kWaiting) return;
+  std::size_t bytes = stored.run.vars.size();
+  for (const Step& step : stored.run.steps)
+    bytes += sizeof(Step) + step.input.size() + step.outputs.size() + step.item.size();
+  if (bytes > kRememberedBytesMax) return;
+  if (runs_.size() >= kRememberedMax) runs_.clear();
+  const std::int64_t id = stored.run.id.value;
+  runs_.insert_or_assign(id, std::move(stored));
+}
+
+std::optional<StoredRun> Ledger::recall(RunId id) {
+  const auto found = runs_.find(id.value);
+  if (found == runs_.end()) return std::nullopt;
+  std::optional<StoredRun> out(std::move(found->second));
+  runs_.erase(found);
+  return out;
+}
+
+void Ledger::remember(std::shared_ptr<const Event> event) {
+  if (event->payload.size() + event->metadata.size() > kRememberedBytesMax) return;
+  if (events_.size() >= kRememberedMax) events_.clear();
+  const std::int64_t id = event->id.value;
+  events_.insert_or_assign(id, std::move(event));
+}
+
+std::shared_ptr<const Event> Ledger::recall(EventId id) const {
+  const auto found = events_.find(id.value);
+  return found == events_.end() ? nullptr : found->second;
+}
+
 void Ledger::forget_texts() {
   pinned_.clear();
   texts_.clear();
@@ -160,6 +194,8 @@ void Ledger::forget(const Memory& before) {
   db_.roll_back();
   memory_ = before;
   forget_texts();
+  runs_.clear();
+  events_.clear();
   (void)load_pauses();
 }
 

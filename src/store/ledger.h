@@ -11,8 +11,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "model/event.h"
 #include "model/run.h"
 #include "store/sql.h"
+#include "store/stored_run.h"
 
 namespace postlude::store {
 
@@ -66,6 +68,15 @@ class Ledger {
   Result<std::shared_ptr<const std::string>> text(std::int64_t id);
   void forget_texts();  // some were deleted
 
+  // Runs and events that are likely to be asked for again soon, as their rows are: the writer is the only one
+  // that changes them. Bounded.
+  void remember(StoredRun run);               // it has been written as it is
+  std::optional<StoredRun> recall(RunId id);  // and forgets it
+  void forget_run(RunId id) { runs_.erase(id.value); }
+  void remember(std::shared_ptr<const Event> event);
+  std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
+  void forget_events() { events_.clear(); }
+
   // What the loop is told after the commit.
   void made_work() { made_work_ = true; }                       // there is something to plan
   void falls_due(Instant at);                                   // a step has this due time now
@@ -116,6 +127,8 @@ class Ledger {
   Memory memory_;
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
   std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
+  std::unordered_map<std::int64_t, StoredRun> runs_;
+  std::unordered_map<std::int64_t, std::shared_ptr<const Event>> events_;
   std::mt19937_64 random_;
   const Follow follow_;
   std::set<std::pair<std::string, std::string>> pauses_;

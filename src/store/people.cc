@@ -51,6 +51,21 @@ std::string_view word_of(ResumeAs as) {
   return "";
 }
 
+// What another run of the event had of the same step: that is what was done. "null": none is known.
+Status take_over(Ledger& ledger, const Run& run, Step& step) {
+  if (!step.outputs.empty()) return ok();
+  step.outputs = "null";
+  return ledger.db().each(
+      "SELECT s.outputs FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 AND "
+      "r.salt = $3 AND r.id <> $4 AND r.shadow = 0 AND s.part = $5 AND s.state = $6 AND s.outputs <> '' "
+      "ORDER BY s.id",
+      {run.event.value, run.workflow, run.salt, run.id.value, step.part,
+       static_cast<int>(StepState::kSucceeded)},
+      [&](const sql::Row& row) {
+        if (row.text(0) != "null") step.outputs = row.text(0);
+      });
+}
+
 // The step as the person wants it, with nothing of the hold left.
 Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resume& wanted) {
   Step& step = stored.run.steps[index];
@@ -67,7 +82,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
       step.state = StepState::kSucceeded;
       step.unclear = false;
       step.finished_at = wanted.now;
-      if (step.outputs.empty()) step.outputs = "null";
+      TRY_DONE(take_over(ledger, stored.run, step));
       return settle(ledger, step.id, RequestResult::kSucceeded, wanted.actor, wanted.now);
     case ResumeAs::kRepeat:
       step.state = StepState::kPending;
@@ -173,7 +188,7 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
 }
 
 Result<StoredRun> run_for(Ledger& ledger, RunId id) {
-  TRY(auto stored, load_run(ledger.db(), id));
+  TRY(auto stored, take_run(ledger, id));
   if (!stored) return Error(Code::kNotFound, "no run " + id.text());
   return *std::move(stored);
 }
@@ -318,7 +333,7 @@ Result<RunId> replay(Ledger& ledger, const Replay& wanted) {
 }
 
 Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule) {
-  TRY(auto stored, load_run(ledger.db(), wanted.run));
+  TRY(auto stored, take_run(ledger, wanted.run));
   if (!stored) return Error(Code::kNotFound, "no run " + wanted.run.text());
   if (terminal(stored->run.state)) return Error(Code::kConflict, wanted.run.text() + " has ended");
   TRY(const std::size_t index, held_step(stored->run, wanted.step));

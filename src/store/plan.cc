@@ -34,7 +34,7 @@ Status replace_older(Ledger& ledger, const StoredRun& newer, Instant now) {
                        {newer.run.workflow, newer.run.queue_key, newer.run.event.value},
                        [&](const sql::Row& row) { older.push_back(RunId{row.integer(0)}); }));
   for (const RunId id : older) {
-    TRY(auto stored, load_run(ledger.db(), id));
+    TRY(auto stored, take_run(ledger, id));
     CHECK(stored.has_value());
     if (terminal(stored->run.state)) continue;
     TRY_DONE(cancel_stored(ledger, *stored, "replaced by " + newer.run.event.text(), now));
@@ -53,7 +53,10 @@ Status start_one(Ledger& ledger, EventId event, std::string_view source, const N
     stored.run.queue_key = wanted.queue_key;
     TRY_DONE(replace_older(ledger, stored, now));
   }
-  return start_run(ledger, stored, wanted, now);
+  TRY_DONE(start_run(ledger, stored, wanted, now));
+  stored.leases.resize(stored.run.steps.size());
+  ledger.remember(std::move(stored));
+  return ok();
 }
 
 }  // namespace

@@ -48,6 +48,7 @@ Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t aft
     TRY_DONE(db.run("DELETE FROM answers WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
     TRY_DONE(db.run("DELETE FROM steps WHERE run = $1", {row.id}));
     TRY_DONE(db.run("DELETE FROM runs WHERE id = $1", {row.id}));
+    ledger.forget_run(RunId{row.id});
     ledger.count_run(static_cast<RunState>(row.other), std::nullopt);
     return ok();
   });
@@ -81,6 +82,7 @@ Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t a
     TRY_DONE(db.run("DELETE FROM known WHERE key IN (SELECT known FROM events WHERE id = $1)", {row.id}));
     TRY_DONE(db.run("UPDATE deliveries SET event = NULL WHERE event = $1 AND verdict = 2", {row.id}));
     TRY_DONE(db.run("DELETE FROM deliveries WHERE id = $1", {row.other}));
+    ledger.forget_events();
     return db.run("DELETE FROM events WHERE id = $1", {row.id});
   });
 }
