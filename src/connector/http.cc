@@ -14,8 +14,8 @@ const std::vector<std::string> kKeys = {
     "success", "retry", "refuse", "effect", "idempotencyHeader"};
 const std::vector<std::string> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 // A workflow's own names; `.with` would be the request itself.
-const std::vector<std::string> kRoots = {"event", "run",  "workflow", "vars",   "steps",
-                                         "item",  "data", "failure",  "target", "key"};
+const std::vector<std::string> kRoots = {"event", "run",     "workflow", "vars",   "steps", "item",
+                                         "data",  "failure", "step",     "target", "key"};
 // Long enough for any back-off, short enough for what servers remember.
 constexpr Duration kKeyWindow = std::chrono::hours(24);
 
