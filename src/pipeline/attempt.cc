@@ -173,6 +173,13 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
   const engine::EffectRule rule = rule_of(*call);
   const engine::NextMove next = engine::next_move(rule, work_.before, name_of(*call), rt::now());
   const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
+  const bool theirs = next.past != nullptr && next.past->of_other_run;
+  if (theirs && next.past->result == RequestResult::kOpen)
+    co_return Outcome(Retryable{"another run of the event has " + what + " under way",
+                                std::chrono::seconds(1), false, true});
+  const bool known = theirs && next.past->result != RequestResult::kUnclear;
+  const std::string met = known ? "another run of the event has had the effect of " + what
+                                : "it is unclear whether " + what + " had its effect";
   switch (next.move) {
     case engine::Move::kSend:
       co_return true;
@@ -183,20 +190,15 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       co_return false;
     }
     case engine::Move::kWait:
-      co_return Outcome(
-          Unclear{"it is unclear whether " + what + " had its effect; looking for it before trying again",
-                  Effect::kLookup, rule.on_unclear, next.at - rt::now(), true});
+      co_return Outcome(Unclear{met + "; looking for it before trying again", Effect::kLookup,
+                                rule.on_unclear, next.at - rt::now(), true});
     case engine::Move::kHold:
-      co_return Outcome(
-          Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
+      co_return Outcome(Held{met + "; `runs resume` tells how to go on"});
     case engine::Move::kFail:
       // The first attempt after `runs retry`: whoever asked for it can say what became of the request.
-      if (row_.attempts == 1) {
-        co_return Outcome(
-            Held{"it is unclear whether " + what + " had its effect; `runs resume` tells how to go on"});
-      }
-      co_return Outcome(
-          Refused{"it is unclear whether " + what + " had its effect, and onUnclear says fail"});
+      if (row_.attempts == 1 && row_.unclear)
+        co_return Outcome(Held{met + "; `runs resume` tells how to go on"});
+      co_return Outcome(Unclear{met, Effect::kNone, OnUnclear::kFail});
     case engine::Move::kLook: {
       CHECK(step_->action->lookup() != nullptr);
       const json::value requests = context_->as_object()["requests"];

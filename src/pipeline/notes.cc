@@ -69,12 +69,21 @@ engine::Breaker& Pipeline::breaker(std::string_view target) {
   return found != breakers_.end() ? found->second : breakers_[std::string(target)];
 }
 
+// The next step of the run may follow without a claim of its own: nobody counts the target's steps in time,
+// and it works.
+bool Pipeline::may_go_on(const std::string& target) {
+  if (target.empty()) return true;
+  const connector::Target* known = rules_->target(target);
+  return known != nullptr && !known->limits.rate &&
+         breaker(target).state(rt::steady_now()) == engine::Breaker::State::kClosed;
+}
+
 void Pipeline::note_target(const std::string& target, const std::vector<Request>& requests,
                            const Outcome& outcome) {
   const auto* later = std::get_if<Retryable>(&outcome);
   const auto* unclear = std::get_if<Unclear>(&outcome);
   const bool failed = (later != nullptr && later->counts_for_breaker && !later->uncounted) ||
-                      (unclear != nullptr && !unclear->too_early);
+                      (unclear != nullptr && !unclear->too_early && !requests.empty());
   const bool answered =
       std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
   if (!failed && !answered) return;  // nothing was asked of it
@@ -85,10 +94,17 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   background_.start(tell("target-down", json::object{{"target", target}, {"reason", why}}));
 }
 
-rt::Task<Status> Pipeline::record(store::AttemptEnd end, store::Rule rule) {
+rt::Task<Result<std::optional<store::Work>>> Pipeline::record(store::AttemptEnd end, store::Rule rule,
+                                                              bool go_on) {
   Duration pause = std::chrono::milliseconds(100);
   while (true) {
-    AWAIT(Status recorded, parts_.store.record(end, rule));
+    Result<std::optional<store::Work>> recorded = std::optional<store::Work>();
+    if (go_on && !stopping_) {
+      AWAIT(recorded, parts_.store.record_and_go_on(end, rule));
+    } else {
+      AWAIT(const Status done, parts_.store.record(end, rule));
+      if (!done) recorded = done.error();
+    }
     const bool again = !recorded && (recorded.error().code == Code::kOverloaded ||
                                      recorded.error().code == Code::kUnavailable);
     if (!again) co_return recorded;

@@ -116,7 +116,11 @@ Status forget_input(Ledger& ledger, Step& step) {
 
 namespace {
 
-// The step begins anew, as far as its effects allow. An answer it had was for the time before.
+bool waits_for_somebody(const Step& step) {
+  return step.uses == "approval" || step.uses == "callback";
+}
+
+// The step begins anew, as far as its effects allow. A rejection that failed it is forgotten.
 Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_input) {
   Step& step = stored.run.steps[index];
   step.reason.clear();
@@ -124,9 +128,14 @@ Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_inp
   step.first_at = std::nullopt;
   step.finished_at = std::nullopt;
   step.due_at = std::nullopt;
+  const bool failed = step.state == StepState::kFailed;
   step.state = step.spread ? StepState::kRunning : StepState::kPending;
   if (!keep_input && !step.spread) TRY_DONE(forget_input(ledger, step));
-  return ledger.db().run("DELETE FROM answers WHERE step = $1", {step.id});
+  if (waits_for_somebody(step)) step.now = std::nullopt;  // its time to wait begins anew
+  // What was accepted before its turn came is kept for it.
+  if (!failed) return ok();
+  return ledger.db().run("DELETE FROM answers WHERE step = $1 AND kind = $2",
+                         {step.id, static_cast<int>(AnswerKind::kRejected)});
 }
 
 // A failed run's failed steps, and what was left out because of them, get their turn again.
@@ -317,7 +326,8 @@ Result<RunId> replay(Ledger& ledger, const Replay& wanted) {
   if (!wanted.again) {
     for (Step& step : fresh.steps) {
       const auto at = std::find_if(old.run.steps.begin(), old.run.steps.end(), [&](const Step& s) {
-        return s.part == step.part && s.uses == step.uses && !s.input.empty();
+        return s.part == step.part && s.uses == step.uses && !s.input.empty() && s.uses != "wait" &&
+               !waits_for_somebody(s);  // a replay waits as long as the run before did
       });
       if (at == old.run.steps.end()) continue;
       Step kept = *at;
