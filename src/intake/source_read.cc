@@ -21,7 +21,7 @@ constexpr std::size_t kPathMax = 512;
 constexpr std::string_view kDefaultHook = "post-rollout";
 constexpr std::string_view kClusterMark = "{cluster}";
 const std::vector<std::string> kSourceKeys{"type",   "cluster", "clusters", "auth", "paths",
-                                           "accept", "dedupe",  "maxBody",  "rate"};
+                                           "accept", "dedupe",  "maxBody",  "rate", "storm"};
 const std::vector<std::string> kAcceptFields{"phase", "outcome", "cluster", "namespace", "name", "metadata"};
 
 std::string quoted(std::string_view text) {

@@ -135,6 +135,10 @@ void Pump::settle_rates(const store::Claim& claim, const std::vector<store::Work
 
 rt::Task<> Pump::step_loop() {
   while (!stopping_) {
+    if (store_.take_made_event()) {  // by a run that failed, within the store: nobody has offered it
+      behind_ = true;
+      plan_waker_.wake();
+    }
     store::Claim claim = next_claim();
     std::size_t claimed = 0;
     const std::size_t wanted = claim.steps_max;

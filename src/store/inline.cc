@@ -35,7 +35,7 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
       loop.stop();
       return;
     }
-    const News news{ledger.take_made_work(), ledger.next_due()};
+    const News news{ledger.take_made_work(), ledger.take_made_event(), ledger.next_due()};
     auto finished = std::make_shared<Finished<Ledger>>(std::move(group));
     auto deliver = [self = shared_from_this(), finished, news] {
       self->writing = false;

@@ -228,6 +228,7 @@ Result<EventId> tell(Ledger& ledger, const Event& event) {
   const EventId id{number};
   TRY_DONE(insert_event(ledger, event, id, Delivery(), DeliveryId{}, "", std::nullopt));
   ledger.made_work();
+  ledger.made_event();
   TRY_DONE(ledger.audit(event.received_at, "postlude", "event.told", id.text(), event.hook));
   return id;
 }

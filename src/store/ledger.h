@@ -81,6 +81,8 @@ class Ledger {
   void made_work() { made_work_ = true; }                       // there is something to plan
   void falls_due(Instant at);                                   // a step has this due time now
   void next_due(std::optional<Instant> at) { next_due_ = at; }  // as a claim has seen it
+  void made_event() { made_event_ = true; }                     // and nobody on the loop knows of it
+  bool take_made_event() { return std::exchange(made_event_, false); }
   bool take_made_work() { return std::exchange(made_work_, false); }
   std::optional<Instant> next_due() const { return next_due_; }
 
@@ -134,6 +136,7 @@ class Ledger {
   std::set<std::pair<std::string, std::string>> pauses_;
   std::set<std::string, std::less<>> told_;
   bool made_work_ = true;  // nobody has looked yet
+  bool made_event_ = false;
   std::optional<Instant> next_due_;
   std::string last_target_;
 };

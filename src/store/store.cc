@@ -89,10 +89,12 @@ struct Horizon {
     const bool sooner = news.next_due && (!next_due || *news.next_due < *next_due);
     next_due = news.next_due;
     work = work || news.made_work;
+    made_event = made_event || news.made_event;
     if (news.made_work || sooner) changed.wake();
   }
 
   bool work = true;  // nobody has looked yet
+  bool made_event = false;
   std::optional<Instant> next_due;
   rt::Waker changed;
 };
@@ -370,6 +372,10 @@ rt::Task<Status> Store::writable() {
 void Store::wake() {
   impl_->horizon->work = true;
   impl_->horizon->changed.wake();
+}
+
+bool Store::take_made_event() {
+  return std::exchange(impl_->horizon->made_event, false);
 }
 
 rt::Task<> Store::woken(Duration at_most) {

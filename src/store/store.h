@@ -290,7 +290,8 @@ class Store {
   // When the next step falls due; completes at once when a commit made work or freed a target's room (start,
   // record, give_back, retry, resume), at the latest after `at_most`.
   rt::Task<> woken(Duration at_most);
-  void wake();  // loop thread: completes woken()
+  bool take_made_event();  // an event of Postlude's own was made since the last call: it is to be planned
+  void wake();             // loop thread: completes woken()
   Stats stats() const;
 
  private:

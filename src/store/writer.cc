@@ -53,7 +53,7 @@ void Writer::work() {
       for (const auto& command : group)
         apply_timed({command});
     }
-    const News news{ledger_.take_made_work(), ledger_.next_due()};
+    const News news{ledger_.take_made_work(), ledger_.take_made_event(), ledger_.next_due()};
     loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_, news] {
       tell(news);
       finished->resume();

@@ -69,6 +69,7 @@ class Queue {
 // What the loop learns from a group beside the results.
 struct News {
   bool made_work = false;
+  bool made_event = false;
   std::optional<Instant> next_due;
 };
 using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
