@@ -3,6 +3,7 @@
 // used wrongly, 3 could not reach (contract 11).
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,18 @@ int schema(const std::string& kind);
 int connectors_list(const std::string& connectors, Output output);
 int connectors_show(const std::string& connectors, const std::string& name, Output output);
 
+struct TestChoice {
+  std::vector<std::string> paths;  // test files, and folders in which they are looked for
+  std::string connectors;
+  std::string filter;  // a glob, or a part of a test's name; "": all
+  std::string junit;   // a file to write; "": none
+  bool update = false;
+  bool coverage = false;
+  std::optional<int> coverage_min;  // in percent
+  Output output = Output::kTable;
+};
+int test(const TestChoice& choice);
+
 // -- a daemon's
 struct ListChoice {
   std::string kind;                            // deliveries events runs
@@ -35,8 +48,6 @@ struct ListChoice {
 };
 int list(const Remote& remote, const ListChoice& choice);
 int show(const Remote& remote, const std::string& kind, const std::string& id);
-int retry(const Remote& remote, const std::string& run, bool stale);
-int resume(const Remote& remote, const std::string& run, const std::string& step, const std::string& as);
 int explain(const Remote& remote, const std::string& id);
 
 // -- a hook's

@@ -6,6 +6,7 @@
 
 #include "app/serve.h"
 #include "cli/commands.h"
+#include "cli/people.h"
 #include "evaluator/child.h"
 
 namespace postlude::cli {
@@ -26,9 +27,9 @@ struct Choices {
   SendChoice send;
   Remote remote;
   std::string output = "table";
-  std::string id, step, as, name;
-  bool stale = false;
+  std::string id, name;
   std::map<std::string, ListChoice> lists;
+  TestChoice test;
 };
 
 void add_remote(CLI::App* command, Choices& c) {
@@ -94,6 +95,25 @@ void add_offline(CLI::App& app, Choices& c) {
   });
 }
 
+void add_test(CLI::App& app, Choices& c) {
+  auto* command = app.add_subcommand("test", "Run workflow tests offline");
+  command->add_option("paths", c.test.paths, "Test files, or folders with *.test.yaml")->required();
+  command->add_option("--connectors", c.test.connectors, "A folder of connector files");
+  command->add_option("--filter", c.test.filter, "Only tests of this name: a glob, or a part of it");
+  command->add_flag("--update", c.test.update, "Write what was seen into the files of the tests that fail");
+  command->add_option("--junit", c.test.junit, "Also write the results there, as JUnit's XML");
+  command->add_flag("--coverage", c.test.coverage, "Say which steps and branches no test reached");
+  command->add_option("--coverage-min", c.test.coverage_min, "Fail below this percentage of them")
+      ->check(CLI::Range(0, 100));
+  add_output(command, c);
+  command->callback([&c] {
+    c.run = [&c] {
+      c.test.output = remote_of(c).output;
+      return test(c.test);
+    };
+  });
+}
+
 void add_send(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
   command->add_option("--url", c.send.url, "The source's URL; user:password@ makes a Basic header")
@@ -111,8 +131,8 @@ void add_send(CLI::App& app, Choices& c) {
   command->callback([&c] { c.run = [&c] { return send(c.send); }; });
 }
 
-void add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what,
-              const std::vector<std::string>& filters) {
+CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what,
+                   const std::vector<std::string>& filters) {
   auto* command = app.add_subcommand(kind, what)->require_subcommand(1);
   auto* listed = command->add_subcommand("list", "The newest first");
   ListChoice& choice = c.lists[kind];
@@ -130,22 +150,11 @@ void add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::str
   add_output(shown, c);
   shown->callback([&c, kind] { c.run = [&c, kind] { return show(remote_of(c), kind, c.id); }; });
 
-  if (kind != "runs") return;
-  auto* retried = command->add_subcommand("retry", "Go on from the failed step");
-  retried->add_option("run", c.id)->required();
-  retried->add_flag("--stale", c.stale, "Also where a newer release has done the same step");
-  add_remote(retried, c);
-  add_output(retried, c);
-  retried->callback([&c] { c.run = [&c] { return retry(remote_of(c), c.id, c.stale); }; });
-  auto* resumed = command->add_subcommand("resume", "Answer for a held step");
-  resumed->add_option("run", c.id)->required();
-  resumed->add_option("--step", c.step, "Its id or number")->required();
-  resumed->add_option("--as", c.as, "done: it had its effect; repeat: it had none; fail")
-      ->required()
-      ->check(CLI::IsMember({"done", "repeat", "fail"}));
-  add_remote(resumed, c);
-  add_output(resumed, c);
-  resumed->callback([&c] { c.run = [&c] { return resume(remote_of(c), c.id, c.step, c.as); }; });
+  if (kind != "runs") return command;
+  listed->add_flag_callback(
+      "--failed", [&choice] { choice.filters["state"] = "failed", choice.filters["dismissed"] = "false"; },
+      "Those that wait for somebody");
+  return command;
 }
 
 int run(int argc, char** argv) {
@@ -155,20 +164,28 @@ int run(int argc, char** argv) {
   CLI::App app("Postlude: what happens after the canary has sung", "postlude");
   app.require_subcommand(1);
   add_offline(app, c);
+  add_test(app, c);
   add_send(app, c);
-  add_kind(app, c, "deliveries", "What arrived, with its verdict",
-           {"source", "hook", "verdict", "event", "limit", "after"});
+  CLI::App* deliveries = add_kind(app, c, "deliveries", "What arrived, with its verdict",
+                                  {"source", "hook", "verdict", "event", "team", "limit", "after"});
   add_kind(app, c, "events", "What was accepted",
-           {"source", "hook", "namespace", "name", "phase", "limit", "after"});
-  add_kind(app, c, "runs", "What happened because of it", {"workflow", "state", "event", "limit", "after"});
+           {"source", "hook", "namespace", "name", "phase", "team", "limit", "after"});
+  CLI::App* runs = add_kind(app, c, "runs", "What happened because of it",
+                            {"workflow", "state", "event", "cause", "dismissed", "namespace", "name", "team",
+                             "limit", "after"});
+  const auto add_both = [&c](CLI::App* command) {
+    add_remote(command, c);
+    add_output(command, c);
+  };
+  add_people(app, *runs, *deliveries, {&c.run, add_both, [&c] { return remote_of(c); }});
   auto* explained = app.add_subcommand("explain", "Why it ran what it ran, and why not the rest");
   explained->add_option("id", c.id, "Of an event, a delivery or a run")->required();
   add_remote(explained, c);
   add_output(explained, c);
   explained->callback([&c] { c.run = [&c] { return explain(remote_of(c), c.id); }; });
 
-  for (const char* later : {"test", "simulate", "doctor", "releases", "gates", "pause", "unpause", "watch",
-                            "audit", "backup", "restore"}) {
+  for (const char* later : {"simulate", "doctor", "releases", "gates", "watch", "audit",
+                            "backup", "restore"}) {
     app.add_subcommand(later, "Not built yet in this version")
         ->group("")
         ->allow_extras()

@@ -9,6 +9,7 @@ namespace postlude::rehearsal {
 
 namespace {
 
+constexpr std::string_view kOwnSource = "postlude";
 constexpr int kStartsMax = 1'000;  // in a row that fail; then there is no hope
 
 // Every secret is ***, but where it has to be a URL.
@@ -191,7 +192,28 @@ Result<EventId> Rehearsal::accept(Given given) {
   return *std::move(accepted);
 }
 
+// An event of our own, as Pipeline::tell makes it.
+rt::Task<Result<EventId>> Rehearsal::telling(Given given) {
+  const auto payload = parse_json(given.payload);
+  if (!payload) co_return payload.error();
+  Event event;
+  event.source = std::move(given.source);
+  event.hook = std::move(given.hook);
+  event.received_at = given.received_at.value_or(rt::now());
+  event.name = std::string(find_text(*payload, "name"));
+  event.payload = std::move(given.payload);
+  AWAIT_TRY(const EventId id, life_->store->tell(event));
+  if (!id) co_return Error(Code::kDenied, "no workflow is on " + event.source + "'s hook " + event.hook);
+  event.id = id;
+  life_->pump.offer(std::move(event));
+  co_return id;
+}
+
 rt::Task<Result<EventId>> Rehearsal::accepting(Given given) {
+  if (given.source == kOwnSource) {
+    AWAIT(Result<EventId> told, telling(std::move(given)));
+    co_return told;
+  }
   const auto& sources = rules_->sources().list();
   const auto source =
       std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s->name() == given.source; });

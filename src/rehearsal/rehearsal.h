@@ -53,7 +53,7 @@ class Rehearsal {
   Rehearsal& operator=(const Rehearsal&) = delete;
 
   // Takes an event in, without HTTP and proof: what the source would make of the payload, and whether it is
-  // wanted (else kDenied). Each is new, whatever came before.
+  // wanted (else kDenied). Each is new, whatever came before. The source `postlude` is our own events.
   Result<EventId> accept(Given given);
   // The whole road of a call. `answered` is told the answer; nullopt: there was nobody to answer, or they
   // died before.
@@ -90,6 +90,7 @@ class Rehearsal {
   void die();
   void pass(Duration d);  // with nobody alive
   rt::Task<Result<EventId>> accepting(Given given);
+  rt::Task<Result<EventId>> telling(Given given);
   rt::Task<> receiving(std::uint64_t call, HttpRequest request);
   void answer(std::uint64_t call, std::optional<HttpResponse> response);
 

@@ -1,0 +1,63 @@
+#pragma once
+// People: what they and other systems answer to a rehearsal's runs that wait: approvals and callbacks.
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lang/node.h"
+#include "rehearsal/rehearsal.h"
+
+namespace postlude::rehearsal {
+
+struct Reply {
+  lang::Place place;
+  std::string workflow;  // "": of any
+  std::string step;      // its id
+  AnswerKind kind = AnswerKind::kApproved;
+  std::string by;
+  std::string body;  // JSON
+  Duration after{};  // an approval: since its step waits; a callback: since its run began
+};
+
+// Runs a rehearsal until nothing more comes, answering meanwhile.
+class People {
+ public:
+  People(Rehearsal& rehearsal, std::vector<Reply> replies);
+
+  // False: `enough` said so first, or `at_most` was over.
+  bool run_until_quiet(const std::function<bool()>& enough, Duration at_most);
+
+  // What went wrong with replies: not taken, or never asked for.
+  std::vector<std::string> problems() const;
+
+ private:
+  struct Due {
+    Instant at;
+    std::size_t reply = 0;
+    RunId run;
+    std::uint32_t step = 0;
+  };
+  enum class State : std::uint8_t { kOpen, kDue, kGiven };
+
+  bool quiet();
+  bool all_given() const;
+  void look();
+  void look_at(const Run& run);
+  void give_what_is_due();
+
+  Rehearsal& rehearsal_;
+  const std::vector<Reply> replies_;
+  std::vector<State> states_;
+  std::vector<Due> due_;
+  std::set<std::int64_t> answered_;  // steps, by their row
+  std::vector<std::string> refused_;
+  std::optional<std::uint64_t> asked_at_;
+  bool quiet_ = false;
+};
+
+// All runs of the rehearsal, whole, oldest first; 1,000 at most.
+std::vector<store::RunDetail> runs_of(Rehearsal& rehearsal);
+
+}  // namespace postlude::rehearsal

@@ -1,0 +1,328 @@
+#include "rehearsal/test_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "lang/schema.h"
+#include "lang/yaml.h"
+
+namespace postlude::rehearsal {
+
+namespace {
+
+using lang::Node;
+using lang::Place;
+using lang::Problems;
+
+// A member of both forms of a value: with its places, and with its types.
+struct Value {
+  const Node* node;
+  const json::value* json;
+
+  Value operator[](std::string_view key) const {
+    const Node* inner = node == nullptr ? nullptr : node->find(key);
+    return {inner, inner == nullptr || json == nullptr ? nullptr : find(*json, key)};
+  }
+  explicit operator bool() const { return node != nullptr; }
+  std::string text(std::string_view otherwise = "") const {
+    return node == nullptr ? std::string(otherwise) : node->scalar;
+  }
+  Place place() const { return node == nullptr ? Place() : node->place; }
+  template <class Visit>
+  void each(Visit visit) const {
+    if (node == nullptr) return;
+    const json::array& items = json->as_array();
+    for (std::size_t i = 0; i < node->items.size(); ++i)
+      visit(Value{&node->items[i], &items[i]});
+  }
+};
+
+class Reader {
+ public:
+  explicit Reader(Problems& problems) : problems_(problems) {}
+
+  Test test(const Value& value) {
+    Test out;
+    out.place = value.place();
+    out.name = value["name"].text();
+    out.now = time(value["now"], Options().start);
+    out.event = event(value["event"]);
+    out.source_place = value["event"]["source"].place();
+    value["responses"].each([&](const Value& one) { out.responses.push_back(response(one)); });
+    value["approvals"].each([&](const Value& one) { out.replies.push_back(approval(one)); });
+    value["callbacks"].each([&](const Value& one) { out.replies.push_back(callback(one)); });
+    const Value expect = value["expect"];
+    if (const Value runs = expect["runs"]) {
+      out.runs.emplace();
+      runs.each([&](const Value& one) { out.runs->push_back(run(one)); });
+    }
+    if (const Value requests = expect["requests"]) {
+      out.requests.emplace();
+      requests.each([&](const Value& one) { out.requests->push_back({one.place(), message(one)}); });
+    }
+    return out;
+  }
+
+ private:
+  Instant time(const Value& value, Instant otherwise) {
+    if (!value) return otherwise;
+    const auto parsed = parse_rfc3339(value.text());
+    if (!parsed) problems_.push_back({value.place(), parsed.error().message});
+    return parsed ? *parsed : otherwise;
+  }
+
+  Given event(const Value& value) {
+    Given out;
+    out.source = value["source"].text();
+    out.hook = value["hook"].text("post-rollout");
+    out.cluster = value["cluster"].text();
+    json::value payload = *value["payload"].json;
+    if (const Value more = value["metadata"]) {
+      json::value& metadata = payload.as_object()["metadata"];
+      if (!metadata.is_object()) metadata.emplace_object();
+      for (const auto& member : more.json->as_object())
+        metadata.as_object()[member.key()] = member.value();
+    }
+    out.payload = to_text(payload);
+    if (const Value at = value["receivedAt"]) out.received_at = time(at, Instant());
+    return out;
+  }
+
+  static Duration duration(const Value& value) {
+    if (!value) return Duration(0);
+    const auto parsed = parse_duration(value.text());
+    return parsed ? *parsed : Duration(0);  // the schema has said so
+  }
+
+  static Headers headers(const Value& value) {
+    Headers out;
+    if (!value) return out;
+    for (const auto& member : value.json->as_object())
+      out.add(std::string_view(member.key()), std::string(view(member.value().as_string())));
+    return out;
+  }
+
+  Response response(const Value& value) {
+    Response out;
+    out.place = value.place();
+    out.written = value["request"].text();
+    out.target = value["target"].text();
+    const std::size_t space = out.written.find(' ');
+    out.method = out.written.substr(0, space);
+    out.path = out.written.substr(space + 1);
+    if (const std::size_t question = out.path.find('?'); question != std::string::npos) {
+      out.query = read_query(std::string_view(out.path).substr(question + 1));
+      out.path.resize(question);
+    }
+    out.answer.status = value["status"] ? static_cast<int>(value["status"].json->to_number<int>()) : 200;
+    out.answer.headers = headers(value["headers"]);
+    if (const Value body = value["body"]) {
+      const bool text = body.json->is_string();
+      out.answer.body = text ? std::string(view(body.json->get_string())) : to_text(*body.json);
+      if (out.answer.headers.find("content-type") == nullptr)
+        out.answer.headers.add("Content-Type", text ? "text/plain; charset=utf-8" : "application/json");
+    }
+    const std::string fault = value["fault"].text();
+    if (fault == "refused") out.fault = NoAnswer::kRefused;
+    if (fault == "reset") out.fault = NoAnswer::kReset;
+    if (fault == "timeout") out.fault = NoAnswer::kTimeout;
+    if (out.fault) {
+      for (const char* key : {"status", "headers", "body"}) {
+        if (value[key])
+          problems_.push_back(
+              {value[key].place(),
+               std::string("'") + key + "' belongs to an answer; with `fault: " + fault + "` there is none"});
+      }
+    }
+    out.delay = duration(value["delay"]);
+    out.repeat = value["repeat"].text() == "true";
+    return out;
+  }
+
+  static Reply approval(const Value& value) {
+    Reply out;
+    out.place = value.place();
+    out.step = value["step"].text();
+    out.kind = value["answer"].text() == "approve" ? AnswerKind::kApproved : AnswerKind::kRejected;
+    out.by = value["by"].text("test");
+    out.body = json::serialize(json::object{{"comment", ""}});
+    out.after = duration(value["after"]);
+    return out;
+  }
+
+  static Reply callback(const Value& value) {
+    Reply out;
+    out.place = value.place();
+    out.step = value["step"].text();
+    out.kind = AnswerKind::kCallback;
+    out.by = "test";
+    out.body = value["body"] ? to_text(*value["body"].json) : "null";
+    out.after = duration(value["after"]);
+    return out;
+  }
+
+  static ExpectedRun run(const Value& value) {
+    ExpectedRun out;
+    out.place = value["workflow"].place();
+    out.workflow = value["workflow"].text();
+    out.state = value["state"].text();
+    if (const Value steps = value["steps"]) {
+      for (const auto& [key, state] : steps.node->members) {
+        out.steps.emplace_back(key.scalar, state.scalar);
+        out.step_places.push_back(key.place);
+      }
+    }
+    return out;
+  }
+
+  static Message message(const Value& value) {
+    Message out;
+    out.target = value["target"].text();
+    out.method = value["method"].text();
+    out.path = value["path"].text();
+    if (const Value query = value["query"]) out.query = query.json->as_object();
+    out.headers = headers(value["headers"]).list;
+    if (const Value body = value["body"]) out.body = *body.json;
+    return out;
+  }
+
+  Problems& problems_;
+};
+
+void refuse_same_names(const TestFile& file, Problems& problems) {
+  std::map<std::string, int> lines;
+  for (const Test& test : file.tests) {
+    const auto [first, is_new] = lines.try_emplace(test.name, test.place.line);
+    if (is_new) continue;
+    problems.push_back({test.place, "another test is called '" + test.name + "'; it is in line " +
+                                        std::to_string(first->second)});
+  }
+}
+
+std::string beside(const std::string& file, const std::string& written) {
+  const std::filesystem::path path(written);
+  if (path.is_absolute()) return written;
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  const std::string joined = (folder / path).lexically_normal().string();
+  return joined.empty() ? "." : joined;
+}
+
+// One of `names`, or a problem with the nearest of them.
+void check_one(const std::string& what, const std::string& name, const std::vector<std::string>& names,
+               const Place& place, Problems& problems) {
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  const std::string near = nearest(name, names);
+  problems.push_back({place, "the configuration has no " + what + " '" + name + "'" +
+                                 (!near.empty()   ? "; did you mean '" + near + "'?"
+                                  : names.empty() ? ""
+                                                  : "; there is " + join(names, ", "))});
+}
+
+std::vector<std::string> step_names(const engine::Workflow& workflow, bool numbers) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < workflow.steps.size(); ++i) {
+    if (numbers || !workflow.steps[i].name.empty()) names.push_back(step_label(workflow.steps[i].name, i));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string step_label(std::string_view id, std::size_t index) {
+  return id.empty() ? std::to_string(index + 1) : std::string(id);
+}
+
+json::object read_query(std::string_view query) {
+  json::object out;
+  for (const std::string_view pair : split(query, '&')) {
+    if (pair.empty()) continue;
+    const std::size_t sign = pair.find('=');
+    const auto decoded = [](std::string_view text) {
+      return percent_decode(text).value_or(std::string(text));
+    };
+    const std::string name = decoded(pair.substr(0, sign));
+    const std::string value = sign == std::string_view::npos ? "" : decoded(pair.substr(sign + 1));
+    json::value* known = out.if_contains(name);
+    if (known == nullptr) {
+      out[name] = value;
+    } else if (known->is_array()) {
+      known->as_array().emplace_back(value);
+    } else {
+      *known = json::array{*known, value};
+    }
+  }
+  return out;
+}
+
+std::optional<TestFile> read_tests(std::string text, const std::string& path, const json::value& schema,
+                                   Problems& problems) {
+  const std::size_t before = problems.size();
+  const auto wrong = [&] {
+    return std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),
+                       [](const lang::Problem& p) { return !p.warning; });
+  };
+  const auto root = lang::read_yaml(text, path, problems);
+  if (!root || wrong()) return std::nullopt;
+  lang::check_against(*root, schema, problems);
+  if (wrong()) return std::nullopt;
+
+  const json::value typed = lang::typed(*root, schema);
+  const Value whole{&*root, &typed};
+  TestFile file;
+  file.path = path;
+  const Value config = whole["config"];
+  file.config_place = config ? config.place() : root->place;
+  if (config && config.node->is_list()) {
+    for (const Node& item : config.node->items)
+      file.config.push_back(beside(path, item.scalar));
+  } else {
+    file.config.push_back(beside(path, config.text(".")));
+  }
+  Reader reader(problems);
+  whole["tests"].each([&](const Value& one) { file.tests.push_back(reader.test(one)); });
+  refuse_same_names(file, problems);
+  if (wrong()) return std::nullopt;
+  file.text = std::move(text);
+  return file;
+}
+
+void check_names(const TestFile& file, const pipeline::Rules& rules, Problems& problems) {
+  std::vector<std::string> sources{"postlude"};
+  for (const auto& source : rules.sources().list())
+    sources.push_back(source->name());
+  std::vector<std::string> targets;
+  for (const connector::Target& target : rules.targets())
+    targets.push_back(target.name);
+  std::map<std::string, const engine::Workflow*> workflows;
+  std::vector<std::string> workflow_names;
+  std::vector<std::string> ids;
+  for (const auto& bound : rules.workflows()) {
+    workflows[bound->workflow->name] = bound->workflow.get();
+    workflow_names.push_back(bound->workflow->name);
+    for (const std::string& id : step_names(*bound->workflow, false))
+      ids.push_back(id);
+  }
+  for (const Test& test : file.tests) {
+    check_one("source", test.event.source, sources, test.source_place, problems);
+    for (const Response& response : test.responses) {
+      if (!response.target.empty()) check_one("target", response.target, targets, response.place, problems);
+    }
+    for (const Reply& reply : test.replies)
+      check_one("step", reply.step, ids, reply.place, problems);
+    for (const ExpectedRequest& request : test.requests.value_or(std::vector<ExpectedRequest>()))
+      check_one("target", request.message.target, targets, request.place, problems);
+    for (const ExpectedRun& run : test.runs.value_or(std::vector<ExpectedRun>())) {
+      check_one("workflow", run.workflow, workflow_names, run.place, problems);
+      const auto workflow = workflows.find(run.workflow);
+      if (workflow == workflows.end()) continue;
+      const std::vector<std::string> names = step_names(*workflow->second, true);
+      for (std::size_t i = 0; i < run.steps.size(); ++i)
+        check_one("step", run.steps[i].first, names, run.step_places[i], problems);
+    }
+  }
+}
+
+}  // namespace postlude::rehearsal
