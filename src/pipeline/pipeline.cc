@@ -96,11 +96,12 @@ rt::Task<Status> Pipeline::plan(Event event) {
   co_return started;
 }
 
-rt::Task<Status> Pipeline::advance(store::Work work) {
+rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work) {
   const Duration began = rt::steady_now();
   if (stopping_) {
-    AWAIT(Status back, parts_.store.give_back(work.lease, rt::now()));
-    co_return back;
+    AWAIT(const Status back, parts_.store.give_back(work.lease, rt::now()));
+    if (!back) co_return back.error();
+    co_return std::optional<store::Work>();
   }
   const auto bound = bound_for(work);
   store::AttemptEnd end;
@@ -128,8 +129,9 @@ rt::Task<Status> Pipeline::advance(store::Work work) {
     return engine::decide(run, step, outcome, policy, at,
                           jitter);  // retry, go on, finish: on the run as it is then
   };
-  AWAIT(Status recorded, record(std::move(end), std::move(rule)));
-  co_return recorded;
+  const bool go_on = may_go_on(work.run.steps[work.step].target);
+  AWAIT(auto recorded, record(std::move(end), std::move(rule), go_on));
+  co_return recorded;  // with the next step, if it is its turn at once
 }
 
 }  // namespace postlude::pipeline

@@ -45,12 +45,22 @@ class Pipeline {
   http::HeadVerdict head(const HttpRequest& request, bool headers_too_large);
   rt::Task<HttpResponse> receive(HttpRequest request);
   rt::Task<Status> plan(Event event);
-  rt::Task<Status> advance(store::Work work);
+  // The work that follows at once, if it was claimed with the outcome.
+  rt::Task<Result<std::optional<store::Work>>> advance(store::Work work);
 
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
   rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor);
   rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
+
+  // A stored delivery is taken in again: its event, or the one that it makes with today's mapping of its
+  // source. kConflict: it makes none, and why.
+  struct Taken {
+    DeliveryId delivery;
+    EventId event;
+    bool duplicate = false;
+  };
+  rt::Task<Result<Taken>> redeliver(Delivery stored, std::string actor);
 
   // An event of our own, if some workflow is on its hook. `payload`'s name becomes the event's.
   rt::Task<> tell(std::string hook, json::object payload);
@@ -101,9 +111,10 @@ class Pipeline {
   // Why no workflow runs on the event, if that can be told without evaluating anything.
   std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
   // Until the store takes it: a full disk must not lose an answer that cannot be had again.
-  rt::Task<Status> record(store::AttemptEnd end, store::Rule rule);
+  rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
   void note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took);
+  bool may_go_on(const std::string& target);
   // Any answer speaks for a target; what may be repeated, and is no rate limit, against it.
   void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
   void note_attempt(const store::Work& work, const Outcome& outcome, Duration took);

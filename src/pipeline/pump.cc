@@ -164,16 +164,23 @@ rt::Task<> Pump::step_loop() {
 
 rt::Task<> Pump::carry(store::Work work) {
   const std::string target = work.run.steps[work.step].target;
-  const std::string step = work.run.id.text() + "/" + std::to_string(work.step);
-  AWAIT(const Status advanced, pipeline_.advance(std::move(work)));
+  std::optional<store::Work> next = std::move(work);
+  while (next) {  // a run's steps of one target follow each other without asking who else waits
+    const std::string step = next->run.id.text() + "/" + std::to_string(next->step);
+    store::Work now = *std::move(next);
+    next.reset();
+    AWAIT(auto advanced, pipeline_.advance(std::move(now)));
+    if (advanced) {
+      next = *std::move(advanced);
+    } else if (advanced.error().code != Code::kConflict) {
+      // The outcome is lost; the lease lapses at the next start, and the effects' rules decide.
+      log::error("an attempt's outcome could not be recorded",
+                 {{"step", step}, {"why", advanced.error().message}});
+    }
+  }
   --steps_;
   --under_way_[target];
   store_.wake();  // its target has room again
-  if (!advanced && advanced.error().code != Code::kConflict) {
-    // The outcome is lost; the lease lapses at the next start, and the effects' rules decide.
-    log::error("an attempt's outcome could not be recorded",
-               {{"step", step}, {"why", advanced.error().message}});
-  }
 }
 
 rt::Task<bool> Pump::stop() {

@@ -174,17 +174,14 @@ Result<Event> event_of_run(Ledger& ledger, EventId id) {
   return *std::move(event);
 }
 
-Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
-  const std::int64_t step_id = due.step;
-  TRY(auto stored, take_run(ledger, due.run));
-  CHECK(stored.has_value());
-  Run& run = stored->run;
+Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::int64_t step_id, Instant now) {
+  Run& run = stored.run;
   CHECK(!terminal(run.state));
   std::size_t index = 0;
   while (run.steps[index].id != step_id)
     ++index;
   Step& step = run.steps[index];
-  StepLease& lease = stored->leases[index];
+  StepLease& lease = stored.leases[index];
   CHECK(step.state == StepState::kPending || step.state == StepState::kWaiting);
 
   Work out;
@@ -202,14 +199,14 @@ Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
   step.due_at = std::nullopt;
   if (!step.first_at) step.first_at = now;
   if (!step.started_at) step.started_at = now;
-  TRY_DONE(save_step(ledger, *stored, index));
+  TRY_DONE(save_step(ledger, stored, index));
   TRY_DONE(
       ledger.db().run("INSERT INTO attempts (step, id, number, started_at, outcome, why) "
                       "VALUES ($1, $2, $3, $4, '', '')",
                       {step_id, lease.attempt, lease.number, now}));
   if (run.state != RunState::kRunning || !run.started_at) {
     if (!run.started_at) run.started_at = now;
-    TRY_DONE(change_state(ledger, *stored, RunState::kRunning, "", now));
+    TRY_DONE(change_state(ledger, stored, RunState::kRunning, "", now));
   }
   TRY(out.event, event_of_run(ledger, run.event));
   TRY(out.text, ledger.text(run.text));
@@ -219,8 +216,14 @@ Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
   out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token, run.id};
   out.step = static_cast<std::uint32_t>(index);
   out.run = run;
-  ledger.remember(*std::move(stored));
+  ledger.remember(std::move(stored));
   return out;
+}
+
+Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
+  TRY(auto stored, take_run(ledger, due.run));
+  CHECK(stored.has_value());
+  return claim_in(ledger, *std::move(stored), due.step, now);
 }
 
 // -- recording
@@ -333,7 +336,25 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   return request;
 }
 
-Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
+namespace {
+
+// The step of the run that may be taken up at once by whoever has ended one of `target`, without asking who
+// else waits: it is due, and the target has the room that has just become free.
+std::optional<std::int64_t> next_of(Ledger& ledger, const StoredRun& stored, const std::string& target,
+                                    Instant now) {
+  const Run& run = stored.run;
+  if (terminal(run.state) || ledger.paused("all", "") || ledger.paused("target", target)) return std::nullopt;
+  if (ledger.lane_of(run.workflow, run.source, stored.team, target) != target) return std::nullopt;
+  for (const Step& step : run.steps) {
+    const bool free = step.state == StepState::kPending || step.state == StepState::kWaiting;
+    if (free && step.due_at && *step.due_at <= now && step.target == target) return step.id;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const Rule& rule, bool go_on) {
   TRY(auto leased, load_leased(ledger, end.lease));
   Step& step = leased.stored.run.steps[leased.index];
   StepLease& lease = leased.stored.leases[leased.index];
@@ -359,8 +380,14 @@ Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule) {
   const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
   CHECK(after.state != StepState::kRunning || after.spread);
   if (!end.key.empty()) TRY_DONE(release_keyed(ledger, leased.stored.run, after, end.key));
+  const auto next =
+      go_on ? next_of(ledger, leased.stored, after.target, end.ended_at) : std::optional<std::int64_t>();
+  if (next) {
+    TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, end.ended_at));
+    return std::optional<Work>(std::move(work));
+  }
   ledger.remember(std::move(leased.stored));
-  return ok();
+  return std::optional<Work>();
 }
 
 Status give_back(Ledger& ledger, const Lease& given, Instant now) {

@@ -37,7 +37,7 @@ std::string plan_text(const std::vector<Planned>& plan);
 Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim);
 using NewRequest = Store::NewRequest;
 Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted);
-Status record(Ledger& ledger, const AttemptEnd& end, const Rule& rule);
+Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const Rule& rule, bool go_on);
 Status give_back(Ledger& ledger, const Lease& lease, Instant now);
 Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,

@@ -199,8 +199,16 @@ rt::Task<Result<Request>> Store::commit_request(NewRequest request) {
 }
 
 rt::Task<Status> Store::record(AttemptEnd end, Rule rule) {
-  return impl_->write<Done>(
-      [e = std::move(end), r = std::move(rule)](Ledger& ledger) { return store::record(ledger, e, r); });
+  return impl_->write<Done>([e = std::move(end), r = std::move(rule)](Ledger& ledger) -> Status {
+    TRY([[maybe_unused]] const auto none, store::record(ledger, e, r, false));
+    return ok();
+  });
+}
+
+rt::Task<Result<std::optional<Work>>> Store::record_and_go_on(AttemptEnd end, Rule rule) {
+  return impl_->write<std::optional<Work>>([e = std::move(end), r = std::move(rule)](Ledger& ledger) {
+    return store::record(ledger, e, r, true);
+  });
 }
 
 rt::Task<Status> Store::give_back(Lease lease, Instant now) {

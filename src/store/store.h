@@ -239,7 +239,10 @@ class Store {
     bool ordered = false;  // an older release must not send it after a newer one, whatever its effect
   };
   rt::Task<Result<Request>> commit_request(NewRequest request);
-  rt::Task<Status> record(AttemptEnd end, Rule rule);    // kConflict: the lease is void; forget the outcome
+  rt::Task<Status> record(AttemptEnd end, Rule rule);  // kConflict: the lease is void; forget the outcome
+  // The same, and in the same commit the claim of the run's next step, if it is due at once and of the same
+  // target: the room is there.
+  rt::Task<Result<std::optional<Work>>> record_and_go_on(AttemptEnd end, Rule rule);
   rt::Task<Status> give_back(Lease lease, Instant now);  // stopping, nothing was sent: as if never claimed
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
   // `step`: its id, title or index; "" where only one is held. `rule` says what follows a step that is done
