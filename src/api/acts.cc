@@ -62,16 +62,6 @@ bool flag_of(const json::value& asked, std::string_view key) {
 
 }  // namespace
 
-rt::Task<HttpResponse> Api::act(Path path, json::value asked, Caller who) {
-  if (path.size() == 3 && path[0] == "runs") {
-    const auto run = RunId::parse(path[1]);
-    if (!run) co_return problem_of(run.error());
-    AWAIT(HttpResponse response, act_on_run(*run, path[2], std::move(asked), std::move(who)));
-    co_return response;
-  }
-  co_return problem(404, "not found", "there is POST runs/{id}/{verb}");
-}
-
 rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::value asked, Caller who) {
   const Verb* verb = verb_named(verb_name);
   if (verb == nullptr) {

@@ -126,7 +126,25 @@ rt::Task<HttpResponse> Api::read(Path path, Query query, Caller who) {
     AWAIT(HttpResponse response, read_config(std::move(path), std::move(who)));
     co_return response;
   }
-  co_return problem(404, "not found", "there is deliveries, events, runs, config, audit/verify");
+  if (path.size() == 2 && kind == "explain") {
+    AWAIT(HttpResponse response, explain(path[1], std::move(who)));
+    co_return response;
+  }
+  if (path.size() == 1 && (kind == "workflows" || kind == "targets")) {
+    AWAIT(HttpResponse response, names(kind, std::move(who)));
+    co_return response;
+  }
+  if (path.size() == 1 && kind == "pauses") {
+    AWAIT(HttpResponse response, pauses(std::move(who)));
+    co_return response;
+  }
+  if (path.size() == 1 && kind == "failures") {
+    AWAIT(HttpResponse response, failures(std::move(query), std::move(who)));
+    co_return response;
+  }
+  co_return problem(404, "not found",
+                    "there is deliveries, events, runs, failures, pauses, workflows, targets, explain/{id}, "
+                    "config, audit/verify");
 }
 
 rt::Task<HttpResponse> Api::read_config(Path path, Caller who) {

@@ -26,6 +26,9 @@ struct Options {
 // A query's parameters by name.
 using Query = std::map<std::string, std::string, std::less<>>;
 
+// The team in whose folder the workflow lies, "" when in none: all its patterns are on that team's events.
+std::string team_of_workflow(const pipeline::Rules& rules, std::string_view name);
+
 class Api {
  public:
   Api(Options options, store::Store& store, pipeline::Pipeline& pipeline, metrics::Metrics& metrics)
@@ -56,6 +59,10 @@ class Api {
   rt::Task<HttpResponse> list(std::string kind, Query query, Caller who);
   rt::Task<HttpResponse> show(std::string kind, std::string id, Caller who);
   rt::Task<HttpResponse> read_config(Path path, Caller who);
+  rt::Task<HttpResponse> explain(std::string id, Caller who);
+  rt::Task<HttpResponse> failures(Query query, Caller who);
+  rt::Task<HttpResponse> pauses(Caller who);
+  rt::Task<HttpResponse> names(std::string kind, Caller who);  // workflows, targets
   rt::Task<HttpResponse> exposition();
   // Of the team that the caller may see; kNotFound otherwise.
   rt::Task<Result<store::RunDetail>> run_for(RunId id, Caller who);
@@ -68,6 +75,9 @@ class Api {
   rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
   rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);
   rt::Task<Status> answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who);
+  rt::Task<HttpResponse> act_on_failures(std::string verb, json::value asked, Caller who);
+  rt::Task<HttpResponse> redeliver(std::string id, Caller who);
+  rt::Task<HttpResponse> pause(json::value asked, bool on, Caller who);
 
   Access access_;
   bool metrics_need_token_ = false;

@@ -95,6 +95,7 @@ Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::s
                    "unknown parameter '" + name.substr(0, 40) + "'; " + instead_of(name, known));
     TRY_DONE(take(asked, kind, name, value));
   }
+  if (!asked.filter.cause.empty() && asked.filter.state.empty()) asked.filter.state = "failed";
   return asked;
 }
 

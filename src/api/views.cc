@@ -168,6 +168,21 @@ json::object view_of(const Run& run) {
           {"peopleSince", time_or_null(run.people_since)}};
 }
 
+json::object view_of(const store::Pause& pause) {
+  return {{"kind", pause.kind},
+          {"name", pause.name},
+          {"at", to_rfc3339(pause.at)},
+          {"by", pause.actor},
+          {"reason", text_or_null(pause.why)}};
+}
+
+json::object view_of(const store::FailureGroup& group) {
+  return {{"cause", group.cause},      {"workflow", group.workflow},
+          {"count", group.count},      {"first", group.first.text()},
+          {"last", group.last.text()}, {"lastAt", time_or_null(group.last_at)},
+          {"reason", group.reason}};
+}
+
 json::object view_of(const store::RunDetail& detail) {
   json::object view = view_of(detail.run);
   view["team"] = text_or_null(detail.team);

@@ -9,7 +9,9 @@ namespace postlude::api {
 json::object view_of(const Delivery& delivery, bool whole);  // whole: with headers and body
 json::object view_of(const Event& event);
 json::object view_of(const store::EventDetail& detail);
-json::object view_of(const Run& run);                  // without steps
+json::object view_of(const Run& run);  // without steps
+json::object view_of(const store::Pause& pause);
+json::object view_of(const store::FailureGroup& group);
 json::object view_of(const store::RunDetail& detail);  // with steps, attempts, requests
 
 }  // namespace postlude::api

@@ -102,28 +102,84 @@ std::string request_line(const json::value& request) {
   return text;
 }
 
+bool yes(const json::value& object, std::string_view key) {
+  const json::value* value = find(object, key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+// An expression with the values it saw: "`.event.phase == "Failed"` is false; .event.phase was "Succeeded"".
+std::string condition_text(const json::value& condition) {
+  std::string out = "`" + cell(condition, "expression") + "`";
+  const std::string error = cell(condition, "error");
+  const json::value* result = find(condition, "result");
+  out += error.empty() ? " is " + (result == nullptr ? "?" : to_text(*result)) : ": " + error;
+  const json::value* values = find(condition, "values");
+  if (values == nullptr || !values->is_object()) return out;
+  std::string between = "; ";
+  for (const auto& member : values->get_object()) {
+    out += between + std::string(member.key()) + " was " + shorter(to_text(member.value()), 120);
+    between = ", ";
+  }
+  return out;
+}
+
+// Which of the list it belongs to, what it needs, and which element it is of: "(after 1, 2; element 7)".
+std::string place_of(const json::value& step) {
+  std::vector<std::string> parts;
+  const std::string list = cell(step, "list");
+  if (!list.empty() && list != "steps") parts.push_back(list);
+  const json::value* needs = find(step, "needs");
+  if (needs != nullptr && needs->is_array() && !needs->get_array().empty()) {
+    std::vector<std::string> numbers;
+    for (const json::value& one : needs->get_array())
+      numbers.push_back(to_text(one));
+    parts.push_back("after " + join(numbers, ", "));
+  }
+  const std::string of = cell(step, "elementOf");
+  if (!of.empty()) parts.push_back("element of " + of + ": " + shorter(cell(step, "item"), 80));
+  const std::string announces = cell(step, "announces");
+  if (!announces.empty()) parts.push_back("announces " + announces);
+  return parts.empty() ? "" : " (" + join(parts, "; ") + ")";
+}
+
+void put_attempts(std::string& out, const json::value& step, const std::string& reason) {
+  const json::value* attempts = find(step, "attempts");
+  if (attempts == nullptr || !attempts->is_array()) return;
+  const std::string all = cell(step, "attemptsInAll");
+  if (!all.empty() && all != std::to_string(attempts->get_array().size()))
+    out += "     the newest of " + all + " attempts:\n";
+  for (const json::value& attempt : attempts->get_array()) {
+    const std::string outcome = cell(attempt, "outcome");
+    out += "     attempt " + cell(attempt, "number") + ": " + (outcome.empty() ? "under way" : outcome);
+    const std::string why = cell(attempt, "why");
+    if (!why.empty() && why != reason) out += " - " + shorter(why, 160);
+    out += "\n";
+    for (const json::value& request : find(attempt, "requests")->get_array())
+      out += "       " + request_line(request) + "\n";
+  }
+}
+
 void put_steps(std::string& out, const json::value& run) {
   const json::value* steps = find(run, "steps");
   if (steps == nullptr || !steps->is_array()) return;
   for (const json::value& step : steps->get_array()) {
-    out += "  " + cell(step, "number") + ". " + cell(step, "name") + ": " + cell(step, "state");
+    out +=
+        "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
+    if (yes(step, "held")) out += ", held for a person: runs resume";
+    if (yes(step, "asks")) out += ", asks people: runs approve or reject";
     const std::string reason = cell(step, "reason");
     if (!reason.empty()) out += " - " + shorter(reason, 200);
     const std::string due = cell(step, "dueAt");
     if (!due.empty()) out += " (due " + due + ")";
     out += "\n";
-    const json::value* attempts = find(step, "attempts");
-    if (attempts != nullptr && attempts->is_array()) {
-      for (const json::value& attempt : attempts->get_array()) {
-        const std::string outcome = cell(attempt, "outcome");
-        out += "     attempt " + cell(attempt, "number") + ": " + (outcome.empty() ? "under way" : outcome);
-        const std::string why = cell(attempt, "why");
-        if (!why.empty() && why != reason) out += " - " + shorter(why, 160);
-        out += "\n";
-        for (const json::value& request : find(attempt, "requests")->get_array())
-          out += "       " + request_line(request) + "\n";
-      }
-    }
+    const json::value* trace = find(step, "trace");
+    const json::value* condition = trace == nullptr ? nullptr : find(*trace, "if");
+    if (condition != nullptr) out += "     if " + condition_text(*condition) + "\n";
+    const json::value* answer = find(step, "answer");
+    if (answer != nullptr && answer->is_object())
+      out += "     " + cell(*answer, "kind") + " by " + cell(*answer, "by") + " at " + cell(*answer, "at") +
+             "\n";
+    put_attempts(out, step, reason);
     const std::string outputs = cell(step, "outputs");
     if (!outputs.empty() && outputs != "{}") out += "     outputs " + shorter(outputs, 200) + "\n";
   }
@@ -136,6 +192,10 @@ std::string run_text(const json::value& run) {
   line(out, "event", cell(run, "event"));
   line(out, "state", cell(run, "state"));
   line(out, "reason", cell(run, "reason"));
+  line(out, "cancel", cell(run, "cancel"));
+  line(out, "replay of", cell(run, "replayOf"));
+  if (yes(run, "dismissed")) line(out, "dismissed", "yes");
+  if (yes(run, "shadow")) line(out, "shadow", "yes: nothing but reads was sent");
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
   put_steps(out, run);
@@ -174,6 +234,29 @@ std::string event_text(const json::value& event) {
   return out;
 }
 
+// Each pattern's fields, with what they wanted and what they saw; then the condition.
+void put_trace(std::string& out, const json::value& trace) {
+  const json::value* patterns = find(trace, "on");
+  if (patterns != nullptr && patterns->is_array()) {
+    for (const json::value& pattern : patterns->get_array()) {
+      std::vector<std::string> fields;
+      for (const json::value& field : find(pattern, "fields")->get_array()) {
+        std::vector<std::string> wanted;
+        for (const json::value& glob : find(field, "wanted")->get_array())
+          wanted.push_back(cell(&glob));
+        const json::value* value = find(field, "value");
+        const std::string was = value == nullptr || value->is_null() ? "unknown" : cell(value);
+        fields.push_back(cell(field, "field") + " " + (yes(field, "matched") ? "is " : "is not ") +
+                         join(wanted, " or ") +
+                         (yes(field, "matched") && was == join(wanted, "") ? "" : ": " + was));
+      }
+      out += "             on " + (fields.empty() ? "anything" : join(fields, ", ")) + "\n";
+    }
+  }
+  if (const json::value* condition = find(trace, "if"))
+    out += "             if " + condition_text(*condition) + "\n";
+}
+
 void put_plan(std::string& out, const json::value& event) {
   const json::value* planned = find(event, "planned");
   if (planned != nullptr && planned->is_bool() && !planned->get_bool()) {
@@ -184,10 +267,10 @@ void put_plan(std::string& out, const json::value& event) {
   if (plan == nullptr || !plan->is_array()) return;
   if (plan->get_array().empty()) out += "no workflow was configured\n";
   for (const json::value& entry : plan->get_array()) {
-    const json::value* runs = find(entry, "runs");
-    const bool ran = runs != nullptr && runs->is_bool() && runs->get_bool();
-    out += std::string(ran ? "  ran      " : "  not run  ") + cell(entry, "workflow") + ": " +
+    out += std::string(yes(entry, "runs") ? "  ran      " : "  not run  ") + cell(entry, "workflow") + ": " +
            cell(entry, "why") + "\n";
+    const json::value* trace = find(entry, "trace");
+    if (trace != nullptr && trace->is_object()) put_trace(out, *trace);
   }
 }
 
@@ -266,28 +349,36 @@ std::string one_of(std::string_view kind, const json::value& thing) {
   return out;
 }
 
-std::string explanation(const json::value& delivery, const json::value& event,
-                        const std::vector<json::value>& runs) {
+std::string explanation(const json::value& whole) {
+  const json::value* delivery = find(whole, "delivery");
+  const json::value* event = find(whole, "event");
   std::string out;
-  if (!delivery.is_null()) out += delivery_text(delivery) + "\n";
-  if (event.is_null()) {
+  if (delivery != nullptr && !delivery->is_null()) {
+    out += delivery_text(*delivery);
+    line(out, "repeats", cell(*delivery, "duplicateOf"));
+    out += "\n";
+  }
+  if (event == nullptr || event->is_null()) {
     out += "It made no event, so nothing ran.\n";
     return out;
   }
-  out += event_text(event);
-  const json::value* reports = find(event, "deliveries");
+  out += event_text(*event);
+  const json::value* reports = find(*event, "deliveries");
   if (reports != nullptr && reports->is_array() && reports->get_array().size() > 1) {
     out += "reported by " + std::to_string(reports->get_array().size()) + " deliveries:\n";
     for (const json::value& d : reports->get_array()) {
       const std::string reason = cell(d, "reason");
+      const std::string proof = cell(d, "proof");
       out += "  " + cell(d, "id") + " " + cell(d, "receivedAt") + " " + cell(d, "verdict") +
-             (reason.empty() ? "" : ": " + reason) + "\n";
+             (proof.empty() ? "" : ", proof " + proof) + (reason.empty() ? "" : ": " + reason) + "\n";
     }
   }
   out += "\n";
-  put_plan(out, event);
-  for (const json::value& run : runs)
-    out += "\n" + run_text(run);
+  put_plan(out, *event);
+  if (const json::value* runs = find(whole, "runs"); runs != nullptr && runs->is_array()) {
+    for (const json::value& run : runs->get_array())
+      out += "\n" + run_text(run);
+  }
   return out;
 }
 

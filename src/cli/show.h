@@ -20,9 +20,7 @@ std::string table_of(const std::vector<std::string>& heading,
 std::string list_of(std::string_view kind, const json::value& page);
 std::string one_of(std::string_view kind, const json::value& thing);
 
-// Why an event ran what it ran: `event` as shown by the API, `runs` whole, `delivery` the one asked for, or
-// null.
-std::string explanation(const json::value& delivery, const json::value& event,
-                        const std::vector<json::value>& runs);
+// Why an event ran what it ran, and why not the rest: the API's explain/{id}.
+std::string explanation(const json::value& whole);
 
 }  // namespace postlude::cli

@@ -138,6 +138,21 @@ class Judgement {
     return std::move(result_);
   }
 
+  Judged run_again(Authentic proof, DeliveryId of) {
+    result_.delivery = record_of(route_, request_, {});
+    result_.delivery.proof = proof.proof();
+    result_.proof = std::move(proof);
+    read();
+    if (result_.event) result_.event->origin = Origin::kRedelivery;
+    // Taken in again twice it is still one event. A sender's own id says so already.
+    Identity& identity = result_.identity;
+    if (identity.kind != Identity::Kind::kSenderId && identity.kind != Identity::Kind::kKey) {
+      identity.kind = Identity::Kind::kKey;
+      identity.key = "redelivery " + of.text();
+    }
+    return std::move(result_);
+  }
+
  private:
   void set(int status, std::string detail, Keep keep, std::string record = {}) {
     result_.delivery.reason = record.empty() ? detail : std::move(record);
@@ -258,6 +273,24 @@ class Judgement {
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
              const std::function<bool()>& within_rate, Instant now) {
   return Judgement(route, std::move(request), lookup, now).run(within_rate);
+}
+
+Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, Instant now) {
+  HttpRequest request;
+  request.method = stored.method;
+  request.target = stored.target;
+  request.body = stored.body;
+  request.remote = stored.remote;
+  request.received_at = now;
+  if (const auto headers = parse_json(stored.headers); headers && headers->is_object()) {
+    for (const auto& member : headers->get_object()) {
+      if (member.value().is_string())
+        request.headers.add(std::string_view(member.key().data(), member.key().size()),
+                            std::string(view(member.value().get_string())));
+    }
+  }
+  const SecretLookup none = [](const SecretRef&) { return Error(Code::kNotFound, "not asked for"); };
+  return Judgement(route, std::move(request), none, now).run_again(std::move(proof), stored.id);
 }
 
 }  // namespace postlude::intake

@@ -52,4 +52,8 @@ struct Judged {
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
              const std::function<bool()>& within_rate, Instant now);
 
+// A stored delivery that made no event, read anew with today's mapping of its source. Its secrets are gone,
+// so what proved it then proves it now. `route` is of its source.
+Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, Instant now);
+
 }  // namespace postlude::intake

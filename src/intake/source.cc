@@ -100,6 +100,11 @@ Source::Verified Source::verify(std::string_view cluster, const Evidence& eviden
   return result;
 }
 
+std::optional<Authentic> Source::proved(const Delivery& stored) const {
+  if (stored.source != settings_.name || stored.proof.empty()) return std::nullopt;
+  return Authentic(stored.proof);
+}
+
 Result<Route> Sources::route(std::string_view target) const {
   const auto path = canonical_path(path_of(target));
   if (!path) return Error(Code::kNotFound, "no such path: " + path.error().message);

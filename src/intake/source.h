@@ -49,6 +49,8 @@ class Source {
     bool shown = false;              // some proof came, right or wrong
     std::string why;
   };
+  // What was proved when a delivery of this source came is proved; nullopt: nothing was, or it is another's.
+  std::optional<Authentic> proved(const Delivery& stored) const;
   // Evaluates all proofs with all secrets whatever comes, so that the time tells nothing.
   Verified verify(std::string_view cluster, const Evidence& evidence) const;
 

@@ -34,6 +34,10 @@ class Pipeline {
  public:
   explicit Pipeline(Parts parts);
 
+  // What targets' `limits.rate` leave room for: a claim takes one, each further request of its attempt one
+  // more.
+  Rates& target_rates() { return target_rates_; }
+
   // From now on; what is under way keeps the version it began with.
   void use(std::shared_ptr<const Rules> rules);
   const Rules& rules() const { return *rules_; }
@@ -122,7 +126,8 @@ class Pipeline {
   Parts parts_;
   std::shared_ptr<const Rules> rules_;
   connector::Masker masker_;
-  Rates rates_;
+  Rates rates_;  // of sources
+  Rates target_rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
   bool stopping_ = false;
   std::map<std::string, engine::Breaker, std::less<>> breakers_;

@@ -33,11 +33,15 @@ def start(server, **what):
 def run_of(server, **what):
     """The run of a new event, as soon as there is one."""
     event = start(server, **what)
-    return wait_until(lambda: server.runs_of(event))[0]["id"]
+    return wait_until(lambda: read(server, f"runs?event={event}")["items"])[0]["id"]
+
+
+def read(server, path, headers=None):
+    return server.api(path, headers=headers or getattr(server, "who", None))
 
 
 def in_state(server, run, *states, headers=None):
-    return wait_until(lambda: (r := server.api(f"runs/{run}", headers=headers))["state"] in states and r, why=f"{run} in {states}")
+    return wait_until(lambda: (r := read(server, f"runs/{run}", headers))["state"] in states and r, why=f"{run} in {states}")
 
 
 def step_of(run, name):
@@ -46,7 +50,7 @@ def step_of(run, name):
 
 def step_in(server, run, name, *states, headers=None):
     def look():
-        whole = server.api(f"runs/{run}", headers=headers)
+        whole = read(server, f"runs/{run}", headers)
         return step_of(whole, name)["state"] in states and whole
     return wait_until(look, why=f"step {name} of {run} in {states}")
 
@@ -225,6 +229,7 @@ def with_approval(daemon, fakes, approvers="", more="", **options):
     server = daemon(text, start=False, environment=SECRETS, **options)
     head = server.config_file.read_text()
     server.config_file.write_text(head.replace("admin: '127", f"publicUrl: '{server.hooks}', admin: '127", 1))
+    server.who = bearer("ADA") if more else None
     return server.start()
 
 
@@ -453,3 +458,276 @@ def test_an_idempotency_key_makes_a_write_once(daemon, fakes):
     assert len(server.items("runs")) == 3
     refused = act(server, f"runs/{run}/retry", {}, {"Idempotency-Key": "no"})
     assert refused.status == 409 and act(server, f"runs/{run}/retry", {}, {"Idempotency-Key": "no"}).body == refused.body
+
+
+# -- pauses
+
+def waits(server, run):
+    return server.api(f"runs/{run}")["state"] in ("running", "queued", "waiting")
+
+
+@pytest.mark.parametrize("what", [{"workflow": "main"}, {"target": "web"}, {"source": "flagger"}, {"all": True}])
+def test_a_pause_holds_and_survives_a_restart(daemon, fakes, what):
+    server = daemon(config(fakes, VERBS))
+    [(kind, name)] = what.items()
+    paused = done(server, "pause", {**what, "reason": "the target moves house"})
+    assert paused | {"at": 0} == {"kind": kind, "name": "" if kind == "all" else name, "at": 0, "by": "local",
+                                  "reason": "the target moves house"}
+    assert act(server, "pause", what).status == 409
+    run = run_of(server)
+    server.kill()
+    server.start()
+    assert server.items("pauses") == [paused]
+    second = run_of(server, name="another")
+    assert waits(server, run) and waits(server, second) and fakes.state()["requests"] == []
+    assert {i["name"]: i["paused"] for i in server.items("workflows")} == {"main": kind in ("workflow", "all")}
+    assert {i["name"]: i["paused"] for i in server.items("targets")}["web"] is (kind in ("target", "all"))
+    assert {i["name"]: i["breaker"] for i in server.items("targets")}["web"] == "closed"
+    done(server, "unpause", what)
+    assert act(server, "unpause", what).status == 409 and server.items("pauses") == []
+    in_state(server, run, "succeeded"), in_state(server, second, "succeeded")
+
+
+@pytest.mark.parametrize("body, status, word", [
+    ({"workflow": "mian"}, 404, "no workflow 'mian'; did you mean 'main'?"), ({"target": "wbe"}, 404, "no target 'wbe'; did you mean 'web'?"),
+    ({"team": "nobody"}, 404, "no team 'nobody'; there is none"), ({"source": "flager"}, 404, "did you mean 'flagger'?"),
+    ({}, 400, "name one of workflow"), ({"workflow": "main", "target": "web"}, 400, "name one"), ({"all": False}, 400, "only be true"),
+    ({"workflow": 3}, 400, "must be a name"), ({"workflows": "main"}, 400, "did you mean 'workflow'?"), ({"all": True, "reason": 1}, 400, "reason")])
+def test_wrong_pauses(people, body, status, word):
+    answer = act(people, "pause", body)
+    assert answer.status == status and word in answer.json["detail"], answer
+    assert people.items("pauses") == []
+
+
+# -- failures by cause
+
+def test_failures_are_grouped_and_treated_together(daemon, fakes):
+    fakes.fault(path="/echo/two/same", status=400, times=3)
+    fakes.fault(path="/echo/one/odd", status=404, times=1)
+    server = daemon(config(fakes, VERBS))
+    runs = [run_of(server, name="same", namespace=space) for space in ("a", "b", "c")] + [run_of(server, name="odd")]
+    failed = [in_state(server, run, "failed") for run in runs]
+    groups = {g["cause"]: g for g in server.items("failures")}
+    assert len(groups) == 2 and sorted(g["count"] for g in groups.values()) == [1, 3]
+    many = next(g for g in groups.values() if g["count"] == 3)
+    assert many["workflow"] == "main" and (many["first"], many["last"]) == (runs[0], runs[2])
+    assert many["lastAt"] == failed[2]["finishedAt"] and many["reason"] == failed[2]["reason"]
+    assert [r["id"] for r in server.items("runs?cause=" + many["cause"].replace(" ", "%20").replace("#", "%23"))] == runs[2::-1]
+    assert server.items("failures?workflow=nothing") == []
+    answer = done(server, "failures/retry", {"cause": many["cause"], "workflow": "main"})
+    assert answer == {"done": 3, "refused": [], "more": False}
+    for run in runs[:3]:
+        in_state(server, run, "succeeded")
+    assert len(sent(fakes, "/echo/two/same")) == 6
+    odd = next(g for g in groups.values() if g["count"] == 1)
+    assert done(server, "failures/dismiss", {"cause": odd["cause"]})["done"] == 1
+    assert server.items("failures") == [] and server.api(f"runs/{runs[3]}")["dismissed"] is True
+    for body, status in (({"cause": odd["cause"]}, 404), ({}, 400), ({"cause": 1}, 400), ({"cause": "x", "flow": "y"}, 400)):
+        assert act(server, "failures/dismiss", body).status == status
+    assert act(server, "failures/forget", {"cause": "x"}).status == 404
+    assert server.get("/api/v1/failures?flow=x").status == 400
+
+
+# -- redeliver
+
+ACCEPT = """
+sources: {flagger: {type: flagger, auth: AUTH, accept: {post-rollout: {namespace: "NAMESPACE"}}}}
+targets: {web: {connector: http, url: 'URL/echo', auth: none}}
+workflows: {main: {on: {source: flagger}, steps: [{uses: web/request, with: {method: PUT, path: '/${{ .event.origin }}/${{ .event.name }}'}}]}}
+"""
+
+
+def test_redeliver_what_was_filtered(daemon, fakes):
+    text = ACCEPT.replace("URL", fakes.url).replace("AUTH", "none")
+    server = daemon(text.replace("NAMESPACE", "never"))
+    filtered = server.post("/hooks/flagger", flagger_body()).json["delivery"]
+    no = act(server, f"deliveries/{filtered}/redeliver")
+    assert no.status == 409 and "not accepted by the source: namespace is prod-shop, wanted never" in no.json["detail"]
+    server.write_config(text.replace("NAMESPACE", "prod-*"))
+    server.restart()
+    taken = done(server, f"deliveries/{filtered}/redeliver")
+    assert taken["delivery"] != filtered and taken["duplicate"] is False
+    server.wait_run(taken["event"], states=("succeeded",))
+    assert server.api(f"events/{taken['event']}")["origin"] == "redelivery" and sent(fakes, "/echo/redelivery/podinfo")
+    assert server.api(f"deliveries/{taken['delivery']}")["reason"] == f"redelivers {filtered}"
+    again = done(server, f"deliveries/{filtered}/redeliver")
+    assert again["event"] == taken["event"] and again["duplicate"] is True
+    same = done(server, f"deliveries/{taken['delivery']}/redeliver")
+    assert same == {"delivery": taken["delivery"], "event": taken["event"], "duplicate": True}
+    assert len(server.items("runs")) == 1
+
+
+def test_redeliver_only_what_was_proved(daemon, fakes):
+    text = ACCEPT.replace("URL", fakes.url).replace("NAMESPACE", "*")
+    server = daemon(text.replace("AUTH", "[{bearer: {env: HOOK}}]"), environment={"HOOK": "hook-secret"})
+    assert server.post("/hooks/flagger", flagger_body()).status == 401
+    unproved = wait_until(lambda: server.items("deliveries?verdict=rejected"))[0]["id"]
+    no = act(server, f"deliveries/{unproved}/redeliver")
+    assert no.status == 409 and "without a valid proof" in no.json["detail"]
+    assert server.post("/hooks/flagger", b"{", {"Authorization": "Bearer hook-secret"}).status == 400
+    broken = wait_until(lambda: [d for d in server.items("deliveries?verdict=rejected") if d["proof"]])[0]["id"]
+    no = act(server, f"deliveries/{broken}/redeliver")
+    assert no.status == 409 and "still cannot be taken in" in no.json["detail"]
+    assert act(server, "deliveries/dlv_zzzz/redeliver").status == 404 and act(server, "deliveries/evt_1/redeliver").status == 400
+    assert act(server, f"deliveries/{broken}/redeliver", {"x": 1}).status == 400
+    assert server.items("events") == []
+
+
+# -- explain
+
+def test_explain_tells_the_whole_decision(daemon, fakes):
+    server = daemon(config(fakes, """
+workflows:
+  wanted:
+    on: [{source: flagger, phase: Failed}, {source: flagger, namespace: ['prod-*', 'qa']}]
+    if: .event.metadata.env == "production"
+    steps:
+      - {id: one, uses: web/request, if: '.event.name == "podinfo"', with: {method: PUT, path: /one}}
+      - {id: two, uses: web/request, if: '.event.name != "podinfo"', with: {method: PUT, path: /two}}
+  unwanted: {on: {source: flagger}, if: .event.metadata.env == "test", steps: [{uses: wait, with: {for: 1s}}]}
+"""))
+    first = server.post("/hooks/flagger", flagger_body(metadata={"env": "production"})).json
+    second = server.post("/hooks/flagger", flagger_body(metadata={"env": "production"})).json
+    assert second["duplicate"] is True
+    run = server.wait_run(first["event"])
+    whole = server.api(f"explain/{second['delivery']}")
+    assert whole["delivery"]["verdict"] == "duplicate" and whole["delivery"]["duplicateOf"] == first["delivery"]
+    assert whole["delivery"]["proof"] == "none" and whole["event"]["id"] == first["event"]
+    plan = {p["workflow"]: p for p in whole["event"]["plan"]}
+    on = plan["wanted"]["trace"]["on"]
+    assert [p["matched"] for p in on] == [False, True]
+    assert {f["field"]: (f["wanted"], f["value"], f["matched"]) for f in on[0]["fields"]}["phase"] == (["Failed"], "Succeeded", False)
+    assert {f["field"]: f["value"] for f in on[1]["fields"]}["namespace"] == "prod-shop"
+    condition = plan["wanted"]["trace"]["if"]
+    assert condition["result"] is True and condition["values"] == {".event.metadata.env": "production"}
+    assert plan["unwanted"]["runs"] is False and plan["unwanted"]["trace"]["if"]["result"] is False
+    [told_run] = whole["runs"]
+    assert told_run["id"] == run["id"] and "definition" not in told_run
+    one, two = told_run["steps"]
+    assert one["trace"]["if"]["values"] == {".event.name": "podinfo"} and one["state"] == "succeeded"
+    assert two["state"] == "skipped" and two["trace"]["if"]["result"] is False and two["needs"] == [1]
+    [exchange] = one["attempts"][0]["requests"]
+    assert exchange["status"] == 200 and "body" not in exchange and "response" not in exchange
+    for id in (first["event"], run["id"]):
+        other = server.api(f"explain/{id}")
+        assert other["event"] == whole["event"] and other["runs"] == whole["runs"] and other["delivery"] is None
+    text = server.cli("explain", second["delivery"], check=0).stdout
+    for piece in ("repeats     " + first["delivery"], "ran      wanted", "not run  unwanted", 'is true; .event.metadata.env was "production"',
+                  "phase is not Failed: Succeeded", "2. two (after 1): skipped", '.event.name was "podinfo"', "reported by 2 deliveries"):
+        assert piece in text, (piece, text)
+    assert server.get("/api/v1/explain/nonsense").status == 400 and server.get("/api/v1/explain/evt_zzzz").status == 404
+
+
+def test_a_run_shows_its_graph(daemon, fakes):
+    server = daemon(config(fakes, """
+workflows:
+  graph:
+    on: {source: flagger}
+    steps:
+      - {id: root, uses: set, with: {values: {list: [a, b]}}}
+      - {id: each, uses: web/request, needs: [root], forEach: .steps.root.outputs.list, with: {method: PUT, path: '/each/${{ .item }}'}}
+      - {id: side, uses: web/request, needs: [root], with: {method: PUT, path: /side}}
+      - {id: end, uses: web/request, needs: [each, side], with: {method: PUT, path: /end}}
+    finally: [{id: last, uses: web/request, with: {method: PUT, path: /last}}]
+"""))
+    run = in_state(server, run_of(server), "succeeded")
+    by = {s["id"]: s for s in run["steps"] if s["elementOf"] is None}
+    assert by["end"]["needs"] == [by["each"]["number"], by["side"]["number"]] and by["root"]["needs"] == []
+    elements = [s for s in run["steps"] if s["elementOf"] == by["each"]["number"]]
+    assert [s["item"] for s in elements] == ["a", "b"] and by["last"]["list"] == "finally" and by["end"]["list"] == "steps"
+    assert all(s["attemptsInAll"] == len(s["attempts"]) for s in run["steps"]) and run["shadow"] is False and run["cancel"] is None
+
+
+# -- teams
+
+TEAMS = TOKENS + """
+workflows:
+  main: {on: {source: flagger}, steps: [{id: ok, uses: approval, with: {}}]}
+"""
+
+
+def test_a_teams_token_sees_and_acts_on_its_team(daemon, fakes):
+    server = daemon(SOURCE.replace("URL", fakes.url) + TEAMS, environment=SECRETS)
+    server.who = bearer("ADA")
+    mine, theirs = run_of(server, namespace="pay-shop"), run_of(server, namespace="other-shop")
+    nobodys = run_of(server, namespace="free")
+    pay = bearer("PAY")
+    for kind in ("runs", "events", "deliveries"):
+        listed = read(server, kind, pay)["items"]
+        assert len(listed) == 1 and len(read(server, kind)["items"]) == 3, kind
+        mine_id = listed[0]["id"]
+        assert server.get(f"/api/v1/{kind}/{mine_id}", pay).status == 200
+        for other in read(server, kind)["items"]:
+            if other["id"] != mine_id:
+                for path in (f"{kind}/{other['id']}", f"explain/{other['id']}"):
+                    assert server.get(f"/api/v1/{path}", pay).status == 404
+    assert read(server, "runs?team=payments")["items"][0]["id"] == mine and read(server, f"runs/{mine}")["team"] == "payments"
+    assert server.get("/api/v1/runs?team=others", pay).status == 404
+    for run in (theirs, nobodys):
+        for verb, body in (("cancel", {}), ("approve", {}), ("retry", {}), ("replay", {}), ("skip", {"step": "ok"})):
+            assert act(server, f"runs/{run}/{verb}", body, pay).status == 404
+    assert server.get("/api/v1/config", pay).status == 403
+    # pauses: its own team, or its own workflows
+    assert act(server, "pause", {"team": "others"}, pay).status == 404 and act(server, "pause", {"workflow": "main"}, pay).status == 404
+    assert act(server, "pause", {"all": True}, pay).status == 403 and act(server, "pause", {"target": "web"}, pay).status == 403
+    done(server, "pause", {"team": "payments"}, pay)
+    assert [p["name"] for p in read(server, "pauses", pay)["items"]] == ["payments"] and read(server, "pauses", bearer("OTHER"))["items"] == []
+    done(server, "unpause", {"team": "payments"}, pay)
+    step_in(server, mine, "ok", "waiting")
+    done(server, f"runs/{mine}/approve", {}, pay)
+    in_state(server, mine, "succeeded")
+    assert read(server, f"runs/{theirs}")["state"] == "waiting"
+
+
+# -- the same by command
+
+def test_the_commands(daemon, fakes):
+    fakes.fault(path="/echo/two/bad", status=400, times=2)
+    server = daemon(config(fakes, VERBS + """
+  ask: {on: {source: flagger, name: asks}, steps: [{id: ok, uses: approval, with: {message: 'Well?'}}, {id: then, uses: wait, with: {for: 1h}}]}
+"""))
+    bad = run_of(server, name="bad")
+    in_state(server, bad, "failed")
+    cause = server.items("failures")[0]["cause"]
+    table = server.cli("failures", check=0).stdout
+    assert table.startswith("COUNT") and bad in table and cause in table
+    assert json.loads(server.cli("failures", "-o", "json", check=0).stdout)["items"] == server.items("failures")
+    assert bad in server.cli("runs", "list", "--failed", check=0).stdout and bad in server.cli("runs", "list", "--cause", cause, check=0).stdout
+    server.cli("runs", "dismiss", bad, check=0)
+    assert server.cli("runs", "list", "--failed", check=0).stdout == "no runs\n" and server.cli("failures", check=0).stdout == "no failures\n"
+    assert "is dismissed already" in server.cli("runs", "dismiss", bad, check=1).stderr
+    assert bad in server.cli("runs", "retry", bad, "--stale", check=0).stdout
+    in_state(server, bad, "failed")
+    assert server.cli("failures", "retry", "--cause", cause, check=0).stdout == "retried 1\n"
+    in_state(server, bad, "succeeded")
+    assert "has this cause" in server.cli("failures", "dismiss", "--cause", cause, check=1).stderr
+    made = json.loads(server.cli("runs", "replay", bad, "--again", "-o", "json", check=0).stdout)
+    assert made["replayOf"] == bad
+    in_state(server, made["id"], "succeeded")
+
+    asked = wait_until(lambda: start(server, name="asks"))
+    run = wait_until(lambda: server.items(f"runs?event={asked}&workflow=ask"))[0]["id"]
+    shown = step_in(server, run, "ok", "waiting")
+    assert "asks people: runs approve or reject" in server.cli("runs", "show", run, check=0).stdout
+    server.cli("runs", "approve", run, "--comment", "why not", check=0)
+    step_in(server, run, "then", "waiting")
+    assert "approved by local" in server.cli("runs", "show", run, check=0).stdout
+    assert "waits for an answer" in server.cli("runs", "reject", run, check=1).stderr
+    server.cli("runs", "skip", run, "--step", "then", check=0)
+    assert step_of(in_state(server, run, "succeeded"), "then")["state"] == "skipped"
+    assert shown["id"] == run
+
+    server.cli("pause", "--workflow", "main", "--reason", "lunch", check=0)
+    assert server.cli("pauses", check=0).stdout.splitlines()[1].split()[:2] == ["workflow", "main"]
+    held = run_of(server, name="held")
+    assert server.cli("pause", "--workflow", "mian", check=1).stderr.strip().endswith("did you mean 'main'?")
+    assert server.cli("pause", "--workflow", "main", check=1).stderr.strip() == "it is paused already"
+    server.cli("runs", "cancel", held, "--reason", "no", check=0)
+    in_state(server, held, "cancelled")
+    assert server.cli("unpause", "--workflow", "main", check=0).stdout == "unpaused: workflow main\n"
+    assert server.cli("pauses", check=0).stdout == "nothing is paused\n"
+    for wrong in (["pause"], ["pause", "--all", "--target", "web"], ["runs", "resume", run, "--as", "perhaps"], ["runs", "approve"],
+                  ["failures", "retry"], ["deliveries", "redeliver"]):
+        assert server.cli(*wrong, check=2).stderr.strip()
+    delivery = server.items("deliveries")[-1]
+    assert delivery["event"] in server.cli("deliveries", "redeliver", delivery["id"], check=0).stdout

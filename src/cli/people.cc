@@ -1,0 +1,272 @@
+#include "cli/people.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/text.h"
+
+namespace postlude::cli {
+
+namespace {
+
+// What these commands can choose; of all of them at once, since only one is run.
+struct Words {
+  std::string id, step, as, comment, reason, cause, workflow, target, team, source;
+  bool stale = false, again = false, all = false;
+};
+
+using Shared = std::shared_ptr<Words>;
+
+int act_on_run(const Remote& remote, const std::string& run, const std::string& verb,
+               const json::object& body) {
+  const auto answer = post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/" + verb, body);
+  if (!answer) return failed(remote, answer.error());
+  return print_answer(remote, *answer, one_of("runs", *answer));
+}
+
+json::object with_text(std::initializer_list<std::pair<const char*, const std::string*>> words) {
+  json::object body;
+  for (const auto& [key, value] : words) {
+    if (!value->empty()) body[key] = *value;
+  }
+  return body;
+}
+
+struct Verb {
+  std::string name, what;
+  std::function<void(CLI::App*, Words&)> options;
+  std::function<json::object(const Words&)> body;
+};
+
+void step_option(CLI::App* command, Words& w) {
+  command->add_option("--step", w.step, "Its id, name or number; needed where several could be meant");
+}
+
+void stale_option(CLI::App* command, Words& w) {
+  command->add_flag("--stale", w.stale, "Also where a newer release has done the same step");
+}
+
+void comment_option(CLI::App* command, Words& w) {
+  step_option(command, w);
+  command->add_option("--comment", w.comment, "Stands with the answer");
+}
+
+const std::vector<Verb>& verbs() {
+  static const auto answer = [](const Words& w) {
+    return with_text({{"step", &w.step}, {"comment", &w.comment}});
+  };
+  static const std::vector<Verb> kVerbs{
+      {"retry", "Go on from the failed step", stale_option,
+       [](const Words& w) {
+         return json::object{{"stale", w.stale}};
+       }},
+      {"replay", "A new run of its event; effects that were made are met, not made again",
+       [](CLI::App* command, Words& w) {
+         command->add_flag("--again", w.again, "Make the effects again, with keys of their own");
+         stale_option(command, w);
+       },
+       [](const Words& w) {
+         return json::object{{"again", w.again}, {"stale", w.stale}};
+       }},
+      {"cancel", "Leave out what has not begun",
+       [](CLI::App* command, Words& w) { command->add_option("--reason", w.reason, "Stands with the run"); },
+       [](const Words& w) {
+         return with_text({{"reason", &w.reason}});
+       }},
+      {"skip", "Leave out one step and go on", step_option,
+       [](const Words& w) {
+         return with_text({{"step", &w.step}});
+       }},
+      {"approve", "Answer an approval that waits: yes", comment_option, answer},
+      {"reject", "Answer an approval that waits: no", comment_option, answer},
+      {"resume", "Answer for a held step",
+       [](CLI::App* command, Words& w) {
+         step_option(command, w);
+         command->add_option("--as", w.as, "done: it had its effect; repeat: it had none; fail")
+             ->required()
+             ->check(CLI::IsMember({"done", "repeat", "fail"}));
+       },
+       [](const Words& w) {
+         return with_text({{"step", &w.step}, {"as", &w.as}});
+       }},
+      {"dismiss", "The failure was seen: out of the inbox", [](CLI::App*, Words&) {},
+       [](const Words&) { return json::object(); }}};
+  return kVerbs;
+}
+
+void add_verbs(CLI::App& runs, const Wiring& wiring, const Shared& words) {
+  for (const Verb& verb : verbs()) {
+    CLI::App* command = runs.add_subcommand(verb.name, verb.what);
+    command->add_option("run", words->id, "Its id: run_…")->required();
+    verb.options(command, *words);
+    wiring.add_remote(command);
+    command->callback([wiring, words, &verb] {
+      *wiring.run = [wiring, words, &verb] {
+        return act_on_run(wiring.remote(), words->id, verb.name, verb.body(*words));
+      };
+    });
+  }
+}
+
+std::string pauses_table(const json::value& page) {
+  const json::value* items = find(page, "items");
+  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
+  if (items->get_array().empty()) return "nothing is paused\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& item : items->get_array()) {
+    rows.push_back({std::string(find_text(item, "kind")), std::string(find_text(item, "name")),
+                    std::string(find_text(item, "at")), std::string(find_text(item, "by")),
+                    std::string(find_text(item, "reason"))});
+  }
+  return table_of({"WHAT", "NAME", "SINCE", "BY", "REASON"}, rows);
+}
+
+int hold(const Remote& remote, const Words& words, const std::string& verb) {
+  json::object body = with_text({{"workflow", &words.workflow},
+                                 {"target", &words.target},
+                                 {"team", &words.team},
+                                 {"source", &words.source},
+                                 {"reason", &words.reason}});
+  if (words.all) body["all"] = true;
+  const auto answer = post(remote.server, "/api/v1/" + verb, body);
+  if (!answer) return failed(remote, answer.error());
+  const std::string name(find_text(*answer, "name"));
+  return print_answer(
+      remote, *answer,
+      verb + "d: " + std::string(find_text(*answer, "kind")) + (name.empty() ? "" : " " + name) + "\n");
+}
+
+void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
+  for (const std::string verb : {"pause", "unpause"}) {
+    const bool on = verb == "pause";
+    CLI::App* command = app.add_subcommand(verb, on ? "Hold runs back; intake goes on" : "Let them go on");
+    auto* what = command->add_option_group("what", "One of these");
+    what->add_option("--workflow", words->workflow, "Runs of this workflow");
+    what->add_option("--target", words->target, "Steps that use this target");
+    what->add_option("--team", words->team, "Runs of this team's events");
+    what->add_option("--source", words->source, "Runs of this source's events");
+    what->add_flag("--all", words->all, "All runs");
+    what->require_option(1);
+    if (on) command->add_option("--reason", words->reason, "Why, for those who wonder");
+    wiring.add_remote(command);
+    command->callback([wiring, words, verb] {
+      *wiring.run = [wiring, words, verb] { return hold(wiring.remote(), *words, verb); };
+    });
+  }
+  CLI::App* listed = app.add_subcommand("pauses", "What is held back, by whom and why");
+  wiring.add_remote(listed);
+  listed->callback([wiring] {
+    *wiring.run = [wiring] {
+      const Remote remote = wiring.remote();
+      const auto page = get(remote.server, "/api/v1/pauses");
+      return page ? print_answer(remote, *page, pauses_table(*page)) : failed(remote, page.error());
+    };
+  });
+}
+
+std::string failures_table(const json::value& page) {
+  const json::value* items = find(page, "items");
+  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
+  if (items->get_array().empty()) return "no failures\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& item : items->get_array()) {
+    const json::value* count = find(item, "count");
+    rows.push_back({count == nullptr ? "" : to_text(*count), std::string(find_text(item, "workflow")),
+                    std::string(find_text(item, "last")), std::string(find_text(item, "lastAt")),
+                    std::string(find_text(item, "cause"))});
+  }
+  return table_of({"COUNT", "WORKFLOW", "LAST", "AT", "CAUSE"}, rows);
+}
+
+int list_failures(const Remote& remote, const Words& words) {
+  std::string path = "/api/v1/failures";
+  char between = '?';
+  for (const auto& [name, value] : {std::pair("workflow", &words.workflow), std::pair("team", &words.team)}) {
+    if (value->empty()) continue;
+    path += between + std::string(name) + "=" + percent_encode(*value);
+    between = '&';
+  }
+  const auto page = get(remote.server, path);
+  return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
+}
+
+int act_on_failures(const Remote& remote, const Words& words, const std::string& verb) {
+  json::object body{{"cause", words.cause}};
+  if (!words.workflow.empty()) body["workflow"] = words.workflow;
+  if (words.stale) body["stale"] = true;
+  const auto answer = post(remote.server, "/api/v1/failures/" + verb, body);
+  if (!answer) return failed(remote, answer.error());
+  std::string text = (verb == "retry" ? "retried " : "dismissed ") + to_text(*find(*answer, "done")) + "\n";
+  for (const json::value& one : find(*answer, "refused")->get_array())
+    text += "not " + std::string(find_text(one, "run")) + ": " + std::string(find_text(one, "why")) + "\n";
+  if (find(*answer, "more")->get_bool()) text += "there are more: do it again\n";
+  return print_answer(remote, *answer, text);
+}
+
+void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
+  CLI::App* command = app.add_subcommand("failures", "Failed runs that wait for somebody, by cause");
+  command->require_subcommand(0, 1);
+  command->add_option("--workflow", words->workflow, "Only this workflow's");
+  command->add_option("--team", words->team, "Only this team's");
+  wiring.add_remote(command);
+  command->callback([wiring, words, command] {
+    if (!command->get_subcommands().empty()) return;
+    *wiring.run = [wiring, words] { return list_failures(wiring.remote(), *words); };
+  });
+  for (const std::string verb : {"retry", "dismiss"}) {
+    CLI::App* many = command->add_subcommand(
+        verb, verb == "retry" ? "All runs with one cause go on" : "All runs with one cause were seen");
+    many->add_option("--cause", words->cause, "As `failures` shows it")->required();
+    many->add_option("--workflow", words->workflow, "Only this workflow's");
+    if (verb == "retry") stale_option(many, *words);
+    wiring.add_remote(many);
+    many->callback([wiring, words, verb] {
+      *wiring.run = [wiring, words, verb] { return act_on_failures(wiring.remote(), *words, verb); };
+    });
+  }
+}
+
+int redeliver(const Remote& remote, const std::string& id) {
+  const auto answer =
+      post(remote.server, "/api/v1/deliveries/" + percent_encode(id) + "/redeliver", json::object());
+  if (!answer) return failed(remote, answer.error());
+  const json::value* duplicate = find(*answer, "duplicate");
+  const bool known = duplicate != nullptr && duplicate->is_bool() && duplicate->get_bool();
+  return print_answer(
+      remote, *answer,
+      std::string(find_text(*answer, "event")) + (known ? " (it had been taken in already)\n" : "\n"));
+}
+
+}  // namespace
+
+int print_answer(const Remote& remote, const json::value& value, const std::string& table) {
+  const std::string text = remote.output == Output::kJson   ? to_pretty(value) + "\n"
+                           : remote.output == Output::kYaml ? yaml_of(value)
+                                                            : table;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return kFine;
+}
+
+int failed(const Remote& remote, const Error& error) {
+  if (error.code == Code::kUnavailable || error.code == Code::kUnknown) {
+    std::fprintf(stderr, "could not reach %s: %s\n", remote.server.url.c_str(), error.message.c_str());
+    return kCouldNotReach;
+  }
+  std::fprintf(stderr, "%s\n", error.message.c_str());
+  return error.code == Code::kInvalid ? kUsedWrongly : kFoundWrong;
+}
+
+void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wiring& wiring) {
+  const auto words = std::make_shared<Words>();
+  add_verbs(runs, wiring, words);
+  add_holds(app, wiring, words);
+  add_failures(app, wiring, words);
+  CLI::App* again =
+      deliveries.add_subcommand("redeliver", "Take a stored one in again, with today's configuration");
+  again->add_option("delivery", words->id, "Its id: dlv_…")->required();
+  wiring.add_remote(again);
+  again->callback(
+      [wiring, words] { *wiring.run = [wiring, words] { return redeliver(wiring.remote(), words->id); }; });
+}
+
+}  // namespace postlude::cli
