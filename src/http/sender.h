@@ -36,6 +36,10 @@ class Sender {
   // false gives kUnavailable.
   virtual rt::Task<Result<HttpResponse>> send(HttpRequest request, Peer peer,
                                               std::function<bool()> may_send = nullptr) = 0;
+
+  // For whoever stands in for the network: false, nobody knows what this would be answered, and it is not to
+  // be sent but to be shown, as in a shadow run.
+  virtual bool answers(const HttpRequest& /*request*/, const Peer& /*peer*/) { return true; }
 };
 
 }  // namespace postlude::http

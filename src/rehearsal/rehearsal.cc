@@ -73,7 +73,7 @@ struct Rehearsal::Life {
 Rehearsal::Life::Life(Rehearsal& r, std::unique_ptr<rt::Loop> loop_in, std::unique_ptr<store::Store> store_in)
     : loop(std::move(loop_in)),
       store(std::move(store_in)),
-      wire(r.responder_, r.sent_),
+      wire(r.responder_, r.options_.answers, r.sent_),
       pipeline({*loop, *store, wire, r.expressions_, r.metrics_, secrets_of(*r.rules_)}),
       pump(*loop, pipeline, *store, pump_options(r.options_)),
       group(*loop, "rehearsal") {

@@ -26,6 +26,7 @@ struct Options {
   std::uint64_t seed = 1;
   Instant start = instant(1'767'225'600'000'000);  // 2026-01-01T00:00:00Z
   std::shared_ptr<store::Memory> memory;           // nullptr: a new one
+  Answers answers;                                 // nullptr: to everything
   // Patient: the loops do not look for what nobody told of as often as in real time, so that days pass at
   // once.
   Duration plan_again = std::chrono::seconds(30);

@@ -17,11 +17,10 @@ HttpRequest Sent::shown() const {
   return out;
 }
 
-rt::Task<Result<HttpResponse>> Wire::send(HttpRequest request, http::Peer peer,
-                                          std::function<bool()> may_send) {
-  if (may_send && !may_send()) co_return Error(Code::kUnavailable, "it was not to be sent any more");
+namespace {
+
+Sent sent_of(const http::Peer& peer) {
   Sent sent;
-  sent.number = ++sent_;
   sent.at = rt::now();
   sent.target = peer.pool;
   const auto words = split(peer.about, ' ');
@@ -30,6 +29,24 @@ rt::Task<Result<HttpResponse>> Wire::send(HttpRequest request, http::Peer peer,
     sent.request = std::string(words[1]);
     sent.effect = std::string(words[2]);
   }
+  return sent;
+}
+
+}  // namespace
+
+bool Wire::answers(const HttpRequest& request, const http::Peer& peer) {
+  if (!answers_) return true;
+  Sent sent = sent_of(peer);
+  sent.number = sent_ + 1;
+  sent.as_sent = request;
+  return answers_(sent);
+}
+
+rt::Task<Result<HttpResponse>> Wire::send(HttpRequest request, http::Peer peer,
+                                          std::function<bool()> may_send) {
+  if (may_send && !may_send()) co_return Error(Code::kUnavailable, "it was not to be sent any more");
+  Sent sent = sent_of(peer);
+  sent.number = ++sent_;
   sent.as_sent = std::move(request);
   Answer answer = responder_(sent);
   const bool late = answer.delay > peer.timeout;

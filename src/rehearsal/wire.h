@@ -34,17 +34,22 @@ struct Answer {
   Result<HttpResponse> result;
 };
 using Responder = std::function<Answer(const Sent&)>;  // called when the request arrives
+// Whether the responder will know an answer; false: the request is shown, as in a shadow run, and not sent.
+using Answers = std::function<bool(const Sent&)>;
 
 class Wire final : public http::Sender {
  public:
   // `sent` counts what goes out, over the lives of several.
-  Wire(const Responder& responder, std::uint64_t& sent) : responder_(responder), sent_(sent) {}
+  Wire(const Responder& responder, const Answers& answers, std::uint64_t& sent)
+      : responder_(responder), answers_(answers), sent_(sent) {}
 
   rt::Task<Result<HttpResponse>> send(HttpRequest request, http::Peer peer,
                                       std::function<bool()> may_send = nullptr) override;
+  bool answers(const HttpRequest& request, const http::Peer& peer) override;
 
  private:
   const Responder& responder_;
+  const Answers& answers_;
   std::uint64_t& sent_;
 };
 
