@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include <array>
+
 #include "base/text.h"
 
 namespace postlude {
@@ -9,7 +11,8 @@ Result<json::value> parse_json(std::string_view text) {
   json::parse_options options;
   options.max_depth = kJsonDepthMax;
   options.allow_invalid_utf8 = false;
-  json::parser parser({}, options);
+  std::array<unsigned char, 4096> scratch;  // the parser's own stack: most documents need no other
+  json::parser parser({}, options, scratch.data(), scratch.size());
   const std::size_t used = parser.write_some({text.data(), text.size()}, ec);
   if (!ec) {
     const std::size_t rest = text.find_first_not_of(" \t\r\n", used);

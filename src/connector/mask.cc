@@ -39,6 +39,13 @@ Masker Masker::of(const std::vector<Target>& targets, const SecretLookup& lookup
   return masker;
 }
 
+void Masker::renew(const std::vector<Target>& targets, const SecretLookup& lookup) {
+  constexpr std::size_t kFormsMax = 2'000;  // of secrets that change all the time the oldest are forgotten
+  if (forms_.size() > kFormsMax) forms_.clear();
+  for (const Target& target : targets)
+    add_auth(target, lookup);
+}
+
 Masker Masker::of(const Target& target, const SecretLookup& lookup) {
   Masker masker;
   masker.add_auth(target, lookup);

@@ -77,6 +77,9 @@ class Masker {
   // All secrets of these targets; those that cannot be found cannot leak.
   static Masker of(const std::vector<Target>& targets, const SecretLookup& lookup);
   static Masker of(const Target& target, const SecretLookup& lookup);
+  // What they are now as well: secrets change while we run, and answers to what was sent with the old ones
+  // come after that.
+  void renew(const std::vector<Target>& targets, const SecretLookup& lookup);
 
   void add(std::string_view secret);
   std::string mask(std::string_view text) const;

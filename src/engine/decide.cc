@@ -31,7 +31,9 @@ StepChange ended(std::uint32_t index, StepState state, std::string reason) {
 // A further attempt after `delay`, or the failure that says why there is none.
 StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay,
                  const RetryPolicy& policy, Instant now) {
-  if (!run.cancel.empty()) return ended(step.index, StepState::kCancelled, why + "; " + run.cancel);
+  // What is taken at the end in any case is tried again as well.
+  if (!run.cancel.empty() && step.list != StepList::kFinally)
+    return ended(step.index, StepState::kCancelled, why + "; " + run.cancel);
   if (policy.attempts > 0 && step.attempts >= policy.attempts) {
     const std::string count =
         policy.attempts == 1 ? "1 attempt" : std::to_string(policy.attempts) + " attempts";

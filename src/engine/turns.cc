@@ -151,7 +151,12 @@ class Turns {
       announce(i, *step(i).announces);
       return;
     }
-    if (rows_[i].state == StepState::kPending && !rows_[i].due && !step(i).element_of) take_turn(i);
+    if (rows_[i].state != StepState::kPending || rows_[i].due) return;
+    if (step(i).element_of) {  // its step has begun; a person had it begin anew
+      give_turn(i);
+    } else {
+      take_turn(i);
+    }
   }
 
   // `finally` is taken even so, where anything has begun at all.

@@ -57,12 +57,13 @@ std::optional<Outcome> unasked(const Values& values) {
 
 Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
                        std::shared_ptr<const Rules> rules, std::shared_ptr<const BoundWorkflow> bound,
-                       const store::Work& work)
+                       const store::Work& work, Turns turns)
     : parts_(parts),
       masker_(masker),
       rules_(std::move(rules)),
       bound_(std::move(bound)),
       work_(work),
+      turns_(turns),
       row_(work.run.steps[work.step]) {
   CHECK(row_.definition < bound_->steps.size());
   step_ = &bound_->steps[row_.definition];
@@ -71,6 +72,12 @@ Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
   context_ = std::make_shared<json::value>(step_context(work_, *bound_, *rules_, parts_.store.secret()));
   now_ = row_.now.value_or(rt::now());
   if (!row_.now) step_now = now_;
+}
+
+// Who asked nothing gives back what the claim took.
+Attempting::~Attempting() {
+  const connector::Target* target = asked_ > 0 ? nullptr : rules_->target(row_.target);
+  if (target != nullptr && target->limits.rate) turns_.rates.give_back(target->name, 1);
 }
 
 rt::Task<Values> Attempting::evaluate(const std::vector<lang::Expression>& expressions) {
@@ -265,21 +272,25 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
                       false};
 }
 
-rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request,
-                                                      bool looking) {
-  if (auto over = past_deadline()) co_return over;  // an action of many requests may take long
-  Request row = row_of(*call, request, looking);
-  if (work_.run.shadow && row.effect != Effect::kRead) co_return not_sent(*call, request, std::move(row));
-  auto authorised = connector::authorise(request, *target_, parts_.secrets);
-  if (!authorised) co_return Refused{authorised.error().message};
-
-  if (row.effect != Effect::kRead) {
-    AWAIT(std::optional<Outcome> stopped, commit(&row));
-    if (stopped) co_return stopped;
-  } else {
-    row.sent_at = rt::now();
+// Waits until the target's rate has room for one more request. Nothing of it has been committed yet, so that
+// nothing is in doubt meanwhile.
+rt::Task<std::optional<Outcome>> Attempting::take_turn() {
+  if (asked_++ == 0 || !target_->limits.rate) co_return std::nullopt;
+  const Duration now = rt::steady_now();
+  const Duration until = now + turns_.rates.reserve(target_->name, *target_->limits.rate, now);
+  while (rt::steady_now() < until) {
+    std::optional<Outcome> over = past_deadline();
+    if (turns_.stopping) over = Retryable{"shutting down", Duration(0), false, true};
+    if (over) {
+      turns_.rates.give_back(target_->name, 1);
+      co_return over;
+    }
+    AWAIT_DONE(rt::sleep_for(std::min<Duration>(until - rt::steady_now(), std::chrono::milliseconds(500))));
   }
+  co_return std::nullopt;
+}
 
+http::Peer Attempting::peer_of(const connector::Call& call, const Request& row) const {
   http::Peer peer;
   peer.pool = target_->name;
   peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect));
@@ -288,8 +299,30 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
   peer.ca_file = target_->ca_file;
   peer.cert_file = target_->cert_file;
   peer.key_file = target_->key_file;
-  peer.timeout = rule_of(*call).timeout;
+  peer.timeout = rule_of(call).timeout;
   peer.response_bytes_max = target_->response_bytes_max;
+  return peer;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* call, HttpRequest request,
+                                                      bool looking) {
+  if (auto over = past_deadline()) co_return over;  // an action of many requests may take long
+  Request row = row_of(*call, request, looking);
+  if (work_.run.shadow && row.effect != Effect::kRead) co_return not_sent(*call, request, std::move(row));
+  AWAIT(std::optional<Outcome> not_now, take_turn());
+  if (not_now) co_return not_now;
+  auto authorised = connector::authorise(request, *target_, parts_.secrets);
+  if (!authorised) co_return Refused{authorised.error().message};
+  const http::Peer peer = peer_of(*call, row);
+  if (!parts_.client.answers(*authorised, peer)) co_return not_sent(*call, request, std::move(row));
+
+  if (row.effect != Effect::kRead) {
+    AWAIT(std::optional<Outcome> stopped, commit(&row));
+    if (stopped) co_return stopped;
+  } else {
+    row.sent_at = rt::now();
+  }
+
   AWAIT(Result<HttpResponse> answer, parts_.client.send(std::move(*authorised), peer));
   row.ended_at = rt::now();
 

@@ -25,8 +25,16 @@ json::object trace_of(const lang::Expression& condition, const json::value& cont
 
 class Attempting {
  public:
+  // When a further request may go out: the first one has its turn by the claim.
+  struct Turns {
+    Rates& rates;
+    const bool& stopping;
+  };
   Attempting(const Parts& parts, const connector::Masker& masker, std::shared_ptr<const Rules> rules,
-             std::shared_ptr<const BoundWorkflow> bound, const store::Work& work);
+             std::shared_ptr<const BoundWorkflow> bound, const store::Work& work, Turns turns);
+  ~Attempting();
+  Attempting(const Attempting&) = delete;
+  Attempting& operator=(const Attempting&) = delete;
 
   // nullopt: the lease is void; somebody else has the step, and there is nothing to record.
   rt::Task<std::optional<Outcome>> carry_out();
@@ -63,12 +71,14 @@ class Attempting {
   // outcome.
   rt::Task<std::variant<bool, Outcome>> settle_past(const connector::Call* call);
   rt::Task<std::optional<Outcome>> exchange(const connector::Call* call, HttpRequest request, bool looking);
+  rt::Task<std::optional<Outcome>> take_turn();
   rt::Task<std::optional<Outcome>> commit(Request* row);
   std::optional<Outcome> outcome_of(const connector::Call& call, const connector::Ending& ending,
                                     bool looking) const;
   engine::EffectRule rule_of(const connector::Call& call) const;
   rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
   std::string name_of(const connector::Call& call) const;
+  http::Peer peer_of(const connector::Call& call, const Request& row) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
   void remember(const std::string& call, json::value exchange);
 
@@ -77,6 +87,8 @@ class Attempting {
   std::shared_ptr<const Rules> rules_;
   std::shared_ptr<const BoundWorkflow> bound_;
   const store::Work& work_;
+  Turns turns_;
+  std::size_t asked_ = 0;  // requests of this attempt
   const Step& row_;
   const BoundStep* step_ = nullptr;
   const connector::Target* target_ = nullptr;

@@ -16,6 +16,21 @@ json::value parsed(const std::string& text, json::value otherwise) {
   return value ? std::move(*value) : std::move(otherwise);
 }
 
+// What a whole context lives in: it is made once, read often, and goes at once.
+json::storage_ptr new_room(const store::Work& work) {
+  constexpr std::size_t kAround = 4096;
+  return json::make_shared_resource<json::monotonic_resource>(2 * work.event.payload.size() + kAround);
+}
+
+// Our own text, straight into the room. Null where it is none.
+json::value parsed_into(const std::string& text, const json::storage_ptr& room) {
+  json::parse_options options;
+  options.max_depth = kJsonDepthMax + 2;  // within a document of ours
+  boost::system::error_code ec;
+  json::value value = json::parse({text.data(), text.size()}, ec, room, options);
+  return ec ? json::value(nullptr, room) : value;
+}
+
 json::object run_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
                          std::string_view secret) {
   json::object run{{"id", work.run.id.text()},
@@ -74,11 +89,13 @@ json::value failure_of(const Run& run, const json::value& url) {
 json::object step_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
                           std::string_view secret) {
   const Step& row = work.run.steps[work.step];
-  json::object context;
-  context["event"] = parsed(document(work.event), nullptr);
+  const json::storage_ptr room = new_room(work);
+  json::object context(room);
+  context.reserve(20);
+  context["event"] = parsed_into(document(work.event), room);
   context["run"] = run_context(work, bound, rules, secret);
   context["workflow"] = {{"name", work.run.workflow}};
-  context["vars"] = parsed(work.run.vars, json::object());
+  context["vars"] = parsed_into(work.run.vars, room);
   context["steps"] = steps_context(work.run);
   const std::uint32_t of = row.announces.value_or(work.step);
   context["status"] = engine::after_failure(work.run, of) ? "failure" : "success";

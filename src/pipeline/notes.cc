@@ -69,6 +69,14 @@ engine::Breaker& Pipeline::breaker(std::string_view target) {
   return found != breakers_.end() ? found->second : breakers_[std::string(target)];
 }
 
+// Secrets are read when they are used; what hides them keeps up.
+void Pipeline::renew_masker() {
+  const Duration now = rt::steady_now();
+  if (now - masked_at_ < std::chrono::seconds(1)) return;
+  masked_at_ = now;
+  masker_.renew(rules_->targets(), parts_.secrets);
+}
+
 // The next step of the run may follow without a claim of its own: nobody counts the target's steps in time,
 // and it works.
 bool Pipeline::may_go_on(const std::string& target) {

@@ -103,12 +103,13 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     if (!back) co_return back.error();
     co_return std::optional<store::Work>();
   }
+  renew_masker();
   const auto bound = bound_for(work);
   store::AttemptEnd end;
   end.lease = work.lease;
   end.outcome = Refused{bound ? "" : "the workflow it began with: " + bound.error().message};
   if (bound) {
-    Attempting attempting(parts_, masker_, rules_, *bound, work);
+    Attempting attempting(parts_, masker_, rules_, *bound, work, {target_rates_, stopping_});
     AWAIT(std::optional<Outcome> outcome, attempting.carry_out());  // evaluate, commit, send, interpret
     if (!outcome) co_return Error(Code::kConflict, "the lease is void");
     end.outcome = masked(std::move(*outcome), masker_);

@@ -118,6 +118,7 @@ class Pipeline {
   rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
   void note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took);
+  void renew_masker();
   bool may_go_on(const std::string& target);
   // Any answer speaks for a target; what may be repeated, and is no rate limit, against it.
   void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
@@ -126,6 +127,7 @@ class Pipeline {
   Parts parts_;
   std::shared_ptr<const Rules> rules_;
   connector::Masker masker_;
+  Duration masked_at_{};  // when it last looked at the secrets
   Rates rates_;  // of sources
   Rates target_rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them

@@ -106,9 +106,9 @@ store::Claim Pump::next_claim() {
       until_rate_ = std::min(until_rate_, std::max<Duration>(probe, std::chrono::milliseconds(1)));
     if (target.limits.rate) {
       const std::size_t wanted = std::min(room, claim.steps_max);
-      room = rates_.take(target.name, *target.limits.rate, wanted, now);
+      room = pipeline_.target_rates().take(target.name, *target.limits.rate, wanted, now);
       if (room == 0 && wanted > 0) {
-        const Duration until = rates_.until_next(target.name, *target.limits.rate, now);
+        const Duration until = pipeline_.target_rates().until_next(target.name, *target.limits.rate, now);
         until_rate_ = std::min(until_rate_, std::max<Duration>(until, std::chrono::milliseconds(1)));
       }
     }
@@ -129,7 +129,8 @@ void Pump::settle_rates(const store::Claim& claim, const std::vector<store::Work
           return work.run.steps[work.step].target == target.name;
         }));
     const auto room = claim.room.find(target.name);
-    if (room != claim.room.end() && room->second > used) rates_.give_back(target.name, room->second - used);
+    if (room != claim.room.end() && room->second > used)
+      pipeline_.target_rates().give_back(target.name, room->second - used);
   }
 }
 

@@ -52,7 +52,6 @@ class Pump {
   PumpOptions options_;
   rt::Group group_;
   rt::Waker plan_waker_;
-  Rates rates_;
   bool stopping_ = false;
   bool behind_ = true;   // the store may have unplanned events that are not in hand
   bool missed_ = false;  // an event was accepted while the plan loop read the store

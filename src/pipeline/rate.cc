@@ -21,9 +21,16 @@ Rates::Bucket& Rates::filled(std::string_view name, const Rate& rate, Duration n
 
 std::size_t Rates::take(std::string_view name, const Rate& rate, std::size_t wanted, Duration now) {
   Bucket& bucket = filled(name, rate, now);
-  const std::size_t count = std::min(wanted, static_cast<std::size_t>(std::floor(bucket.tokens)));
+  const std::size_t count =
+      std::min(wanted, static_cast<std::size_t>(std::floor(std::max(bucket.tokens, 0.0))));
   bucket.tokens -= static_cast<double>(count);
   return count;
+}
+
+Duration Rates::reserve(std::string_view name, const Rate& rate, Duration now) {
+  const Duration wait = until_next(name, rate, now);
+  filled(name, rate, now).tokens -= 1;
+  return wait;
 }
 
 void Rates::give_back(std::string_view name, std::size_t count) {

@@ -16,6 +16,9 @@ class Rates {
  public:
   // How many may pass now, at most `wanted`; they are taken.
   std::size_t take(std::string_view name, const Rate& rate, std::size_t wanted, Duration now);
+  // Takes one, though it may be still to come: how long to wait until it is there. Whoever takes later waits
+  // longer.
+  Duration reserve(std::string_view name, const Rate& rate, Duration now);
   // Gives back what was taken and not used.
   void give_back(std::string_view name, std::size_t count);
   // How long until the next may pass; 0: now.
@@ -23,7 +26,7 @@ class Rates {
 
  private:
   struct Bucket {
-    double tokens = 0;
+    double tokens = 0;  // below 0: reserved ones that are still to come
     Duration at{};
     Rate rate{};
   };

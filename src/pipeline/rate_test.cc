@@ -29,6 +29,20 @@ TEST(Rates, WhatWasNotUsedComesBack) {
   rates.give_back("nobody", 1);
 }
 
+TEST(Rates, WhoReservesWaitsInTurn) {
+  Rates rates;
+  const Rate rate{5, seconds(1)};
+  EXPECT_EQ(rates.take("jira", rate, 4, seconds(1)), 4U);
+  EXPECT_EQ(rates.reserve("jira", rate, seconds(1)), seconds(0));
+  EXPECT_EQ(rates.reserve("jira", rate, seconds(1)), milliseconds(200));
+  EXPECT_EQ(rates.reserve("jira", rate, seconds(1)), milliseconds(400));
+  EXPECT_EQ(rates.take("jira", rate, 9, seconds(1)), 0U);  // not before those who wait
+  EXPECT_EQ(rates.take("jira", rate, 9, seconds(1) + milliseconds(400)), 0U);
+  EXPECT_EQ(rates.until_next("jira", rate, seconds(1) + milliseconds(400)), milliseconds(200));
+  rates.give_back("jira", 1);
+  EXPECT_EQ(rates.take("jira", rate, 9, seconds(1) + milliseconds(400)), 1U);
+}
+
 TEST(Rates, NamesDoNotShare) {
   Rates rates;
   const Rate rate{1, seconds(3600)};

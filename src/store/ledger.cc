@@ -107,9 +107,11 @@ Status Ledger::audit(Instant at, std::string_view actor, std::string_view action
       {seq, at, actor, action, subject, detail, sql::Blob{{memory_.chain.data(), memory_.chain.size()}}});
 }
 
-void Ledger::count_run(std::optional<RunState> from, std::optional<RunState> to) {
-  if (from) --memory_.totals[static_cast<std::size_t>(*from)];
-  if (to) ++memory_.totals[static_cast<std::size_t>(*to)];
+void Ledger::count_run(const std::string& workflow, std::optional<RunState> from,
+                       std::optional<RunState> to) {
+  Totals& moved = moved_[workflow];
+  if (from) --memory_.totals[static_cast<std::size_t>(*from)], --moved[static_cast<std::size_t>(*from)];
+  if (to) ++memory_.totals[static_cast<std::size_t>(*to)], ++moved[static_cast<std::size_t>(*to)];
 }
 
 Result<std::int64_t> Ledger::pin(const std::string& workflow, const std::string& text) {
@@ -187,11 +189,23 @@ Status Ledger::flush(const Memory& before) {
     if (memory_.totals[index] == before.totals[index]) continue;
     TRY_DONE(db_.run("UPDATE totals SET n = $2 WHERE state = $1", {state, memory_.totals[index]}));
   }
+  for (const auto& [workflow, moved] : moved_) {
+    for (int state = 1; state <= 6; ++state) {
+      const std::int64_t by = moved[static_cast<std::size_t>(state)];
+      if (by == 0) continue;
+      TRY_DONE(
+          db_.run("INSERT INTO totals_by_workflow (workflow, state, n) VALUES ($1, $2, $3) ON CONFLICT "
+                  "(workflow, state) DO UPDATE SET n = totals_by_workflow.n + excluded.n",
+                  {workflow, state, by}));
+    }
+  }
+  moved_.clear();
   return ok();
 }
 
 void Ledger::forget(const Memory& before) {
   db_.roll_back();
+  moved_.clear();
   memory_ = before;
   forget_texts();
   runs_.clear();

@@ -60,8 +60,8 @@ class Ledger {
   Status audit(Instant at, std::string_view actor, std::string_view action, std::string_view subject,
                std::string_view detail);
 
-  // A run is now in `to`; nullopt: it is new, or it is gone.
-  void count_run(std::optional<RunState> from, std::optional<RunState> to);
+  // A run of that workflow is now in `to`; nullopt: it is new, or it is gone.
+  void count_run(const std::string& workflow, std::optional<RunState> from, std::optional<RunState> to);
 
   // The id of a pinned text, stored once per content; and back.
   Result<std::int64_t> pin(const std::string& workflow, const std::string& text);
@@ -122,6 +122,7 @@ class Ledger {
     std::string text;
   };
 
+  using Totals = std::array<std::int64_t, 7>;  // by RunState
   Status flush(const Memory& before);
   void forget(const Memory& before);
 
@@ -133,6 +134,7 @@ class Ledger {
   std::unordered_map<std::int64_t, std::shared_ptr<const Event>> events_;
   std::mt19937_64 random_;
   const Follow follow_;
+  std::map<std::string, Totals> moved_;  // by workflow, in this transaction
   std::set<std::pair<std::string, std::string>> pauses_;
   std::set<std::string, std::less<>> told_;
   bool made_work_ = true;  // nobody has looked yet

@@ -159,7 +159,6 @@ Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
       TRY_DONE(reset(ledger, stored, *step.element_of, true));
       again.push_back(*step.element_of);
     }
-    if (step.element_of) step.due_at = Instant();  // whatever the time is
   }
   // A wait that may come again is announced, unless it was before.
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
@@ -179,10 +178,7 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
   run.dismissed = false;
   run.cause.clear();
   TRY(const bool queued, must_queue(ledger, stored));
-  for (const std::size_t i : changed) {
-    Step& step = run.steps[i];
-    if (step.due_at && !queued) step.due_at = now;
-  }
+  run.deadline_at = std::nullopt;
   Decision decision;
   if (!queued) {
     run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
@@ -273,6 +269,10 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
     TRY(auto again, reopen(ledger, stored));
     return go_on(ledger, stored, again, now);
   }
+  const bool all =
+      std::all_of(run.steps.begin(), run.steps.end(), [](const Step& s) { return terminal(s.state); });
+  // Its turn has not come: nothing follows from that yet.
+  if (run.state == RunState::kQueued && !run.deadline_at && !all) return save_step(ledger, stored, *found);
   const Decision decision = ledger.follow(run, now);
   return apply_decision(ledger, stored, decision, {*found}, now);
 }

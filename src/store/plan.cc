@@ -9,6 +9,8 @@ namespace postlude::store {
 
 namespace {
 
+constexpr Duration kLongest = std::chrono::hours(24 * 365);
+
 // Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
 Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
   stored.leases.resize(stored.run.steps.size());
@@ -63,7 +65,8 @@ Status start_one(Ledger& ledger, EventId event, std::string_view source, const N
 
 Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instant now) {
   stored.queues = wanted.queues;
-  stored.timeout = wanted.timeout;
+  // A deadline is also what tells a run whose turn has come from one that is queued.
+  stored.timeout = wanted.timeout.value_or(kLongest);
   stored.team = wanted.team;
   Run& run = stored.run;
   run.workflow = wanted.workflow;

@@ -17,6 +17,7 @@ struct Row {
   Instant at;
   bool goes = false;
   std::int64_t other = 0;
+  std::string workflow = {};
 };
 
 // Deletes the rows that go; returns the last id looked at, 0 when the walk is over.
@@ -36,10 +37,17 @@ Result<std::int64_t> walk(const std::vector<Row>& rows, Instant before, Delete r
 Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after) {
   std::vector<Row> rows;
   TRY_DONE(ledger.db().each(
-      "SELECT id, created_at, finished_at, state FROM runs WHERE id > $1 ORDER BY id LIMIT $2",
-      {after, kPortion}, [&](const sql::Row& row) {
-        const bool goes = !row.null(2) && row.time(2) < before;
-        rows.push_back({row.integer(0), row.time(1), goes, row.integer(3)});
+      "SELECT id, created_at, finished_at, state, workflow, "
+      "EXISTS (SELECT 1 FROM runs o WHERE o.event = runs.event AND o.workflow = runs.workflow AND "
+      "o.replay_of IS "
+      "NULL AND (o.finished_at IS NULL OR o.finished_at >= $3)) OR "
+      "EXISTS (SELECT 1 FROM runs o WHERE o.event = runs.event AND o.workflow = runs.workflow AND "
+      "o.replay_of IS NOT "
+      "NULL AND (o.finished_at IS NULL OR o.finished_at >= $3)) FROM runs WHERE id > $1 ORDER BY id LIMIT $2",
+      {after, kPortion, before}, [&](const sql::Row& row) {
+        // What one run of an event has done, the others meet: they go together.
+        const bool goes = !row.null(2) && row.time(2) < before && !row.flag(5);
+        rows.push_back({row.integer(0), row.time(1), goes, row.integer(3), row.text(4)});
       }));
   return walk(rows, before, [&](const Row& row) -> Status {
     sql::Connection& db = ledger.db();
@@ -49,7 +57,7 @@ Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t aft
     TRY_DONE(db.run("DELETE FROM steps WHERE run = $1", {row.id}));
     TRY_DONE(db.run("DELETE FROM runs WHERE id = $1", {row.id}));
     ledger.forget_run(RunId{row.id});
-    ledger.count_run(static_cast<RunState>(row.other), std::nullopt);
+    ledger.count_run(row.workflow, static_cast<RunState>(row.other), std::nullopt);
     return ok();
   });
 }

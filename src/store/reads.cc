@@ -217,6 +217,7 @@ Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const P
   query.equal_if("r.team", f.team);
   if (f.dismissed) query.where(std::string("r.dismissed = ") + (*f.dismissed ? "1" : "0"));
   query.equal_if("r.cause", f.cause);
+  if (f.asks) query.where("r.id IN (SELECT run FROM steps WHERE asks = 1 AND state = 3)");
   query.on_event("r.event", f, true);
   query.page("r.id", page);
   std::vector<Run> out;
@@ -270,6 +271,18 @@ Result<Counts> count(sql::Connection& db, Instant now) {
   TRY_DONE(db.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
     out.runs[std::string(to_text(static_cast<RunState>(row.integer(0))))] = row.integer(1);
   }));
+  TRY_DONE(db.each(
+      "SELECT workflow, state, n FROM totals_by_workflow ORDER BY workflow", {}, [&](const sql::Row& row) {
+        const bool own = out.by_workflow.size() < kWorkflowsCounted;
+        const std::string workflow = row.text(0);
+        auto& counts =
+            own || out.by_workflow.contains(workflow) ? out.by_workflow[workflow] : out.by_workflow["other"];
+        counts[std::string(to_text(static_cast<RunState>(row.integer(1))))] += row.integer(2);
+      }));
+  TRY_DONE(db.each("SELECT count(*) FROM steps WHERE asks = 1 AND state = 3", {},
+                   [&](const sql::Row& row) { out.asking = row.integer(0); }));
+  TRY_DONE(db.each("SELECT kind, count(*) FROM pauses GROUP BY kind", {},
+                   [&](const sql::Row& row) { out.paused[row.text(0)] = row.integer(1); }));
   TRY_DONE(count_due(db, now, out));
   out.bytes = db.bytes();
   return out;

@@ -145,9 +145,13 @@ Status tell_of_failure(Ledger& ledger, const StoredRun& stored, Instant at) {
 Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
   RunId next;
   TRY_DONE(ledger.db().each(
-      "SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 "
-      "AND state = 1 ORDER BY event LIMIT 1",
-      {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) { next = RunId{row.integer(0)}; }));
+      "SELECT id, state = 1 AND deadline_at IS NULL FROM runs WHERE workflow = $1 AND queue_key = $2 AND "
+      "state <= 3 AND queues = 1 ORDER BY state = 1 AND deadline_at IS NULL, event LIMIT 1",
+      {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) {
+        // Who has ended may have been queued itself: then another is still active. One whose turn has come has
+        // a deadline, though it is queued until its first step is taken up.
+        if (row.flag(1)) next = RunId{row.integer(0)};
+      }));
   if (!next) return ok();
   TRY(auto loaded, take_run(ledger, next));
   CHECK(loaded.has_value());
@@ -376,7 +380,7 @@ Status insert_run(Ledger& ledger, StoredRun& stored) {
       {id, r.event.value, r.workflow, r.text, r.queue_key, stored.queues, static_cast<int>(r.state),
        r.created_at, r.deadline_at, count_of(stored.timeout), r.stale, r.vars, r.source, stored.team, r.data,
        r.shadow, r.replay_of ? sql::Value(r.replay_of->value) : sql::Value(nullptr), r.salt}));
-  ledger.count_run(std::nullopt, r.state);
+  ledger.count_run(r.workflow, std::nullopt, r.state);
   for (std::size_t i = 0; i < r.steps.size(); ++i)
     TRY_DONE(insert_step(ledger, stored, i));
   return ok();
@@ -503,7 +507,7 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
   if (terminal(to)) run.people_since = std::nullopt;
   TRY_DONE(save_run(ledger, stored));
   if (from == to) return ok();
-  ledger.count_run(from, to);
+  ledger.count_run(run.workflow, from, to);
   if (!terminal(to)) return ok();
   CHECK(all_ended(run));
   const std::string action = "run." + std::string(to_text(to));

@@ -150,7 +150,16 @@ CREATE TABLE keyed (target TEXT NOT NULL, key TEXT NOT NULL, outputs TEXT NOT NU
   attempt @int NOT NULL, event @int NOT NULL, PRIMARY KEY (target, key))@keyed;
 )sql";
 
-constexpr std::array<std::string_view, 2> kSteps{kVersion1, kVersion2};
+// Counts by workflow, and who waits for people, without counting rows.
+constexpr std::string_view kVersion3 = R"sql(
+CREATE TABLE totals_by_workflow (workflow TEXT NOT NULL, state @int NOT NULL, n @int NOT NULL,
+  PRIMARY KEY (workflow, state))@keyed;
+INSERT INTO totals_by_workflow (workflow, state, n)
+  SELECT workflow, state, count(*) FROM runs GROUP BY workflow, state;
+CREATE INDEX steps_asking ON steps (id) WHERE asks = 1;
+)sql";
+
+constexpr std::array<std::string_view, 3> kSteps{kVersion1, kVersion2, kVersion3};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;

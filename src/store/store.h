@@ -154,6 +154,7 @@ struct Filter {  // empty: any
   std::string source, hook, verdict, name_space, name, phase, workflow, state, team, cause;
   std::int64_t event = 0;
   std::optional<bool> dismissed;
+  bool asks = false;  // runs that wait for an approval
 };
 
 struct Attempt {
@@ -184,11 +185,17 @@ struct EventDetail {
   std::vector<Run> runs;             // without steps
   std::vector<Delivery> deliveries;  // that reported it, without bodies
 };
+// So many workflows are counted for themselves; what is left, as "other".
+constexpr std::size_t kWorkflowsCounted = 500;
+
 struct Counts {
   std::int64_t unplanned = 0;
-  std::map<std::string, std::int64_t> runs;  // by state
-  std::int64_t bytes = 0;                    // of the database and its WAL
-  std::int64_t due = 0;                      // steps that could be worked on now
+  std::map<std::string, std::map<std::string, std::int64_t>> by_workflow;  // runs by state
+  std::int64_t asking = 0;                                                 // steps that ask people
+  std::map<std::string, std::int64_t> paused;                              // pauses by kind
+  std::map<std::string, std::int64_t> runs;                                // by state
+  std::int64_t bytes = 0;                                                  // of the database and its WAL
+  std::int64_t due = 0;  // steps that could be worked on now
   std::optional<Instant> oldest_due;
 };
 struct Stats {  // since the start
