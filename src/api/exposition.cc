@@ -10,8 +10,18 @@ rt::Task<HttpResponse> Api::exposition() {
   if (counts) {
     metrics_.set("postlude_events_waiting", "Accepted events that are not planned yet.", {},
                  static_cast<double>(counts->unplanned));
-    for (const auto& [state, count] : counts->runs) {
-      metrics_.set("postlude_runs", "Runs by state.", {{"state", state}}, static_cast<double>(count));
+    for (const auto& [workflow, states] : counts->by_workflow) {
+      for (const auto& [state, count] : states) {
+        metrics_.set("postlude_runs", "Runs by workflow and state.",
+                     {{"workflow", workflow}, {"state", state}}, static_cast<double>(count));
+      }
+    }
+    metrics_.set("postlude_approvals_waiting", "Steps that wait for somebody's approval.", {},
+                 static_cast<double>(counts->asking));
+    for (const char* kind : {"workflow", "target", "team", "source", "all"}) {
+      const auto paused = counts->paused.find(kind);
+      metrics_.set("postlude_paused", "What is held back, by kind.", {{"kind", kind}},
+                   paused == counts->paused.end() ? 0 : static_cast<double>(paused->second));
     }
     metrics_.set("postlude_store_bytes", "Size of the database and its log.", {},
                  static_cast<double>(counts->bytes));

@@ -16,7 +16,7 @@ const std::vector<std::string>& filters_of(std::string_view kind) {
                                                    "team",   "limit", "after"};
   static const std::vector<std::string> events{"source", "hook", "namespace", "name",
                                                "phase",  "team", "limit",     "after"};
-  static const std::vector<std::string> runs{"workflow",  "state", "event", "cause", "dismissed",
+  static const std::vector<std::string> runs{"workflow",  "state", "event", "cause", "dismissed", "asks",
                                              "namespace", "name",  "team",  "limit", "after"};
   return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
 }
@@ -37,6 +37,11 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
   }
   if (name == "event") {
     TRY(asked.filter.event, parse_id(EventTag::kPrefix, value));
+    return ok();
+  }
+  if (name == "asks") {
+    if (value != "true") return Error(Code::kInvalid, "asks can only be true");
+    asked.filter.asks = true;
     return ok();
   }
   if (name == "dismissed") {

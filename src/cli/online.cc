@@ -1,5 +1,7 @@
 // Commands that ask a daemon through its API.
 
+#include <cstdio>
+
 #include "base/text.h"
 #include "cli/people.h"
 
@@ -24,6 +26,12 @@ int show(const Remote& remote, const std::string& kind, const std::string& id) {
 }
 
 int explain(const Remote& remote, const std::string& id) {
+  if (!id.starts_with("evt_") && !id.starts_with("dlv_") && !id.starts_with("run_")) {
+    std::fprintf(stderr,
+                 "explain takes the id of an event, a delivery or a run (evt_…, dlv_…, run_…), not '%s'\n",
+                 id.c_str());
+    return kUsedWrongly;
+  }
   const auto whole = get(remote.server, "/api/v1/explain/" + percent_encode(id));
   if (!whole) return failed(remote, whole.error());
   return print_answer(remote, *whole, explanation(*whole));

@@ -319,8 +319,10 @@ def test_a_restart_between_question_and_answer(daemon, fakes):
     url = told(fakes)["approve"]
     server.kill()
     server.start()
+    assert server.metrics()["postlude_approvals_waiting"] == 1
     assert press(server, url).status == 200
     in_state(server, run, "succeeded")
+    assert server.metrics()["postlude_approvals_waiting"] == 0
     server.kill()
     server.start()
     assert press(server, url).status == 409
@@ -478,6 +480,7 @@ def test_a_pause_holds_and_survives_a_restart(daemon, fakes, what):
     server.kill()
     server.start()
     assert server.items("pauses") == [paused]
+    assert server.metrics()[f'postlude_paused{{kind="{kind}"}}'] == 1
     second = run_of(server, name="another")
     assert waits(server, run) and waits(server, second) and fakes.state()["requests"] == []
     assert {i["name"]: i["paused"] for i in server.items("workflows")} == {"main": kind in ("workflow", "all")}
@@ -521,6 +524,8 @@ def test_failures_are_grouped_and_treated_together(daemon, fakes):
     assert len(sent(fakes, "/echo/two/same")) == 6
     odd = next(g for g in groups.values() if g["count"] == 1)
     assert done(server, "failures/dismiss", {"cause": odd["cause"]})["done"] == 1
+    seen = {name: n for name, n in server.metrics().items() if name.startswith("postlude_runs{") and n}
+    assert seen == {'postlude_runs{state="succeeded",workflow="main"}': 3, 'postlude_runs{state="failed",workflow="main"}': 1}
     assert server.items("failures") == [] and server.api(f"runs/{runs[3]}")["dismissed"] is True
     for body, status in (({"cause": odd["cause"]}, 404), ({}, 400), ({"cause": 1}, 400), ({"cause": "x", "flow": "y"}, 400)):
         assert act(server, "failures/dismiss", body).status == status
