@@ -24,11 +24,11 @@ constexpr std::string_view kShapes =
     "images[]{container old new digest} revision{old new} "
     "analysis{failedChecks threshold failureReason metrics[]{name last min max avg threshold}} "
     "config{changed[]{*}} resources[]{apiVersion kind name} previous{id finishedAt}}} "
-    "run{id workflow createdAt url attempt callbacks{*{url}}} "
+    "run{id workflow createdAt url callbacks{*{url}}} "
     "workflow{name} "
-    "steps{*{state reason outputs{*} items{*}}} "
+    "steps{*{state reason outputs{*} items[]{item state reason outputs{*}}}} "
     "failure{step reason message url} "
-    "step{links{approve reject open}} "
+    "step{title reason links{approve reject open}} "
     "response{status headers{*} body{*} text} "
     "requests{*{request{method url headers{*} body{*}} response{status headers{*} body{*} text}}}";
 

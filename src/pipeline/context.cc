@@ -50,12 +50,25 @@ json::object run_context(const store::Work& work, const BoundWorkflow& bound, co
   return run;
 }
 
+json::object shown(const Step& step) {
+  return {
+      {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+}
+
 json::object steps_context(const Run& run) {
   json::object steps;
   for (const Step& step : run.steps) {
     if (step.name.empty() || step.element_of) continue;
-    steps[step.name] = {
-        {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+    steps[step.name] = shown(step);
+    if (step.spread) steps[step.name].as_object()["items"] = json::array();
+  }
+  for (const Step& element : run.steps) {  // in the order of the list
+    if (!element.element_of || element.announces) continue;
+    const std::string& name = run.steps[*element.element_of].name;
+    if (name.empty()) continue;
+    json::object item = shown(element);
+    item["item"] = parsed(element.item, nullptr);
+    steps[name].as_object()["items"].as_array().push_back(std::move(item));
   }
   return steps;
 }

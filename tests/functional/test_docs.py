@@ -366,7 +366,7 @@ def test_for_each_goes_on_past_a_failure(guide):
     run = guided.run(metadata={"issues": "PROJ-99,PROJ-1"})
     assert run["state"] == "failed" and run["steps"][0]["reason"].startswith("1 of 2 elements failed: ")
     assert [len(i["comments"]) for i in guided.fakes.state()["jira"]["issues"] if i["key"] == "PROJ-1"] == [1]
-    assert guided.said() == []
+    assert guided.said() == [] and guided.said("C0ALERTS") == ["PROJ-99 were not told"]
 
 
 def test_for_each_of_nothing(guide):
@@ -460,6 +460,14 @@ def test_an_approval_by_link(guide, yes):
     else:
         assert run["steps"][0]["reason"] == "rejected by link: fine"
     assert len(guided.said()) == 1, "it was announced once"
+
+
+def test_time_for_people_is_not_the_runs(guide):
+    guided = guide("approval", {"phase: Succeeded}": "phase: Succeeded}\n    timeout: 2s"})
+    run = guided.run(states=("waiting",))
+    time.sleep(2.2)
+    guided.people("approve", run)
+    guided.until(run, "succeeded")
 
 
 def test_an_approval_by_command(guide):
