@@ -8,6 +8,7 @@ All that chance decides is drawn from the seed: the kills, the bodies, the targe
 """
 
 import asyncio
+import collections
 import json
 import os
 import pathlib
@@ -24,7 +25,7 @@ import target as targets
 HERE = pathlib.Path(__file__).resolve().parent
 RETRY = "retry: {backoff: {initial: 20ms, max: 400ms}}"
 TIMEOUT = 3.0  # of one request, in seconds; a lookup begins so long after what it looks for
-PHASE = "{source: flagger, phase: Succeeded, name: 'NAME'}"
+PHASE = "{source: flagger, phase: Succeeded, name: [NAMES]}"
 
 # One workflow per effect. `solo-*` is a canary per event; `shared-*` has many events in one queue.
 WORKFLOWS = ("put", "key", "version", "comment", "trigger", "message", "chain")
@@ -100,12 +101,13 @@ workflows:
 
 
 class Body:
-    def __init__(self, number, name, rng, padding=0):
+    def __init__(self, number, name, rng, padding=0, more=None):
         self.name, self.checksum = name, f"c{number:06}"
         metadata = {"project": rng.choice(targets.PROJECTS), "issue": rng.choice(targets.ISSUES)}
         if padding:
             metadata["padding"] = "x" * padding
-        self.bytes = daemons.flagger_body(name, "crash", "Succeeded", self.checksum, metadata)
+        self.metadata = metadata | (more or {})
+        self.bytes = daemons.flagger_body(name, "crash", "Succeeded", self.checksum, self.metadata)
         self.again = rng.random() < 0.1  # sent once more after its answer, as a proxy might
         self.event = None
         self.tries = 0
@@ -136,7 +138,7 @@ class Campaign:
         self.target_url = f"http://127.0.0.1:{port_file.read_text()}"
 
     def make_daemon(self, **options):
-        names = {"any": PHASE.replace("NAME", "*"), "solo": PHASE.replace("NAME", "solo-*")}
+        names = {"any": PHASE.replace("NAMES", "'solo-*', 'shared-*'"), "solo": PHASE.replace("NAMES", "'solo-*'")}
         config = CONFIG.format(url=self.target_url, timeout=int(TIMEOUT), retry=RETRY, **names)
         self.daemon = daemons.Daemon(self.folder, config, start=False,
                                      environment={"FAKE_TOKEN": "a-token-of-the-fakes"}, **options)
@@ -170,22 +172,28 @@ class Campaign:
     async def run(self):
         self.start_target()
         self.make_daemon()
-        self.queues = [asyncio.Queue() for _ in range(3)]  # two for the shared canaries, each in its order
-        senders = [asyncio.create_task(self.send(self.queues[0])) for _ in range(8)]
-        senders += [asyncio.create_task(self.send(queue)) for queue in self.queues[1:]]
+        self.queues = collections.defaultdict(asyncio.Queue)  # "": all at once; else a canary's own, in its order
+        self.senders = [asyncio.create_task(self.send(self.queues[""])) for _ in range(8)]
+        others = self.others()
         load = asyncio.create_task(self.load())
         killer = asyncio.create_task(self.kill_all())
-        await first_failure([*senders, load], killer)
+        await first_failure(killer, lambda: [*self.senders, *others, load])
         self.loading = False
         self.spawn()
         await self.ready(60)
         await load
-        for queue in self.queues:
+        for queue in self.queues.values():
             await asyncio.wait_for(queue.join(), 90)
-        for sender in senders:
+        for sender in self.senders:
             sender.cancel()
         self.control("POST", "/_faults/off")
-        await self.settled(120)
+        await first_failure(asyncio.create_task(self.settled(120)), lambda: others)
+        for other in others:
+            other.cancel()
+
+    def others(self):
+        """Tasks of who else is at work until all is settled."""
+        return []
 
     async def kill_all(self):
         while len(self.killed) < self.kills:
@@ -219,21 +227,24 @@ class Campaign:
         while self.loading:
             waiting = sum(body.event is None for body in self.bodies[-64:])
             if waiting < 32 and len(self.bodies) < 4 * self.kills:
-                shared = self.random.randrange(10)
-                queue = self.queues[shared + 1] if shared < 2 else self.queues[0]
-                number = len(self.bodies)
-                body = Body(number, f"shared-{shared}" if shared < 2 else f"solo-{number}", self.random,
-                            self.padding)
+                body = self.next_body(len(self.bodies))
+                own = "" if body.name.endswith(f"-{len(self.bodies)}") else body.name
+                if own and own not in self.queues:
+                    self.senders.append(asyncio.create_task(self.send(self.queues[own])))
                 self.bodies.append(body)
-                queue.put_nowait(body)
+                self.queues[own].put_nowait(body)
             await asyncio.sleep(self.random.expovariate(1 / 0.08))
+
+    def next_body(self, number):
+        shared = self.random.randrange(10)
+        return Body(number, f"shared-{'ab'[shared]}" if shared < 2 else f"solo-{number}", self.random, self.padding)
 
     async def send(self, queue):
         caller = Caller(self.daemon.port)
         while True:
             body = await queue.get()
             body.event, _ = await self.until_taken(caller, body)
-            if body.again and body.name.startswith("solo-"):
+            if body.again and body.name.endswith(f"-{int(body.checksum[1:])}"):
                 event, duplicate = await self.until_taken(caller, body)
                 if event != body.event or not duplicate:
                     self.problems.append(f"{body.checksum} again: {event} for {body.event}, duplicate: {duplicate}")
@@ -263,7 +274,8 @@ class Campaign:
         end = time.monotonic() + timeout
         while True:
             metrics = await asyncio.to_thread(self.daemon.metrics)
-            open_runs = {state: metrics.get(f'postlude_runs{{state="{state}"}}', 0)
+            open_runs = {state: sum(n for name, n in metrics.items()
+                                    if name.startswith("postlude_runs{") and f'state="{state}"' in name)
                          for state in ("queued", "running", "waiting")}
             if metrics.get("postlude_events_waiting") == 0 and not open_runs["queued"] and not open_runs["running"]:
                 waiting = await asyncio.to_thread(self.daemon.items, "runs?state=waiting&limit=500")
@@ -309,11 +321,11 @@ class Campaign:
         return f"seed {self.seed}, {len(self.killed)} kills, {len(self.bodies)} bodies\nkilled at {kills}"
 
 
-async def first_failure(others, main):
-    """Waits for `main`; an error of one of the others is that of all."""
+async def first_failure(main, others):
+    """Waits for `main`; an error of one of others() is that of all."""
     while not main.done():
-        await asyncio.wait([main, *others], return_when=asyncio.FIRST_EXCEPTION, timeout=1)
-        for task in others:
+        await asyncio.wait([main, *others()], return_when=asyncio.FIRST_EXCEPTION, timeout=1)
+        for task in others():
             if task.done() and task.exception():
                 main.cancel()
                 raise task.exception()
@@ -327,21 +339,21 @@ class Caller:
         self.port = port
         self.streams = None
 
-    async def call(self, method, path, body=b"", timeout=10):
+    async def call(self, method, path, body=b"", timeout=10, kind="application/json"):
         try:
             async with asyncio.timeout(timeout):  # wait_for() can swallow its own cancellation
-                return await self.exchange(method, path, body)
+                return await self.exchange(method, path, body, kind)
         except BaseException:
             self.close()
             raise
 
-    async def exchange(self, method, path, body):
+    async def exchange(self, method, path, body, kind):
         if self.streams is None:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self.streams
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost:{self.port}\r\nUser-Agent: Go-http-client/1.1\r\n"
         if body:
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         writer.write(head.encode() + b"\r\n" + body)
         await writer.drain()
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")

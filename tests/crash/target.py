@@ -7,7 +7,10 @@ Then the seed decides how it is answered: at once, late, cut, not at all, "later
 
     PUT  /state/…      keeps the body                        POST /objects   one object per Idempotency-Key
     POST /trigger      something happens each time           /rest/api/…, /api/…   tests/fakes
+    PUT  /stubborn/…   is refused the first time, or always  PUT  /announce/…   keeps the links that came
+    POST /suites       one per Idempotency-Key, each calls its `url` back until that is taken or refused for good
     GET  /_log         all that arrived, and what it led to  POST /_faults/{on,off}
+    GET  /_announced   the links by path
 """
 
 import argparse
@@ -18,6 +21,7 @@ import pathlib
 import random
 import sys
 import time
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fakes"))
 import postlude_fakes  # noqa: E402
@@ -36,6 +40,8 @@ class Target:
         self.log = []
         self.fakes = postlude_fakes.Fakes(base)
         self.states, self.objects, self.triggers = {}, {}, []
+        self.refused, self.announced = set(), {}
+        self.suites, self.calls, self.calling = {}, [], set()
         jira = self.fakes.jira
         for number, key in enumerate(PROJECTS):
             jira.projects[key] = {"id": str(20000 + number), "key": key, "name": key}
@@ -66,13 +72,66 @@ class Target:
         if request.path == "/trigger" and request.method == "POST":
             self.triggers.append(request.json)
             return postlude_fakes.Answer(202, {"build": len(self.triggers)})
+        if request.path == "/suites" and request.method == "POST" and key:
+            if key not in self.suites:
+                self.suites[key] = request.json
+                self.begin_calls(request.json)
+            return postlude_fakes.Answer(201, {"suite": key})
+        if request.path.startswith("/announce/") and request.method == "PUT":
+            self.announced[request.path] = request.json
+            return postlude_fakes.Answer(200, {"ok": True})
+        if request.path.startswith("/stubborn/") and request.method == "PUT":
+            if request.json["refuse"] == "always" or request.path not in self.refused:
+                self.refused.add(request.path)
+                return postlude_fakes.Answer(400, "not so")
+            self.states.setdefault(request.path, []).append(request.json)
+            return postlude_fakes.Answer(200, {"ok": True})
         return postlude_fakes.Answer(404, "nothing here")
+
+    # -- suites
+
+    def begin_calls(self, suite):
+        """`when` is early, before the wait can have begun; late, long after; or twice, both, with other words."""
+        early, late = (0, 0.02), (0.3, 1.2)
+        for number, span in enumerate({"early": [early], "late": [late], "twice": [early, late],
+                                       "race": [early, early]}[suite["when"]]):
+            call = {"event": suite["event"], "url": suite["url"], "body": {"of": suite["event"], "call": number},
+                    "answers": []}
+            self.calls.append(call)
+            task = asyncio.create_task(self.call_back(call, self.random.uniform(*span)))
+            self.calling.add(task)
+            task.add_done_callback(self.calling.discard)
+
+    async def call_back(self, call, delay):
+        """Calls until it is told that it is taken or never will be; the daemon may be dead in between."""
+        await asyncio.sleep(delay)
+        url = urllib.parse.urlsplit(call["url"])
+        body = json.dumps(call["body"]).encode()
+        head = (f"POST {url.path} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n").encode()
+        while not call["answers"] or call["answers"][-1] in (None, 503):
+            status = None  # whether it was taken is not known
+            try:
+                async with asyncio.timeout(5):
+                    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+                    try:
+                        writer.write(head + body)
+                        answer = await reader.readuntil(b"\r\n\r\n")
+                        status = int(answer.split(b" ", 2)[1])
+                    finally:
+                        writer.transport.abort()
+            except (OSError, EOFError, asyncio.TimeoutError):
+                await asyncio.sleep(0.02)
+            call["answers"].append(status)
 
     def control(self, request):
         if request.path == "/_log":
             return postlude_fakes.Answer(200, {
                 "requests": self.log, "states": self.states, "objects": list(self.objects.values()),
-                "triggers": self.triggers, "jira": self.fakes.jira.state(), "slack": self.fakes.slack.state()})
+                "triggers": self.triggers, "jira": self.fakes.jira.state(), "slack": self.fakes.slack.state(),
+                "calls": self.calls, "calling": len(self.calling)})
+        if request.path == "/_announced":
+            return postlude_fakes.Answer(200, self.announced)
         if request.path.startswith("/_faults/"):
             self.faults = request.path.endswith("/on")
             return postlude_fakes.Answer(200, {"faults": self.faults})

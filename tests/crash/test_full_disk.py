@@ -10,8 +10,7 @@ import daemon as daemons
 import pytest
 import target as targets  # noqa: F401  (its folder is on the path)
 from campaign import Campaign
-from test_crash import report
-from verdict import Verdict
+from verdict import Verdict, report
 
 SIZE = 56 << 20
 BALLAST = 52 << 20

@@ -66,6 +66,7 @@ class Verdict:
         self.audit = api.get("audit/verify")
         self.log = campaign.target_log()
         self.by_event = collections.defaultdict(dict)
+        self.replays = collections.defaultdict(list)
         self.counts = collections.Counter(run["state"] for run in self.runs)
 
     def wrong(self, text, run=None):
@@ -97,9 +98,12 @@ class Verdict:
 
     def check_runs(self):  # 7, 17
         for run in self.runs:
-            if run["workflow"] in self.by_event[run["event"]]:
+            if run["replayOf"]:
+                self.replays[run["event"], run["workflow"]].append(run)
+            elif run["workflow"] in self.by_event[run["event"]]:
                 self.wrong(f"{run['event']} has a second run of {run['workflow']}", run)
-            self.by_event[run["event"]][run["workflow"]] = run
+            else:
+                self.by_event[run["event"]][run["workflow"]] = run
             over = all(step["state"] in DONE_STEPS for step in run["steps"])
             if over != (run["state"] in TERMINAL):
                 self.wrong(f"{run['state']}, with steps {[step['state'] for step in run['steps']]}", run)
@@ -107,24 +111,34 @@ class Verdict:
             may_wait = run["state"] == "waiting" and held and run["workflow"] == "trigger"
             if run["state"] not in TERMINAL and not may_wait:
                 self.wrong(f"{run['workflow']} is {run['state']} and not held", run)
-            if run["state"] in ("failed", "cancelled") or any(step["state"] == "skipped" for step in run["steps"]):
-                self.wrong(f"{run['workflow']} is {run['state']}: {run['reason']}", run)
+            self.check_end(run)
             for step in run["steps"]:
                 if any(attempt["endedAt"] is None for attempt in step["attempts"]):
                     self.wrong(f"step {step['number']} has an attempt without an end", run)
         for event in self.events.values():
-            wanted = campaigns.SHARED if event["name"].startswith("shared-") else campaigns.WORKFLOWS
-            if set(self.by_event[event["id"]]) != set(wanted):
+            if set(self.by_event[event["id"]]) != set(self.wanted(event)):
                 self.wrong(f"{event['id']} has runs of {sorted(self.by_event[event['id']])}")
 
-    def check_queues(self):  # 8
-        queues = collections.defaultdict(list)
+    def wanted(self, event):
+        """The workflows that the event is for."""
+        return campaigns.SHARED if event["name"].startswith("shared-") else campaigns.WORKFLOWS
+
+    def check_end(self, run):
+        if run["state"] in ("failed", "cancelled") or any(step["state"] == "skipped" for step in run["steps"]):
+            self.wrong(f"{run['workflow']} is {run['state']}: {run['reason']}", run)
+
+    def queues(self):
+        """The runs of each queue, in its order: the events' own."""
+        found = collections.defaultdict(list)
         for run in self.runs:
-            queues[run["workflow"], run["queue"]].append(run)
-        for runs in queues.values():
-            for before, after in zip(runs, runs[1:]):
-                over = before["finishedAt"]
-                if before["event"] > after["event"] or not over or over > after["startedAt"]:
+            found[run["workflow"], run["queue"]].append(run)
+        return {queue: sorted(runs, key=lambda run: (run["event"], run["id"])) for queue, runs in found.items()}
+
+    def check_queues(self):  # 8
+        for runs in self.queues().values():
+            begun = [run for run in runs if run["startedAt"]]
+            for before, after in zip(begun, begun[1:]):
+                if not before["finishedAt"] or before["finishedAt"] > after["startedAt"]:
                     self.wrong(f"overlaps {before['id']}, which is before it in its queue", after)
 
     def check_held(self):
@@ -213,11 +227,16 @@ class Verdict:
 
     def check_trigger(self, event, run):
         count = self.log["triggers"].count({"event": event})
-        if count > 1 or (run["state"] == "succeeded" and count != 1):
+        again, said = self.releases(run)
+        if count > 1 + again or (run["state"] == "succeeded" and count < 1 and not said):
             self.wrong(f"{event} was triggered {count} times, and its run is {run['state']}", run)
         rows = [row for _, row in writes_of(run["steps"][0])]
         if any(row["result"] == "unclear" for row in rows[:-1]):
             self.wrong("triggered again after an unclear request", run)
+
+    def releases(self, run):
+        """How often a person may have let a held step go out again, and whether one said that it was done."""
+        return 0, False
 
     def check_message(self, event, run):
         text = f"released {event}."
@@ -240,3 +259,11 @@ class Verdict:
 
 def verdict(campaign):
     return Verdict(campaign).check()
+
+
+def report(campaign, found):
+    lines = [campaign.story(), f"{len(found)} things are wrong:"]
+    lines += [f"  {run or ''} {text}" for text, run in found[:40]]
+    for run in list(dict.fromkeys(run for _, run in found if run))[:3]:
+        lines.append(campaign.daemon.cli("explain", run).stdout)
+    return "\n".join(lines)
