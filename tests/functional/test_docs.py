@@ -260,6 +260,7 @@ def test_the_runs_timeout(guide):
 
 # -- steps
 
+@pytest.mark.timing
 def test_a_graph(guide):
     guided = guide("graph")
     guided.fakes.fault(path="/echo/notes/*", delay=1.5)
@@ -382,6 +383,7 @@ def test_for_each_of_too_much(guide):
     assert run["state"] == "failed" and "at most 1000" in run["reason"]
 
 
+@pytest.mark.timing
 def test_for_each_takes_all_at_once(guide):
     guided = guide("for-each")
     guided.fakes.fault(path="*/comment", method="POST", delay=1, times=3)
@@ -405,6 +407,7 @@ def test_key(guide):
 CLOSED = {"{days: [fri], from: \"18:00\", to: \"24:00\"}": "{from: 2001-01-01, to: 2001-01-02}"}
 
 
+@pytest.mark.timing
 def test_waits(guide):
     guided = guide("wait", {"10m": "1s", **CLOSED})
     before = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
