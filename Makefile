@@ -9,7 +9,7 @@ help:
 	@echo "make test     install what is missing, build, and run every test"
 	@echo "make build    build/postlude"
 	@echo "make e2e      only the tests of the running binary"
-	@echo "make bench    the measurements, beside other programs on this machine (QUICK=1: shorter)"
+	@echo "make bench    the measurements, beside other programs on this machine (QUICK=1: shorter; PARTS=\"three million\": only these)"
 	@echo "make lint     the house's rules, format, shell, clang-tidy on what changed"
 	@echo "make format   let clang-format have its way"
 	@echo "make clean    remove build/"
@@ -40,7 +40,8 @@ e2e: build
 
 bench: build
 	@tools/setup bench
-	@tests/bench/run $(if $(QUICK),--quick)
+	@cmake --build --preset release -j $(JOBS) --target postlude_bench_expressions
+	@tests/bench/run $(if $(QUICK),--quick) $(PARTS)
 
 lint:
 	@tools/setup build lint

@@ -175,13 +175,16 @@ http {{
         after = (sent - then) / (now - stopped) if sent - then > 1000 else overall
         return {"sent": sent, "overall": overall, "during": then / (stopped - begin), "after": after}
 
-    def flows(self, what, config, overall, after):
-        """Fresh stores, one after the other; `config` wants nginx's port. `overall` and `after` are goals, or None."""
+    def flows(self, what, config, overall, after, warm):
+        """Fresh stores, one after the other; `config` wants nginx's port. `overall` and `after` are goals, or None. `warm`:
+        a second of calls comes first, since each write is slower until the write-ahead log has its blocks."""
         process, url = self.nginx(self.fresh("nginx"), 200)
         found = []
         try:
             for _ in range(self.rounds):
                 with self.daemon(config % int(url.rsplit(":", 1)[1]), what) as daemon:
+                    if warm:
+                        self.flow(daemon, 1)
                     one = self.flow(daemon, 2 if self.quick else 4)
                 found.append(one)
                 print(f"  {one['sent']} calls: {one['overall']:.0f} runs/s from the first call to the last run, "
@@ -208,6 +211,7 @@ http {{
     def paced(self, daemon, seconds, kill=False):
         """p99 in seconds from a run's making to its end, at 40 runs a second; `kill`: beside one bad call a second."""
         headers = {"Authorization": f"Bearer {TOKEN}"}
+        before = self.runs(daemon, "succeeded")
         begin = time.monotonic()
         events = []
         for number in range(seconds * 40):
@@ -218,7 +222,7 @@ http {{
                 if name.startswith("good"):
                     events.append(answer.json["event"])
             time.sleep(max(0.0, begin + (number + 1) / 40 - time.monotonic()))
-        wait_until(lambda: self.runs(daemon, "succeeded") >= len(events), 30, 0.25, "the good runs' end")
+        wait_until(lambda: self.runs(daemon, "succeeded") - before >= len(events), 30, 0.25, "the good runs' end")
         took = []
         for event in events[len(events) // 10:]:
             run = daemon.api("runs?event=" + event)["items"][0]

@@ -41,38 +41,41 @@ workflows:
 BROKEN = SOURCE + """\
 targets:
   local: {connector: http, url: 'http://127.0.0.1:%d', auth: none, limits: {concurrency: 64}}
-  broken: {connector: http, url: 'http://127.0.0.1:%d', auth: none, limits: {concurrency: 64}}
+  other: {connector: http, url: 'http://127.0.0.1:%d', auth: none, limits: {concurrency: 64}}
 workflows:
   flows:
     on: {source: flagger, phase: Succeeded}
     steps: [{uses: local/request, with: {method: PUT, path: '/releases/${{ .event.checksum }}'}}]
   waits:
     on: {source: flagger, phase: Failed}
-    steps: [{uses: broken/request, with: {method: PUT, path: '/releases/${{ .event.checksum }}'}}]
+    steps: [{uses: other/request, with: {method: PUT, path: '/releases/${{ .event.checksum }}'}}]
 """
 
 
 class FlowingParts(Bench):
     def three(self):
         print("three-step runs", flush=True)
-        self.flows("three-step", THREE, 3000, 3000)
+        self.flows("three-step", THREE, 3000, 3000, warm=True)
 
-    # -- one target answers 503 to everybody, and ten thousand runs wait for it
+    # -- one target answers 503, and ten thousand runs wait for it
 
-    def beside_broken(self, config, count):
+    def beside_others(self, config, broken):
+        """Ten thousand runs of one target first: if it is sound, they end; if it is broken, they wait for it. Then the
+        others'."""
         with self.daemon(config, "broken") as daemon:
             sent = 0
-            while sent < count:
+            while sent < 10_000:
                 sent += self.wrk(daemon.hooks + "/hooks/flagger", kind="failed", names=0, seconds=1)["requests"]
             wait_until(lambda: daemon.metrics()["postlude_events_waiting"] == 0, 120, 0.25, "the planning of what waits")
+            if not broken:
+                wait_until(lambda: self.runs(daemon, "succeeded") >= sent, 120, 0.25, "the end of what does not wait")
             p99 = self.paced(daemon, 5 if self.quick else 15)
-            one = self.flow(daemon, 2 if self.quick else 4)
-            ended = self.runs(daemon, "succeeded") + self.runs(daemon, "failed")
+            rate = self.flow(daemon, 2 if self.quick else 4)["overall"]
             waiting = sum(self.runs(daemon, state) for state in ("queued", "running", "waiting"))
-            if waiting < sent:
-                raise Missing(f"only {waiting:.0f} of {sent} runs still wait for the broken target, {ended:.0f} have ended")
-        print(f"  {sent} runs wait for the broken target: {one['overall']:.0f} runs/s, p99 {p99 * 1e3:.1f} ms", flush=True)
-        return one["overall"], p99
+            if broken and waiting < sent:
+                raise Missing(f"only {waiting:.0f} of {sent} runs still wait for the broken target")
+        print(f"  {sent if broken else 0} runs wait for the broken target: {rate:.0f} runs/s, p99 {p99 * 1e3:.1f} ms", flush=True)
+        return rate, p99
 
     def broken(self):
         print("others beside runs that wait for a broken target", flush=True)
@@ -80,8 +83,9 @@ class FlowingParts(Bench):
         bad = None
         try:
             bad, bad_url = self.nginx(self.fresh("nginx"), 503)
-            config = BROKEN % (int(url.rsplit(":", 1)[1]), int(bad_url.rsplit(":", 1)[1]))
-            found = self.pairs(2 if self.quick else 4, lambda: self.beside_broken(config, 10_000), lambda: self.beside_broken(config, 0))
+            good_port, bad_port = (int(one.rsplit(":", 1)[1]) for one in (url, bad_url))
+            found = self.pairs(2 if self.quick else 4, lambda: self.beside_others(BROKEN % (good_port, bad_port), True),
+                               lambda: self.beside_others(BROKEN % (good_port, good_port), False))
         finally:
             for process in (sound, bad):
                 if process:
