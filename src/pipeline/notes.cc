@@ -95,7 +95,13 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   const bool answered =
       std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
   if (!failed && !answered) return;  // nothing was asked of it
-  if (!breaker(target).note(failed, rt::steady_now())) return;
+  engine::Breaker& guard = breaker(target);
+  const bool opened = guard.note(failed, rt::steady_now());
+  const bool closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
+  parts_.metrics.set("postlude_breaker_open",
+                     "1 while a target is asked now and then only, since it does not work.",
+                     {{"target", target}}, closed ? 0 : 1);
+  if (!opened) return;
   const std::string why(why_of(outcome));
   log::error("a target does not work: it is asked now and then only, until it answers",
              {{"target", target}, {"why", why}});
