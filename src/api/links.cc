@@ -188,7 +188,7 @@ std::string facts_of(const Found& found, const Event& event) {
     term(out, "Canary", event.name_space.empty() ? event.name : event.name_space + "/" + event.name);
   term(out, "Phase", event.phase);
   term(out, "Run", found.run.run.id.text());
-  term(out, "Since", to_rfc3339(found.run.run.created_at));
+  if (found.run.run.people_since) term(out, "Asked", to_rfc3339(*found.run.run.people_since));
   return out + "</dl>\n";
 }
 

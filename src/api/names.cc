@@ -1,7 +1,6 @@
 // What is configured, by name: workflows and targets, with what holds them back.
 
 #include <algorithm>
-#include <set>
 
 #include "api/answers.h"
 #include "api/api.h"
@@ -46,10 +45,14 @@ const engine::Team* team_named(const pipeline::Rules& rules, std::string_view na
 rt::Task<HttpResponse> Api::names(std::string kind, Caller who) {
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());
-  const auto paused = [&](std::string_view what, std::string_view name) {
-    return std::any_of(pauses->begin(), pauses->end(), [&](const store::Pause& p) {
-      return p.kind == "all" || (p.kind == what && p.name == name);
-    });
+  // What is paused for itself can be let go for itself; then "all" does not matter.
+  const auto paused_by = [&](std::string_view what, std::string_view name) {
+    json::value by = nullptr;
+    for (const store::Pause& p : *pauses) {
+      if (p.kind == what && p.name == name) return json::value(what);
+      if (p.kind == "all") by = "all";
+    }
+    return by;
   };
   const pipeline::Rules& rules = pipeline_.rules();
   json::array items;
@@ -61,7 +64,8 @@ rt::Task<HttpResponse> Api::names(std::string kind, Caller who) {
       items.push_back(json::object{{"name", workflow.name},
                                    {"team", team.empty() ? json::value(nullptr) : json::value(team)},
                                    {"mode", name_of(workflow.mode)},
-                                   {"paused", paused("workflow", workflow.name)},
+                                   {"paused", !paused_by("workflow", workflow.name).is_null()},
+                                   {"pausedBy", paused_by("workflow", workflow.name)},
                                    {"on", patterns_of(workflow)},
                                    {"steps", workflow.steps.size()}});
     }
@@ -76,7 +80,8 @@ rt::Task<HttpResponse> Api::names(std::string kind, Caller who) {
           json::object{{"name", target.name},
                        {"connector", target.connector},
                        {"url", target.url.empty() ? json::value(nullptr) : json::value(target.url)},
-                       {"paused", paused("target", target.name)},
+                       {"paused", !paused_by("target", target.name).is_null()},
+                       {"pausedBy", paused_by("target", target.name)},
                        {"breaker", to_text(state)}});
     }
   }
