@@ -713,6 +713,8 @@ def test_the_commands(daemon, fakes):
     asked = wait_until(lambda: start(server, name="asks"))
     run = wait_until(lambda: server.items(f"runs?event={asked}&workflow=ask"))[0]["id"]
     shown = step_in(server, run, "ok", "waiting")
+    assert run in server.cli("runs", "list", "--asks", check=0).stdout and bad not in server.cli("runs", "list", "--asks").stdout
+    assert server.get("/api/v1/runs?asks=false").status == 400
     assert "asks people: runs approve or reject" in server.cli("runs", "show", run, check=0).stdout
     server.cli("runs", "approve", run, "--comment", "why not", check=0)
     step_in(server, run, "then", "waiting")
