@@ -241,7 +241,10 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
 }
 
 rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
-  store::Store::NewRequest wanted{work_.lease, *row, ended, input, step_now, trace, updating_};
+  std::int64_t seen = 0;
+  for (const Request& request : work_.before)
+    seen = request.of_other_run ? std::max(seen, request.id) : seen;
+  store::Store::NewRequest wanted{work_.lease, *row, ended, input, step_now, trace, updating_, seen};
   AWAIT(Result<Request> committed, parts_.store.commit_request(std::move(wanted)));
   if (committed) {
     *row = std::move(*committed);

@@ -23,7 +23,12 @@ actions:
   state:
     summary: Set.
     input: {}
-    requests: [{id: do, put: /do, effect: state, body: &body {event: '${{ .event.checksum }}', key: '${{ .key }}'}, exists: &exists .response.status == 409}]
+    requests:
+      - id: do
+        put: /do
+        effect: state
+        body: &body {event: '${{ .event.checksum }}', key: '${{ .key }}'}
+        exists: &exists .response.status == 409
     outputs: *outputs
   upsert:
     summary: Make sure.
@@ -44,7 +49,8 @@ actions:
     summary: With a key that is soon forgotten, and may be looked for then.
     input: {}
     requests: [{id: do, post: /do, effect: key, keyWindow: 1h, lookupAfter: 5s, body: *body, exists: *exists}]
-    lookup: &lookup [{id: look, get: /look, query: {key: '${{ .key }}'}, outputs: '${{ .requests.look.response.body }}'}]
+    lookup: &lookup
+      - {id: look, get: /look, query: {key: '${{ .key }}'}, outputs: '${{ .requests.look.response.body }}'}
     outputs: *outputs
   lookup:
     summary: May be looked for.

@@ -452,20 +452,21 @@ std::string table_of(const std::vector<Line>& lines) {
 constexpr const char* kPage = R"(# What becomes of a request
 
 Each request of an action says what may be done when nobody knows whether it had its effect: its `effect`
-(docs/connectors.md). This page is printed by `src/rehearsal/effects_test.cc`, which carries out each of its cells with
-the real engine and store in virtual time, against a receiver that keeps books, and compares it with a model made of the
-rules alone.
+(docs/connectors.md). This page is printed by `src/rehearsal/effects_test.cc`, which carries out each of its
+cells with the real engine and store in virtual time, against a receiver that keeps books, and compares it
+with a model made of the rules alone.
 
-A step makes one request. **The first send** is what becomes of it when it first goes out; whatever is sent later
-succeeds, unless something else is said. *Acted* and *not acted* is what the receiver did and we cannot see. **The
-process dies** once, with `kill -9`, and starts again a second later; without a crash it is "not at all". Then people do
-something, two hours later: `runs retry`, `runs replay`, `runs replay --again`; *newer* means that a newer release of the
-canary has done the same step before; *done*, *repeat*, *fail* are `runs resume --as …` of a step that is held. Where a
-cell is empty, nobody can do that: the run has not failed, or the step is not held.
+A step makes one request. **The first send** is what becomes of it when it first goes out; whatever is sent
+later succeeds, unless something else is said. *Acted* and *not acted* is what the receiver did and we
+cannot see. **The process dies** once, with `kill -9`, and starts again a second later; without a crash it
+is "not at all". Then people do something, two hours later: `runs retry`, `runs replay`, `runs replay
+--again`; *newer* means that a newer release of the canary has done the same step before; *done*, *repeat*,
+*fail* are `runs resume --as …` of a step that is held. Where a cell is empty, nobody can do that: the run
+has not failed, or the step is not held.
 
-A cell says how the step of the newest run ends, and three numbers: how many effects the receiver then holds, how often
-it was sent, how often the effect was looked for. All sends of a step carry one key, in all runs of its event, but for
-`--again`, which makes a new one.
+A cell says how the step of the newest run ends, and three numbers: how many effects the receiver then
+holds, how often it was sent, how often the effect was looked for. All sends of a step carry one key, in all
+runs of its event, but for `--again`, which makes a new one.
 )";
 
 TEST(EffectsPageTest, IsWhatWasSeen) {

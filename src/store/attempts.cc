@@ -264,14 +264,21 @@ void keep_first(Step& step, const std::optional<std::string>& input, std::option
 }
 
 // Protocol 4: no two attempts of one key are under way at once. Keys are shared only by runs of one event.
-Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std::string& key) {
+// And what another run has done since the attempt was claimed was not met yet by the effect's rule.
+Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std::string& key,
+                   std::int64_t seen) {
   std::vector<std::int64_t> others;
   TRY_DONE(siblings(ledger, run, run.steps[index].part, others));
   for (const std::int64_t other : others) {
     bool open = false;
-    TRY_DONE(ledger.db().each("SELECT 1 FROM requests WHERE step = $1 AND result = 1 AND key = $2 LIMIT 1",
-                              {other, key}, [&](const sql::Row&) { open = true; }));
+    bool done = false;
+    TRY_DONE(ledger.db().each(
+        "SELECT result = 1 FROM requests WHERE step = $1 AND key = $2 AND (result = 1 OR (id > $3 AND result "
+        "IN (2, 3, 6)))",
+        {other, key, seen}, [&](const sql::Row& row) { (row.flag(0) ? open : done) = true; }));
     if (open) return Error(Code::kUnavailable, "another run of the event has this request under way");
+    if (done && !run.steps[index].freed)
+      return Error(Code::kUnavailable, "another run of the event has made this request meanwhile");
   }
   return ok();
 }
@@ -322,7 +329,7 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   CHECK(request.effect != Effect::kRead);
   const bool ordered =
       wanted.ordered || request.effect == Effect::kState || request.effect == Effect::kUpsert;
-  TRY_DONE(nobody_else(ledger, leased.stored.run, leased.index, request.key));
+  TRY_DONE(nobody_else(ledger, leased.stored.run, leased.index, request.key, wanted.seen));
   TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index, ordered));
   TRY_DONE(save_ended(ledger, wanted.lease, wanted.ended));
   const bool first = (wanted.input && step.input.empty()) || (wanted.step_now && !step.now);

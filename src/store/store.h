@@ -243,8 +243,11 @@ class Store {
     std::optional<std::string> input;
     std::optional<Instant> step_now;
     std::optional<std::string> trace;
-    bool ordered = false;  // an older release must not send it after a newer one, whatever its effect
+    bool ordered = false;   // an older release must not send it after a newer one, whatever its effect
+    std::int64_t seen = 0;  // the newest request of other runs of the event that the attempt knows of
   };
+  // kUnavailable: another run of the event has it under way, or has had its effect without the attempt's
+  // knowing.
   rt::Task<Result<Request>> commit_request(NewRequest request);
   rt::Task<Status> record(AttemptEnd end, Rule rule);  // kConflict: the lease is void; forget the outcome
   // The same, and in the same commit the claim of the run's next step, if it is due at once and of the same

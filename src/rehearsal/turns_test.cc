@@ -1,0 +1,310 @@
+// Who may send when: no two attempts of one (target, key) at once, and no more requests than a target's rate.
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "evaluator/in_process.h"
+#include "lang/expression.h"
+#include "lang/yaml.h"
+#include "rehearsal/rehearsal.h"
+#include "store/sql.h"
+
+namespace postlude::rehearsal {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr const char* kConnector = R"(connector: desk
+summary: A desk
+auth: [none]
+actions:
+  state:
+    summary: S
+    input: {}
+    requests: [{id: do, put: /do, effect: state, body: {key: '${{ .key }}'}}]
+  key:
+    summary: K
+    input: {}
+    requests: [{id: do, put: /do, effect: key, keyWindow: 1h, body: {key: '${{ .key }}'}}]
+  lookup:
+    summary: L
+    input: {}
+    requests: [{id: do, put: /do, effect: lookup, body: {key: '${{ .key }}'}}]
+    lookup:
+      - {id: look, get: /look, query: {key: '${{ .key }}'}, outputs: '${{ .requests.look.response.body }}'}
+  none:
+    summary: N
+    input: {}
+    requests: [{id: do, put: /do, effect: none, onUnclear: repeat, body: {key: '${{ .key }}'}}]
+  two:
+    summary: T
+    input: {}
+    requests:
+      - {id: ask, get: /ask}
+      - {id: do, put: /do, effect: none, onUnclear: hold, body: {key: '${{ .key }}'}}
+)";
+
+std::shared_ptr<const pipeline::Rules> rules(const std::string& limits, const std::string& steps) {
+  lang::Problems problems;
+  connector::Catalogue catalogue = connector::Catalogue::built_in();
+  catalogue.add(kConnector, "desk.yaml", problems);
+  const auto root = lang::read_yaml(
+      "sources: {flagger: {type: flagger, auth: [none]}}\n"
+      "targets: {desk: {connector: desk, url: \"https://desk.example.com\", auth: none" +
+          limits +
+          "}}\n"
+          "workflows:\n  w: {on: {source: flagger}, concurrency: {policy: parallel}, steps: [" +
+          steps + "]}\n",
+      "t.yaml", problems);
+  pipeline::RulesInput input;
+  input.sources = root->find("sources");
+  input.targets = root->find("targets");
+  input.workflows = root->find("workflows");
+  auto out = pipeline::Rules::build(input, catalogue, problems);
+  for (const lang::Problem& p : problems) {
+    if (!p.warning) ADD_FAILURE() << lang::to_text(p);
+  }
+  return out;
+}
+
+pipeline::Expressions& expressions() {
+  static evaluator::InProcess interpreter{std::string(lang::prelude())};
+  static pipeline::Expressions out(interpreter);
+  return out;
+}
+
+double to_seconds(Duration d) {
+  return static_cast<double>(d.count()) / 1e6;
+}
+
+class TurnsTest : public testing::Test {
+ protected:
+  struct Arrival {
+    Instant at;
+    Instant until;  // when it was settled for us
+    std::string request;
+    std::string key;
+  };
+
+  void begin(std::shared_ptr<const pipeline::Rules> with) {
+    rehearsal_.reset();
+    made_ = false;
+    arrivals_.clear();
+    Options options;
+    options.plan_again = options.step_again = hours(1);
+    auto begun = Rehearsal::begin(
+        std::move(with), expressions(), [this](const Sent& s) { return answer(s); }, options);
+    ASSERT_TRUE(begun) << begun.error().message;
+    rehearsal_ = *std::move(begun);
+  }
+  Answer answer(const Sent& sent) {
+    const json::value body = sent.as_sent.body.empty() ? json::value() : json::parse(sent.as_sent.body);
+    Answer out{takes_, HttpResponse()};
+    out.result->status = 200;
+    out.result->headers.add("Content-Type", "application/json");
+    out.result->body = "{}";
+    if (sent.request == "lookup.look") out.result->body = made_ ? R"({"id":"x"})" : "null";
+    if (sent.request == "do") made_ = made_ || !(arrivals_.empty() && idle_);
+    if (arrivals_.empty() && first_) {
+      out.delay = first_->delay;
+      out.result = first_->result;
+    }
+    arrivals_.push_back({sent.at, sent.at + std::min<Duration>(out.delay, seconds(30)), sent.request,
+                         std::string(find_text(body, "key"))});
+    return out;
+  }
+  void accept(const std::string& name) {
+    const auto event = rehearsal_->accept(
+        {"flagger", "post-rollout", "",
+         R"({"name":")" + name + R"(","namespace":"prod","phase":"Succeeded","checksum":"c"})",
+         std::nullopt});
+    EXPECT_TRUE(event) << event.error().message;
+  }
+  std::vector<postlude::Run> all_runs() {
+    std::vector<postlude::Run> out;
+    const auto runs = rehearsal_->ask(rehearsal_->store().runs({}, {}));
+    EXPECT_TRUE(runs && *runs);
+    for (const auto& run : **runs) {
+      const auto detail = rehearsal_->ask(rehearsal_->store().run(run.id));
+      EXPECT_TRUE(detail && *detail);
+      out.push_back((*detail)->run);
+    }
+    return out;
+  }
+  std::int64_t count(const char* question) {
+    std::int64_t out = -1;
+    EXPECT_TRUE(rehearsal_->memory().db().each(question, {},
+                                               [&](const store::sql::Row& row) { out = row.integer(0); }));
+    return out;
+  }
+
+  Duration takes_ = milliseconds(5);
+  std::optional<Answer> first_;
+  bool idle_ = false;  // the receiver does not act on the first
+  bool made_ = false;
+  std::vector<Arrival> arrivals_;
+  std::unique_ptr<Rehearsal> rehearsal_;
+};
+
+// A replay while the original has its request under way: it waits for its end, whatever the effect, and meets
+// it then.
+TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
+  struct Row {
+    const char* action;
+    const char* policy;
+    bool answered;
+    bool acted;
+    std::vector<const char*> requests;  // of both runs
+    StepState replay;
+    bool held;
+  };
+  const std::vector<Row> rows = {
+      {"state", "", true, true, {"do", "do"}, StepState::kSucceeded, false},
+      {"state", "", false, true, {"do", "do", "do"}, StepState::kSucceeded, false},
+      {"key", "", true, true, {"do", "do"}, StepState::kSucceeded, false},
+      {"key", "", false, true, {"do", "do", "do"}, StepState::kSucceeded, false},
+      {"lookup", "", true, true, {"do", "lookup.look"}, StepState::kSucceeded, false},
+      {"lookup", "", false, true, {"do", "lookup.look", "lookup.look"}, StepState::kSucceeded, false},
+      {"none", "", true, true, {"do", "do"}, StepState::kSucceeded, false},
+      {"none", ", onUnclear: hold", true, true, {"do"}, StepState::kWaiting, true},
+      {"none", ", onUnclear: fail", true, true, {"do"}, StepState::kFailed, false},
+      {"none", ", onUnclear: hold", false, true, {"do"}, StepState::kWaiting, true},
+      {"lookup",
+       "",
+       false,
+       false,
+       {"do", "lookup.look", "lookup.look", "do", "lookup.look"},
+       StepState::kSucceeded,
+       false},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(std::string(row.action) + row.policy + (row.answered ? ", answered" : ", never answered"));
+    idle_ = !row.acted;
+    first_ = Answer{row.answered ? Duration(seconds(8)) : Duration(minutes(5)), HttpResponse()};
+    first_->result->status = 200;
+    first_->result->body = "{}";
+    begin(rules("", std::string("{id: do, uses: desk/") + row.action + row.policy + "}"));
+    accept("app");
+    ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
+    const auto runs = all_runs();
+    ASSERT_EQ(runs.size(), 1U);
+    const auto made = rehearsal_->ask(rehearsal_->pipeline().replay(runs[0].id, false, false, "amy"));
+    ASSERT_TRUE(made && *made);
+    rehearsal_->advance(seconds(5));
+    EXPECT_EQ(arrivals_.size(), 1U) << "the replay did not wait";
+    const auto early = rehearsal_->ask(rehearsal_->store().run(**made));
+    ASSERT_TRUE(early && *early);
+    EXPECT_FALSE(terminal((*early)->run.state));
+    EXPECT_FALSE((*early)->run.steps[0].held) << "a person is asked what may become clear by itself";
+    EXPECT_NE((*early)->run.steps[0].reason.find("another run of the event has"), std::string::npos)
+        << (*early)->run.steps[0].reason;
+    EXPECT_TRUE(rehearsal_->run_until_quiet(hours(20)));
+    std::vector<std::string> requests;
+    for (std::size_t i = 0; i < arrivals_.size(); ++i) {
+      requests.push_back(arrivals_[i].request);
+      if (i > 0 && arrivals_[i].request == "do") {
+        EXPECT_GE(arrivals_[i].at, arrivals_[i - 1].until) << "two of one key at once";
+      }
+      EXPECT_TRUE(arrivals_[i].key.empty() || arrivals_[i].key == arrivals_[0].key);
+    }
+    EXPECT_EQ(requests, std::vector<std::string>(row.requests.begin(), row.requests.end()));
+    const auto late = rehearsal_->ask(rehearsal_->store().run(**made));
+    ASSERT_TRUE(late && *late);
+    EXPECT_EQ((*late)->run.steps[0].state, row.replay) << (*late)->run.steps[0].reason;
+    EXPECT_EQ((*late)->run.steps[0].held, row.held);
+    EXPECT_LE((*late)->run.steps[0].attempts, 3U) << "waiting is no attempt";
+  }
+}
+
+// Claimed before the other had sent anything, and ready only after it was answered: what was made meanwhile
+// is met all the same.
+TEST_F(TurnsTest, WhatAnotherRunDidMeanwhileIsMet) {
+  first_ = Answer{seconds(8), HttpResponse()};
+  first_->result->status = 200;
+  first_->result->body = "{}";
+  begin(rules("", "{id: do, uses: desk/two}"));
+  accept("app");
+  ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  const auto made = rehearsal_->ask(rehearsal_->pipeline().replay(runs[0].id, false, false, "amy"));
+  ASSERT_TRUE(made && *made);
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(20)));
+  const auto did = std::count_if(arrivals_.begin(), arrivals_.end(),
+                                 [](const Arrival& arrival) { return arrival.request == "do"; });
+  EXPECT_EQ(did, 1);
+  std::vector<StepState> states;
+  for (const postlude::Run& run : all_runs())
+    states.push_back(run.steps[0].state);
+  std::sort(states.begin(), states.end());
+  EXPECT_EQ(states, (std::vector<StepState>{StepState::kWaiting, StepState::kSucceeded}));
+}
+
+TEST_F(TurnsTest, ARateCountsRequests) {
+  takes_ = milliseconds(1);
+  begin(rules(", limits: {rate: 5/s, concurrency: 16}", "{id: do, uses: desk/two}"));
+  constexpr int kEvents = 20;
+  for (int i = 0; i < kEvents; ++i)
+    accept("app" + std::to_string(i));
+  const Instant first = rt::now();
+  // While requests wait for their turn, nothing of them is under way: no row is open for longer than an
+  // answer takes.
+  std::int64_t waiting = 0;
+  for (int i = 0; i < 30; ++i) {
+    rehearsal_->advance(milliseconds(97));
+    EXPECT_LE(count("SELECT count(*) FROM requests WHERE result = 1"), 1) << i;
+    waiting += count("SELECT count(*) FROM steps WHERE state = 2");
+  }
+  EXPECT_GT(waiting, 0);
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  ASSERT_EQ(arrivals_.size(), 2U * kEvents);
+  for (std::size_t i = 0; i < arrivals_.size(); ++i) {
+    // A burst of one period, and one each fifth of a second.
+    const auto allowed = static_cast<double>(5) + 5.0 * to_seconds(arrivals_[i].at - arrivals_[0].at) + 0.01;
+    EXPECT_LE(static_cast<double>(i + 1), allowed) << i;
+  }
+  const double took = to_seconds(arrivals_.back().at - first);
+  EXPECT_GE(took, (2.0 * kEvents - 5) / 5 - 0.01);
+  EXPECT_LE(took, (2.0 * kEvents - 5) / 5 + 1.5) << "the target was idle";
+  for (const postlude::Run& run : all_runs()) {
+    EXPECT_EQ(run.state, RunState::kSucceeded);
+    EXPECT_EQ(run.steps[0].attempts, 1U);
+  }
+}
+
+// A crash while requests wait for their turn leaves no doubt behind: nobody is asked about what was never
+// sent.
+TEST_F(TurnsTest, WaitingForATurnIsNoDoubt) {
+  takes_ = milliseconds(1);
+  begin(rules(", limits: {rate: 1/m}", "{id: do, uses: desk/two}"));
+  accept("app");
+  rehearsal_->advance(seconds(20));
+  ASSERT_EQ(arrivals_.size(), 1U);
+  EXPECT_EQ(count("SELECT count(*) FROM requests WHERE effect <> 1"), 0);
+  rehearsal_->crash_and_restart(seconds(1));
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].state, RunState::kSucceeded) << runs[0].steps[0].reason;
+  EXPECT_EQ(arrivals_.size(), 3U);  // it asked again, and then did it
+}
+
+// A run's own timeout ends the wait for a turn.
+TEST_F(TurnsTest, AWaitForATurnEndsWithTheRun) {
+  auto with = rules(", limits: {rate: 1/h}", "{id: do, uses: desk/two}], timeout: 10m, finally: [");
+  begin(std::move(with));
+  accept("app");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].state, RunState::kFailed);
+  EXPECT_NE(runs[0].steps[0].reason.find("the run's timeout (10m) is over"), std::string::npos)
+      << runs[0].steps[0].reason;
+  EXPECT_EQ(arrivals_.size(), 1U);
+}
+
+}  // namespace
+}  // namespace postlude::rehearsal
