@@ -318,6 +318,12 @@ std::string cause_of(std::string_view title, std::string_view reason) {
       digits = digits || digit(reason[end]);
       ++end;
     }
+    if (end == at && reason[at] == '/' &&
+        (at == 0 || reason[at - 1] == ' ')) {  // a path names what it is about
+      at = std::min(reason.find_first_of(" :,;", at), reason.size());
+      out += "/…";
+      continue;
+    }
     if (end == at) {
       out += reason[at++];
       continue;
