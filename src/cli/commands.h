@@ -50,6 +50,15 @@ int list(const Remote& remote, const ListChoice& choice);
 int show(const Remote& remote, const std::string& kind, const std::string& id);
 int explain(const Remote& remote, const std::string& id);
 
+struct SimulateChoice {
+  std::string since = "7d";
+  std::vector<std::string> config{"postlude.yaml"};
+  std::string connectors;
+  std::string workflow;      // only this one; "": all
+  std::size_t limit = 1000;  // events; the newest are taken
+};
+int simulate(const Remote& remote, const SimulateChoice& choice);
+
 // -- a hook's
 struct SendChoice {
   std::string url = "http://127.0.0.1:8080/hooks/flagger";

@@ -30,6 +30,7 @@ struct Choices {
   std::string id, name;
   std::map<std::string, ListChoice> lists;
   TestChoice test;
+  SimulateChoice simulate;
 };
 
 void add_remote(CLI::App* command, Choices& c) {
@@ -114,6 +115,22 @@ void add_test(CLI::App& app, Choices& c) {
   });
 }
 
+void add_simulate(CLI::App& app, Choices& c) {
+  auto* command =
+      app.add_subcommand("simulate", "What changed workflows would send otherwise; sends nothing");
+  command->add_option("--since", c.simulate.since, "How far back: 7d, 12h")->capture_default_str();
+  command->add_option("--config", c.simulate.config, "The changed configuration: files or folders")
+      ->capture_default_str();
+  command->add_option("--connectors", c.simulate.connectors, "A folder of connector files");
+  command->add_option("--workflow", c.simulate.workflow, "Only this one");
+  command->add_option("--limit", c.simulate.limit, "At most so many events; the newest")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  add_remote(command, c);
+  add_output(command, c);
+  command->callback([&c] { c.run = [&c] { return simulate(remote_of(c), c.simulate); }; });
+}
+
 void add_send(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
   command->add_option("--url", c.send.url, "The source's URL; user:password@ makes a Basic header")
@@ -154,6 +171,8 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   listed->add_flag_callback(
       "--failed", [&choice] { choice.filters["state"] = "failed", choice.filters["dismissed"] = "false"; },
       "Those that wait for somebody");
+  listed->add_flag_callback(
+      "--asks", [&choice] { choice.filters["asks"] = "true"; }, "Those that wait for an approval");
   return command;
 }
 
@@ -165,14 +184,15 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   add_offline(app, c);
   add_test(app, c);
+  add_simulate(app, c);
   add_send(app, c);
   CLI::App* deliveries = add_kind(app, c, "deliveries", "What arrived, with its verdict",
                                   {"source", "hook", "verdict", "event", "team", "limit", "after"});
   add_kind(app, c, "events", "What was accepted",
            {"source", "hook", "namespace", "name", "phase", "team", "limit", "after"});
-  CLI::App* runs = add_kind(app, c, "runs", "What happened because of it",
-                            {"workflow", "state", "event", "cause", "dismissed", "namespace", "name", "team",
-                             "limit", "after"});
+  CLI::App* runs = add_kind(
+      app, c, "runs", "What happened because of it",
+      {"workflow", "state", "event", "cause", "dismissed", "namespace", "name", "team", "limit", "after"});
   const auto add_both = [&c](CLI::App* command) {
     add_remote(command, c);
     add_output(command, c);
@@ -184,8 +204,7 @@ int run(int argc, char** argv) {
   add_output(explained, c);
   explained->callback([&c] { c.run = [&c] { return explain(remote_of(c), c.id); }; });
 
-  for (const char* later : {"simulate", "doctor", "releases", "gates", "watch", "audit",
-                            "backup", "restore"}) {
+  for (const char* later : {"doctor", "releases", "gates", "watch", "audit", "backup", "restore"}) {
     app.add_subcommand(later, "Not built yet in this version")
         ->group("")
         ->allow_extras()

@@ -8,13 +8,11 @@
 #include <filesystem>
 
 #include "app/embedded.h"
-#include "app/load.h"
 #include "base/check.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/played.h"
 #include "cli/test_results.h"
-#include "evaluator/blocking.h"
 #include "lang/yaml.h"
 #include "rehearsal/update.h"
 #include "rt/loop.h"
@@ -29,12 +27,8 @@ constexpr std::size_t kFilesMax = 10'000;
 
 // A configuration, with what the tests of it share.
 struct Tested {
-  std::string names;
-  std::optional<app::Loaded> loaded;
-  lang::Problems problems;
-  std::unique_ptr<evaluator::Blocking> evaluator;
-  std::unique_ptr<pipeline::Expressions> expressions;
-  std::unique_ptr<rehearsal::Coverage> coverage;
+  std::unique_ptr<Played> played;
+  std::unique_ptr<rehearsal::Coverage> coverage;  // nullptr: the configuration is wrong
 };
 
 bool is_test_file(const std::string& name) {
@@ -117,11 +111,11 @@ class Tests {
     if (!text) problems.push_back({{path, 0, 0}, text.error().message});
     const auto file = text ? rehearsal::read_tests(std::move(*text), path, schema_, problems) : std::nullopt;
     Tested* tested = file ? &config_of(file->config) : nullptr;
-    if (tested != nullptr && !tested->loaded) {
+    if (tested != nullptr && !tested->played->loaded) {
       problems.push_back({file->config_place, "its configuration is wrong:"});
-      problems.insert(problems.end(), tested->problems.begin(), tested->problems.end());
+      problems.insert(problems.end(), tested->played->problems.begin(), tested->played->problems.end());
     } else if (tested != nullptr) {
-      rehearsal::check_names(*file, *tested->loaded->rules, problems);
+      rehearsal::check_names(*file, *tested->played->loaded->rules, problems);
     }
     if (lang::any_error(problems)) {
       for (const lang::Problem& problem : problems) {
@@ -152,15 +146,9 @@ class Tests {
     const auto known = configs_.find(names);
     if (known != configs_.end()) return *known->second;
     auto tested = std::make_unique<Tested>();
-    tested->names = names;
-    tested->loaded = app::load(paths, catalogue_, tested->problems);
-    if (tested->loaded) {
-      evaluator::Options options = app::evaluator_options(tested->loaded->config.evaluator);
-      options.children = 1;  // one thing is asked at a time
-      tested->evaluator = std::make_unique<evaluator::Blocking>(std::move(options));
-      tested->expressions = std::make_unique<pipeline::Expressions>(*tested->evaluator);
-      tested->coverage = std::make_unique<rehearsal::Coverage>(tested->loaded->rules);
-    }
+    tested->played = played(paths, catalogue_);
+    if (const auto& loaded = tested->played->loaded)
+      tested->coverage = std::make_unique<rehearsal::Coverage>(loaded->rules);
     return *configs_.emplace(names, std::move(tested)).first->second;
   }
 
@@ -177,7 +165,7 @@ class Tests {
       if (!chosen(test.name)) continue;
       const Duration began = rt::steady_now();
       TestDone one{test.name, test.place, TestResult::kPassed, 0, {}, {}};
-      one.seen = rehearsal::play(test, tested.loaded->rules, *tested.expressions);
+      one.seen = rehearsal::play(test, tested.played->loaded->rules, *tested.played->expressions);
       one.verdict = rehearsal::judge(test, one.seen);
       one.seconds = seconds(rt::steady_now() - began);
       if (!one.verdict.passed()) one.result = TestResult::kFailed;
@@ -239,7 +227,6 @@ void print(const TestResults& results, Output output) {
 }  // namespace
 
 int test(const TestChoice& choice) {
-  log::configure(log::Format::kLogfmt, log::Level{0xFF});  // what the runs log is shown otherwise
   const auto files = find_files(choice.paths);
   if (!files) {
     std::fprintf(stderr, "%s\n", files.error().message.c_str());

@@ -1,0 +1,302 @@
+#include "rehearsal/simulate.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "rehearsal/diff.h"
+#include "rehearsal/people.h"
+#include "rehearsal/yaml_text.h"
+#include "rt/virtual_clock.h"
+
+namespace postlude::rehearsal {
+
+namespace {
+
+constexpr Duration kAtMost = std::chrono::hours(24 * 366);  // of virtual time
+constexpr Duration kRealAtMost = std::chrono::seconds(30);  // of everybody's
+constexpr std::size_t kRequestsMax = 10'000;
+
+bool ended(const std::string& state) {
+  const auto known = run_state_named(state);
+  return known && terminal(*known);
+}
+
+// What was answered then, each once, in the order of then.
+class Recorded {
+ public:
+  explicit Recorded(const EventHistory& then) {
+    for (const RunHistory& run : then.runs) {
+      for (const StepHistory& step : run.steps) {
+        for (const Exchange& exchange : step.exchanges) {
+          if (exchange.result != "shadow" && !exchange.cut) all_.push_back({&exchange, false});
+        }
+      }
+    }
+  }
+
+  bool knows(const Sent& sent) const { return find(sent) < all_.size(); }
+
+  rehearsal::Answer take(const Sent& sent) {
+    const std::size_t index = find(sent);
+    if (index == all_.size()) return {Duration(0), Error(Code::kUnavailable, "its answer is not known")};
+    all_[index].second = true;
+    const Exchange& then = *all_[index].first;
+    if (then.answer) return {then.took, *then.answer};
+    const bool never_sent = then.result == "retryable";
+    return {then.took, Error(never_sent ? Code::kUnavailable : Code::kUnknown, "no answer came")};
+  }
+
+ private:
+  std::size_t find(const Sent& sent) const {
+    const HttpRequest shown = sent.shown();
+    const std::string path = path_of_url(shown.target);
+    for (std::size_t i = 0; i < all_.size(); ++i) {
+      const auto& [then, used] = all_[i];
+      if (used || then->method != shown.method || path_of_url(then->url) != path) continue;
+      if (then->target.empty() || then->target == sent.target) return i;
+    }
+    return all_.size();
+  }
+
+  std::vector<std::pair<const Exchange*, bool>> all_;
+};
+
+// What people and other systems answered then.
+std::vector<Reply> replies_of(const EventHistory& then) {
+  std::vector<Reply> out;
+  for (const RunHistory& run : then.runs) {
+    for (const StepHistory& step : run.steps) {
+      if (step.id.empty() || !step.finished_at) continue;
+      Reply reply;
+      reply.workflow = run.workflow;
+      reply.step = step.id;
+      if (step.uses == "callback" && step.state == "succeeded") {
+        reply.kind = AnswerKind::kCallback;
+        reply.body = to_text(step.outputs);
+        if (run.created_at) reply.after = *step.finished_at - *run.created_at;
+      } else if (step.uses == "approval" && !find_text(step.outputs, "by").empty()) {
+        reply.by = find_text(step.outputs, "by");
+        reply.body = json::serialize(json::object{{"comment", find_text(step.outputs, "comment")}});
+      } else if (step.uses == "approval" && step.reason.starts_with("rejected by ")) {
+        reply.kind = AnswerKind::kRejected;
+        reply.by = step.reason.substr(std::string_view("rejected by ").size());
+        reply.body = "{}";
+      } else {
+        continue;
+      }
+      if (step.uses == "approval" && step.started_at) reply.after = *step.finished_at - *step.started_at;
+      reply.after = std::max(reply.after, Duration(0));
+      out.push_back(std::move(reply));
+    }
+  }
+  return out;
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  if (what.empty()) return;
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+}
+
+// A link's last part is an HMAC under a store's secret.
+void hide_links(std::string& text, std::string_view path) {
+  for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path, at)) {
+    at += path.size();
+    std::size_t end = at;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 ||
+                                 text[end] == '_' || text[end] == '-' || text[end] == '.'))
+      ++end;
+    text.replace(at, end - at, "(link)");
+  }
+}
+
+// Within the values, since how they are quoted hangs on it.
+json::value without_key(const json::object& details, std::string_view key) {
+  std::string text = json::serialize(details);
+  replace_all(text, key, "(key)");
+  auto parsed = parse_json(text);
+  return parsed ? std::move(*parsed) : json::value(details);
+}
+
+// A run's requests, a step after the other, without what differs between any two runs of the same.
+std::string text_of(const RunHistory& run, const std::string& event, bool with_end) {
+  std::string out;
+  for (const StepHistory& step : run.steps) {
+    std::string last;
+    std::string heading = "step " + (step.id.empty() ? step.uses : step.id + " (" + step.uses + ")") +
+                          (step.item.empty() ? "" : " of " + step.item) +
+                          (step.announces ? ", announcing" : "") + "\n";
+    for (const Exchange& exchange : step.exchanges) {
+      json::object details;
+      if (exchange.headers.is_object() && !exchange.headers.get_object().empty())
+        details["headers"] = canonical(exchange.headers);
+      const bool empty =
+          exchange.body.is_null() || (exchange.body.is_string() && exchange.body.get_string().empty());
+      if (!empty) details["body"] = canonical(exchange.body);
+      std::string text = "  " + exchange.method + " " + exchange.url + "\n";
+      replace_all(text, exchange.key, "(key)");
+      if (!details.empty()) text += yaml_text(without_key(details, exchange.key), 4);
+      if (text == last) continue;  // tried again
+      out += std::exchange(heading, "") + text;
+      last = std::move(text);
+    }
+  }
+  replace_all(out, run.id, "(run)");
+  replace_all(out, event, "(event)");
+  hide_links(out, "/callbacks/");
+  hide_links(out, "/links/");
+  if (with_end) out += "ends " + run.state + (run.reason.empty() ? "" : ": " + run.reason) + "\n";
+  return out;
+}
+
+std::vector<std::string> unknowns_of(const RunHistory& run) {
+  std::vector<std::string> out;
+  for (const StepHistory& step : run.steps) {
+    for (const Exchange& exchange : step.exchanges) {
+      if (exchange.result == "shadow")
+        out.push_back("new, answer unknown: " + exchange.method + " " + exchange.url);
+    }
+  }
+  return out;
+}
+
+RunChange compare(const RunHistory* then, const RunHistory* now, const std::string& old_event,
+                  const std::string& new_event) {
+  RunChange out;
+  out.workflow = now == nullptr ? then->workflow : now->workflow;
+  if (then != nullptr) out.run = then->id;
+  if (now != nullptr) out.notes = unknowns_of(*now);
+  if (then != nullptr && (!ended(then->state) || then->state == "cancelled")) {
+    out.change = Change::kSkipped;
+    out.notes = {ended(then->state) ? "it was cancelled: " + then->reason : "it is still " + then->state};
+    return out;
+  }
+  // How it ends is worth a line only where both ends are known.
+  const bool ends = then != nullptr && now != nullptr && out.notes.empty() && ended(now->state) &&
+                    then->state != now->state;
+  const std::string first = then == nullptr ? "" : text_of(*then, old_event, ends);
+  const std::string second = now == nullptr ? "" : text_of(*now, new_event, ends);
+  out.diff = unified_diff(first, second);
+  if (then == nullptr) {
+    out.change = Change::kNew;
+  } else if (now == nullptr) {
+    out.change = Change::kGone;
+  } else {
+    out.change = out.diff.empty() ? Change::kSame : Change::kDifferent;
+  }
+  return out;
+}
+
+// Each workflow's first run: what came later, people asked for.
+const RunHistory* first_of(const std::vector<RunHistory>& runs, const std::string& workflow) {
+  const auto at =
+      std::find_if(runs.begin(), runs.end(), [&](const RunHistory& run) { return run.workflow == workflow; });
+  return at == runs.end() ? nullptr : &*at;
+}
+
+struct Now {
+  std::string event;
+  std::vector<RunHistory> runs;
+  std::vector<store::Planned> plan;
+  std::string error;
+};
+
+Now play_again(const EventHistory& then, const std::shared_ptr<const pipeline::Rules>& rules,
+               pipeline::Expressions& expressions) {
+  Now now;
+  Recorded answers(then);
+  Options options;
+  options.start = *then.given.received_at;
+  options.answers = [&answers](const Sent& sent) { return answers.knows(sent); };
+  const auto real_now = [] {
+    const rt::RealTime real;
+    return rt::steady_now();
+  };
+  const Duration began = real_now();
+  auto begun = Rehearsal::begin(
+      rules, expressions, [&answers](const Sent& sent) { return answers.take(sent); }, std::move(options));
+  if (!begun) {
+    now.error = begun.error().message;
+    return now;
+  }
+  Rehearsal& rehearsal = **begun;
+  const auto event = rehearsal.accept(then.given);
+  if (!event) {
+    if (event.error().code != Code::kDenied) now.error = event.error().message;
+    return now;
+  }
+  People people(rehearsal, replies_of(then));
+  bool too_long = false;
+  people.run_until_quiet(
+      [&] {
+        too_long = too_long || real_now() - began > kRealAtMost || rehearsal.sent() > kRequestsMax;
+        return too_long;
+      },
+      kAtMost);
+  if (too_long) now.error = "it did not come to an end within " + to_text(kRealAtMost);
+  now.event = event->text();
+  for (const store::RunDetail& detail : runs_of(rehearsal))
+    now.runs.push_back(run_history(detail));
+  auto stored = rehearsal.ask(rehearsal.store().event(*event));
+  if (stored && *stored) now.plan = std::move((*stored)->plan);
+  return now;
+}
+
+}  // namespace
+
+std::string_view name_of(Change change) {
+  switch (change) {
+    case Change::kSame:
+      return "same";
+    case Change::kDifferent:
+      return "different";
+    case Change::kNew:
+      return "new";
+    case Change::kGone:
+      return "gone";
+    case Change::kSkipped:
+      return "skipped";
+  }
+  CHECK(false);
+}
+
+bool EventChange::differs() const {
+  return std::any_of(runs.begin(), runs.end(), [](const RunChange& run) {
+    return run.change != Change::kSame && run.change != Change::kSkipped;
+  });
+}
+
+EventChange simulate(const EventHistory& then, const std::shared_ptr<const pipeline::Rules>& rules,
+                     pipeline::Expressions& expressions, const std::string& workflow) {
+  EventChange out;
+  out.event = then.id;
+  out.what = then.what;
+  CHECK(then.given.received_at.has_value());
+  out.received_at = *then.given.received_at;
+  Now now = play_again(then, rules, expressions);
+  if (!now.error.empty()) {
+    out.error = std::move(now.error);
+    return out;
+  }
+  std::vector<std::string> workflows;
+  for (const std::vector<RunHistory>* runs : {&then.runs, &std::as_const(now.runs)}) {
+    for (const RunHistory& run : *runs) {
+      const bool wanted = workflow.empty() || workflow == run.workflow;
+      if (wanted && std::find(workflows.begin(), workflows.end(), run.workflow) == workflows.end())
+        workflows.push_back(run.workflow);
+    }
+  }
+  for (const std::string& name : workflows) {
+    const RunHistory* before = first_of(then.runs, name);
+    RunChange change = compare(before, first_of(now.runs, name), then.id, now.event);
+    for (const store::Planned& planned : now.plan) {
+      if (planned.workflow == name && change.change != Change::kSame && change.change != Change::kDifferent)
+        change.notes.push_back((planned.runs ? "runs: " : "does not run: ") + planned.why);
+    }
+    out.runs.push_back(std::move(change));
+  }
+  return out;
+}
+
+}  // namespace postlude::rehearsal

@@ -1,0 +1,546 @@
+"""`postlude test` and `postlude simulate`, on the real binary: what they show, write and answer, and that neither sends
+anything."""
+
+import json
+import re
+import subprocess
+import xml.etree.ElementTree as xml
+
+import pytest
+import yaml
+from daemon import ROOT, flagger_body, free_port, wait_until
+
+SECRET = "s3cret-of-the-hub-0123456789"
+
+CONFIG = """
+sources: {flagger: {type: flagger, auth: [{bearer: {env: HOOK}}], accept: {post-rollout: {namespace: "prod-*"}}}}
+targets:
+  hub: {connector: http, url: https://hub.example.com/base, auth: {bearer: {env: HUB}}, headers: {X-Team: shop, Accept: application/json}}
+  key: {connector: http, url: https://key.example.com, auth: {query: token, secret: {env: HUB}}}
+  chat: {connector: http, auth: {url: {env: CHAT}}}
+workflows:
+  ship:
+    on: {source: flagger, phase: Succeeded}
+    if: .event.metadata.go != "no"
+    steps:
+      - id: look
+        uses: hub/request
+        with: {path: '/apps/${{ .event.name }}', query: {env: prod}}
+      - id: put
+        uses: hub/request
+        with: {method: PUT, path: '/apps/${{ .event.name }}', body: {version: '${{ .event.checksum }}', seen: '${{ .steps.look.outputs.body.n }}'}}
+"""
+
+TEST = """# A comment that stays.
+config: postlude.yaml
+tests:
+  - name: it ships   # and so does this one
+    event:
+      source: flagger
+      payload: {name: app, namespace: prod-a, phase: Succeeded, checksum: c1}
+    now: 2026-11-23T10:00:00Z
+    responses:
+      - {request: 'GET /apps/app', target: hub, body: {n: 3}}
+      - {request: PUT /apps/app, target: hub, body: {}}
+    expect:
+      runs: [{workflow: ship, state: succeeded, steps: {look: succeeded, put: succeeded}}]
+      requests:
+        - {target: hub, method: GET, path: /apps/app, query: {env: prod}, headers: {x-team: shop, authorization: Bearer ***}}
+        - {target: hub, method: PUT, path: /apps/app, headers: {X-Team: shop, Authorization: Bearer ***}, body: {seen: 3, version: c1}}
+  # Behind it.
+"""
+
+
+class Place:
+    """A folder with a configuration and tests, and `postlude` in it."""
+
+    def __init__(self, folder, binary):
+        self.folder, self.binary = folder, binary
+        self.config(CONFIG)
+        self.tests(TEST)
+
+    def config(self, text):
+        (self.folder / "postlude.yaml").write_text(text)
+
+    def tests(self, text, name="ship.test.yaml"):
+        (self.folder / name).write_text(text)
+
+    def text(self, name="ship.test.yaml"):
+        return (self.folder / name).read_text()
+
+    def run(self, *arguments, check=0):
+        if not arguments or arguments[0].startswith("-"):
+            arguments = ("ship.test.yaml", *arguments)
+        done = subprocess.run([self.binary, "test", *arguments], capture_output=True, text=True, timeout=120, cwd=self.folder,
+                              stdin=subprocess.DEVNULL, env={"HUB": SECRET, "HOOK": SECRET, "CHAT": f"https://chat.example.com/{SECRET}"})
+        assert SECRET not in done.stdout + done.stderr, "a secret was printed"
+        assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments, check=0):
+        return json.loads(self.run("ship.test.yaml", "-o", "json", *arguments, check=check).stdout)
+
+
+@pytest.fixture
+def place(tmp_path, binary):
+    return Place(tmp_path, binary)
+
+
+def steps(*lines, more=""):
+    return CONFIG[:CONFIG.index("workflows:")] + "workflows:\n  ship:\n    on: {source: flagger, phase: Succeeded}\n" + more + \
+        "    steps:\n" + "".join(f"      - {line}\n" for line in lines)
+
+
+def one_test(expect, *, responses=(), more="", event="", now="2026-11-23T10:00:00Z", name="it ships"):
+    lines = "".join(f"      - {line}\n" for line in responses)
+    return f"""config: postlude.yaml
+tests:
+  - name: {name}
+    event: {{source: flagger, payload: {{name: app, namespace: prod-a, phase: Succeeded, checksum: c1}}{event}}}
+    now: {now}
+    responses:{' []' if not lines else ''}
+{lines}{more}    expect: {expect}
+"""
+
+
+# -- what passes, and what is shown of what fails
+
+def test_what_agrees_passes(place):
+    done = place.run()
+    assert done.stdout == "ship.test.yaml\n  ok it ships\n\n1 passed, 0 failed\n" and done.stderr == ""
+
+
+@pytest.mark.parametrize("was, is_now, wanted", [
+    ("seen: 3,", "seen: 4,", ["-    seen: 4", "+    seen: 3"]),
+    ("seen: 3,", "seen: '3',", ['-    seen: "3"', "+    seen: 3"]),
+    (", version: c1", "", ["+    version: c1"]),
+    ("{env: prod}", "{env: dev}", ["-    env: dev", "+    env: prod"]),
+    ("x-team: shop, ", "", ["+    X-Team: shop"]),
+    ("x-team: shop,", "x-team: shop, accept: text/html,", ["-    accept: text/html", "+    accept: application/json"]),
+    ("target: hub, method: GET", "target: hub, method: HEAD", ["-  method: HEAD", "+  method: GET"]),
+    ("put: succeeded}", "put: skipped}", ["-    put: skipped", "+    put: succeeded"]),
+    ("state: succeeded", "state: failed", ["-  state: failed", "+  state: succeeded"]),
+    ("      runs: [{", "      runs: [{workflow: ship, state: cancelled}, {", ["-- workflow: ship", "-  state: cancelled"]),
+])
+def test_what_differs_is_shown_as_a_diff(place, was, is_now, wanted):
+    assert was in TEST
+    place.tests(TEST.replace(was, is_now, 1))
+    shown = [line.strip() for line in place.run(check=1).stdout.splitlines()]
+    assert "FAILED it ships (line 4)" in shown and shown[-1] == "0 passed, 1 failed"
+    for line in wanted:
+        assert line in shown, shown
+    assert any(re.fullmatch(r"@@ -\d+(,\d+)? \+\d+(,\d+)? @@", line) for line in shown)
+
+
+def test_a_header_that_all_requests_have_may_be_expected(place):
+    place.tests(TEST.replace("x-team: shop,", "x-team: shop, ACCEPT: application/json,", 1))
+    place.run()
+
+
+def test_numbers_are_compared_by_value_and_text_by_its_characters(place):
+    place.tests(TEST.replace("seen: 3,", "seen: 3.0,", 1))
+    place.run()
+    place.tests(TEST.replace("version: c1", "version: 'c1 '", 1))
+    place.run(check=1)
+
+
+def test_a_missing_response_is_printed_ready_to_paste(place):
+    place.tests(TEST.replace("      - {request: PUT /apps/app, target: hub, body: {}}\n", ""))
+    shown = place.run(check=1).stdout
+    assert "there is no response for this request:" in shown and "path: /apps/app" in shown and "seen: 3" in shown
+    pasted = re.search(r"^ *(- \{request: .*)$", shown, re.M).group(1)
+    place.tests(TEST.replace("      - {request: PUT /apps/app, target: hub, body: {}}", "      " + pasted))
+    place.run()
+
+
+def test_requests_of_one_moment_are_told_together(place):
+    place.config(steps("{id: a, uses: hub/request, needs: [], with: {path: /a}}", "{id: b, uses: hub/request, with: {path: /b}}"))
+    place.tests(one_test("{}"))
+    shown = place.run(check=1).stdout
+    assert "GET /a" in shown and "GET /b" in shown
+
+
+def test_an_unused_response_is_an_error(place):
+    place.tests(TEST.replace("    expect:", "      - {request: GET /other, target: hub}\n    expect:", 1))
+    assert "ship.test.yaml:12:9: the response to GET /other of hub was never used" in place.run(check=1).stdout
+
+
+def test_responses_are_used_once_in_order_and_repeat_where_they_say_so(place):
+    place.config(steps("{id: a, uses: hub/request, with: {path: /a}}", "{id: b, uses: hub/request, with: {path: /a}}",
+                       "{id: c, uses: hub/request, with: {path: /a}}",
+                       "{id: d, uses: hub/request, with: {method: PUT, path: /d, body: ['${{ .steps.a.outputs.body }}', '${{ .steps.b.outputs.body }}', '${{ .steps.c.outputs.body }}']}}"))
+    put = "{request: PUT /d}"
+    place.tests(one_test("{runs: [{workflow: ship, state: succeeded}]}", responses=["{request: GET /a, body: [1]}", "{request: GET /a, body: [2], repeat: true}", put]))
+    seen = place.json()["tests"][0]["seen"]["requests"]
+    assert seen[-1]["body"] == [[1], [2], [2]]
+    place.tests(one_test("{runs: [{workflow: ship, state: succeeded}]}", responses=["{request: GET /a, body: [1]}", "{request: GET /a, body: [2]}", put]))
+    assert "there is no response" in place.run(check=1).stdout
+
+
+@pytest.mark.parametrize("response, fits", [
+    ("{request: 'GET /p%20q?b=2&a=x%20y', target: hub}", True), ("{request: 'GET /p%20q', target: hub}", True),
+    ("{request: 'GET /p%20q'}", True), ("{request: 'GET /p%20q?a=x%20y', target: hub}", False),
+    ("{request: 'GET /p%20q?b=3&a=x%20y', target: hub}", False), ("{request: 'GET /p%20q', target: key}", False),
+    ("{request: 'POST /p%20q', target: hub}", False), ("{request: 'GET /p', target: hub}", False)])
+def test_a_response_fits_by_target_method_path_and_query(place, response, fits):
+    place.config(steps("{id: a, uses: hub/request, with: {path: '/p%20q', query: {a: x y, b: '2'}}}"))
+    place.tests(one_test("{runs: [{workflow: ship, state: succeeded}]}", responses=[response]))
+    shown = place.run(check=0 if fits else 1).stdout
+    assert fits or "there is no response" in shown
+
+
+@pytest.mark.parametrize("fault, sends, state", [("fault: refused", 2, "succeeded"), ("fault: reset", 2, "succeeded"),
+                                                 ("fault: timeout", 2, "succeeded"), ("status: 400", 1, "failed"),
+                                                 ("delay: 45s", 2, "succeeded")])
+def test_faults(place, fault, sends, state):
+    place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: /a, body: {}}}"))
+    more = ["{request: PUT /a, target: hub}"] if sends == 2 else []
+    place.tests(one_test(f"{{runs: [{{workflow: ship, state: {state}}}]}}", responses=[f"{{request: PUT /a, target: hub, {fault}}}", *more]))
+    test = place.json()["tests"][0]
+    assert len(test["seen"]["requests"]) == sends, test
+    if state == "failed":
+        assert any("400" in note for note in test["notes"])
+
+
+# -- time, people, other systems
+
+def test_three_days_pass_at_once(place):
+    place.config(steps("{uses: wait, with: {for: 3d}}", "{id: put, uses: hub/request, with: {method: PUT, path: '/${{ now | todate }}'}}", more="    timeout: 7d\n"))
+    place.tests(one_test("{}", responses=["{request: 'PUT /2026-11-26T10:00:00Z', target: hub}"]))
+    seen = place.json(check=1)["tests"][0]
+    assert seen["seen"]["runs"][0]["state"] == "succeeded" and seen["seconds"] < 20
+
+
+def test_what_a_test_lacks_is_told(place):
+    place.config(steps("{id: ok, uses: approval, with: {message: may it}}", "{id: put, uses: hub/request, with: {method: PUT, path: '/${{ .steps.ok.outputs.by }}'}}"))
+    expect = "{runs: [{workflow: ship, state: succeeded}]}"
+    place.tests(one_test(expect))
+    assert "step 'ok' of ship waits for an approval: add it to `approvals`" in place.run(check=1).stdout
+    place.tests(one_test("{runs: [{workflow: ship, state: waiting, steps: {ok: waiting}}]}"))
+    place.run()
+    place.tests(one_test(expect, more="    approvals: [{step: ok, answer: approve, by: ann}]\n", responses=["{request: PUT /ann}"]))
+    place.run()
+    place.tests(one_test("{runs: [{workflow: ship, state: failed, steps: {ok: failed, put: skipped}}], requests: []}",
+                         more="    approvals: [{step: ok, answer: reject, by: ann}]\n"))
+    place.run()
+
+
+def test_an_approval_that_comes_too_late(place):
+    place.config(steps("{id: ok, uses: approval, with: {message: may it, timeout: 1h, onTimeout: skip}}"))
+    for after, state in (("59m", "succeeded"), ("61m", "skipped")):
+        place.tests(one_test(f"{{runs: [{{workflow: ship, state: succeeded, steps: {{ok: {state}}}}}]}}",
+                             more=f"    approvals: [{{step: ok, answer: approve, after: {after}}}]\n"))
+        shown = place.run(check=0 if state == "succeeded" else 1).stdout
+        late = "the answer to step 'ok' (ship.test.yaml:7:17) was not taken: run_000000000001 has ended"
+        assert (late in shown) == (state == "skipped"), shown
+
+
+def test_a_callback(place):
+    place.config(steps("{id: tell, uses: hub/request, with: {method: PUT, path: /tell, body: {url: '${{ .run.callbacks.done.url }}'}}}",
+                       "{id: done, uses: callback, with: {timeout: 1h}}",
+                       "{id: put, uses: hub/request, with: {method: PUT, path: '/${{ .steps.done.outputs.result }}'}}")
+                 .replace("sources:", "server: {publicUrl: https://hooks.example.com}\nsources:"))
+    answers = ["{request: PUT /tell}", "{request: PUT /good}"]
+    place.tests(one_test("{}", responses=answers, more="    callbacks: [{step: done, body: {result: good}, after: 10m}]\n"))
+    place.run("--update")
+    place.run()  # the callback's URL is the same each time
+    assert "url: \"https://hooks.example.com/callbacks/" in place.text()
+    place.tests(one_test("{}", responses=answers[:1]))
+    shown = place.run(check=1).stdout
+    assert "nobody called back within 1h" in shown or "says nothing" in shown
+
+
+def test_keys_are_the_same_in_each_run(place):
+    place.config(steps("{id: put, uses: hub/request, with: {method: POST, path: /a, idempotencyHeader: Idempotency-Key, body: {}}}"))
+    place.tests(one_test("{}", responses=["{request: POST /a}"]))
+    keys = [place.json(check=1)["tests"][0]["seen"]["requests"][0]["headers"]["Idempotency-Key"] for _ in range(2)]
+    assert keys[0] == keys[1] and re.fullmatch(r"[0-9a-f-]{32,36}", keys[0]), keys
+
+
+def test_an_event_that_is_not_for_us(place):
+    payload = "{name: app, namespace: prod-a,"
+    expect = "{runs: [], requests: []}"
+    place.tests(one_test(expect).replace(payload, "{name: app, namespace: dev,"))
+    place.run()  # not accepted by the source
+    place.tests(one_test(expect, event=", metadata: {go: no}"))
+    place.run()  # the shortcut; `no` is text
+    place.tests(one_test(expect, event=", receivedAt: 2026-11-20T10:00:00Z"))
+    place.run()  # older than maxAge
+    place.tests(one_test(expect))
+    assert "there is no response" in place.run(check=1).stdout
+
+
+def test_an_event_of_our_own(place):
+    place.config(CONFIG.replace("on: {source: flagger, phase: Succeeded}\n    if: .event.metadata.go != \"no\"", "on: {source: postlude, hook: run-failed}")
+                 .replace("${{ .event.checksum }}", "${{ .event.payload.workflow }}"))
+    place.tests(TEST.replace("source: flagger", "source: postlude, hook: run-failed").replace("      source: postlude, hook: run-failed", "      source: postlude\n      hook: run-failed")
+                .replace("version: c1", "version: other").replace("checksum: c1", "workflow: other"))
+    place.run()
+
+
+def test_secrets_are_stars_wherever_they_go(place):
+    place.config(steps("{id: a, uses: key/request, with: {method: PUT, path: /a}}", "{id: b, uses: chat/request, with: {method: PUT, path: /b}}"))
+    place.tests(one_test("{}", responses=["{request: PUT /a, target: key}", "{request: PUT /b, target: chat}"]))
+    place.run("--update")
+    requests = yaml.safe_load(place.text())["tests"][0]["expect"]["requests"]
+    assert requests == [{"target": "key", "method": "PUT", "path": "/a", "query": {"token": "***"}},
+                        {"target": "chat", "method": "PUT", "path": "/b"}]
+    place.run()
+
+
+def test_an_expression_that_never_ends_is_bounded(place):
+    place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: '/${{ [limit(1e9; repeat(1))] | length }}'}}"))
+    place.tests(one_test("{runs: [{workflow: ship, state: failed}], requests: []}"))
+    place.run()
+
+
+# -- --update
+
+def test_update_writes_what_was_seen_and_nothing_else(place):
+    old = TEST.replace("seen: 3,", "seen: 4,", 1)
+    place.tests(old)
+    assert "updated it ships" in place.run("--update").stdout
+    new = place.text()
+    at = old.index("    expect:\n")
+    assert new.startswith(old[:at]) and new.endswith("\n  # Behind it.\n")
+    assert yaml.safe_load(new)["tests"][0]["expect"]["requests"][1]["body"] == {"version": "c1", "seen": 3}
+    assert place.run().stdout.endswith("1 passed, 0 failed\n")
+    again = place.text()
+    place.run("--update")
+    assert place.text() == again == new, "a test that passes is left as it is"
+
+
+def test_update_of_several_tests_in_all_sorts_of_yaml(place):
+    body = TEST[TEST.index("    event:"):TEST.index("    expect:")]
+    text = "tests:\n" + "".join(f"- name: test {i}\n{re.sub('(?m)^  ', '', body)}  expect: {expect}\n" for i, expect in enumerate([
+        "{}", "{runs: [],\n      requests: []}   # stale", "\n    runs:\n    - {workflow: ship, state: failed}\n\n  # of the next one",
+        "\n    requests:\n      - {target: hub, method: PUT, path: /x, body: \"a\n        b\"}\n      - target: hub\n        method: PUT\n        path: /x\n        body: |\n          # text\n\n          more"]))
+    place.tests(text)
+    shown = place.run("--update").stdout
+    assert "0 passed, 0 failed, 4 updated" in shown, shown
+    assert place.run().stdout.endswith("4 passed, 0 failed\n")
+    assert "  # of the next one\n- name: test 3\n" in place.text()
+
+
+def test_update_keeps_the_line_ends_of_windows(place):
+    (place.folder / "ship.test.yaml").write_bytes(TEST.replace("seen: 3,", "seen: 4,").replace("\n", "\r\n").encode())
+    place.run("--update")
+    text = (place.folder / "ship.test.yaml").read_bytes()
+    assert text.count(b"\n") == text.count(b"\r\n")
+    place.run()
+
+
+def test_update_refuses_what_it_cannot_replace(place):
+    flow = 'tests: [{name: x, event: {source: flagger, payload: {name: app, namespace: dev, phase: Succeeded}},\n  expect: {runs: [{workflow: ship, state: failed}]}}]\n'
+    place.tests(flow)
+    assert "cannot be rewritten in its place" in place.run("--update", check=1).stdout
+    assert place.text() == flow
+
+
+def test_update_does_not_invent_answers(place):
+    text = TEST.replace("      - {request: PUT /apps/app, target: hub, body: {}}\n", "")
+    place.tests(text)
+    place.run("--update", check=1)
+    assert place.text() == text
+
+
+# -- JUnit, coverage, filters
+
+def test_junit(place):
+    place.tests(TEST.replace("seen: 3,", "seen: \"<&>'\\x01\",", 1).replace("name: it ships ", "name: 'it \"ships\" <b>&amp;' "))
+    place.tests("tests: nothing\n", "broken.test.yaml")
+    place.tests(TEST, "sub.test.yaml")
+    place.run(".", "--junit", "out.xml", check=2)
+    root = xml.parse(place.folder / "out.xml").getroot()
+    assert root.tag == "testsuites" and (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "1", "1")
+    suites = {suite.get("name"): suite for suite in root}
+    assert set(suites) == {"broken.test.yaml", "ship.test.yaml", "sub.test.yaml"}
+    case = suites["ship.test.yaml"].find("testcase")
+    assert case.get("name") == 'it "ships" <b>&amp;' and case.get("line") == "4"
+    assert "<&>'\\u0001" in case.find("failure").text and case.find("failure").get("message")
+    assert suites["broken.test.yaml"].find("testcase/error") is not None
+    assert len(suites["sub.test.yaml"].find("testcase")) == 0
+    place.run("sub.test.yaml", "--junit", "/nowhere/at/all.xml", check=2)
+
+
+def test_coverage(place):
+    place.config(CONFIG + "      - {id: never, if: .event.metadata.more == \"yes\", uses: hub/request, with: {path: /never}}\n"
+                 "      - {id: ask, if: .event.metadata.more == \"yes\", uses: approval, with: {message: m, timeout: 1h}}\n"
+                 "    onFailure:\n      - {uses: hub/request, with: {path: /failed}}\n"
+                 "  other: {on: {source: flagger, phase: Failed}, steps: [{uses: hub/request, with: {path: /other}}]}\n")
+    shown = place.run("--coverage").stdout
+    assert "ship: 46% (6 of 13)" in shown and "other: 0% (0 of 2)" in shown and "all: 40%" in shown, shown
+    for gap in ("its `if` is never false", "step 'never' never runs", "the `if` of step 'never' is never true",
+                "the time of step 'ask' is never over", "step '5' of onFailure never runs", "no test runs it"):
+        assert re.search(r"postlude\.yaml:\d+:\d+: " + re.escape(gap), shown), (gap, shown)
+    place.run("--coverage-min", "40")
+    assert "40% of the steps and branches are reached by tests; 41% are wanted" in place.run("--coverage-min", "41", check=1).stderr
+    told = place.json("--coverage")["coverage"]
+    assert told["percent"] == 40 and [w["percent"] for w in told["workflows"]] == [46, 0]
+
+
+def test_filter(place):
+    place.tests("tests:\n" + "".join(f"  - name: {name}\n    event: {{source: flagger, payload: {{name: a, namespace: dev, phase: Succeeded}}}}\n    expect: {{runs: []}}\n"
+                                     for name in ("one of these", "two", "three of these")))
+    assert place.run("--filter", "of these").stdout.count("  ok ") == 2
+    assert place.run("--filter", "t*").stdout.count("  ok ") == 3 - 1
+    assert "no test has a name like 'four'" in place.run("--filter", "four", check=2).stderr
+
+
+# -- broken files
+
+@pytest.mark.parametrize("was, is_now, told", [
+    ("responses:", "reponses:", "ship.test.yaml:9:5: unknown key 'reponses'"),
+    ("    expect:", "    expects:", "did you mean 'expect'?"),
+    ("target: hub, body: {n", "target: hob, body: {n", "ship.test.yaml:10:9: the configuration has no target 'hob'; did you mean 'hub'?"),
+    ("workflow: ship", "workflow: shop", "the configuration has no workflow 'shop'; did you mean 'ship'?"),
+    ("look: succeeded", "lock: succeeded", "the configuration has no step 'lock'; did you mean 'look'?"),
+    ("source: flagger", "source: flager", "ship.test.yaml:6:15: the configuration has no source 'flager'; did you mean 'flagger'?"),
+    ("state: succeeded", "state: suceeded", "suceeded"),
+    ("2026-11-23T10:00:00Z", "2026-13-23T10:00:00Z", "ship.test.yaml:8:10:"),
+    ("config: postlude.yaml", "config: postlud.yaml", "postlud.yaml: no such file or folder"),
+    ("GET /apps/app'", "GET apps/app'", "a request such as GET /rest/api/2/project/PROJ/versions"),
+    ("now:", "release: {}\n    now:", "unknown key 'release'"),
+    ("payload:", "release: {id: x}\n      payload:", "'release'"),
+    ("body: {}}", "body: {}, fault: reset}", "'body' belongs to an answer; with `fault: reset` there is none"),
+])
+def test_a_broken_file_is_told_by_place_and_nearest_key(place, was, is_now, told):
+    assert was in TEST
+    place.tests(TEST.replace(was, is_now, 1))
+    place.tests(TEST, "whole.test.yaml")
+    shown = place.run(".", check=2).stdout
+    assert told in shown and "whole.test.yaml\n  ok it ships" in shown and "1 file broken" in shown, shown
+
+
+def test_a_broken_configuration_breaks_its_tests_only(place):
+    (place.folder / "other").mkdir()
+    (place.folder / "other" / "postlude.yaml").write_text(CONFIG.replace("workflows:", "workflow:"))
+    (place.folder / "other" / "a.test.yaml").write_text(TEST)
+    shown = place.run(".", check=2).stdout
+    assert "other/postlude.yaml:7:1: unknown key 'workflow'" in shown and "ship.test.yaml\n  ok" in shown
+
+
+@pytest.mark.parametrize("arguments", [["nowhere.test.yaml"], ["empty"], ["ship.test.yaml", "--coverage-min", "101"], ["ship.test.yaml", "-o", "xml"]])
+def test_used_wrongly(place, arguments):
+    (place.folder / "empty").mkdir()
+    assert place.run(*arguments, check=2).stderr
+
+
+def test_the_examples(binary):
+    done = subprocess.run([binary, "test", str(ROOT / "examples"), "--coverage-min", "90"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_guide(place):
+    """docs/testing.md: its configuration and tests, as they stand there."""
+    found = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(), re.S)
+    config = next(text for text in found if text.startswith("sources:"))
+    tests = [text for text in found if text.startswith(("config:", "tests:"))]
+    assert tests
+    place.config(config)
+    for text in tests:
+        place.tests(text)
+        place.run()
+
+
+# -- simulate
+
+LIVE = """
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets:
+  web: {{connector: http, url: '{url}/echo', auth: {{bearer: {{env: TOKEN}}}}}}
+workflows:
+  ship:
+    on: {{source: flagger, phase: Succeeded}}
+    steps:
+      - {{id: look, uses: web/request, with: {{path: '/look/${{{{ .event.name }}}}'}}}}
+      - {{id: put, uses: web/request, with: {{method: PUT, path: '/put/${{{{ .event.name }}}}', body: {{run: '${{{{ .run.id }}}}', event: '${{{{ .event.id }}}}', text: old, of: '${{{{ .steps.look.outputs.body.path }}}}'}}}}}}
+      - {{id: say, uses: web/request, with: {{method: POST, effect: state, path: /say, idempotencyHeader: X-Key, body: {{who: '${{{{ .event.name }}}}'}}}}}}
+"""
+
+
+@pytest.fixture
+def live(daemon, fakes, tmp_path):
+    """A daemon with three releases that ran, and `simulate` with another configuration."""
+    class Live:
+        config = LIVE.format(url=fakes.url)
+
+    made = Live()
+    made.server = daemon(made.config, environment={"TOKEN": SECRET})
+    made.events = [made.server.post("/hooks/flagger", flagger_body(name=f"app-{n}")).json["event"] for n in range(3)]
+    for event in made.events:
+        assert made.server.wait_run(event)["state"] == "succeeded"
+    made.before = len(fakes.state()["requests"])
+
+    def simulate(config, *arguments, check):
+        file = tmp_path / "changed.yaml"
+        file.write_text(config)
+        done = made.server.cli("simulate", "--config", str(file), *arguments, check=check)
+        assert SECRET not in done.stdout + done.stderr
+        assert len(fakes.state()["requests"]) == made.before, "something was sent"
+        return done.stdout
+    made.simulate = simulate
+    return made
+
+
+def test_simulating_the_same_finds_nothing(live):
+    assert live.simulate(live.config, check=0) == "3 events: 3 the same, 0 different\n"
+
+
+def test_a_changed_body_is_shown(live):
+    shown = live.simulate(live.config.replace("text: old", "text: new"), check=1)
+    assert "0 the same, 3 different" in shown and shown.count("would send otherwise") == 3
+    lines = [line.strip() for line in shown.splitlines()]
+    assert lines.count("-      text: old") == lines.count("+      text: new") == 3
+    assert not any(line.startswith(("-", "+")) and "text:" not in line for line in lines), shown
+    told = json.loads(live.simulate(live.config.replace("text: old", "text: new"), "-o", "json", check=1))
+    assert [e["event"] for e in told["events"]] == live.events and told["different"] == 3
+    assert {r["change"] for e in told["events"] for r in e["runs"]} == {"different"}
+
+
+def test_a_new_request_has_an_unknown_answer_and_what_follows_is_shown(live):
+    changed = live.config.replace("path: /say,", "path: /shout,") + \
+        "      - {id: last, uses: web/request, with: {method: PUT, path: '/last/${{ .steps.say.outputs.status }}'}}\n"
+    shown = live.simulate(changed, "--limit", "1", check=1)
+    assert "1 events: 0 the same, 1 different; there are older ones: --limit 1 was reached" in shown
+    assert re.search(r"new, answer unknown: POST http://127\.0\.0\.1:\d+/echo/shout", shown), shown
+    assert re.search(r"^ *-  POST .*/echo/say$", shown, re.M) and re.search(r"^ *\+  POST .*/echo/shout$", shown, re.M)
+    assert "step last (web/request)" in shown and "ends" not in shown
+
+
+def test_runs_that_come_and_go(live):
+    changed = live.config.replace("phase: Succeeded", "phase: Failed") + \
+        "  more: {on: {source: flagger, phase: Succeeded, name: app-1}, steps: [{uses: web/request, with: {path: /look/app-1}}]}\n"
+    shown = live.simulate(changed, check=1)
+    assert shown.count("would not run any more") == 3 and shown.count("would be a new run") == 1
+    assert "does not run: phase is Succeeded, wanted Failed" in shown
+    only = json.loads(live.simulate(changed, "--workflow", "more", "-o", "json", check=1))
+    assert (only["same"], only["different"]) == (2, 1)
+
+
+def test_another_end_is_a_difference(live):
+    shown = live.simulate(live.config + "      - {uses: assert, with: {that: 'false', message: not on a Monday}}\n", check=1)
+    assert re.search(r"^ *-ends succeeded$", shown, re.M) and re.search(r"\+ends failed: .*not on a Monday", shown), shown
+
+
+def test_simulate_used_wrongly_or_with_nobody_there(live, binary):
+    live.simulate(live.config.replace("workflows:", "workflow:"), check=2)
+    live.simulate(live.config, "--since", "soon", check=2)
+    live.simulate(live.config, "--workflow", "shop", check=2)
+    live.simulate(live.config, "--server", f"http://127.0.0.1:{free_port()}", check=3)
+    assert live.simulate(live.config, "--since", "1ms", check=0) == "0 events: 0 the same, 0 different\n"
+
+
+def test_what_people_answered_is_answered_again(daemon, fakes, tmp_path):
+    config = LIVE.format(url=fakes.url).replace("    steps:\n", "    steps:\n      - {id: ok, uses: approval, with: {message: may it}}\n").replace("text: old", "text: '${{ .steps.ok.outputs.by }}'")
+    server = daemon(config, environment={"TOKEN": SECRET})
+    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    run = server.wait_run(event, states=("waiting",))
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(config.replace("path: /say", "path: /tell"))
+    assert "1 the same" in server.cli("simulate", "--config", str(changed), check=0).stdout, "it has not ended"
+    server.cli("runs", "approve", run["id"], "--step", "ok", check=0)
+    wait_until(lambda: server.api(f"runs/{run['id']}")["state"] == "succeeded")
+    shown = server.cli("simulate", "--config", str(changed), check=1).stdout
+    changes = [line.strip() for line in shown.splitlines() if re.match(r" *[-+] ", line)]
+    assert len(changes) == 2 and changes[0].endswith("/say") and changes[1].endswith("/tell"), shown
