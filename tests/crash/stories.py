@@ -307,8 +307,9 @@ class Person:
             if not self.pausing:
                 self.begin(self.pause(self.random.choice(PAUSED)))
             return
-        wanted = {"replay": f"workflow={self.random.choice(REPLAYED)}&state=succeeded",
-                  "retry": "workflow=fail&state=failed", "cancel": f"workflow=wait&state={self.random.choice(['running', 'waiting'])}"}[what]
+        state, replayed = self.random.choice(["running", "waiting"]), self.random.choice(REPLAYED)
+        wanted = {"replay": f"workflow={replayed}&state=succeeded", "retry": "workflow=fail&state=failed",
+                  "cancel": f"workflow=wait&state={state}"}[what]
         runs = [run for run in await self.runs(wanted) if not run["queue"].endswith(("shared-a", "shared-b"))]
         if runs:
             self.begin(self.act(what, self.random.choice(runs[:20]), {}))
@@ -328,7 +329,7 @@ class Person:
     # -- how it speaks
 
     def note(self, verb, run, **more):
-        act = {"verb": verb, "run": run["id"], "event": run["event"], "workflow": run["workflow"], "answers": [], **more}
+        act = {"verb": verb, "run": run["id"], "event": run["event"], "workflow": run["workflow"], "answers": []} | more
         self.acts.append(act)
         return act
 
@@ -338,7 +339,8 @@ class Person:
                               answers=act["answers"])
 
     async def runs(self, filters):
-        return json.loads((await self.until_told(self.admin, "GET", f"/api/v1/runs?{filters}&limit=500"))[1])["items"]
+        _, page = await self.until_told(self.admin, "GET", f"/api/v1/runs?{filters}&limit=500")
+        return json.loads(page)["items"]
 
     async def until_told(self, port, method, path, body=b"", kind="application/json", answers=None):
         """(status, body) of the first answer that is one; an act may be carried out and its answer lost."""

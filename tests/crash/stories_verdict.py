@@ -267,7 +267,8 @@ class StoriesVerdict(verdict.Verdict):
             rows = [[row for step in run["steps"] for _, row in writes_of(step)] for run in runs]
             for (before, earlier), (after, later) in itertools.pairwise(
                     (run, sent) for run, sent in zip(runs, rows) if sent):
-                if max(seconds(row["endedAt"]) for row in earlier) > min(seconds(row["sentAt"]) for row in later) + TICK:
+                over = max(seconds(row["endedAt"]) for row in earlier)
+                if over > min(seconds(row["sentAt"]) for row in later) + TICK:
                     self.wrong(f"sent while a request of {before['id']}, which it follows, was under way", after)
 
     def check_order_of_live(self):  # 21

@@ -1,4 +1,4 @@
-"""kill -9 under load, hundreds of times: what was acknowledged is done in its order, each effect once or held by name."""
+"""kill -9 under load, hundreds of times: what was acknowledged is done in order, each effect once or held by name."""
 
 import asyncio
 import time
