@@ -39,6 +39,16 @@ actions:
     summary: N
     input: {}
     requests: [{id: do, put: /do, effect: none, onUnclear: repeat, body: {key: '${{ .key }}'}}]
+  both:
+    summary: B
+    input: {}
+    requests:
+      - {id: do, put: /do, effect: none, onUnclear: hold, body: {key: '${{ .key }}'}}
+      - id: tell
+        put: /tell
+        effect: state
+        body: {of: '${{ .requests.do.response.body.id }}', key: '${{ .key }}'}
+    outputs: {id: '${{ .requests.do.response.body.id }}'}
   two:
     summary: T
     input: {}
@@ -217,6 +227,31 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
     EXPECT_EQ((*late)->run.steps[0].held, row.held);
     EXPECT_LE((*late)->run.steps[0].attempts, 3U) << "waiting is no attempt";
   }
+}
+
+// After a crash an action goes on at the first write that is not proved: what was answered is not sent again,
+// and what follows sees its answer.
+TEST_F(TurnsTest, AnActionGoesOnAtTheFirstWriteNotProved) {
+  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_->result->status = 200;
+  first_->result->headers.add("Content-Type", "application/json");
+  first_->result->body = R"({"id":"d1"})";
+  takes_ = seconds(3);
+  begin(rules("", "{id: do, uses: desk/both}"));
+  accept("app");
+  ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 2; }, minutes(1)));
+  rehearsal_->crash_and_restart(seconds(1));
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  std::vector<std::string> requests;
+  for (const Arrival& arrival : arrivals_)
+    requests.push_back(arrival.request);
+  EXPECT_EQ(requests, (std::vector<std::string>{"do", "tell", "tell"}));
+  EXPECT_EQ(arrivals_.back().key, arrivals_[1].key);
+  EXPECT_NE(arrivals_.back().key, arrivals_[0].key);
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].state, RunState::kSucceeded) << runs[0].steps[0].reason;
+  EXPECT_EQ(runs[0].steps[0].outputs, R"({"id":"d1"})");
 }
 
 // Claimed before the other had sent anything, and ready only after it was answered: what was made meanwhile
