@@ -14,7 +14,8 @@ std::string xml(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
-    const std::size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+    std::size_t size = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+    if (!valid_utf8(text.substr(i, size))) size = 1;
     const std::string_view one = text.substr(i, size);
     i += size;
     const bool never = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F || !valid_utf8(one) ||

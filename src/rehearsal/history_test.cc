@@ -1,0 +1,82 @@
+#include "rehearsal/history.h"
+
+#include <gtest/gtest.h>
+
+namespace postlude::rehearsal {
+namespace {
+
+TEST(HistoryTest, KnowsThePathOfAStoredUrl) {
+  struct Row {
+    const char* url;
+    const char* path;
+  };
+  const std::vector<Row> rows = {{"https://jira.example.com/rest/x?a=b/c", "/rest/x"},
+                                 {"http://127.0.0.1:80", ""},
+                                 {"http://127.0.0.1:80?x=/y", ""},
+                                 {"***", ""},
+                                 {"***/hook?token=***", "/hook"},
+                                 {"/only/a/path", "/only/a/path"}};
+  for (const Row& row : rows)
+    EXPECT_EQ(path_of_url(row.url), row.path) << row.url;
+}
+
+Result<RunHistory> run_of(std::string_view step) {
+  return run_history(
+      *parse_json(R"({"id":"run_1","workflow":"w","state":"succeeded","createdAt":"2026-01-01T00:00:00Z",
+    "steps":[)" + std::string(step) +
+                  "]}"));
+}
+
+TEST(HistoryTest, ReadsWhatTheApiShows) {
+  const auto run =
+      run_of(R"json({"id":"put","uses":"hub/request","item":null,"announces":null,"state":"succeeded",
+    "reason":null,"outputs":{"a":1},"startedAt":"2026-01-01T00:00:01Z","finishedAt":"2026-01-01T00:00:03Z",
+    "attempts":[{"requests":[
+      {"request":"request","effect":"state","key":"k1","method":"PUT","url":"https://h/x","headers":{"A":"b"},
+       "body":{"n":1},"sentAt":"2026-01-01T00:00:01Z","endedAt":"2026-01-01T00:00:02.5Z","result":"succeeded",
+       "status":201,"response":{"status":201,"headers":{"x":"y"},"body":{"ok":true}}},
+      {"method":"PUT","url":"https://h/y","headers":null,"body":null,"result":"unclear","response":null},
+      {"method":"GET","url":"https://h/z","headers":{},"body":null,"result":"succeeded",
+       "response":{"status":200,"headers":{},"body":"abc… (cut)","text":"abc… (cut)"
+}
+}]
+}]
+})json");
+  ASSERT_TRUE(run) << run.error().message;
+  ASSERT_EQ(run->steps.size(), 1U);
+  const StepHistory& step = run->steps[0];
+  EXPECT_EQ(step.id, "put");
+  EXPECT_TRUE(step.item.empty());
+  EXPECT_FALSE(step.announces);
+  ASSERT_EQ(step.exchanges.size(), 3U);
+  const Exchange& first = step.exchanges[0];
+  EXPECT_EQ(first.target, "hub");
+  EXPECT_EQ(first.key, "k1");
+  EXPECT_EQ(first.took, std::chrono::milliseconds(1500));
+  ASSERT_TRUE(first.answer);
+  EXPECT_EQ(first.answer->status, 201);
+  EXPECT_EQ(first.answer->headers.get("X"), "y");
+  EXPECT_EQ(first.answer->body, R"({"ok":true})");
+  EXPECT_FALSE(step.exchanges[1].answer);
+  EXPECT_FALSE(step.exchanges[1].cut);
+  EXPECT_FALSE(step.exchanges[2].answer);  // half an answer is none
+  EXPECT_TRUE(step.exchanges[2].cut);
+}
+
+TEST(HistoryTest, RefusesWhatIsNone) {
+  EXPECT_FALSE(run_history(*parse_json(R"({"id":"evt_1","steps":[]})")));
+  EXPECT_FALSE(run_history(json::value(7)));
+  EXPECT_FALSE(event_history(*parse_json(R"({"id":"evt_1","receivedAt":"soon","payload":{}})")));
+  EXPECT_FALSE(
+      event_history(*parse_json(R"({"id":"run_1","receivedAt":"2026-01-01T00:00:00Z","payload":{}})")));
+  const auto event = event_history(*parse_json(
+      R"({"id":"evt_1","source":"flagger","hook":"post-rollout","cluster":null,"receivedAt":"2026-01-01T00:00:00Z",
+          "namespace":"n","name":"a","phase":"Succeeded","payload":{"name":"a"},"planned":true})"));
+  ASSERT_TRUE(event);
+  EXPECT_TRUE(event->planned);
+  EXPECT_EQ(event->given.payload, R"({"name":"a"})");
+  EXPECT_EQ(event->what, "n/a Succeeded");
+}
+
+}  // namespace
+}  // namespace postlude::rehearsal
