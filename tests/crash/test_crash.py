@@ -20,6 +20,7 @@ def test_each_effect_survives_kills(tmp_path, binary, seed, kills):
         print(campaign.story(), dict(judged.counts), f"{len(judged.log['requests'])} requests")
         assert not found, report(campaign, found)
         assert len(campaign.killed) >= kills and len(campaign.bodies) > kills, campaign.story()
+        assert kills < 100 or not judged.unseen(), (judged.unseen(), campaign.story())
 
         # What is settled stays so: one more kill, one more start, and nothing is sent.
         campaign.kill()
