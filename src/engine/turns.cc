@@ -161,7 +161,9 @@ class Turns {
 
   // `finally` is taken even so, where anything has begun at all.
   bool left_out_by_cancel(std::uint32_t i) const {
-    return step(i).list != StepList::kFinally || !run_.started_at;
+    const bool in_turn =
+        run_.state != RunState::kQueued || run_.deadline_at;  // not queued to go on once more
+    return step(i).list != StepList::kFinally || !run_.started_at || !in_turn;
   }
 
   void announce(std::uint32_t i, std::uint32_t of) {
@@ -321,7 +323,7 @@ std::string cause_of(std::string_view title, std::string_view reason) {
     if (end == at && reason[at] == '/' &&
         (at == 0 || reason[at - 1] == ' ')) {  // a path names what it is about
       at = std::min(reason.find_first_of(" :,;", at), reason.size());
-      out += "/…";
+      out += "/*";
       continue;
     }
     if (end == at) {

@@ -312,7 +312,7 @@ TEST(Cause, LeavesOutWhatDiffersFromRunToRun) {
             "version: GET https://jira/rest/PROJ-# was answered 404: no #");
   EXPECT_EQ(cause_of("a", "timeout after 30000 ms at 2026-11-23T01:02:03Z"),
             cause_of("a", "timeout after 31000 ms at 2027-01-01T05:06:07Z"));
-  EXPECT_EQ(cause_of("a", "PUT /two/app: answered 500"), "a: PUT /…: answered 500");
+  EXPECT_EQ(cause_of("a", "PUT /two/app: answered 500"), "a: PUT /*: answered 500");
   EXPECT_NE(cause_of("a", "answered 404"), cause_of("a", "answered 403"));
 }
 
