@@ -84,6 +84,11 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
   return change;
 }
 
+// Elements have not begun: a cancelled run leaves them out with their step.
+bool spreads(const Run& run, const Step& step) {
+  return run.cancel.empty() || step.list == StepList::kFinally;
+}
+
 StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, const RetryPolicy& policy,
                      Instant now, std::uint64_t jitter) {
   if (const auto* o = std::get_if<Succeeded>(&outcome)) {
@@ -104,6 +109,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     return change;
   }
   if (std::holds_alternative<Spread>(outcome)) {
+    if (!spreads(run, step)) return ended(step.index, StepState::kCancelled, run.cancel);
     StepChange change = ended(step.index, StepState::kRunning, "");
     change.spread = true;
     return change;
@@ -175,7 +181,8 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
 
   Decision decision;
   decision.changes.push_back(change_of(run, current, outcome, policy, now, jitter));
-  if (const auto* spread = std::get_if<Spread>(&outcome)) add_elements(run, current, *spread, now, decision);
+  const auto* spread = std::get_if<Spread>(&outcome);
+  if (spread != nullptr && spreads(run, current)) add_elements(run, current, *spread, now, decision);
   settle(run, now, decision);
   return decision;
 }

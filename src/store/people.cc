@@ -131,6 +131,10 @@ Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_inp
   const bool failed = step.state == StepState::kFailed;
   step.state = step.spread ? StepState::kRunning : StepState::kPending;
   if (!keep_input && !step.spread) TRY_DONE(forget_input(ledger, step));
+  // What was paused or unpaused since did not look at what had ended.
+  TRY_DONE(ledger.db().run(
+      "UPDATE steps SET lane = $2 WHERE id = $1",
+      {step.id, ledger.lane_of(stored.run.workflow, stored.run.source, stored.team, step.target)}));
   if (waits_for_somebody(step)) step.now = std::nullopt;  // its time to wait begins anew
   // What was accepted before its turn came is kept for it.
   if (!failed) return ok();
@@ -177,7 +181,10 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
   run.cancel.clear();
   run.dismissed = false;
   run.cause.clear();
-  TRY(const bool queued, must_queue(ledger, stored));
+  TRY(const bool waits, must_queue(ledger, stored));
+  // Where nothing is left to do there is no turn to wait for.
+  const bool queued = waits && !std::all_of(run.steps.begin(), run.steps.end(),
+                                            [](const Step& s) { return terminal(s.state); });
   run.deadline_at = std::nullopt;
   Decision decision;
   if (!queued) {

@@ -87,7 +87,7 @@ Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instan
   const bool begins = wanted.failed.empty();
   if (begins) {
     TRY(const bool queued, must_queue(ledger, stored));
-    if (!queued) activate(ledger, stored, now);
+    if (!queued) CHECK(!terminal(activate(ledger, stored, now).run));  // it has steps, and none has ended
   }
   TRY_DONE(insert_run(ledger, stored));
   TRY_DONE(ledger.audit(now, "postlude", "run.created", run.id.text(),

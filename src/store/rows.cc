@@ -148,17 +148,18 @@ Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
       "SELECT id, state = 1 AND deadline_at IS NULL FROM runs WHERE workflow = $1 AND queue_key = $2 AND "
       "state <= 3 AND queues = 1 ORDER BY state = 1 AND deadline_at IS NULL, event LIMIT 1",
       {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) {
-        // Who has ended may have been queued itself: then another is still active. One whose turn has come has
-        // a deadline, though it is queued until its first step is taken up.
+        // Who has ended may have been queued itself: then another is still active. One whose turn has come
+        // has a deadline, though it is queued until its first step is taken up.
         if (row.flag(1)) next = RunId{row.integer(0)};
       }));
   if (!next) return ok();
   TRY(auto loaded, take_run(ledger, next));
   CHECK(loaded.has_value());
-  activate(ledger, *loaded, at);
-  for (std::size_t i = 0; i < loaded->run.steps.size(); ++i) {
-    if (loaded->run.steps[i].due_at) TRY_DONE(save_step(ledger, *loaded, i));
-  }
+  const Decision decision = activate(ledger, *loaded, at);
+  for (const StepChange& change : decision.changes)
+    TRY_DONE(save_step(ledger, *loaded, change.index));
+  // One that was retried may have nothing left to do.
+  if (terminal(decision.run)) return change_state(ledger, *loaded, decision.run, decision.reason, at);
   return change_state(ledger, *loaded, RunState::kRunning, "", at);
 }
 
@@ -489,13 +490,14 @@ Applied take(StoredRun& stored, const Decision& decision, Instant at) {
   return out;
 }
 
-void activate(Ledger& ledger, StoredRun& stored, Instant now) {
+Decision activate(Ledger& ledger, StoredRun& stored, Instant now) {
   Run& run = stored.run;
   run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
   stored.leases.resize(run.steps.size());
-  const Decision decision = ledger.follow(run, now);
-  CHECK(!terminal(decision.run) && decision.added.empty());
+  Decision decision = ledger.follow(run, now);
+  CHECK(decision.added.empty());
   (void)take(stored, decision, now);
+  return decision;
 }
 
 Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string reason, Instant at) {

@@ -52,7 +52,7 @@ struct Applied {
 };
 Applied take(StoredRun& run, const Decision& decision, Instant at);
 // The run is active from `now` on: its deadline begins, and whose turn it is, is due. In memory.
-void activate(Ledger& ledger, StoredRun& run, Instant now);
+Decision activate(Ledger& ledger, StoredRun& run, Instant now);
 // Changes the state, with everything that hangs on it: totals, audit, the next run of the queue.
 Status change_state(Ledger& ledger, StoredRun& run, RunState to, std::string reason, Instant at);
 // The rule's decision, on the run as it is now; writes the steps it changed and those in `also`, and the run.

@@ -119,8 +119,8 @@ DROP INDEX steps_due;
 CREATE INDEX steps_due ON steps (lane, due_at, id) WHERE due_at IS NOT NULL;
 DELETE FROM high_water WHERE step LIKE '%#%';
 
--- people_since: since when a person is waited for. data: the pinned tables, a text. salt: of `replay --again`.
--- cancel: who cancels it. cause: of its failure, as failures are grouped.
+-- people_since: since when a person is waited for. data: the pinned tables, a text.
+-- salt: of `replay --again`. cancel: who cancels it. cause: of its failure, as failures are grouped.
 ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN team TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN people_since @int;
@@ -144,8 +144,8 @@ CREATE TABLE answers (step @int PRIMARY KEY, kind @int NOT NULL, actor TEXT NOT 
 CREATE TABLE pauses (kind TEXT NOT NULL, name TEXT NOT NULL, at @int NOT NULL, actor TEXT NOT NULL,
   why TEXT NOT NULL, PRIMARY KEY (kind, name))@keyed;
 
--- Effects that belong to a target and a key of the user's, not to a run: what the first use yielded, and which
--- attempt has it in hand.
+-- Effects that belong to a target and a key of the user's, not to a run: what the first use yielded, and
+-- which attempt has it in hand.
 CREATE TABLE keyed (target TEXT NOT NULL, key TEXT NOT NULL, outputs TEXT NOT NULL, step @int NOT NULL,
   attempt @int NOT NULL, event @int NOT NULL, PRIMARY KEY (target, key))@keyed;
 )sql";

@@ -390,26 +390,25 @@ void Check::may_repeat(const Arrival& a, const std::string& effect) {
   const Arrival* first = nullptr;
   const Arrival* last = nullptr;
   for (const Arrival& past : before->second) {
-    if (!may_have_acted(past.request)) continue;
+    if (!may_have_acted(past.request) || freed_since(a.logical, past.at)) continue;
     if (first == nullptr) first = &past;
     last = &past;
   }
   if (last == nullptr) return;
   world_.tally.met("repeated: " + effect);
-  const bool person = freed_since(a.logical, last->at);
   const auto because = [&](const char* why) {
     world_.breaks("13", a.path + " of " + a.by + " is sent again " + why + "; first at " +
                             to_text(first->at) + ", last at " + to_text(last->at) + ", now " + to_text(a.at));
   };
   if (effect == "none") {
-    if (a.path != "/plain/repeat" && !person) because("and nobody said so");
+    if (a.path != "/plain/repeat") because("and nobody said so");
   } else if (effect == "lookup") {
     const std::vector<Duration>& looked = looked_[a.key];
     const Duration earliest = last->at + kTimeout + kIndexLag - world_.jumped_ahead;
-    if ((looked.empty() || looked.back() < earliest) && !person) because("without looking");
+    if ((looked.empty() || looked.back() < earliest)) because("without looking");
   } else if (effect == "key") {
     const Duration window = a.path == "/short" ? kShortWindow : kLongWindow;
-    if (a.at - first->at > window - kTimeout + world_.jumped_back && !person) because("after its window");
+    if (a.at - first->at > window - kTimeout + world_.jumped_back) because("after its window");
   }
 }
 

@@ -47,6 +47,10 @@ rehearsal::Answer Systems::answer(const rehearsal::Sent& sent) {
            heard.arrival.key.substr(0, 8) + ": " +
            (out.result ? std::to_string(out.result->status)
                        : "no answer (" + out.result.error().message + ")") +
+           (out.result && out.result->status == 429 && !out.result->headers.list.empty()
+                ? " (" + out.result->headers.list.back().name + ": " + out.result->headers.list.back().value +
+                      ") " + out.result->body
+                : "") +
            " after " + to_text(out.delay);
   });
   return out;

@@ -160,8 +160,9 @@ rehearsal::Answer Systems::limited(const Heard& heard) {
   const std::int64_t wait = 2 + static_cast<std::int64_t>(draw.below(30));
   const std::string text = std::to_string(wait);
   const Duration delay = milliseconds(5);
-  const std::int64_t then = micros(world_.now() + delay) / 1'000'000 + wait + 1;
+  const std::int64_t then = micros(world_.product->clock().now() + delay) / 1'000'000 + wait + 1;
   HttpResponse out = bare(429);
+  out.headers.add("Date", http_date(then - wait - 1));  // whatever our clock shows
   switch (draw.below(10)) {
     case 0:
       out.headers.add("Retry-After", text);

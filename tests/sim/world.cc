@@ -72,7 +72,7 @@ Duration World::steady() {
   return product->clock().steady();
 }
 Instant World::now() {
-  return product->clock().now();
+  return rt::now();
 }
 
 void World::query(std::string_view sql, store::sql::Values values, store::sql::Visitor visit) {
@@ -140,6 +140,8 @@ void World::revive() {
   const Duration down = calm               ? Duration(0)
                         : draw.chance(700) ? draw.between(Duration(0), seconds(5))
                                            : draw.between(Duration(0), minutes(draw.chance(150) ? 600 : 20));
+  jumped_ahead += std::exchange(ahead_unseen_, Duration(0));
+  jumped_back += std::exchange(back_unseen_, Duration(0));
   product->crash_and_restart(down);
   tally.met("restarts");
   note([&] { return "starts again, after " + to_text(down); });
@@ -178,9 +180,11 @@ void World::haunt() {
 }
 
 void World::jump() {
-  const Duration by = draw.between(seconds(1), hours(3));
+  const Duration by = draw.between(seconds(1), draw.chance(200) ? Duration(seconds(60)) : Duration(hours(3)));
   const bool ahead = draw.chance(500);
-  (ahead ? jumped_ahead : jumped_back) += by;
+  (ahead ? ahead_unseen_ : back_unseen_) += by;
+  jumped_ahead = std::max<Duration>(jumped_ahead, seconds(60));  // believed at once
+  jumped_back = std::max<Duration>(jumped_back, seconds(60));
   product->clock().jump(ahead ? by : -by);
   tally.met(ahead ? "the clock was set forward" : "the clock was set back");
   note([&] { return "the clock is set " + std::string(ahead ? "forward" : "back") + " by " + to_text(by); });

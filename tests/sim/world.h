@@ -40,7 +40,7 @@ class World {
   std::int64_t number(std::string_view sql, store::sql::Values values = {});
   void use(std::size_t revision);
   Duration steady();
-  Instant now();
+  Instant now();  // as the product believes it
 
   Draw draw;
   Tally& tally;
@@ -51,9 +51,10 @@ class World {
   Systems systems;
   Senders senders;
   People people;
-  bool calm = false;        // no faults any more
-  Duration jumped_ahead{};  // how far the wall clock has been set forward in all
-  Duration jumped_back{};
+  bool calm = false;  // no faults any more
+  // How far the wall clock has been set, in all, as far as a process may have believed it: what is little,
+  // and what it found at its start.
+  Duration jumped_ahead{}, jumped_back{};
 
  private:
   struct Lost {  // a lease whose process is dead
@@ -82,6 +83,7 @@ class World {
   unsigned full_ = 0, dies_ = 0;  // per mille of commits
   std::size_t revision_ = 0;
   bool jumps_ = false;
+  Duration ahead_unseen_{}, back_unseen_{};  // by no process yet
 };
 
 }  // namespace postlude::sim
