@@ -128,7 +128,7 @@ class Pipeline {
   std::shared_ptr<const Rules> rules_;
   connector::Masker masker_;
   Duration masked_at_{};  // when it last looked at the secrets
-  Rates rates_;  // of sources
+  Rates rates_;           // of sources
   Rates target_rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
   bool stopping_ = false;
