@@ -104,8 +104,12 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     change.asks = o->asks;
     change.due_at = o->until;
     // Who waits for people has time of their own; everything else ends with the run's.
-    if (!o->asks && run.deadline_at)
-      change.due_at = std::min(o->until.value_or(*run.deadline_at), *run.deadline_at);
+    if (!o->asks && run.deadline_at) {
+      Instant end = *run.deadline_at;
+      // It moves on for as long as another step waits for people: what is left of it now is a look, no end.
+      if (run.people_since) end = std::max(end + (now - *run.people_since), now + std::chrono::seconds(1));
+      change.due_at = std::min(o->until.value_or(end), end);
+    }
     return change;
   }
   if (std::holds_alternative<Spread>(outcome)) {

@@ -175,6 +175,23 @@ class Turns {
     }
   }
 
+  // What it needs has ended; and what that needed, where a person has skipped it before its turn.
+  bool needs_over(std::uint32_t i) const {
+    std::vector<bool> seen(rows_.size(), false);
+    std::vector<std::uint32_t> open{i};
+    while (!open.empty()) {
+      const std::uint32_t at = open.back();
+      open.pop_back();
+      for (const std::uint32_t need : step(at).needs) {
+        if (!ended(need)) return false;
+        if (rows_[need].state != StepState::kSkipped || seen[need]) continue;
+        seen[need] = true;
+        open.push_back(need);
+      }
+    }
+    return true;
+  }
+
   void take_turn(std::uint32_t i) {
     if (step(i).list == StepList::kOnFailure) {
       if (!list_over(StepList::kSteps)) return;
@@ -187,9 +204,7 @@ class Turns {
         !(list_over(StepList::kSteps) && list_over(StepList::kOnFailure))) {
       return;
     }
-    for (const std::uint32_t need : step(i).needs) {
-      if (!ended(need)) return;
-    }
+    if (!needs_over(i)) return;
     if (hurt(i) && !step(i).after_failure) {
       change(i, StepState::kSkipped, hurt_by(i) + " failed");
       return;

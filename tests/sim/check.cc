@@ -126,6 +126,7 @@ void Check::run_changed(const Change& change) {
 
 void Check::step_changed(const Change& change) {
   touched_.insert(change.of);
+  if (change.after == static_cast<std::int64_t>(StepState::kWaiting)) waited_.insert(change.id);
   const bool begins = change.after == static_cast<std::int64_t>(StepState::kRunning);
   if (ended(change.before) && !reopened_.contains(change.of)) {
     world_.breaks("17", "step " + id_of(change.id) + " (" + change.text + ") had ended, and changed to " +
@@ -258,7 +259,7 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
   world_.query(
       "SELECT q.id, q.step, s.run, r.event, q.key, r.workflow, s.part, r.queue_key, r.stale, r.salt, "
       "r.shadow, "
-      "s.announces, coalesce(a.state, 0) FROM requests q JOIN steps s ON s.id = q.step JOIN runs r ON r.id = "
+      "s.announces, coalesce(a.id, 0) FROM requests q JOIN steps s ON s.id = q.step JOIN runs r ON r.id = "
       "s.run LEFT "
       "JOIN steps a ON a.run = s.run AND a.idx = s.announces WHERE q.attempt = $1 AND q.name = $2 AND "
       "q.result = 1",
@@ -277,7 +278,7 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
         a.name = sent.request;
         a.logical = id_of(a.event) + "|" + a.salt + "|" + a.workflow + "|" + a.part;
         if (row.flag(10)) world_.breaks("shadow", "a write left for shadow run " + id_of(a.run));
-        if (!row.null(11) && row.integer(12) < static_cast<std::int64_t>(StepState::kWaiting))
+        if (!row.null(11) && !waited_.contains(row.integer(12)))
           world_.breaks("announce", "step " + id_of(a.step) + " announces a wait that is not committed");
         out = std::move(a);
       });
@@ -308,6 +309,7 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
   if (!sent_.emplace(sent.attempt, sent.request).second)
     world_.breaks("10", sent.attempt + " has sent " + sent.request + " twice");
   if (!write || a.request == 0) return a;
+  asked_.erase(a.step);  // what an answer said that never arrived
   keys_agree(a);
   alone(a);
   in_order(a, sent.effect);

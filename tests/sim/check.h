@@ -85,7 +85,7 @@ class Check {
   void rest_of_rest();
 
   World& world_;
-  std::set<std::int64_t> reopened_, acknowledged_, gone_, runs_gone_, replays_, settled_;
+  std::set<std::int64_t> reopened_, acknowledged_, gone_, runs_gone_, replays_, settled_, waited_;
   std::set<std::int64_t> touched_, begun_;
   std::map<std::pair<std::int64_t, std::string>, int> originals_;
   std::map<std::int64_t, Instant> planned_at_;

@@ -196,6 +196,7 @@ int run(const Wanted& wanted) {
   log::configure(log::Format::kLogfmt, log::Level::kError);
   Tally tally;
   if (wanted.first == wanted.last) {
+    if (wanted.verbose) World::tell_at_once();
     const std::string broken = play(wanted.first, tally, wanted.verbose, ~std::size_t(0));
     if (!broken.empty()) std::printf("broken: invariant %s\n", broken.c_str());
     if (broken.empty()) std::printf("all invariants hold\n");

@@ -19,6 +19,7 @@ using std::chrono::seconds;
 
 constexpr int kHistoryMax = 20'000;
 constexpr int kRoundsMax = 60;
+constexpr std::uint64_t kCommitsMax = 20'000;
 bool at_once = false;
 
 // One for all seeds: what jq has compiled is kept.
@@ -111,6 +112,7 @@ void World::draw_faults() {
 }
 
 store::Fault World::fault() {
+  if (!broken_.empty()) return store::Fault::kCrashBefore;  // there is nothing more to be seen
   if (calm) return store::Fault::kNone;
   if (draw.chance(full_)) {
     tally.met("commit: full");
@@ -136,6 +138,7 @@ void World::remember_leases() {
 }
 
 void World::revive() {
+  if (!broken_.empty()) return;
   remember_leases();
   const Duration down = calm               ? Duration(0)
                         : draw.chance(700) ? draw.between(Duration(0), seconds(5))
@@ -235,7 +238,10 @@ void World::play() {
       [this](const rehearsal::Sent& sent) { return systems.answer(sent); }, options);
   if (!begun) std::abort();
   product = *std::move(begun);
-  memory->on_commit = [this] { check.committed(); };
+  memory->on_commit = [this] {
+    check.committed();
+    if (memory->commits() == kCommitsMax) breaks("24", "it commits without end");
+  };
   draw_faults();
   const Duration within =
       draw.pick(std::vector<Duration>{seconds(20), minutes(5), minutes(60), hours(10), hours(80)});
