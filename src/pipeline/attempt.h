@@ -44,7 +44,8 @@ class Attempting {
   std::optional<std::string> input;
   std::optional<Instant> step_now;
   std::optional<std::string> trace;
-  std::string key;  // of a step with `key`
+  std::string key;          // of a step with `key`
+  bool unanswered = false;  // it ended because nobody had answered
 
  private:
   // How a plan (an action's, or its lookup's) went: the outputs, or the outcome that ends the attempt.

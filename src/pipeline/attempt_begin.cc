@@ -262,6 +262,7 @@ Outcome Attempting::approval() {
     until = now_ + *duration;
   }
   if (until && *until <= rt::now()) {
+    unanswered = true;
     const std::string_view then = find_text(with, "onTimeout");
     const std::string why = "nobody approved within " + std::string(text);
     if (then == "skip") return Skipped{why};
@@ -285,7 +286,10 @@ Outcome Attempting::callback() {
     const auto duration = parse_duration(text);
     if (!duration) return Refused{"callback: " + duration.error().message};
     until = now_ + *duration;
-    if (*until <= rt::now()) return Refused{"nobody called back within " + std::string(text)};
+    if (*until <= rt::now()) {
+      unanswered = true;
+      return Refused{"nobody called back within " + std::string(text)};
+    }
   }
   return Waits{until, "waits to be called back"};
 }

@@ -118,6 +118,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     end.step_now = attempting.step_now;
     end.trace = std::move(attempting.trace);
     end.key = std::move(attempting.key);
+    end.unanswered = attempting.unanswered;
   }
   end.ended_at = rt::now();
   note_attempt(work, end.outcome, rt::steady_now() - began);

@@ -361,6 +361,26 @@ std::optional<std::int64_t> next_of(Ledger& ledger, const StoredRun& stored, con
 
 }  // namespace
 
+namespace {
+
+// An answer came while the attempt found that there was none.
+Result<std::optional<Work>> look_again(Ledger& ledger, Leased leased, const AttemptEnd& end) {
+  Step& step = leased.stored.run.steps[leased.index];
+  StepLease& lease = leased.stored.leases[leased.index];
+  TRY_DONE(ledger.db().run(
+      "UPDATE attempts SET ended_at = $3, outcome = 'waiting', why = $4 WHERE step = $1 AND id = $2",
+      {end.lease.step, end.lease.attempt.value, end.ended_at, "an answer came just now"}));
+  step.state = StepState::kWaiting;
+  step.due_at = end.ended_at;
+  lease.attempt = 0;
+  lease.token = 0;
+  TRY_DONE(save_step(ledger, leased.stored, leased.index));
+  ledger.remember(std::move(leased.stored));
+  return std::optional<Work>();
+}
+
+}  // namespace
+
 Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const Rule& rule, bool go_on) {
   TRY(auto leased, load_leased(ledger, end.lease));
   Step& step = leased.stored.run.steps[leased.index];
@@ -370,6 +390,11 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   const Decision decision = rule(leased.stored.run);
   const std::string_view why = why_of(end.outcome);
   const std::string_view kind = kind_of(end.outcome);
+  if (end.unanswered) {
+    // Accepted is accepted, however late: the step looks again, and finds it.
+    TRY(const auto answer, load_answer(ledger.db(), step.id));
+    if (answer) return look_again(ledger, std::move(leased), end);
+  }
   TRY_DONE(
       ledger.db().run("UPDATE attempts SET ended_at = $3, outcome = $4, why = $5 WHERE step = $1 AND id = $2",
                       {end.lease.step, end.lease.attempt.value, end.ended_at, kind, why}));

@@ -115,7 +115,8 @@ struct AttemptEnd {
   std::optional<std::string> input;  // `with` as evaluated; of a forEach step its list
   std::optional<Instant> step_now;
   std::optional<std::string> trace = {};  // of its `if`
-  std::string key = {};                   // of a step with `key`: its outputs belong to the target and this
+  bool unanswered = false;  // it ended because nobody had answered: what has come meanwhile goes first
+  std::string key = {};     // of a step with `key`: its outputs belong to the target and this
 };
 
 // An effect that belongs to a target and a key (contract 7, `key`).

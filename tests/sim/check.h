@@ -23,7 +23,7 @@ struct Arrival {
   std::uint64_t number = 0;
   Duration at{};  // by the clock that nobody sets
   bool write = false;
-  std::string path, by, rev, items;
+  std::string path, by, rev, items, card;
   std::int64_t request = 0, step = 0, run = 0, event = 0;
   std::string key, name, logical;  // logical: event, salt, workflow and part: one effect of the user's
   std::string workflow, part, queue_key, salt;
@@ -51,6 +51,7 @@ class Check {
 
   std::map<std::string, int> effects;     // that a system has made, by the key of their rows
   std::map<std::string, int> effects_by;  // and by what their bodies say they are
+  std::map<std::string, int> cards;       // put up, by the key that steps share
   std::set<std::string> exists;           // keys to which a system said that it is there already
 
  private:
@@ -79,6 +80,7 @@ class Check {
   bool freed_since(const std::string& logical, Duration at) const;
   void plans_at_rest();
   void effects_at_rest();
+  void cards_at_rest();
   void successes_at_rest();
   void answers_at_rest();
   void lists_at_rest();

@@ -41,6 +41,7 @@ void Check::at_rest() {
   rest_of_rest();
   plans_at_rest();
   effects_at_rest();
+  cards_at_rest();
   successes_at_rest();
   answers_at_rest();
   lists_at_rest();
@@ -112,6 +113,19 @@ void Check::effects_at_rest() {
       world_.breaks("12", first.by + " (" + effect + " " + first.path + ") was done " +
                               std::to_string(count) + " times; " + std::to_string(allowed) + " are allowed");
     }
+  }
+}
+
+// 12, for steps that share a key: the first use creates, later ones update. One that did not succeed may have
+// created without anybody's knowing.
+void Check::cards_at_rest() {
+  for (const auto& [card, count] : cards) {
+    std::int64_t allowed = 1;
+    allowed += world_.number("SELECT count(*) FROM steps WHERE uses = 'sim/card' AND state IN (5, 6, 7)");
+    for (const auto& [logical, times] : freed_)
+      allowed += static_cast<std::int64_t>(times.size());
+    if (count > allowed && runs_gone_.empty())
+      world_.breaks("12", card + " was put up " + std::to_string(count) + " times");
   }
 }
 

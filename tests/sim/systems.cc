@@ -91,6 +91,7 @@ HttpResponse Systems::keyed(const Heard& heard, Duration window) {
 HttpResponse Systems::make_thing(const Heard& heard) {
   if (heard.body_key != heard.arrival.key) world_.breaks("15", "the key planted is not the key stored");
   HttpResponse out = made(heard, 201);
+  if (!heard.arrival.card.empty()) ++world_.check.cards[heard.arrival.card];
   const Duration lag = world_.jumped_ahead > Duration(0)
                            ? Duration(0)  // the product's clock may run ahead of the index's
                            : world_.draw.between(Duration(0), kIndexLag);

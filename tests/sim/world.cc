@@ -19,7 +19,7 @@ using std::chrono::seconds;
 
 constexpr int kHistoryMax = 20'000;
 constexpr int kRoundsMax = 60;
-constexpr std::uint64_t kCommitsMax = 20'000;
+constexpr std::uint64_t kCommitsMax = 200'000;
 bool at_once = false;
 
 // One for all seeds: what jq has compiled is kept.
@@ -274,6 +274,10 @@ void World::come_to_rest() {
   for (int round = 0; broken_.empty() && round < kRoundsMax; ++round) {
     if (memory->crashed()) revive();
     people.unpause_all();
+    if (draw.chance(600)) {  // sooner than what is waited for gives up
+      pass(minutes(2));
+      if (!broken_.empty() || people.help_out()) continue;
+    }
     if (!product->run_until_quiet(hours(24 * 30))) {
       if (memory->crashed()) continue;
       breaks("24", "it is not quiet within 30 days");
