@@ -1,6 +1,7 @@
 #include "rt/aside.h"
 
 #include <mutex>
+#include <set>
 #include <thread>
 
 namespace postlude::rt {
@@ -9,6 +10,7 @@ namespace postlude::rt {
 struct Aside::Door {
   std::mutex mutex;
   Loop* loop = nullptr;
+  std::set<std::shared_ptr<Latch>> waited;  // the loop's thread alone
 };
 
 Aside::Aside(Loop& loop) : door_(std::make_shared<Door>()) {
@@ -16,18 +18,28 @@ Aside::Aside(Loop& loop) : door_(std::make_shared<Door>()) {
 }
 
 Aside::~Aside() {
-  const std::lock_guard lock(door_->mutex);
-  door_->loop = nullptr;
+  {
+    const std::lock_guard lock(door_->mutex);
+    door_->loop = nullptr;
+  }
+  door_->waited.clear();
 }
 
-std::shared_ptr<Latch> Aside::begin(std::function<void()> call) {
-  auto latch = std::make_shared<Latch>();
-  std::thread([door = door_, call = std::move(call), latch] {
+Latch* Aside::begin(std::function<void()> call) {
+  const auto latch = std::make_shared<Latch>();
+  door_->waited.insert(latch);
+  std::thread([door = door_, call = std::move(call), weak = std::weak_ptr(latch)] {
     call();
     const std::lock_guard lock(door->mutex);
-    if (door->loop != nullptr) door->loop->post([latch] { latch->open(); });
+    if (door->loop == nullptr) return;
+    door->loop->post([door, weak] {
+      const auto held = weak.lock();
+      if (held == nullptr) return;
+      door->waited.erase(held);
+      held->open();
+    });
   }).detach();
-  return latch;
+  return latch.get();
 }
 
 }  // namespace postlude::rt

@@ -21,14 +21,15 @@ class Aside {
   template <class T>
   Task<T> run(std::function<T()> call) {
     auto value = std::make_shared<std::optional<T>>();
-    const auto done = begin([call = std::move(call), value] { value->emplace(call()); });
+    Latch* done = begin([call = std::move(call), value] { value->emplace(call()); });
     co_await done->wait();
     co_return std::move(**value);
   }
 
  private:
   struct Door;
-  std::shared_ptr<Latch> begin(std::function<void()> call);
+  // Ours until it has opened: whoever waits for it goes with it.
+  Latch* begin(std::function<void()> call);
   std::shared_ptr<Door> door_;
 };
 
