@@ -216,8 +216,9 @@ void Rules::bind_teams(BoundStep& step, lang::Problems& problems) const {
     with.place = step.definition->place;
     if (const lang::Node* own = team.notify.find("with")) with = *own;
     for (const auto& [key, value] : step.definition->with.members) {
+      const std::string& name = key.scalar;
       const auto at = std::find_if(with.members.begin(), with.members.end(),
-                                   [&](const auto& m) { return m.first.scalar == key.scalar; });
+                                   [&name](const auto& m) { return m.first.scalar == name; });
       if (at != with.members.end()) {
         at->second = value;
       } else {

@@ -14,16 +14,16 @@ class Memory::Watched final : public sql::Connection {
   Watched(std::unique_ptr<sql::Connection> db, Memory& memory) : db_(std::move(db)), memory_(memory) {}
 
   Status commit() override {
-    const Fault fault = memory_.fault ? memory_.fault(++commits) : (++commits, Fault::kNone);
-    if (fault == Fault::kFull || fault == Fault::kCrashBefore) {
+    const Fault met = memory_.fault ? memory_.fault(++commits) : (++commits, Fault::kNone);
+    if (met == Fault::kFull || met == Fault::kCrashBefore) {
       db_->roll_back();
-      crashed = fault == Fault::kCrashBefore;
+      crashed = met == Fault::kCrashBefore;
       if (crashed) return Error(Code::kCancelled, "the process died before it committed");
       return Error(Code::kOverloaded, "the disk is full");
     }
     Status done = db_->commit();
     CHECK(done.has_value());  // memory does not fail
-    crashed = fault == Fault::kCrashAfter;
+    crashed = met == Fault::kCrashAfter;
     if (memory_.on_commit) memory_.on_commit();
     return done;
   }
