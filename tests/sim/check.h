@@ -1,7 +1,6 @@
 #pragma once
 // Check: the invariants of the engine (those that need no cluster), as code: after each commit, at each
-// request that arrives anywhere, and when all has come to rest. They are named by their numbers in the note
-// on invariants that ARCHITECTURE.md's last chapter of the simulation lists.
+// request that arrives anywhere, and when all has come to rest. README.md has their numbers.
 
 #include <map>
 #include <optional>

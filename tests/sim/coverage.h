@@ -1,5 +1,5 @@
 #pragma once
-// Coverage: what a thousand seeds must have met, or the simulation is dead.
+// Coverage: what three thousand seeds must have met, or the simulation is dead.
 
 namespace postlude::sim {
 
