@@ -64,18 +64,18 @@ class Walk {
 // A $ref that leads nowhere allows anything: the schemas of connectors come from users, whose reader refuses
 // it.
 const json::value& Walk::resolve(const json::value& schema) const {
-  static const json::value kAnything = json::object();
+  static const json::value anything = json::object();
   constexpr std::string_view kPrefix = "#/definitions/";
   const json::value* at = &schema;
   for (int hops = 0; hops < 16; ++hops) {
     const std::string_view ref = find_text(*at, "$ref");
     if (ref.empty()) return *at;
     const json::value* definitions = find(root_, "definitions");
-    if (definitions == nullptr || !ref.starts_with(kPrefix)) return kAnything;
+    if (definitions == nullptr || !ref.starts_with(kPrefix)) return anything;
     at = find(*definitions, ref.substr(kPrefix.size()));
-    if (at == nullptr) return kAnything;
+    if (at == nullptr) return anything;
   }
-  return kAnything;
+  return anything;
 }
 
 // Throws std::regex_error, caught below.
