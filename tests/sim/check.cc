@@ -132,6 +132,8 @@ void Check::step_changed(const Change& change) {
     world_.breaks("17", "step " + id_of(change.id) + " (" + change.text + ") had ended, and changed to " +
                             id_of(change.after));
   }
+  if (change.text == "sim/card" && change.after > static_cast<std::int64_t>(StepState::kSucceeded))
+    ++cards_failed_;
   const bool asks = change.text == "approval" || change.text == "callback";
   if (asks && ended(change.before)) wait_began_.erase(change.id);  // it asks anew
   if (change.text != "wait" && !asks) return;

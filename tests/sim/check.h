@@ -105,6 +105,7 @@ class Check {
   std::map<std::string, std::vector<Duration>> looked_, freed_;
   std::map<std::int64_t, std::int64_t> result_of_;  // of requests, as last committed
   std::map<std::int64_t, Given> given_;             // accepted answers, by step
+  std::int64_t cards_failed_ = 0;  // how often a step that shares a key ended without success
   std::size_t revision_ = 0;
   std::optional<std::size_t> revision_before_;
   Duration revision_since_{};

@@ -62,9 +62,12 @@ Senders::Call Senders::noise(const Canary& canary) {
       call.body.replace(call.body.find(from), from.size(), "\"dev\"");
       break;
     }
-    case 3:
+    case 3: {
       call.hook = "pre-rollout";
+      const std::size_t phase = call.body.find("\"phase\":\"") + 9;
+      call.body.replace(phase, call.body.find('"', phase) - phase, "Progressing");
       break;
+    }
     case 4:
       call.type = "text/plain";
       break;

@@ -278,9 +278,9 @@ void World::come_to_rest() {
       pass(minutes(2));
       if (!broken_.empty() || people.help_out()) continue;
     }
-    if (!product->run_until_quiet(hours(24 * 30))) {
+    if (!product->run_until_quiet(hours(24 * 90))) {
       if (memory->crashed()) continue;
-      breaks("24", "it is not quiet within 30 days");
+      breaks("24", "it is not quiet within 90 days");
       return;
     }
     if (people.help_out()) continue;
