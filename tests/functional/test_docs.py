@@ -168,8 +168,12 @@ def test_a_condition_that_is_none_fails_the_run(guide):
 
 
 def test_an_event_that_is_too_old(guide):
-    guided = guide("replace", {"concurrency:": "maxAge: 1ms\n    concurrency:"})
+    slow = "(reduce range(1e7) as $i (0; $i)) > 0"  # so that the crash comes before the event is planned
+    guided = guide("replace", {"concurrency:": f"maxAge: 1s\n    if: '{slow}'\n    concurrency:"}, "evaluator: {time: 60s}\n")
     event = guided.send()
+    guided.server.kill()
+    time.sleep(1.1)
+    guided.server.start()
     shown = wait_until(lambda: (s := guided.server.api(f"events/{event}"))["planned"] and s)
     assert shown["runs"] == [] and "stale" in shown["plan"][0]["why"]
 
