@@ -45,7 +45,7 @@ struct Pool {
   std::deque<ExchangePtr> waiting;
   std::unordered_map<CURL*, ExchangePtr> running;
   std::vector<CURL*> spare;
-  std::size_t running_max = 1;
+  std::size_t running_max = 0;  // nobody has said
   std::optional<Duration> due;  // when libcurl wants to be called, whatever the sockets do
   Duration last_used{};
   bool queued = false;  // is in Engine::ready_
@@ -70,6 +70,7 @@ class Engine {
   bool take_inbox();
   void enqueue(ExchangePtr exchange);
   Pool& pool_of(const std::string& name);
+  void bound(Pool& pool, std::size_t running_max);
   void start_what_may();
   void start_one(Pool& pool);
   void wait_and_act();
@@ -182,7 +183,7 @@ void Engine::enqueue(ExchangePtr exchange) {
     return;
   }
   Pool& pool = pool_of(exchange->peer.pool);
-  pool.running_max = std::max<std::size_t>(1, exchange->peer.pool_max);
+  bound(pool, std::max<std::size_t>(1, exchange->peer.pool_max));
   pool.waiting.push_back(std::move(exchange));
   ++waiting_;
   if (!std::exchange(pool.queued, true)) ready_.push_back(&pool);
@@ -201,10 +202,17 @@ Pool& Engine::pool_of(const std::string& name) {
   curl_multi_setopt(pool->multi, CURLMOPT_SOCKETDATA, pool.get());
   curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(pool->multi, CURLMOPT_TIMERDATA, pool.get());
-  curl_multi_setopt(pool->multi, CURLMOPT_MAXCONNECTS,
-                    static_cast<long>(std::max<std::size_t>(1, options_.idle_per_pool_max)));
   by_id_.emplace(pool->id, pool.get());
   return *pool;
+}
+
+// libcurl counts connections in use as well: with fewer than may be in use at once, it would close each one
+// that becomes idle, and every request would open its own.
+void Engine::bound(Pool& pool, std::size_t running_max) {
+  if (pool.running_max == running_max) return;
+  pool.running_max = running_max;
+  curl_multi_setopt(pool.multi, CURLMOPT_MAXCONNECTS,
+                    static_cast<long>(std::max(running_max, options_.idle_per_pool_max)));
 }
 
 // In turns, one of each pool, so that a long queue does not stand before a short one.

@@ -14,9 +14,9 @@ namespace postlude::http {
 // Limits of the whole client. One pool cannot shut out another: each may always have one exchange under way,
 // above in_flight_max if need be, and the waiting are served in turns of pools.
 struct ClientOptions {
-  std::size_t in_flight_max = 1024;  // exchanges at once over all pools; more wait, outside any timeout
-  std::size_t waiting_max = 16'384;  // more than these are refused: kUnavailable
-  std::size_t idle_per_pool_max = 16;
+  std::size_t in_flight_max = 1024;    // exchanges at once over all pools; more wait, outside any timeout
+  std::size_t waiting_max = 16'384;    // more than these are refused: kUnavailable
+  std::size_t idle_per_pool_max = 16;  // or as many as may be in use at once, if that is more
   // An idle connection older than this is not used again: many servers close theirs after five seconds, and a
   // request that meets such a close is kUnknown.
   std::chrono::seconds idle_time = std::chrono::seconds(4);

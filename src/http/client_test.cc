@@ -269,6 +269,22 @@ TEST(Client, ReusesConnectionsWithinAPoolOnly) {
   EXPECT_EQ(server.house().connections(), 5) << "a fresh one took the pool's connection away";
 }
 
+// With more at once than idle ones are kept, what has become idle is still used again.
+TEST(Client, UsesConnectionsAgainHoweverManyThereAre) {
+  Echo server(fine);
+  ClientFixture client;
+  Peer peer;
+  peer.pool_max = 64;
+  for (int round = 0; round < 5; ++round) {
+    std::vector<std::future<Result<HttpResponse>>> all;
+    for (int i = 0; i < 64; ++i)
+      all.push_back(client.start(to(server.port()), peer));
+    for (auto& one : all)
+      EXPECT_EQ(shown(one.get()), "200 fine");
+  }
+  EXPECT_LE(server.house().connections(), 64);
+}
+
 TEST(Client, LeavesOldIdleConnectionsAlone) {
   Echo server(fine);
   ClientOptions options;
