@@ -1,11 +1,12 @@
 #include "base/hash.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <sys/random.h>
 
 #include <array>
+#include <memory>
 #include <random>
 #include <utility>
 
@@ -16,20 +17,43 @@ namespace postlude {
 
 namespace {
 
+constexpr std::size_t kAlgorithms = 5;
+
+std::size_t index_of(Algorithm algorithm) {
+  return static_cast<std::size_t>(algorithm) - static_cast<std::size_t>(Algorithm::kSha1);
+}
+
+// Looked up once: OpenSSL 3 searches its providers each time that EVP_sha256() or HMAC() is used, which takes
+// longer than the hash of a short text. Kept until the process ends.
 const EVP_MD* md_of(Algorithm algorithm) {
-  switch (algorithm) {
-    case Algorithm::kSha1:
-      return EVP_sha1();
-    case Algorithm::kSha224:
-      return EVP_sha224();
-    case Algorithm::kSha256:
-      return EVP_sha256();
-    case Algorithm::kSha384:
-      return EVP_sha384();
-    case Algorithm::kSha512:
-      return EVP_sha512();
+  const auto fetch = [](const char* name) {
+    const EVP_MD* md = EVP_MD_fetch(nullptr, name, nullptr);
+    CHECK(md != nullptr);
+    return md;
+  };
+  static const std::array<const EVP_MD*, kAlgorithms> kFetched{
+      fetch("SHA1"), fetch("SHA224"), fetch("SHA256"), fetch("SHA384"), fetch("SHA512")};
+  return kFetched[index_of(algorithm)];
+}
+
+// One per thread and algorithm, which only wants the key.
+EVP_MAC_CTX* mac_of(Algorithm algorithm) {
+  struct Free {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+  };
+  thread_local std::array<std::unique_ptr<EVP_MAC_CTX, Free>, kAlgorithms> contexts;
+  auto& context = contexts[index_of(algorithm)];
+  if (context == nullptr) {
+    EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    CHECK(mac != nullptr);
+    context.reset(EVP_MAC_CTX_new(mac));
+    EVP_MAC_free(mac);  // the context holds it
+    std::string name = EVP_MD_get0_name(md_of(algorithm));
+    const std::array<OSSL_PARAM, 2> parameters{
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name.data(), 0), OSSL_PARAM_construct_end()};
+    CHECK(context != nullptr && EVP_MAC_CTX_set_params(context.get(), parameters.data()) == 1);
   }
-  CHECK(false);
+  return context.get();
 }
 
 const unsigned char* bytes_of(std::string_view text) {
@@ -48,17 +72,26 @@ std::optional<Algorithm> algorithm_named(std::string_view name) {
 }
 
 std::string digest(Algorithm algorithm, std::string_view bytes) {
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned size = 0;
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), out.data(), &size, md_of(algorithm), nullptr) == 1);
+  CHECK(EVP_DigestInit_ex2(context.get(), md_of(algorithm), nullptr) == 1 &&
+        EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+        EVP_DigestFinal_ex(context.get(), out.data(), &size) == 1);
   return {reinterpret_cast<const char*>(out.data()), size};
 }
 
 std::string hmac(Algorithm algorithm, std::string_view key, std::string_view bytes) {
+  EVP_MAC_CTX* const context = mac_of(algorithm);
+  const unsigned char none = 0;  // a null pointer would mean the key before
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  CHECK(HMAC(md_of(algorithm), key.data(), static_cast<int>(key.size()), bytes_of(bytes), bytes.size(),
-             out.data(), &size) != nullptr);
+  std::size_t size = 0;
+  CHECK(EVP_MAC_init(context, key.empty() ? &none : bytes_of(key), key.size(), nullptr) == 1 &&
+        EVP_MAC_update(context, bytes_of(bytes), bytes.size()) == 1 &&
+        EVP_MAC_final(context, out.data(), &size, out.size()) == 1);
   return {reinterpret_cast<const char*>(out.data()), size};
 }
 

@@ -36,8 +36,8 @@ std::string headers_json(const Headers& headers) {
 }
 
 // `.response` as it is stored: the same members, long bodies cut.
-std::string stored_response(const HttpResponse& response, std::size_t most) {
-  if (response.body.size() <= most) return json::serialize(connector::response_context(response));
+std::string stored_response(const json::value& shown, const HttpResponse& response, std::size_t most) {
+  if (response.body.size() <= most) return json::serialize(shown);
   HttpResponse shorter = response;
   shorter.body = cut(std::move(shorter.body), most);
   return json::serialize(connector::response_context(shorter));
@@ -147,8 +147,8 @@ std::string Attempting::name_of(const connector::Call& call) const {
   return updating_ ? "update." + call.id() : call.id();
 }
 
-void Attempting::remember(const std::string& call, json::value exchange) {
-  context_->as_object()["requests"].as_object()[call] = std::move(exchange);
+json::value& Attempting::requests_of(const std::string& call) {
+  return context_->as_object()["requests"].as_object()[call];
 }
 
 rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* call, bool looking) {
@@ -164,7 +164,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   if (!prepared && dry_) co_return std::nullopt;  // it hangs on an answer that was never asked for
   if (!prepared) co_return Refused{prepared.error().message};
   if (prepared->skipped) {
-    remember(call->id(), nullptr);
+    requests_of(call->id()) = nullptr;
     co_return std::nullopt;
   }
   if (!looking && call->effect() != Effect::kRead) {
@@ -193,7 +193,8 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
     case engine::Move::kReuse: {
       json::value response = parsed(next.past->response, nullptr);
       json::object request{{"method", next.past->method}, {"url", next.past->url}};
-      remember(call->id(), json::object{{"request", std::move(request)}, {"response", std::move(response)}});
+      requests_of(call->id()) =
+          json::object{{"request", std::move(request)}, {"response", std::move(response)}};
       co_return false;
     }
     case engine::Move::kWait:
@@ -296,6 +297,7 @@ rt::Task<std::optional<Outcome>> Attempting::take_turn() {
 http::Peer Attempting::peer_of(const connector::Call& call, const Request& row) const {
   http::Peer peer;
   peer.pool = target_->name;
+  peer.pool_max = target_->limits.concurrency;
   peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect));
   peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
   peer.proxy = target_->proxy;
@@ -331,19 +333,22 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
 
   Values values;
   if (answer) {
-    context_->as_object()["response"] = connector::response_context(*answer);
+    json::value& shown = context_->as_object()["response"];
+    shown = connector::response_context(*answer, shown.storage());
     AWAIT(values, evaluate(call->after()));
     row.status = answer->status;
     const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
-    row.response = masker_.mask_json(step_->action->redact(stored_response(*answer, most)));
+    row.response = masker_.mask_json(
+        step_->action->redact(stored_response(context_->as_object().at("response"), *answer, most)));
   }
   const connector::Ending ending = call->interpret(request, answer, values, rt::now());
   row.result = ending.result;
   row.why = masker_.mask(ending.why);
   ended.push_back(std::move(row));
   if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
-    remember(call->id(), json::object{{"request", connector::request_context(request)},
-                                      {"response", context_->as_object().at("response")}});
+    json::object& exchanged = requests_of(call->id()).emplace_object();
+    exchanged["request"] = connector::request_context(request, exchanged.storage());
+    exchanged["response"] = context_->as_object().at("response");
   }
   co_return outcome_of(*call, ending, looking);
 }

@@ -130,13 +130,16 @@ std::vector<Due> take_turns(Ledger& ledger, std::vector<Ripe>& ripe, std::size_t
 }
 
 // Steps of other runs of the event that are the same step of the same workflow.
-Status siblings(Ledger& ledger, const Run& run, const std::string& part, std::vector<std::int64_t>& out) {
+Status siblings(Ledger& ledger, StoredRun& stored, const std::string& part, std::vector<std::int64_t>& out) {
+  const Run& run = stored.run;
+  if (stored.alone) return ok();
   bool replayed = run.replay_of.has_value();
   if (!replayed) {
     TRY_DONE(ledger.db().each(
         "SELECT 1 FROM runs WHERE event = $1 AND workflow = $2 AND replay_of IS NOT NULL LIMIT 1",
         {run.event.value, run.workflow}, [&](const sql::Row&) { replayed = true; }));
   }
+  stored.alone = !replayed;
   if (!replayed) return ok();
   return ledger.db().each(
       "SELECT s.id FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 AND "
@@ -146,12 +149,13 @@ Status siblings(Ledger& ledger, const Run& run, const std::string& part, std::ve
       [&](const sql::Row& row) { out.push_back(row.integer(0)); });
 }
 
-Result<std::vector<Request>> effects_before(Ledger& ledger, const Run& run, std::size_t index, bool tried) {
+Result<std::vector<Request>> effects_before(Ledger& ledger, StoredRun& stored, std::size_t index,
+                                            bool tried) {
   std::vector<Request> out;
-  const Step& step = run.steps[index];
+  const Step& step = stored.run.steps[index];
   if (step.target.empty()) return out;
   std::vector<std::int64_t> others;
-  if (!step.freed) TRY_DONE(siblings(ledger, run, step.part, others));
+  if (!step.freed) TRY_DONE(siblings(ledger, stored, step.part, others));
   for (const std::int64_t other : others) {
     TRY(auto effects, load_effects(ledger.db(), other));
     for (Request& request : effects) {
@@ -174,21 +178,20 @@ Result<Event> event_of_run(Ledger& ledger, EventId id) {
   return *std::move(event);
 }
 
-Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::int64_t step_id, Instant now) {
+enum class Row : std::uint8_t { kAsItWas, kToBeWritten };  // what the database has of the step
+
+Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row row, Instant now) {
   Run& run = stored.run;
   CHECK(!terminal(run.state));
-  std::size_t index = 0;
-  while (run.steps[index].id != step_id)
-    ++index;
   Step& step = run.steps[index];
   StepLease& lease = stored.leases[index];
   CHECK(step.state == StepState::kPending || step.state == StepState::kWaiting);
 
   Work out;
   out.was_waiting = step.state == StepState::kWaiting;
-  TRY(out.before, effects_before(ledger, run, index, lease.number > 0));
+  TRY(out.before, effects_before(ledger, stored, index, lease.number > 0));
   if (step.target.empty()) {
-    TRY(out.answer, load_answer(ledger.db(), step_id));
+    TRY(out.answer, load_answer(ledger.db(), step.id));
   }
   TRY(lease.attempt, ledger.next_id(Sequence::kAttempt));
   lease.token = ledger.token();
@@ -199,11 +202,11 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::int64_t step_id, In
   step.due_at = std::nullopt;
   if (!step.first_at) step.first_at = now;
   if (!step.started_at) step.started_at = now;
-  TRY_DONE(save_step(ledger, stored, index));
+  TRY_DONE(row == Row::kAsItWas ? save_lease(ledger, stored, index) : save_step(ledger, stored, index));
   TRY_DONE(
       ledger.db().run("INSERT INTO attempts (step, id, number, started_at, outcome, why) "
                       "VALUES ($1, $2, $3, $4, '', '')",
-                      {step_id, lease.attempt, lease.number, now}));
+                      {step.id, lease.attempt, lease.number, now}));
   if (run.state != RunState::kRunning || !run.started_at) {
     if (!run.started_at) run.started_at = now;
     TRY_DONE(change_state(ledger, stored, RunState::kRunning, "", now));
@@ -213,7 +216,7 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::int64_t step_id, In
   if (run.data != 0) {
     TRY(out.data, ledger.text(run.data));
   }
-  out.lease = Lease{step_id, AttemptId{lease.attempt}, lease.token, run.id};
+  out.lease = Lease{step.id, AttemptId{lease.attempt}, lease.token, run.id};
   out.step = static_cast<std::uint32_t>(index);
   out.run = run;
   ledger.remember(std::move(stored));
@@ -223,7 +226,10 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::int64_t step_id, In
 Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
   TRY(auto stored, take_run(ledger, due.run));
   CHECK(stored.has_value());
-  return claim_in(ledger, *std::move(stored), due.step, now);
+  std::size_t index = 0;
+  while (stored->run.steps[index].id != due.step)
+    ++index;
+  return claim_in(ledger, *std::move(stored), index, Row::kAsItWas, now);
 }
 
 // -- recording
@@ -265,10 +271,11 @@ void keep_first(Step& step, const std::optional<std::string>& input, std::option
 
 // Protocol 4: no two attempts of one key are under way at once. Keys are shared only by runs of one event.
 // And what another run has done since the attempt was claimed was not met yet by the effect's rule.
-Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std::string& key,
+Status nobody_else(Ledger& ledger, StoredRun& stored, std::size_t index, const std::string& key,
                    std::int64_t seen) {
+  const Run& run = stored.run;
   std::vector<std::int64_t> others;
-  TRY_DONE(siblings(ledger, run, run.steps[index].part, others));
+  TRY_DONE(siblings(ledger, stored, run.steps[index].part, others));
   for (const std::int64_t other : others) {
     bool open = false;
     bool done = false;
@@ -286,19 +293,18 @@ Status nobody_else(Ledger& ledger, const Run& run, std::size_t index, const std:
 // Protocol 3: an older release does not overwrite (`ordered`) what a newer one has written, in whatever way.
 Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index, bool ordered) {
   const std::string& name = run.steps[index].part;
+  // Nearly always it is the newest: then this is all.
+  TRY_DONE(ledger.db().run(
+      "INSERT INTO high_water (workflow, step, queue_key, event) VALUES ($1, $2, $3, $4) ON CONFLICT "
+      "(workflow, step, queue_key) DO UPDATE SET event = excluded.event WHERE excluded.event >= "
+      "high_water.event",
+      {run.workflow, name, run.queue_key, run.event.value}));
+  if (ledger.db().changed() > 0 || run.stale || !ordered) return ok();
   std::int64_t newest = 0;
   TRY_DONE(ledger.db().each(
       "SELECT event FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
       {run.workflow, name, run.queue_key}, [&](const sql::Row& row) { newest = row.integer(0); }));
-  if (newest == run.event.value) return ok();
-  if (newest > run.event.value) {
-    if (run.stale || !ordered) return ok();
-    return Error(Code::kDenied, "superseded: " + EventId{newest}.text() + " is newer and has sent this step");
-  }
-  return ledger.db().run(
-      "INSERT INTO high_water (workflow, step, queue_key, event) VALUES ($1, $2, $3, $4) "
-      "ON CONFLICT (workflow, step, queue_key) DO UPDATE SET event = excluded.event",
-      {run.workflow, name, run.queue_key, run.event.value});
+  return Error(Code::kDenied, "superseded: " + EventId{newest}.text() + " is newer and has sent this step");
 }
 
 }  // namespace
@@ -329,12 +335,12 @@ Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted) {
   CHECK(request.effect != Effect::kRead);
   const bool ordered =
       wanted.ordered || request.effect == Effect::kState || request.effect == Effect::kUpsert;
-  TRY_DONE(nobody_else(ledger, leased.stored.run, leased.index, request.key, wanted.seen));
+  TRY_DONE(nobody_else(ledger, leased.stored, leased.index, request.key, wanted.seen));
   TRY_DONE(pass_high_water(ledger, leased.stored.run, leased.index, ordered));
   TRY_DONE(save_ended(ledger, wanted.lease, wanted.ended));
   const bool first = (wanted.input && step.input.empty()) || (wanted.step_now && !step.now);
   keep_first(step, wanted.input, wanted.step_now, wanted.trace);
-  if (first) TRY_DONE(save_step(ledger, leased.stored, leased.index));
+  if (first) TRY_DONE(save_first(ledger, leased.stored, leased.index));
   request.attempt = wanted.lease.attempt;
   request.result = RequestResult::kOpen;
   if (!request.sent_at) request.sent_at = rt::now();
@@ -347,14 +353,14 @@ namespace {
 
 // The step of the run that may be taken up at once by whoever has ended one of `target`, without asking who
 // else waits: it is due, and the target has the room that has just become free.
-std::optional<std::int64_t> next_of(Ledger& ledger, const StoredRun& stored, const std::string& target,
-                                    Instant now) {
+std::optional<std::size_t> next_of(Ledger& ledger, const StoredRun& stored, RunState to,
+                                   const std::string& target, Instant now) {
   const Run& run = stored.run;
-  if (terminal(run.state) || ledger.paused("all", "") || ledger.paused("target", target)) return std::nullopt;
+  if (terminal(to) || ledger.paused("all", "") || ledger.paused("target", target)) return std::nullopt;
   if (ledger.lane_of(run.workflow, run.source, stored.team, target) != target) return std::nullopt;
   for (const Step& step : run.steps) {
     const bool free = step.state == StepState::kPending || step.state == StepState::kWaiting;
-    if (free && step.due_at && *step.due_at <= now && step.target == target) return step.id;
+    if (free && step.due_at && *step.due_at <= now && step.target == target) return step.index;
   }
   return std::nullopt;
 }
@@ -408,14 +414,17 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   lease.attempt = 0;
   lease.token = 0;
   const std::size_t index = leased.index;
-  TRY_DONE(apply_decision(ledger, leased.stored, decision, {index}, end.ended_at));
+  std::optional<std::size_t> next;
+  const TakeUp take_up = [&](const StoredRun& run, RunState to) {
+    next = next_of(ledger, run, to, run.run.steps[index].target, end.ended_at);
+    return next;
+  };
+  TRY_DONE(apply_decision(ledger, leased.stored, decision, {index}, end.ended_at, go_on ? take_up : nullptr));
   const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
   CHECK(after.state != StepState::kRunning || after.spread);
   if (!end.key.empty()) TRY_DONE(release_keyed(ledger, leased.stored.run, after, end.key));
-  const auto next =
-      go_on ? next_of(ledger, leased.stored, after.target, end.ended_at) : std::optional<std::int64_t>();
   if (next) {
-    TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, end.ended_at));
+    TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, Row::kToBeWritten, end.ended_at));
     return std::optional<Work>(std::move(work));
   }
   ledger.remember(std::move(leased.stored));

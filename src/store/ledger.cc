@@ -14,8 +14,15 @@ constexpr std::array<std::string_view, kSequences> kNames{"delivery", "event",  
 constexpr std::int64_t kBlock = 256;
 constexpr std::size_t kTextsMax = 256;
 constexpr std::size_t kPinnedMax = 1024;
-constexpr std::size_t kRememberedMax = 1024;  // runs, and events
+constexpr std::size_t kRememberedMax = 1024;  // runs, and events; in two halves
 constexpr std::size_t kRememberedBytesMax = 16U << 10U;
+
+template <class Map>
+void make_room(Map& newer, Map& older) {
+  if (newer.size() < kRememberedMax / 2) return;
+  older = std::move(newer);
+  newer.clear();
+}
 
 void put(std::string& out, std::string_view text) {
   out += std::to_string(text.size());
@@ -149,29 +156,49 @@ void Ledger::remember(StoredRun stored) {
   for (const Step& step : stored.run.steps)
     bytes += sizeof(Step) + step.input.size() + step.outputs.size() + step.item.size();
   if (bytes > kRememberedBytesMax) return;
-  if (runs_.size() >= kRememberedMax) runs_.clear();
+  make_room(runs_.newer, runs_.older);
   const std::int64_t id = stored.run.id.value;
-  runs_.insert_or_assign(id, std::move(stored));
+  runs_.older.erase(id);
+  runs_.newer.insert_or_assign(id, std::move(stored));
 }
 
 std::optional<StoredRun> Ledger::recall(RunId id) {
-  const auto found = runs_.find(id.value);
-  if (found == runs_.end()) return std::nullopt;
-  std::optional<StoredRun> out(std::move(found->second));
-  runs_.erase(found);
-  return out;
+  for (auto* half : {&runs_.newer, &runs_.older}) {
+    const auto found = half->find(id.value);
+    if (found == half->end()) continue;
+    std::optional<StoredRun> out(std::move(found->second));
+    half->erase(found);
+    return out;
+  }
+  return std::nullopt;
+}
+
+void Ledger::forget_run(RunId id) {
+  runs_.newer.erase(id.value);
+  runs_.older.erase(id.value);
+}
+
+void Ledger::forget_runs() {
+  runs_ = {};
 }
 
 void Ledger::remember(std::shared_ptr<const Event> event) {
   if (event->payload.size() + event->metadata.size() > kRememberedBytesMax) return;
-  if (events_.size() >= kRememberedMax) events_.clear();
+  make_room(events_.newer, events_.older);
   const std::int64_t id = event->id.value;
-  events_.insert_or_assign(id, std::move(event));
+  events_.newer.insert_or_assign(id, std::move(event));
 }
 
 std::shared_ptr<const Event> Ledger::recall(EventId id) const {
-  const auto found = events_.find(id.value);
-  return found == events_.end() ? nullptr : found->second;
+  for (const auto* half : {&events_.newer, &events_.older}) {
+    const auto found = half->find(id.value);
+    if (found != half->end()) return found->second;
+  }
+  return nullptr;
+}
+
+void Ledger::forget_events() {
+  events_ = {};
 }
 
 void Ledger::forget_texts() {
@@ -208,8 +235,8 @@ void Ledger::forget(const Memory& before) {
   moved_.clear();
   memory_ = before;
   forget_texts();
-  runs_.clear();
-  events_.clear();
+  forget_runs();
+  forget_events();
   (void)load_pauses();
 }
 

@@ -72,10 +72,11 @@ class Ledger {
   // that changes them. Bounded.
   void remember(StoredRun run);               // it has been written as it is
   std::optional<StoredRun> recall(RunId id);  // and forgets it
-  void forget_run(RunId id) { runs_.erase(id.value); }
+  void forget_run(RunId id);
+  void forget_runs();  // what is known of each besides its rows is no longer so
   void remember(std::shared_ptr<const Event> event);
   std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
-  void forget_events() { events_.clear(); }
+  void forget_events();
 
   // What the loop is told after the commit.
   void made_work() { made_work_ = true; }                       // there is something to plan
@@ -130,8 +131,13 @@ class Ledger {
   Memory memory_;
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
   std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
-  std::unordered_map<std::int64_t, StoredRun> runs_;
-  std::unordered_map<std::int64_t, std::shared_ptr<const Event>> events_;
+  // What has lately been put in, and what was before that: the older half goes when the newer one is full.
+  template <class T>
+  struct Halves {
+    std::unordered_map<std::int64_t, T> newer, older;
+  };
+  Halves<StoredRun> runs_;
+  Halves<std::shared_ptr<const Event>> events_;
   std::mt19937_64 random_;
   const Follow follow_;
   std::map<std::string, Totals> moved_;  // by workflow, in this transaction

@@ -343,6 +343,7 @@ Result<RunId> replay(Ledger& ledger, const Replay& wanted) {
       step.now = kept.now;
     }
   }
+  ledger.forget_runs();  // some of them are no longer alone
   TRY_DONE(start_run(ledger, stored, fresh, wanted.now));
   TRY_DONE(ledger.audit(wanted.now, wanted.actor, "run.replayed", run.id.text(),
                         "of " + wanted.of.text() + (wanted.again ? ", again" : "")));

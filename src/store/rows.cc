@@ -418,6 +418,22 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
        s.freed});
 }
 
+Status save_lease(Ledger& ledger, const StoredRun& stored, std::size_t index) {
+  const Step& s = stored.run.steps[index];
+  const StepLease& lease = stored.leases[index];
+  return ledger.db().run(
+      "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
+      "first_at = $8, waited = $9, started_at = $10 WHERE id = $1",
+      {s.id, static_cast<int>(s.state), s.attempts, lease.number, lease.attempt,
+       static_cast<std::int64_t>(lease.token), s.due_at, s.first_at, lease.waited, s.started_at});
+}
+
+Status save_first(Ledger& ledger, const StoredRun& stored, std::size_t index) {
+  const Step& s = stored.run.steps[index];
+  return ledger.db().run("UPDATE steps SET now = $2, input = $3, trace = $4 WHERE id = $1",
+                         {s.id, s.now, s.input, s.trace});
+}
+
 Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
   TRY(q.id, ledger.next_id(Sequence::kRequest));
   return ledger.db().run(
@@ -519,14 +535,16 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
 }
 
 Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decision,
-                      const std::vector<std::size_t>& also, Instant at) {
+                      const std::vector<std::size_t>& also, Instant at, const TakeUp& take_up) {
   Run& run = stored.run;
   Applied applied = take(stored, decision, at);
   for (const std::size_t index : also) {
     if (std::find(applied.changed.begin(), applied.changed.end(), index) == applied.changed.end())
       applied.changed.push_back(index);
   }
+  const auto taken_up = take_up ? take_up(stored, decision.run) : std::optional<std::size_t>();
   for (const std::size_t index : applied.changed) {
+    if (index == taken_up) continue;
     Step& step = run.steps[index];
     if (step.state == StepState::kWaiting && !step.held && answerable(step)) {
       // It may have come before the wait was committed.

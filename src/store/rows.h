@@ -1,6 +1,7 @@
 #pragma once
 // rows: how rows become values and values rows; what the commands share. Private to store/.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ Result<std::optional<StoredRun>> take_run(Ledger& ledger, RunId id);
 Status insert_run(Ledger& ledger, StoredRun& run);  // with its steps; fills in their ids
 Status save_run(Ledger& ledger, const StoredRun& run);
 Status save_step(Ledger& ledger, const StoredRun& run, std::size_t index);
+// The same where nothing but its lease has changed, or nothing but what was first evaluated: less to write.
+Status save_lease(Ledger& ledger, const StoredRun& run, std::size_t index);
+Status save_first(Ledger& ledger, const StoredRun& run, std::size_t index);
 Status insert_request(Ledger& ledger, std::int64_t step, Request& request);     // fills in its id
 Status save_answer(Ledger& ledger, std::int64_t step, const Request& request);  // to one with an id
 
@@ -56,8 +60,11 @@ Decision activate(Ledger& ledger, StoredRun& run, Instant now);
 // Changes the state, with everything that hangs on it: totals, audit, the next run of the queue.
 Status change_state(Ledger& ledger, StoredRun& run, RunState to, std::string reason, Instant at);
 // The rule's decision, on the run as it is now; writes the steps it changed and those in `also`, and the run.
+// `take_up`: names a step that the caller will change and write at once, of the run as it is after the
+// decision.
+using TakeUp = std::function<std::optional<std::size_t>(const StoredRun& run, RunState to)>;
 Status apply_decision(Ledger& ledger, StoredRun& run, const Decision& decision,
-                      const std::vector<std::size_t>& also, Instant at);
+                      const std::vector<std::size_t>& also, Instant at, const TakeUp& take_up = nullptr);
 Status insert_step(Ledger& ledger, StoredRun& run, std::size_t index);  // fills in its id
 // Another run of its workflow and key goes before it.
 Result<bool> must_queue(Ledger& ledger, const StoredRun& run);

@@ -29,6 +29,11 @@ struct Statement {
   bool busy = false;
 };
 
+struct HashText {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
 class SqliteRow final : public Row {
  public:
   explicit SqliteRow(sqlite3_stmt* handle) : handle_(handle) {}
@@ -198,7 +203,7 @@ class Sqlite final : public Connection {
     TRY_DONE(run("PRAGMA mmap_size = 0"));
     TRY_DONE(run("PRAGMA temp_store = MEMORY"));
     TRY_DONE(run("PRAGMA journal_size_limit = 67108864"));
-    TRY_DONE(run(options_.read_only ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -4096"));
+    TRY_DONE(run(options_.read_only ? "PRAGMA cache_size = -1024" : "PRAGMA cache_size = -16384"));
     if (options_.read_only) TRY_DONE(run("PRAGMA query_only = 1"));
     if (options_.bytes_max > 0) {
       TRY_DONE(run("PRAGMA max_page_count = " + std::to_string(options_.bytes_max / 4096 + 1)));
@@ -218,7 +223,7 @@ class Sqlite final : public Connection {
   }
 
   int prepare(std::string_view sql, Statement*& out) {
-    const auto found = statements_.find(std::string(sql));
+    const auto found = statements_.find(sql);
     if (found != statements_.end()) {
       out = &found->second;
       return SQLITE_OK;
@@ -294,7 +299,7 @@ class Sqlite final : public Connection {
   sqlite3* db_;
   std::string path_;
   OpenOptions options_;
-  std::unordered_map<std::string, Statement> statements_;
+  std::unordered_map<std::string, Statement, HashText, std::equal_to<>> statements_;
   int depth_ = 0;  // statements under way, one inside the other's rows
   Duration read_until_{};
   int wal_pages_ = 0;
@@ -306,6 +311,9 @@ class Sqlite final : public Connection {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options) {
+  // Nobody asks how much memory it uses, and counting that takes a lock each time some is.
+  static const int counts_memory = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  CHECK(counts_memory == SQLITE_OK);
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int rc = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);

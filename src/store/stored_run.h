@@ -23,6 +23,7 @@ struct StoredRun {
   bool queues = false;
   std::string team;
   std::vector<StepLease> leases;  // one per step
+  bool alone = false;             // its event has no other run of its workflow; false: nobody has looked
 };
 
 }  // namespace postlude::store
