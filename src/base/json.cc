@@ -6,13 +6,14 @@
 
 namespace postlude {
 
-Result<json::value> parse_json(std::string_view text) {
+Result<json::value> parse_json(std::string_view text, json::storage_ptr room) {
   boost::system::error_code ec;
   json::parse_options options;
   options.max_depth = kJsonDepthMax;
   options.allow_invalid_utf8 = false;
   std::array<unsigned char, 4096> scratch;  // the parser's own stack: most documents need no other
   json::parser parser({}, options, scratch.data(), scratch.size());
+  parser.reset(std::move(room));
   const std::size_t used = parser.write_some({text.data(), text.size()}, ec);
   if (!ec) {
     const std::size_t rest = text.find_first_not_of(" \t\r\n", used);

@@ -16,8 +16,9 @@ namespace json = boost::json;
 constexpr std::size_t kJsonDepthMax = 64;  // contract 2: deeper is a 400
 
 // Strict JSON (RFC 8259), valid UTF-8, at most kJsonDepthMax levels, nothing after the value. A repeated key
-// is the last one's value. kInvalid tells what is wrong and at which byte.
-Result<json::value> parse_json(std::string_view text);
+// is the last one's value. kInvalid tells what is wrong and at which byte. `room`: where the tree is to live;
+// a value that is moved within its room is not copied.
+Result<json::value> parse_json(std::string_view text, json::storage_ptr room = {});
 
 std::string to_text(const json::value& value);    // compact
 std::string to_pretty(const json::value& value);  // two spaces, for people

@@ -168,9 +168,9 @@ class Catalogue {
 
 // `.response` {status, headers (names in lower case), body (JSON if it is JSON, else text; null when empty),
 // text}.
-json::object response_context(const HttpResponse& response);
+json::object response_context(const HttpResponse& response, const json::storage_ptr& room = {});
 // `.requests.<id>.request` {method, url, headers, body}.
-json::object request_context(const HttpRequest& request);
+json::object request_context(const HttpRequest& request, const json::storage_ptr& room = {});
 
 // -- input (input.cc)
 // A step's `with`, as evaluated: checked against the action's schema, its defaults filled in. kInvalid names

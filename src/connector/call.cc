@@ -453,45 +453,53 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
   return ending;
 }
 
-json::object response_context(const HttpResponse& response) {
-  json::object headers;
+json::object response_context(const HttpResponse& response, const json::storage_ptr& room) {
+  json::object context(room);
+  context.reserve(4);
+  context["status"] = response.status;
+  json::object& headers = context["headers"].emplace_object();
   for (const Header& header : response.headers.list) {
     const std::string name = lower(header.name);
     if (!valid_utf8(header.value) || !valid_utf8(name)) continue;
     json::value& value = headers[name];
     value = value.is_string() ? std::string(view(value.get_string())) + ", " + header.value : header.value;
   }
-  json::object context;
-  context["status"] = response.status;
-  context["headers"] = std::move(headers);
   const bool text = valid_utf8(response.body);
   const std::string_view trimmed = trim(response.body);
-  json::value body;
+  json::value& body = context["body"];
   if (!trimmed.empty() && text) {
     const bool looks =
         trimmed[0] == '{' || trimmed[0] == '[' || json_type(response.headers.get("content-type"));
-    Result<json::value> parsed = looks ? parse_json(trimmed) : Result<json::value>(Error(Code::kInvalid, ""));
-    body = parsed ? *std::move(parsed) : json::value(json::string(response.body));
+    Result<json::value> parsed =
+        looks ? parse_json(trimmed, room) : Result<json::value>(Error(Code::kInvalid, ""));
+    if (parsed) {
+      body = *std::move(parsed);
+    } else {
+      body = response.body;
+    }
   }
-  context["body"] = std::move(body);
-  context["text"] = text ? json::string(response.body) : json::string();
+  context["text"] = text ? std::string_view(response.body) : std::string_view();
   return context;
 }
 
-json::object request_context(const HttpRequest& request) {
-  json::object headers;
-  for (const Header& header : request.headers.list)
-    headers[lower(header.name)] = header.value;
-  json::object context;
+json::object request_context(const HttpRequest& request, const json::storage_ptr& room) {
+  json::object context(room);
+  context.reserve(4);
   context["method"] = request.method;
   context["url"] = request.target;
-  context["headers"] = std::move(headers);
-  Result<json::value> body = json_type(request.headers.get("content-type"))
-                                 ? parse_json(request.body)
-                                 : Result<json::value>(json::value(json::string(request.body)));
-  context["body"] = request.body.empty() ? json::value()
-                    : body               ? *std::move(body)
-                                         : json::value(json::string(request.body));
+  json::object& headers = context["headers"].emplace_object();
+  for (const Header& header : request.headers.list)
+    headers[lower(header.name)] = header.value;
+  json::value& body = context["body"];
+  if (request.body.empty()) return context;
+  Result<json::value> parsed = json_type(request.headers.get("content-type"))
+                                   ? parse_json(request.body, room)
+                                   : Result<json::value>(Error(Code::kInvalid, ""));
+  if (parsed) {
+    body = *std::move(parsed);
+  } else {
+    body = request.body;
+  }
   return context;
 }
 

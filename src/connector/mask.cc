@@ -41,7 +41,10 @@ Masker Masker::of(const std::vector<Target>& targets, const SecretLookup& lookup
 
 void Masker::renew(const std::vector<Target>& targets, const SecretLookup& lookup) {
   constexpr std::size_t kFormsMax = 2'000;  // of secrets that change all the time the oldest are forgotten
-  if (forms_.size() > kFormsMax) forms_.clear();
+  if (forms_.size() > kFormsMax) {
+    forms_.clear();
+    in_json_.clear();
+  }
   for (const Target& target : targets)
     add_auth(target, lookup);
 }
@@ -70,7 +73,9 @@ void Masker::add_auth(const Target& target, const SecretLookup& lookup) {
 void Masker::add(std::string_view secret) {
   if (secret.size() < kMaskedMin) return;
   for (std::string form : {std::string(secret), to_base64(secret), percent_encode(secret), in_json(secret)}) {
-    if (std::find(forms_.begin(), forms_.end(), form) == forms_.end()) forms_.push_back(std::move(form));
+    if (std::find(forms_.begin(), forms_.end(), form) != forms_.end()) continue;
+    if (std::string escaped = in_json(form); escaped != form) in_json_.push_back(std::move(escaped));
+    forms_.push_back(std::move(form));
   }
   // A secret that contains another one is hidden whole.
   std::sort(forms_.begin(), forms_.end(), [](const std::string& a, const std::string& b) {
@@ -86,7 +91,23 @@ std::string Masker::mask(std::string_view text) const {
   return masked;
 }
 
+// A look at the bytes, which nearly always suffices: JSON as we write it has one way to write a string, and a
+// part of a string is in it as that part would be written alone. `\u` and `\/` are other ways to write
+// something.
+bool Masker::nothing_to_hide(std::string_view text) const {
+  for (std::size_t at = text.find('\\'); at != std::string_view::npos; at = text.find('\\', at + 2)) {
+    if (at + 1 < text.size() && (text[at + 1] == 'u' || text[at + 1] == '/')) return false;
+  }
+  const auto holds = [&](const std::string& form) { return text.find(form) != std::string_view::npos; };
+  if (std::any_of(forms_.begin(), forms_.end(), holds) ||
+      std::any_of(in_json_.begin(), in_json_.end(), holds))
+    return false;
+  const std::size_t scheme = text.find("://");
+  return scheme == std::string_view::npos || text.find('@', scheme) == std::string_view::npos;
+}
+
 std::string Masker::mask_json(std::string_view text) const {
+  if (nothing_to_hide(text)) return std::string(text);
   Result<json::value> value = parse_json(text);
   if (!value) return mask(text);
   mask_value(*value);

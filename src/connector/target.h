@@ -89,7 +89,9 @@ class Masker {
  private:
   void add_auth(const Target& target, const SecretLookup& lookup);
   void mask_value(json::value& value) const;
-  std::vector<std::string> forms_;  // longest first
+  bool nothing_to_hide(std::string_view json_text) const;
+  std::vector<std::string> forms_;    // longest first
+  std::vector<std::string> in_json_;  // the same as the strings of a JSON text hold them; where it differs
 };
 
 }  // namespace postlude::connector

@@ -205,6 +205,21 @@ TEST(MaskerTest, JsonStaysJson) {
   EXPECT_EQ(masker.mask_json("not json 2000"), "not json ***");
 }
 
+// However a JSON text writes a secret: as it is, with escapes of its own, as JSON within a string.
+TEST(MaskerTest, FindsWhatJsonWritesOtherwise) {
+  Masker masker;
+  masker.add("p\"a/s s");
+  for (const char* text : {R"({"t":"x p\"a/s s y"})", R"({"t":"x p\u0022a/s s y"})",
+                           R"({"t":"x p\"a\/s s y"})", R"({"t":"x \u0070\"a\u002fs\u0020s y"})",
+                           R"({"t":"x p\\\"a/s s y"})", R"({ "t" : "x p\"a/s s y" })"}) {
+    EXPECT_EQ(masker.mask_json(text), R"({"t":"x *** y"})") << text;
+  }
+  EXPECT_EQ(masker.mask_json(R"({"u":"https://me:pw@host/"})"), R"({"u":"https://***@host/"})");
+  EXPECT_EQ(masker.mask_json(R"({"u":"https:\/\/me:pw@host/"})"), R"({"u":"https://***@host/"})");
+  const std::string plain = R"({"t":"p\"a","u":"https://host/","n":[1.50]})";
+  EXPECT_EQ(masker.mask_json(plain), plain);
+}
+
 TEST(MaskerTest, LeavesAloneWhatIsTooShortToBeASecret) {
   Masker masker;
   masker.add("");

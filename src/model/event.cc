@@ -57,7 +57,9 @@ void put_or_null(std::string& out, std::string_view key, std::string_view value)
 }  // namespace
 
 std::string document(const Event& event) {
-  std::string out = "{\"id\":\"" + event.id.text() + "\"";
+  std::string out;
+  out.reserve(512 + event.metadata.size() + event.payload.size());
+  out += "{\"id\":\"" + event.id.text() + "\"";
   put(out, "source", event.source);
   put(out, "hook", event.hook);
   put(out, "origin", to_text(event.origin));

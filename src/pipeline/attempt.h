@@ -81,7 +81,7 @@ class Attempting {
   std::string name_of(const connector::Call& call) const;
   http::Peer peer_of(const connector::Call& call, const Request& row) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
-  void remember(const std::string& call, json::value exchange);
+  json::value& requests_of(const std::string& call);  // `.requests.<id>`
 
   const Parts& parts_;
   const connector::Masker& masker_;

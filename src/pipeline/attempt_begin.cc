@@ -317,7 +317,8 @@ std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const H
   row.result = RequestResult::kShadow;
   row.why = "shadow: not sent";
   ended.push_back(std::move(row));
-  remember(call.id(), json::object{{"request", connector::request_context(request)}, {"response", nullptr}});
+  requests_of(call.id()) =
+      json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
   dry_ = true;
   return std::nullopt;
 }

@@ -32,13 +32,15 @@ json::value parsed_into(const std::string& text, const json::storage_ptr& room) 
 }
 
 json::object run_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
-                         std::string_view secret) {
-  json::object run{{"id", work.run.id.text()},
-                   {"workflow", work.run.workflow},
-                   {"createdAt", to_rfc3339(work.run.created_at)},
-                   {"url", nullptr}};
+                         std::string_view secret, const json::storage_ptr& room) {
+  json::object run({{"id", work.run.id.text()},
+                    {"workflow", work.run.workflow},
+                    {"createdAt", to_rfc3339(work.run.created_at)},
+                    {"url", nullptr},
+                    {"callbacks", json::object()}},
+                   room);
   if (!rules.admin_url().empty()) run["url"] = rules.admin_url() + "/#/runs/" + work.run.id.text();
-  json::object callbacks;
+  json::object& callbacks = run["callbacks"].as_object();
   for (const Step& step : work.run.steps) {
     if (step.element_of || bound.steps[step.definition].definition->built_in != engine::BuiltIn::kCallback)
       continue;
@@ -46,27 +48,27 @@ json::object run_context(const store::Work& work, const BoundWorkflow& bound, co
     callbacks[step.name] =
         json::object{{"url", rules.public_url() + "/callbacks/" + link_text(secret, link)}};
   }
-  run["callbacks"] = std::move(callbacks);
   return run;
 }
 
-json::object shown(const Step& step) {
-  return {
-      {"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", parsed(step.outputs, nullptr)}};
+json::object shown(const Step& step, const json::storage_ptr& room) {
+  json::object out({{"state", to_text(step.state)}, {"reason", step.reason}, {"outputs", nullptr}}, room);
+  if (!step.outputs.empty()) out["outputs"] = parsed_into(step.outputs, room);
+  return out;
 }
 
-json::object steps_context(const Run& run) {
-  json::object steps;
+json::object steps_context(const Run& run, const json::storage_ptr& room) {
+  json::object steps(room);
   for (const Step& step : run.steps) {
     if (step.name.empty() || step.element_of) continue;
-    steps[step.name] = shown(step);
+    steps[step.name] = shown(step, room);
     if (step.spread) steps[step.name].as_object()["items"] = json::array();
   }
   for (const Step& element : run.steps) {  // in the order of the list
     if (!element.element_of || element.announces) continue;
     const std::string& name = run.steps[*element.element_of].name;
     if (name.empty()) continue;
-    json::object item = shown(element);
+    json::object item = shown(element, room);
     item["item"] = parsed(element.item, nullptr);
     steps[name].as_object()["items"].as_array().push_back(std::move(item));
   }
@@ -106,16 +108,16 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
   json::object context(room);
   context.reserve(20);
   context["event"] = parsed_into(document(work.event), room);
-  context["run"] = run_context(work, bound, rules, secret);
-  context["workflow"] = {{"name", work.run.workflow}};
+  context["run"] = run_context(work, bound, rules, secret, room);
+  context["workflow"].emplace_object()["name"] = work.run.workflow;
   context["vars"] = parsed_into(work.run.vars, room);
-  context["steps"] = steps_context(work.run);
+  context["steps"] = steps_context(work.run, room);
   const std::uint32_t of = row.announces.value_or(work.step);
   context["status"] = engine::after_failure(work.run, of) ? "failure" : "success";
   context["item"] = parsed(row.item, nullptr);
   context["step"] = announced(work, rules, secret);
   context["failure"] = failure_of(work.run, context["run"].as_object()["url"]);
-  context["data"] = json::object();
+  context["data"].emplace_object();
   if (bound.reads_data && work.data != nullptr) {
     json::value pinned = parsed(*work.data, json::object());
     if (const json::value* data = find(pinned, "data")) context["data"] = *data;
