@@ -53,8 +53,9 @@ NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, s
       return {Move::kSend, unclear, {}};
     case Effect::kKey: {
       const Instant sent = first->sent_at.value_or(now);
-      if (rule.key_window == Duration(0) || now - sent < rule.key_window - rule.timeout)
-        return {Move::kSend, unclear, {}};
+      if (rule.key_window == Duration(0)) return {Move::kSend, unclear, {}};
+      if (now - sent < rule.key_window - rule.timeout)
+        return {Move::kSend, unclear, {}, sent + (rule.key_window - rule.timeout)};
       return rule.has_lookup ? by_looking(rule, *unclear, now) : as_none(rule, *unclear);
     }
     case Effect::kLookup:

@@ -31,8 +31,9 @@ enum class Move : std::uint8_t {
 
 struct NextMove {
   Move move = Move::kSend;
-  const Request* past = nullptr;  // the one it is about, if any
-  Instant at{};                   // for kWait
+  const Request* past = nullptr;       // the one it is about, if any
+  Instant at{};                        // for kWait
+  std::optional<Instant> before = {};  // for kSend: the key's window is over then
 };
 
 // `before`: what earlier attempts of the step sent, and other runs of the event for the same step

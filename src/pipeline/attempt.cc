@@ -167,6 +167,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
     requests_of(call->id()) = nullptr;
     co_return std::nullopt;
   }
+  send_before_.reset();
   if (!looking && call->effect() != Effect::kRead) {
     AWAIT(auto to_send, settle_past(call));
     if (auto* outcome = std::get_if<Outcome>(&to_send)) co_return std::move(*outcome);
@@ -178,7 +179,9 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
 
 rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::Call* call) {
   const engine::EffectRule rule = rule_of(*call);
-  const engine::NextMove next = engine::next_move(rule, work_.before, name_of(*call), rt::now());
+  const Instant now = rt::now();
+  const engine::NextMove next = engine::next_move(rule, work_.before, name_of(*call), now);
+  if (next.move == engine::Move::kSend && next.before) send_before_ = rt::steady_now() + (*next.before - now);
   const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
   const bool theirs = next.past != nullptr && next.past->of_other_run;
   if (theirs && next.past->result == RequestResult::kOpen)
@@ -328,7 +331,10 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     row.sent_at = rt::now();
   }
 
-  AWAIT(Result<HttpResponse> answer, parts_.client.send(std::move(*authorised), peer));
+  // Waiting for a turn and for the commit takes time, in which the window of a key can close.
+  std::function<bool()> may_send;
+  if (send_before_) may_send = [until = *send_before_] { return rt::steady_now() < until; };
+  AWAIT(Result<HttpResponse> answer, parts_.client.send(std::move(*authorised), peer, std::move(may_send)));
   row.ended_at = rt::now();
 
   Values values;

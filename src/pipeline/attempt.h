@@ -89,7 +89,8 @@ class Attempting {
   std::shared_ptr<const BoundWorkflow> bound_;
   const store::Work& work_;
   Turns turns_;
-  std::size_t asked_ = 0;  // requests of this attempt
+  std::size_t asked_ = 0;                // requests of this attempt
+  std::optional<Duration> send_before_;  // by the steady clock: the request under way, not at all after that
   const Step& row_;
   const BoundStep* step_ = nullptr;
   const connector::Target* target_ = nullptr;

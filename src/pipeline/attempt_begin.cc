@@ -1,5 +1,7 @@
 // What comes before an action's requests: `if`, `forEach`, `with`, `key`; and the actions that have none.
 
+#include <algorithm>
+
 #include "base/calendar.h"
 #include "base/check.h"
 #include "pipeline/attempt.h"
@@ -170,8 +172,11 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
     co_return Retryable{"the store did not answer: " + kept.error().message, std::nullopt, false, true};
   }
   if (kept->busy) {
-    co_return Retryable{"another step works on the key '" + *text + "'", std::chrono::seconds(1), false,
-                        true};
+    // The store tells when it is free; this is for what it has forgotten, and for who asks at the wrong
+    // moment.
+    const Duration waited = rt::now() - row_.first_at.value_or(rt::now());
+    const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
+    co_return Retryable{std::string(store::kBusyKey) + " '" + *text + "'", again, false, true};
   }
   key = *text;
   kept_ = kept->outputs;

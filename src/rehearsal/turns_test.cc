@@ -55,6 +55,17 @@ actions:
     requests:
       - {id: ask, get: /ask}
       - {id: do, put: /do, effect: none, onUnclear: hold, body: {key: '${{ .key }}'}}
+  card:
+    summary: C
+    input: {}
+    requests: [{id: do, put: /do, effect: state, body: {key: '${{ .key }}'}}]
+    update: [{id: do, put: /do, effect: state, body: {key: '${{ .key }}'}}]
+  window:
+    summary: W
+    input: {}
+    requests:
+      - {id: ask, get: /ask}
+      - {id: do, put: /do, effect: key, keyWindow: 100s, onUnclear: hold, body: {key: '${{ .key }}'}}
 )";
 
 std::shared_ptr<const pipeline::Rules> rules(const std::string& limits, const std::string& steps) {
@@ -122,6 +133,7 @@ class TurnsTest : public testing::Test {
       out.delay = first_->delay;
       out.result = first_->result;
     }
+    if (arrivals_.size() + 1 == breaks_) out.result->status = 500;
     arrivals_.push_back({sent.at, sent.at + std::min<Duration>(out.delay, seconds(30)), sent.request,
                          std::string(find_text(body, "key"))});
     return out;
@@ -153,7 +165,8 @@ class TurnsTest : public testing::Test {
 
   Duration takes_ = milliseconds(5);
   std::optional<Answer> first_;
-  bool idle_ = false;  // the receiver does not act on the first
+  std::size_t breaks_ = 0;  // the arrival, counted from 1, that is answered 500
+  bool idle_ = false;       // the receiver does not act on the first
   bool made_ = false;
   std::vector<Arrival> arrivals_;
   std::unique_ptr<Rehearsal> rehearsal_;
@@ -325,6 +338,40 @@ TEST_F(TurnsTest, WaitingForATurnIsNoDoubt) {
   ASSERT_EQ(runs.size(), 1U);
   EXPECT_EQ(runs[0].state, RunState::kSucceeded) << runs[0].steps[0].reason;
   EXPECT_EQ(arrivals_.size(), 3U);  // it asked again, and then did it
+}
+
+// What may be sent again when its attempt asks may no longer be when its turn has come.
+TEST_F(TurnsTest, AWaitForATurnCanOutlastTheKeysWindow) {
+  takes_ = milliseconds(1);
+  breaks_ = 2;
+  begin(rules(", limits: {rate: 1/m}", "{id: do, uses: desk/window}"));
+  accept("app");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  std::vector<std::string> requests;
+  for (const Arrival& arrival : arrivals_)
+    requests.push_back(arrival.request);
+  EXPECT_EQ(requests, (std::vector<std::string>{"ask", "do", "ask", "ask"}));
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_TRUE(runs[0].steps[0].held) << runs[0].steps[0].reason;
+}
+
+// Who waits for a key goes on as soon as it is free, and looks ever more seldom until then.
+TEST_F(TurnsTest, AKeyIsTakenUpAsSoonAsItIsFree) {
+  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_->result->status = 503;
+  first_->result->headers.add("Retry-After", "3000");
+  begin(rules("", "{id: do, uses: desk/card, key: chat}"));
+  accept("first");
+  ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
+  accept("second");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  ASSERT_EQ(arrivals_.size(), 3U);
+  EXPECT_GE(arrivals_[1].at - arrivals_[0].at, seconds(3000));
+  EXPECT_LT(arrivals_[2].at - arrivals_[1].at, seconds(1));
+  EXPECT_LT(count("SELECT count(*) FROM attempts"), 100);
+  for (const postlude::Run& run : all_runs())
+    EXPECT_EQ(run.state, RunState::kSucceeded) << run.steps[0].reason;
 }
 
 // A run's own timeout ends the wait for a turn.

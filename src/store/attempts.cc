@@ -11,15 +11,11 @@ namespace postlude::store {
 
 namespace {
 
-// The run whose step has this lease, and which step it is.
-struct Leased {
-  StoredRun stored;
-  std::size_t index = 0;
-};
-
 Error void_lease() {
   return Error(Code::kConflict, "the lease is void");
 }
+
+}  // namespace
 
 Result<Leased> load_leased(Ledger& ledger, const Lease& lease) {
   RunId id = lease.run;
@@ -41,6 +37,8 @@ Result<Leased> load_leased(Ledger& ledger, const Lease& lease) {
   ledger.remember(std::move(out.stored));  // it is as it was
   return void_lease();
 }
+
+namespace {
 
 // -- claiming
 
@@ -450,50 +448,6 @@ Status give_back(Ledger& ledger, const Lease& given, Instant now) {
   if (step.attempts == 0) step.first_at = std::nullopt;
   if (lease.number == 0) step.started_at = std::nullopt;
   return save_step(ledger, leased.stored, leased.index);
-}
-
-Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
-                         const std::string& key) {
-  TRY(auto leased, load_leased(ledger, lease));
-  ledger.remember(std::move(leased.stored));  // nothing of it changes here
-  Keyed out;
-  bool found = false;
-  std::int64_t holder = 0;
-  TRY_DONE(ledger.db().each("SELECT outputs, step FROM keyed WHERE target = $1 AND key = $2", {target, key},
-                            [&](const sql::Row& row) {
-                              found = true;
-                              out.outputs = row.text(0);
-                              holder = row.integer(1);
-                            }));
-  if (holder != 0 && holder != lease.step) {
-    // Until it has ended: what it does may not have reached us yet.
-    TRY_DONE(ledger.db().each("SELECT state FROM steps WHERE id = $1", {holder}, [&](const sql::Row& row) {
-      out.busy = !terminal(static_cast<StepState>(row.integer(0)));
-    }));
-    if (out.busy) return out;
-  }
-  if (!found) {
-    TRY_DONE(ledger.db().run(
-        "INSERT INTO keyed (target, key, outputs, step, attempt, event) VALUES ($1, $2, '', $3, $4, 0)",
-        {target, key, lease.step, lease.attempt.value}));
-    return out;
-  }
-  TRY_DONE(ledger.db().run("UPDATE keyed SET step = $3, attempt = $4 WHERE target = $1 AND key = $2",
-                           {target, key, lease.step, lease.attempt.value}));
-  return out;
-}
-
-Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std::string& key) {
-  if (!terminal(step.state)) return ok();
-  if (step.state != StepState::kSucceeded) {
-    return ledger.db().run(
-        "UPDATE keyed SET step = 0, attempt = 0 WHERE target = $1 AND key = $2 AND step = $3",
-        {step.target, key, step.id});
-  }
-  return ledger.db().run(
-      "UPDATE keyed SET step = 0, attempt = 0, outputs = $4, event = $5 WHERE target = $1 AND key = $2 AND "
-      "step = $3",
-      {step.target, key, step.id, step.outputs, run.event.value});
 }
 
 Status lapse(Ledger& ledger, Instant now) {

@@ -1,5 +1,6 @@
 #include "store/ledger.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -15,6 +16,7 @@ constexpr std::int64_t kBlock = 256;
 constexpr std::size_t kTextsMax = 256;
 constexpr std::size_t kPinnedMax = 1024;
 constexpr std::size_t kRememberedMax = 1024;  // runs, and events; in two halves
+constexpr std::size_t kWaitersMax = 10'000;
 constexpr std::size_t kRememberedBytesMax = 16U << 10U;
 
 template <class Map>
@@ -199,6 +201,22 @@ std::shared_ptr<const Event> Ledger::recall(EventId id) const {
 
 void Ledger::forget_events() {
   events_ = {};
+}
+
+void Ledger::wait_for(std::int64_t holder, Waiter waiter) {
+  if (waiters_.size() < kWaitersMax) waiters_.emplace(holder, waiter);
+}
+
+std::vector<Ledger::Waiter> Ledger::take_waiters(std::int64_t holder) {
+  std::vector<Waiter> out;
+  if (waiters_.empty()) return out;
+  const auto [from, to] = waiters_.equal_range(holder);
+  for (auto at = from; at != to; ++at) {
+    const auto same = [&](const Waiter& w) { return w.step == at->second.step; };  // it asked several times
+    if (std::none_of(out.begin(), out.end(), same)) out.push_back(at->second);
+  }
+  waiters_.erase(from, to);
+  return out;
 }
 
 void Ledger::forget_texts() {

@@ -78,6 +78,15 @@ class Ledger {
   std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
   void forget_events();
 
+  // Who found a key in the hands of the step `holder`, and would like to know when that has ended. A hint
+  // only: whoever is not told looks again by itself.
+  struct Waiter {
+    RunId run;
+    std::int64_t step = 0;
+  };
+  void wait_for(std::int64_t holder, Waiter waiter);
+  std::vector<Waiter> take_waiters(std::int64_t holder);
+
   // What the loop is told after the commit.
   void made_work() { made_work_ = true; }                       // there is something to plan
   void falls_due(Instant at);                                   // a step has this due time now
@@ -138,6 +147,7 @@ class Ledger {
   };
   Halves<StoredRun> runs_;
   Halves<std::shared_ptr<const Event>> events_;
+  std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;
   const Follow follow_;
   std::map<std::string, Totals> moved_;  // by workflow, in this transaction

@@ -400,6 +400,7 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
   const Step& s = stored.run.steps[index];
   const StepLease& lease = stored.leases[index];
   if (s.due_at) ledger.falls_due(*s.due_at);
+  if (terminal(s.state)) TRY_DONE(free_waiters(ledger, stored.run.id, s));
   return ledger.db().run(
       "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
       "first_at = $8, now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = "

@@ -34,6 +34,15 @@ Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step
 
 // -- the writer's
 
+// The run whose step has this lease, and which step it is. kConflict: nobody has it any more.
+struct Leased {
+  StoredRun stored;
+  std::size_t index = 0;
+};
+Result<Leased> load_leased(Ledger& ledger, const Lease& lease);
+// Whoever waits for what the step, which has ended, had in its hands: now is the time.
+Status free_waiters(Ledger& ledger, RunId run, const Step& holder);
+
 // A run with its steps: from what the ledger remembers, which then forgets it, or from its rows. Whoever has
 // written all that was changed may let the ledger remember it again.
 Result<std::optional<StoredRun>> take_run(Ledger& ledger, RunId id);

@@ -119,6 +119,9 @@ struct AttemptEnd {
   std::string key = {};     // of a step with `key`: its outputs belong to the target and this
 };
 
+// What the reason of a step that waits for a key begins with.
+constexpr std::string_view kBusyKey = "another step works on the key";
+
 // An effect that belongs to a target and a key (contract 7, `key`).
 struct Keyed {
   bool busy = false;    // another step has it in hand
