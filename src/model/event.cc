@@ -54,6 +54,14 @@ void put_or_null(std::string& out, std::string_view key, std::string_view value)
   }
 }
 
+// JSON as it is, or null where there is none.
+void put_json(std::string& out, std::string_view key, std::string_view text) {
+  out += ",\"";
+  out += key;
+  out += "\":";
+  out += text.empty() ? "null" : text;
+}
+
 }  // namespace
 
 std::string document(const Event& event) {
@@ -71,10 +79,16 @@ std::string document(const Event& event) {
   put(out, "phase", event.phase);
   put_or_null(out, "outcome", event.outcome);
   put_or_null(out, "checksum", event.checksum);
-  out += ",\"metadata\":" + event.metadata;
-  out += ",\"payload\":" + event.payload;
-  out += R"(,"canary":null,"release":null})";
+  put_json(out, "metadata", event.metadata);
+  put_json(out, "payload", event.payload);
+  put_json(out, "canary", event.canary);
+  put_json(out, "release", event.release);
+  out += '}';
   return out;
+}
+
+std::size_t bytes_of(const Event& event) {
+  return event.metadata.size() + event.payload.size() + event.canary.size() + event.release.size();
 }
 
 std::string canary_key(const Event& event) {

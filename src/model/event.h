@@ -29,10 +29,15 @@ struct Event {
   std::string checksum;         // "": Flagger before 1.34
   std::string metadata = "{}";  // JSON object
   std::string payload = "{}";   // JSON: the whole body, less secrets
+  std::string canary;           // JSON object, as contract 5 has it; "": no cluster told of it
+  std::string release;          // the same of the release
 };
 
 // `.event` as JSON text: what expressions, the API and the CLI show.
 std::string document(const Event& event);
+
+// How much room its texts take, about.
+std::size_t bytes_of(const Event& event);
 
 // The default of `concurrency.key`: source/cluster/namespace/name.
 std::string canary_key(const Event& event);

@@ -25,12 +25,20 @@ std::string wanted(const std::vector<std::string>& globs) {
   return "wanted " + join(globs, " or ");
 }
 
+// Only where a cluster told of the release; most events are not read for it.
+std::string release_kind(const Event& event) {
+  if (event.release.empty()) return {};
+  const auto release = parse_json(event.release);
+  return release ? std::string(find_text(*release, "kind")) : std::string();
+}
+
 }  // namespace
 
 Facts facts_of(const Event& event) {
   Facts facts{{"source", event.source},        {"hook", event.hook}, {"phase", event.phase},
               {"outcome", event.outcome},      {"team", event.team}, {"cluster", event.cluster},
               {"namespace", event.name_space}, {"name", event.name}};
+  if (std::string kind = release_kind(event); !kind.empty()) facts.emplace("kind", std::move(kind));
   const auto metadata = parse_json(event.metadata);
   if (!metadata || !metadata->is_object()) return facts;
   for (const auto& member : metadata->get_object()) {

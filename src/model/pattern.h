@@ -10,8 +10,8 @@
 
 namespace postlude {
 
-// What patterns look at: source, hook, phase, outcome, cluster, namespace, name, team, and metadata.{k} for
-// each key. A field that is not known of this event (`kind` without a cluster) is missing.
+// What patterns look at: source, hook, phase, outcome, cluster, namespace, name, team, metadata.{k} for each
+// key, and the release's kind. A field that is not known of this event (`kind` without a cluster) is missing.
 using Facts = std::map<std::string, std::string, std::less<>>;
 Facts facts_of(const Event& event);
 

@@ -44,6 +44,15 @@ TEST(Pattern, NamesTheFirstMismatch) {
     EXPECT_EQ(mismatch(c.pattern, facts_of(sample())), c.why);
 }
 
+TEST(Pattern, LooksAtTheKindOfARelease) {
+  Event event = sample();
+  event.release = R"({"version":{"new":"2"},"kind":"forward"})";
+  EXPECT_EQ(mismatch({{{"kind", {"back", "forw*"}}}}, facts_of(event)), "");
+  EXPECT_EQ(mismatch({{{"kind", {"first"}}}}, facts_of(event)), "kind is forward, wanted first");
+  event.release = R"({"kind":null})";
+  EXPECT_EQ(mismatch({{{"kind", {"*"}}}}, facts_of(event)), "kind is not known, wanted *");
+}
+
 TEST(Pattern, MatchesAnUnchangedReleaseOnlyByName) {
   Event event = sample();
   event.outcome = "unchanged";

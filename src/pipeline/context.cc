@@ -19,7 +19,7 @@ json::value parsed(const std::string& text, json::value otherwise) {
 // What a whole context lives in: it is made once, read often, and goes at once.
 json::storage_ptr new_room(const store::Work& work) {
   constexpr std::size_t kAround = 4096;
-  return json::make_shared_resource<json::monotonic_resource>(2 * work.event.payload.size() + kAround);
+  return json::make_shared_resource<json::monotonic_resource>(2 * bytes_of(work.event) + kAround);
 }
 
 // Our own text, straight into the room. Null where it is none.

@@ -32,7 +32,7 @@ void Pump::offer(Event event) {
 
 void Pump::enqueue(Event event) {
   if (!in_hand_.insert(event.id).second) return;
-  bytes_in_hand_ += event.payload.size();
+  bytes_in_hand_ += bytes_of(event);
   std::string key = canary_key(event);
   std::deque<Event>& queue = canaries_[key];
   queue.push_back(std::move(event));
@@ -41,7 +41,7 @@ void Pump::enqueue(Event event) {
 
 void Pump::put_down(const Event& event) {
   in_hand_.erase(event.id);
-  bytes_in_hand_ -= event.payload.size();
+  bytes_in_hand_ -= bytes_of(event);
 }
 
 // One event of a canary after the other, so that its runs are made in the order of its events.
@@ -78,7 +78,7 @@ rt::Task<> Pump::plan_loop() {
       } else {
         std::size_t bytes = 0;
         for (Event& event : *events) {
-          bytes += event.payload.size();
+          bytes += bytes_of(event);
           enqueue(std::move(event));
         }
         if (missed_) continue;  // accepted while we read: it may not be in this list

@@ -57,7 +57,7 @@ class Pump {
   bool missed_ = false;  // an event was accepted while the plan loop read the store
   std::map<std::string, std::deque<Event>> canaries_;  // in hand, per canary in order
   std::set<EventId> in_hand_;
-  std::size_t bytes_in_hand_ = 0;                              // of their payloads
+  std::size_t bytes_in_hand_ = 0;                              // of their texts
   std::map<std::string, std::size_t, std::less<>> under_way_;  // steps per target
   std::size_t steps_ = 0;
   Duration until_rate_{};  // until a target whose rate was used up has room again; as the last claim found it

@@ -97,6 +97,39 @@ TEST_F(Disk, a_newer_schema_is_refused) {
   expect_refused(Code::kCorrupt, "schema 99");
 }
 
+// As it was left by a postlude that knew nothing of releases.
+TEST_F(Disk, events_of_an_older_schema_have_no_release) {
+  store_ = *open();
+  const EventId old = add_event(1);
+  store_.reset();
+  meddle("ALTER TABLE events DROP COLUMN release");
+  meddle("ALTER TABLE events DROP COLUMN canary");
+  meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
+  store_ = *open();
+  const auto before = driver_.wait(store_->event(old));
+  ASSERT_TRUE(before) << before.error().message;
+  EXPECT_EQ(before->event.name, "app");
+  EXPECT_EQ(before->event.release + before->event.canary, "");
+
+  const Delivery d = delivery(2, R"({"at":2})");
+  Event told = event_of(d);
+  told.release = R"({"kind":"forward"})";
+  told.canary = R"({"uid":"u1"})";
+  auto receipt = driver_.wait(store_->append(intake::Source::authentic(), d, told, Identity{}));
+  ASSERT_TRUE(receipt);
+  store_.reset();
+  store_ = *open();
+  const auto after = driver_.wait(store_->event(*receipt->event()));
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->event.release, told.release);
+  EXPECT_EQ(after->event.canary, told.canary);
+  EXPECT_EQ(after->event.payload, told.payload);
+  const auto list = driver_.wait(store_->events({}, {10, 0}));
+  ASSERT_TRUE(list);
+  EXPECT_EQ(list->at(0).release, told.release);
+  EXPECT_EQ(list->at(1).release, "");
+}
+
 TEST_F(Disk, wrong_places_are_refused) {
   Options options;
   options.url = "sqlite:" + folder_.file("missing/a.db");
@@ -217,10 +250,10 @@ TEST_F(Disk, a_hundred_thousand_waiting_runs_open_quickly) {
   constexpr std::string_view kNumbers =
       "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) ";
   const std::string numbers(kNumbers);
-  ASSERT_TRUE(
-      (*db)->run(numbers +
-                 "INSERT INTO events SELECT i, 'nonce', NULL, 'flagger', '', 'post-rollout', 1, 0, '', "
-                 "'prod', 'app' || i, 'Succeeded', 'promoted', '', 1, NULL, '{}', NULL, '{}' FROM n"));
+  ASSERT_TRUE((*db)->run(
+      numbers +
+      "INSERT INTO events SELECT i, 'nonce', NULL, 'flagger', '', 'post-rollout', 1, 0, '', "
+      "'prod', 'app' || i, 'Succeeded', 'promoted', '', 1, NULL, '{}', NULL, '{}', NULL, NULL FROM n"));
   ASSERT_TRUE((*db)->run(numbers + "INSERT INTO runs (id, event, workflow, text, queue_key, queues, state, "
                                    "reason, created_at, started_at, "
                                    "finished_at, deadline_at, timeout, stale, replay_of, vars) SELECT i, i, "

@@ -167,10 +167,20 @@ Status insert_delivery(Ledger& ledger, const Delivery& d, DeliveryId id, std::op
                       "delivery." + std::string(to_text(d.verdict)), id.text(), detail);
 }
 
+// What a cluster told. Most events have nothing of it, and their row is written once.
+Status save_told(Ledger& ledger, const Event& e, EventId id) {
+  if (e.canary.empty() && e.release.empty()) return ok();
+  const auto or_null = [](const std::string& text) {
+    return text.empty() ? sql::Value(nullptr) : sql::Value(text);
+  };
+  return ledger.db().run("UPDATE events SET canary = $2, release = $3 WHERE id = $1",
+                         {id.value, or_null(e.canary), or_null(e.release)});
+}
+
 Status insert_event(Ledger& ledger, const Event& e, EventId id, const Delivery& d, DeliveryId delivery,
                     const std::string& known, const std::optional<std::vector<Planned>>& nothing_runs) {
   const bool same = e.payload == d.body;
-  return ledger.db().run(
+  TRY_DONE(ledger.db().run(
       "INSERT INTO events (id, nonce, delivery, source, cluster, hook, origin, received_at, team, namespace, "
       "name, phase, "
       "outcome, checksum, planned, known, metadata, plan, payload) "
@@ -179,7 +189,8 @@ Status insert_event(Ledger& ledger, const Event& e, EventId id, const Delivery& 
        e.received_at, e.team, e.name_space, e.name, e.phase, e.outcome, e.checksum, nothing_runs ? 1 : 0,
        known.empty() ? sql::Value(nullptr) : sql::Value(sql::Blob{known}), e.metadata,
        nothing_runs ? sql::Value(plan_text(*nothing_runs)) : sql::Value(nullptr),
-       same ? sql::Value(nullptr) : sql::Value(e.payload)});
+       same ? sql::Value(nullptr) : sql::Value(e.payload)}));
+  return save_told(ledger, e, id);
 }
 
 }  // namespace

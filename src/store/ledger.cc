@@ -185,7 +185,7 @@ void Ledger::forget_runs() {
 }
 
 void Ledger::remember(std::shared_ptr<const Event> event) {
-  if (event->payload.size() + event->metadata.size() > kRememberedBytesMax) return;
+  if (bytes_of(*event) > kRememberedBytesMax) return;
   make_room(events_.newer, events_.older);
   const std::int64_t id = event->id.value;
   events_.newer.insert_or_assign(id, std::move(event));

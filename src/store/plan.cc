@@ -120,7 +120,7 @@ Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit) {
     TRY_DONE(ledger.db().each(kSql, {after}, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
     if (out.size() == before) break;
     after = out.back().id.value;
-    bytes += out.back().payload.size();
+    bytes += bytes_of(out.back());
   }
   return out;
 }

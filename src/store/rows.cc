@@ -199,8 +199,9 @@ std::string select_events(bool with_payload) {
              "e.team, "
              "e.namespace, e.name, e.phase, e.outcome, e.checksum, e.metadata, e.planned, e.plan, ") +
          (with_payload
-              ? "coalesce(e.payload, d.body, '{}') FROM events e LEFT JOIN deliveries d ON d.id = e.delivery "
-              : "'{}' FROM events e ");
+              ? "coalesce(e.payload, d.body, '{}'), e.canary, e.release FROM events e LEFT JOIN deliveries d "
+                "ON d.id = e.delivery "
+              : "'{}', e.canary, e.release FROM events e ");
 }
 
 Event event_of(const sql::Row& row) {
@@ -221,6 +222,8 @@ Event event_of(const sql::Row& row) {
   e.checksum = row.text(13);
   e.metadata = row.text(14);
   e.payload = row.text(17);
+  e.canary = row.text(18);
+  e.release = row.text(19);
   return e;
 }
 

@@ -159,7 +159,13 @@ INSERT INTO totals_by_workflow (workflow, state, n)
 CREATE INDEX steps_asking ON steps (id) WHERE asks = 1;
 )sql";
 
-constexpr std::array<std::string_view, 3> kSteps{kVersion1, kVersion2, kVersion3};
+// What a cluster told of an event's canary and release, as JSON; null where none did.
+constexpr std::string_view kVersion4 = R"sql(
+ALTER TABLE events ADD COLUMN canary TEXT;
+ALTER TABLE events ADD COLUMN release TEXT;
+)sql";
+
+constexpr std::array<std::string_view, 4> kSteps{kVersion1, kVersion2, kVersion3, kVersion4};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;
