@@ -138,6 +138,12 @@ Result<EventHistory> event_history(const json::value& view) {
   out.given.cluster = text(view, "cluster");
   out.given.payload = to_text(*payload);
   out.given.received_at = received;
+  if (find(view, "outcome") != nullptr) out.given.outcome = text(view, "outcome");
+  for (const auto& [key, into] :
+       {std::pair{"canary", &out.given.canary}, std::pair{"release", &out.given.release}}) {
+    const json::value told = member(view, key);
+    if (!told.is_null()) *into = to_text(told);
+  }
   out.what = text(view, "namespace") + "/" + text(view, "name") + " " + text(view, "phase");
   const json::value planned = member(view, "planned");
   out.planned = planned.is_bool() && planned.get_bool();

@@ -20,6 +20,24 @@ TEST(HistoryTest, KnowsThePathOfAStoredUrl) {
     EXPECT_EQ(path_of_url(row.url), row.path) << row.url;
 }
 
+TEST(HistoryTest, TakesWhatAClusterToldAlong) {
+  const auto event_of = [](const std::string& more) {
+    return event_history(*parse_json(R"({"id":"evt_1","source":"flagger","hook":"post-rollout","cluster":null,
+      "receivedAt":"2026-01-01T00:00:00Z","namespace":"prod","name":"app","phase":"Succeeded","payload":{})" +
+                                     more + "}"));
+  };
+  const auto told =
+      event_of(R"(,"outcome":"unchanged","canary":{"uid":"u1"},"release":{"kind":"unchanged"})");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->given.outcome, "unchanged");
+  EXPECT_EQ(told->given.canary, R"({"uid":"u1"})");
+  EXPECT_EQ(told->given.release, R"({"kind":"unchanged"})");
+  const auto untold = event_of(R"(,"outcome":null,"canary":null,"release":null)");
+  ASSERT_TRUE(untold);
+  EXPECT_EQ(untold->given.outcome, "");
+  EXPECT_EQ(untold->given.canary + untold->given.release, "");
+}
+
 Result<RunHistory> run_of(std::string_view step) {
   return run_history(
       *parse_json(R"({"id":"run_1","workflow":"w","state":"succeeded","createdAt":"2026-01-01T00:00:00Z",

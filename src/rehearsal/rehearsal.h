@@ -40,6 +40,10 @@ struct Given {
   std::string cluster;
   std::string payload;                 // the call's body: a JSON object
   std::optional<Instant> received_at;  // nullopt: now
+  // What a cluster would tell after the call, as in Event.
+  std::optional<std::string> outcome{};  // nullopt: what the phase says
+  std::string canary{};
+  std::string release{};
 };
 
 class Rehearsal {

@@ -86,9 +86,26 @@ class Reader {
       for (const auto& member : more.json->as_object())
         metadata.as_object()[member.key()] = member.value();
     }
+    told(value, payload, out);
     out.payload = to_text(payload);
     if (const Value at = value["receivedAt"]) out.received_at = time(at, Instant());
     return out;
+  }
+
+  // What a cluster would tell after the call.
+  void told(const Value& value, const json::value& payload, Given& out) {
+    for (const auto& [key, into] : {std::pair{"release", &out.release}, std::pair{"canary", &out.canary}}) {
+      const Value facts = value[key];
+      if (!facts || facts.json->is_null()) continue;
+      if (out.source == "postlude")
+        problems_.push_back({facts.place(), std::string("an event of our own has no '") + key + "'"});
+      *into = to_text(*facts.json);
+    }
+    if (const Value outcome = value["outcome"]) {
+      out.outcome = outcome.json->is_null() ? "" : outcome.text();
+    } else if (value["release"]["kind"].text() == "unchanged" && find_text(payload, "phase") == "Succeeded") {
+      out.outcome = "unchanged";
+    }
   }
 
   static Duration duration(const Value& value) {

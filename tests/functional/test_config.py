@@ -95,6 +95,12 @@ BROKEN = {
         ["6:48: `with` lacks `name`, which jira/release-version needs", "6:61: unknown field `nam`; did you mean `name`?"]),
     "an unknown field of the event": (
         workflow(WAIT, condition="    if: .event.relase == 1\n"), ["5:9: `.event` has no `relase`; did you mean `release`?"]),
+    "an unknown field of the release": (
+        workflow(WAIT, condition="    if: .event.release.version.nw == \"2\"\n"),
+        ["5:9: `.event.release.version` has no `nw`; did you mean `new`?"]),
+    "an unknown field of an image": (
+        workflow("{uses: wait, with: {for: '${{ .event.release.images | map(.imge) | length }}s'}}"),
+        ["5:71: `.event.release.images[]` has no `imge`; there are container digest new old"]),
     "half an expression": (
         workflow(WAIT, condition="    if: '.event.name =='\n"),
         ["5:10: `.event.name ==`: syntax error: the expression is not finished"]),

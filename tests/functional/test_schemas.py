@@ -196,7 +196,7 @@ def test_a_test_file_with_every_key(validators):
     assert errors(validators["test"], read(WHOLE_TEST)) == []
     for was, is_now in (("tests:", "test:"), ("payload:", "paylod:"), ("state: succeeded", "state: done"), ("fault: timeout", "fault: slow"),
                         ("request: GET /", "request: FETCH /"), ("answer: approve", "answer: maybe"), ("method: POST", "method: post"),
-                        ("name: a release is told", "name: ' '")):
+                        ("name: a release is told", "name: ' '"), ("old: '1'", "odl: '1'"), ("release: {", "release: {verson: x, ")):
         assert was in WHOLE_TEST
         assert errors(validators["test"], read(WHOLE_TEST.replace(was, is_now, 1))), is_now
 

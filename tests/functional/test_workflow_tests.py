@@ -1,8 +1,10 @@
 """`postlude test` and `postlude simulate`, on the real binary: what they show, write and answer, and that neither sends
 anything."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import xml.etree.ElementTree as xml
 
@@ -270,6 +272,56 @@ def test_an_event_that_is_not_for_us(place):
     assert "there is no response" in place.run(check=1).stdout
 
 
+WHOLE_RELEASE = """{id: rel_7, strategy: canary, skipAnalysis: false, kind: forward, startedAt: 2026-11-23T09:40:00Z,
+        finishedAt: 2026-11-23T09:59:00Z, durationSeconds: 1140.5, workload: {apiVersion: apps/v1, kind: Deployment, name: app,
+        labels: {team: blue}, annotations: {}}, version: {old: 1.9, new: 1.10}, images: [{container: app, old: 1.9, new: 1.10,
+        digest: 'sha256:ab'}, {container: side, old: null}], revision: {old: 3a, new: 1e5}, analysis: {failedChecks: 1, threshold: 5,
+        failureReason: null, metrics: [{name: rate, last: 99.5, min: 98, max: 100, avg: 99.1, threshold: {min: 99}}, {name: more, threshold: 500}]},
+        config: {changed: [configmap/app]}, resources: [{apiVersion: v1, kind: Service, name: app}], previous: {id: rel_3, finishedAt: null}}"""
+
+
+def test_the_facts_of_a_release(place):
+    place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: '/${{ .event.release.version.new }}', body: {release: '${{ .event.release }}', of: '${{ .event.canary.labels.team }}', text: 'from ${{ .event.release.version.old }}'}}}"))
+    place.tests(one_test("{runs: [{workflow: ship, state: succeeded}]}", responses=["{request: PUT /1.10}"],
+                         event=f", canary: {{uid: u1, labels: {{team: blue}}, annotations: {{}}}},\n        release: {WHOLE_RELEASE}"))
+    body = place.json()["tests"][0]["seen"]["requests"][0]["body"]
+    assert (body["of"], body["text"]) == ("blue", "from 1.9")
+    release = body["release"]
+    assert release["version"] == {"old": "1.9", "new": "1.10"} and release["revision"]["new"] == "1e5", "a version is text"
+    assert release["durationSeconds"] == 1140.5 and release["skipAnalysis"] is False and release["previous"]["finishedAt"] is None
+    assert release["analysis"]["metrics"] == [{"name": "rate", "last": 99.5, "min": 98, "max": 100, "avg": 99.1, "threshold": {"min": 99}},
+                                              {"name": "more", "threshold": 500}]
+    assert set(release) == set("id strategy skipAnalysis kind startedAt finishedAt durationSeconds workload version images revision "
+                               "analysis config resources previous".split())
+
+
+def test_without_facts_they_are_null(place):
+    place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: /a, body: {seen: '${{ [.event.release, .event.canary, .event.release.version.new] }}'}}}"))
+    for event in ("", ", release: null, canary: null"):
+        place.tests(one_test("{runs: [{workflow: ship, state: succeeded}]}", responses=["{request: PUT /a}"], event=event))
+        assert place.json()["tests"][0]["seen"]["requests"][0]["body"] == {"seen": [None, None, None]}
+
+
+@pytest.mark.parametrize("on, event, runs", [
+    ("kind: forward", "release: {kind: forward}", True), ("kind: [first, b*]", "release: {kind: back}", True),
+    ("kind: forward", "release: {kind: back}", "kind is back, wanted forward"), ("kind: '*'", "", "kind is not known, wanted *"),
+    ("kind: '*'", "release: {}", "kind is not known, wanted *"),
+    ("outcome: promoted", "", True), ("outcome: promoted", "release: {kind: forward}", True),
+    ("phase: Succeeded", "release: {kind: unchanged}", "outcome is unchanged, which matches only where it is named"),
+    ("outcome: unchanged", "release: {kind: unchanged}", True), ("outcome: unchanged", "outcome: unchanged", True),
+    ("outcome: '*'", "outcome: unchanged", "outcome is unchanged, which matches only where it is named"),
+    ("outcome: promoted", "release: {kind: unchanged}, outcome: promoted", True),
+    ("outcome: promotionFailed", "outcome: promotionFailed", True), ("outcome: promoted", "outcome: promotionFailed", "outcome is promotionFailed, wanted promoted"),
+    ("outcome: promoted", "outcome: null", "outcome is empty, wanted promoted"),
+])
+def test_patterns_look_at_kind_and_outcome(place, on, event, runs):
+    place.config(steps("{uses: set, with: {values: {a: b}}}").replace("phase: Succeeded}", on + "}"))
+    expected = "[{workflow: ship, state: succeeded}]" if runs is True else "[]"
+    place.tests(one_test(f"{{runs: {expected}, requests: []}}", event=f", {event}" if event else ""))
+    seen = place.json()["tests"][0]
+    assert runs is True or f"ship does not run: {runs}" in seen["notes"], seen
+
+
 def test_an_event_of_our_own(place):
     place.config(CONFIG.replace("on: {source: flagger, phase: Succeeded}\n    if: .event.metadata.go != \"no\"", "on: {source: postlude, hook: run-failed}")
                  .replace("${{ .event.checksum }}", "${{ .event.payload.workflow }}"))
@@ -401,7 +453,17 @@ def test_filter(place):
     ("config: postlude.yaml", "config: postlud.yaml", "postlud.yaml: no such file or folder"),
     ("GET /apps/app'", "GET apps/app'", "a request such as GET /rest/api/2/project/PROJ/versions"),
     ("now:", "release: {}\n    now:", "unknown key 'release'"),
-    ("payload:", "release: {id: x}\n      payload:", "'release'"),
+    ("payload:", "release: {verson: {}}\n      payload:", "ship.test.yaml:7:17: unknown key 'verson' in 'release'; did you mean 'version'?"),
+    ("payload:", "release: {version: {nw: '2'}}\n      payload:", "ship.test.yaml:7:27: unknown key 'nw' in 'version'; did you mean 'new'?"),
+    ("payload:", "release: {images: [{}, {imag: x}]}\n      payload:", "ship.test.yaml:7:31: unknown key 'imag' in entry 2 of 'images'"),
+    ("payload:", "release: {images: {container: x}}\n      payload:", "ship.test.yaml:7:25: 'images' is a map; a list or nothing is wanted"),
+    ("payload:", "release: {kind: forwards}\n      payload:", "ship.test.yaml:7:23: 'kind' is 'forwards'; did you mean 'forward'?"),
+    ("payload:", "release: {id: x}\n      payload:", "ship.test.yaml:7:21: 'id' is 'x'; the id of a release, such as rel_1 is wanted"),
+    ("payload:", "release: {durationSeconds: 5m}\n      payload:", "ship.test.yaml:7:34: 'durationSeconds' is '5m'; a number or nothing is wanted"),
+    ("payload:", "release: {startedAt: today}\n      payload:", "ship.test.yaml:7:28: 'startedAt' is 'today'"),
+    ("payload:", "canary: {uuid: x}\n      payload:", "ship.test.yaml:7:16: unknown key 'uuid' in 'canary'; did you mean 'uid'?"),
+    ("payload:", "outcome: promted\n      payload:", "ship.test.yaml:7:16: 'outcome' is 'promted'; did you mean 'promoted'?"),
+    ("source: flagger", "source: postlude\n      release: {}", "ship.test.yaml:7:16: an event of our own has no 'release'"),
     ("body: {}}", "body: {}, fault: reset}", "'body' belongs to an answer; with `fault: reset` there is none"),
 ])
 def test_a_broken_file_is_told_by_place_and_nearest_key(place, was, is_now, told):
@@ -434,11 +496,11 @@ def test_the_examples(binary):
 def test_the_guide(place):
     """docs/testing.md: its configuration and tests, as they stand there."""
     found = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "testing.md").read_text(), re.S)
-    config = next(text for text in found if text.startswith("sources:"))
+    configs = [text for text in found if text.startswith("sources:")]
     tests = [text for text in found if text.startswith(("config:", "tests:"))]
-    assert tests
-    place.config(config)
-    for text in tests:
+    assert len(tests) == len(configs) == 2
+    for config, text in zip(configs, tests):
+        (place.folder / yaml.safe_load(text)["config"]).write_text(config)
         place.tests(text)
         place.run()
 
@@ -529,6 +591,27 @@ def test_simulate_used_wrongly_or_with_nobody_there(live, binary):
     live.simulate(live.config, "--workflow", "shop", check=2)
     live.simulate(live.config, "--server", f"http://127.0.0.1:{free_port()}", check=3)
     assert live.simulate(live.config, "--since", "1ms", check=0) == "0 events: 0 the same, 0 different\n"
+
+
+def test_what_a_cluster_told_is_taken_along(daemon, fakes, tmp_path):
+    config = LIVE.format(url=fakes.url).replace("text: old", "text: '${{ .event.release.version.new // \"none\" }}'")
+    server = daemon(config, environment={"TOKEN": SECRET})
+    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    assert server.wait_run(event)["state"] == "succeeded"
+    told = server.api(f"events/{event}")
+    assert told["release"] is None and told["canary"] is None and told["outcome"] == "promoted"
+    server.stop()
+    # As it will be once clusters are read.
+    with contextlib.closing(sqlite3.connect(server.database)) as db, db:
+        db.execute("UPDATE events SET release = ?, canary = ?", ('{"kind":"forward","version":{"old":"1","new":"2"}}', '{"uid":"u1"}'))
+    server.start()
+    told = server.api(f"events/{event}")
+    assert told["release"]["version"]["new"] == "2" and told["canary"] == {"uid": "u1"}
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(config.replace("phase: Succeeded", "kind: forward"))
+    shown = server.cli("simulate", "--config", str(changed), check=1).stdout
+    changes = [line.strip() for line in shown.splitlines() if re.match(r" *[-+] ", line)]
+    assert changes == ["-      text: none", "+      text: '2'"] or changes == ["-      text: none", '+      text: "2"'], shown
 
 
 def test_what_people_answered_is_answered_again(daemon, fakes, tmp_path):
