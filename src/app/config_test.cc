@@ -441,6 +441,30 @@ TEST(BrokenConfig, teams) {
   });
 }
 
+// What can match nothing would keep a workflow from ever running, in silence.
+TEST(BrokenConfig, patterns_that_match_nothing) {
+  const auto on = [](const std::string& pattern) {
+    return "clusters: {eu-1: {}}\nworkflows:\n  w: {on: " + pattern + ", steps: [{uses: t/x}]}";
+  };
+  expect_all({
+      {on("{kind: forwards}"), "p.yaml:3:18: no kind matches 'forwards'; did you mean 'forward'?"},
+      {on("[{}, {kind: [back, downgrade]}]"),
+       "p.yaml:3:30: no kind matches 'downgrade'; there is first, forward, back, configOnly, unchanged"},
+      {on("{outcome: promted}"), "p.yaml:3:21: no outcome matches 'promted'; did you mean 'promoted'?"},
+      {on("{hook: post-rolout}"), "p.yaml:3:18: no hook matches 'post-rolout'; did you mean 'post-rollout'?"},
+      {on("{cluster: eu-2}"), "p.yaml:3:21: no cluster matches 'eu-2'; did you mean 'eu-1'?"},
+      {"workflows:\n  w: {on: {cluster: eu-2}, steps: [{uses: t/x}]}",
+       "p.yaml:2:21: no cluster matches 'eu-2'; 'clusters' has none"},
+  });
+  lang::Problems problems;
+  const std::string fine =
+      on("[{kind: '*', outcome: [promo*, unchanged], hook: run-*, cluster: '*', phase: Succ*}, {hook: event, "
+         "cluster: 'eu-?'}, {phase: succeeded}]");
+  ASSERT_TRUE(read_for_tests({{"p.yaml", fine}}, problems)) << all(problems);
+  EXPECT_EQ(all(problems),
+            "p.yaml:3:136: warning: no phase of Flagger's matches 'succeeded'; did you mean 'Succeeded'?");
+}
+
 TEST(BrokenConfig, workflow_keys) {
   expect_all({
       {workflow("mode: shadwo"),

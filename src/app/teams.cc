@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "app/patterns.h"
 #include "lang/schema.h"
 
 namespace postlude::app {
@@ -19,14 +19,6 @@ std::vector<std::string> texts_of(const Node* node) {
   for (const Node& item : node->items)
     texts.push_back(item.scalar);
   return texts;
-}
-
-// "; did you mean 'x'?", or all that there is.
-std::string instead_of(const std::string& word, const std::vector<std::string>& known,
-                       std::string_view none) {
-  const std::string near = nearest(word, known);
-  if (!near.empty()) return "; did you mean '" + near + "'?";
-  return "; " + (known.empty() ? std::string(none) : "there is " + join(known, ", "));
 }
 
 std::vector<std::string> names_of(const std::vector<engine::Team>& teams) {
@@ -60,32 +52,6 @@ void check_targets(const engine::Team& team, const Node& node, const Config& con
     problems.push_back({item.place, "the team '" + team.name + "' names the target '" + item.scalar +
                                         "', which 'targets' does not have" +
                                         instead_of(item.scalar, known, "")});
-  }
-}
-
-// A pattern on a team that does not exist would keep the workflow from ever running, in silence.
-void check_team_patterns(const Config& config, Problems& problems) {
-  const std::vector<std::string> names = names_of(config.teams);
-  const auto check = [&](const Node& pattern) {
-    const Node* globs = pattern.find("team");
-    if (globs == nullptr) return;
-    const auto known = [&](const Node& glob) {
-      if (std::any_of(names.begin(), names.end(),
-                      [&](const std::string& name) { return glob_match(glob.scalar, name); }))
-        return;
-      problems.push_back({glob.place, "no team matches '" + glob.scalar + "'" +
-                                          instead_of(glob.scalar, names, "'teams' has none")});
-    };
-    if (globs->is_scalar()) known(*globs);
-    for (const Node& item : globs->items)
-      known(item);
-  };
-  for (const auto& [name, workflow] : config.workflows.members) {
-    const Node* on = workflow.find("on");
-    if (on == nullptr) continue;
-    if (on->is_map()) check(*on);
-    for (const Node& item : on->items)
-      check(item);
   }
 }
 
@@ -166,7 +132,8 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
                                          "', which does not exist" +
                                          instead_of(token.team, names, "'teams' has none")});
   }
-  check_team_patterns(config, problems);
+  for (const auto& [name, workflow] : config.workflows.members)
+    check_patterns(workflow, config, problems);
 }
 
 void add_team_workflows(const engine::Team& team, const std::vector<ConfigText>& texts,
@@ -185,6 +152,7 @@ void add_team_workflows(const engine::Team& team, const std::vector<ConfigText>&
                                           ": a name stands once, whosever folder it is in"});
     }
     Node workflow = written;
+    const std::size_t before = problems.size();
     for (auto& [key, value] : workflow.members) {
       if (key.scalar == "on") {
         if (!value.is_list()) keep_to_team(value, team, problems);
@@ -195,6 +163,7 @@ void add_team_workflows(const engine::Team& team, const std::vector<ConfigText>&
           check_use(team, step, problems);
       }
     }
+    if (problems.size() == before) check_patterns(workflow, config, problems);
     config.workflows.members.emplace_back(name, std::move(workflow));
   }
 }

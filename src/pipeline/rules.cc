@@ -120,9 +120,13 @@ std::vector<lang::Expression> Rules::expressions() const {
   return all;
 }
 
-std::set<std::string, std::less<>> Rules::told() const {
+const std::vector<std::string>& own_hooks() {
   static const std::vector<std::string> kHooks{"run-failed",      "target-down",  "hook-missed",
                                                "config-rejected", "gate-timeout", "storm"};
+  return kHooks;
+}
+
+std::set<std::string, std::less<>> Rules::told() const {
   std::set<std::string, std::less<>> hooks;
   for (const auto& bound : workflows_) {
     for (const Pattern& pattern : bound->workflow->on) {
@@ -135,7 +139,7 @@ std::set<std::string, std::less<>> Rules::told() const {
         return true;
       };
       if (!any("source", "postlude")) continue;
-      for (const std::string& hook : kHooks) {
+      for (const std::string& hook : own_hooks()) {
         if (any("hook", hook)) hooks.insert(hook);
       }
     }

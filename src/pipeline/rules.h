@@ -60,6 +60,9 @@ struct Storm {
   Duration within{};
 };
 
+// The hooks of the source `postlude`: our own events.
+const std::vector<std::string>& own_hooks();
+
 class Rules {
  public:
   // nullptr when there is an error among `problems`.

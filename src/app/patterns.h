@@ -1,0 +1,16 @@
+#pragma once
+// Patterns: whether what workflows are `on` can match at all.
+
+#include "app/config.h"
+
+namespace postlude::app {
+
+// A glob that matches none of the words there are would keep its workflow from ever running, in silence: of
+// `hook`, `outcome`, `kind`, `cluster` and `team` it is an error; of `phase`, which is the sender's word, a
+// warning. `workflow` has passed the schema.
+void check_patterns(const lang::Node& workflow, const Config& config, lang::Problems& problems);
+
+// "; did you mean 'x'?", or all that there is; `none` where there is nothing.
+std::string instead_of(const std::string& word, const std::vector<std::string>& known, std::string_view none);
+
+}  // namespace postlude::app
