@@ -52,6 +52,13 @@ void challenges(const std::vector<Proof>& proofs, std::vector<std::string>& into
 
 }  // namespace
 
+std::vector<std::string> Source::clusters() const {
+  std::vector<std::string> out;
+  for (const auto& [cluster, proofs] : settings_.proofs)
+    out.push_back(cluster);
+  return out;
+}
+
 std::vector<SecretRef> Source::secrets() const {
   std::vector<SecretRef> all;
   std::vector<const Proof*> left;

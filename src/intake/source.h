@@ -36,6 +36,7 @@ class Source {
   }  // of authentic calls; whoever counts is the caller
   std::size_t body_bytes_max() const { return settings_.body_bytes_max; }
   Duration dedupe_window() const { return settings_.dedupe_window; }
+  std::vector<std::string> clusters() const;  // "" alone where it names none
   const Carriers& carriers() const { return carriers_; }
   std::vector<SecretRef> secrets() const;                 // of all its proofs, for `check --secrets`
   bool reads_body(std::string_view cluster) const;        // a proof looks into the parsed body

@@ -137,6 +137,7 @@ Result<EventHistory> event_history(const json::value& view) {
   out.given.hook = text(view, "hook");
   out.given.cluster = text(view, "cluster");
   out.given.payload = to_text(*payload);
+  if (out.given.source == "postlude") out.given.metadata = to_text(member(view, "metadata"));
   out.given.received_at = received;
   if (find(view, "outcome") != nullptr) out.given.outcome = text(view, "outcome");
   for (const auto& [key, into] :

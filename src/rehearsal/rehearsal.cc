@@ -192,7 +192,7 @@ Result<EventId> Rehearsal::accept(Given given) {
   return *std::move(accepted);
 }
 
-// An event of our own, as Pipeline::tell makes it.
+// An event of our own, as Pipeline::tell makes it, and the store where a run has failed.
 rt::Task<Result<EventId>> Rehearsal::telling(Given given) {
   const auto payload = parse_json(given.payload);
   if (!payload) co_return payload.error();
@@ -200,7 +200,12 @@ rt::Task<Result<EventId>> Rehearsal::telling(Given given) {
   event.source = std::move(given.source);
   event.hook = std::move(given.hook);
   event.received_at = given.received_at.value_or(rt::now());
+  event.cluster = std::move(given.cluster);
+  event.name_space = std::string(find_text(*payload, "namespace"));
   event.name = std::string(find_text(*payload, "name"));
+  const engine::Team* team = engine::team_of(rules_->teams(), event.cluster, event.name_space);
+  if (team != nullptr) event.team = team->name;
+  if (!given.metadata.empty()) event.metadata = std::move(given.metadata);
   event.payload = std::move(given.payload);
   AWAIT_TRY(const EventId id, life_->store->tell(event));
   if (!id) co_return Error(Code::kDenied, "no workflow is on " + event.source + "'s hook " + event.hook);
@@ -218,6 +223,8 @@ rt::Task<Result<EventId>> Rehearsal::accepting(Given given) {
   const auto source =
       std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s->name() == given.source; });
   if (source == sources.end()) co_return Error(Code::kNotFound, "there is no source '" + given.source + "'");
+  if (given.cluster.empty() && (*source)->clusters().size() == 1)
+    given.cluster = (*source)->clusters().front();
   intake::Judged judged = read(given, given.received_at.value_or(rt::now()));
   if (judged.refusal) co_return Error(Code::kInvalid, judged.refusal->detail);
   CHECK(judged.proof && judged.event);

@@ -37,13 +37,15 @@ struct Options {
 struct Given {
   std::string source;
   std::string hook = "post-rollout";
-  std::string cluster;
+  std::string cluster;                 // "": the one that the source names, if it is one
   std::string payload;                 // the call's body: a JSON object
   std::optional<Instant> received_at;  // nullopt: now
   // What a cluster would tell after the call, as in Event.
   std::optional<std::string> outcome{};  // nullopt: what the phase says
   std::string canary{};
   std::string release{};
+  std::string
+      metadata{};  // of an event of our own, as JSON: that of the run's event; others' is in the payload
 };
 
 class Rehearsal {

@@ -51,6 +51,11 @@ class Reader {
     out.now = time(value["now"], Options().start);
     out.event = event(value["event"]);
     out.source_place = value["event"]["source"].place();
+    for (const auto& [key, into] :
+         {std::pair{"hook", &out.hook_place}, std::pair{"cluster", &out.cluster_place}}) {
+      const Value written = value["event"][key];
+      *into = written ? written.place() : out.source_place;
+    }
     value["responses"].each([&](const Value& one) { out.responses.push_back(response(one)); });
     value["approvals"].each([&](const Value& one) { out.replies.push_back(approval(one)); });
     value["callbacks"].each([&](const Value& one) { out.replies.push_back(callback(one)); });
@@ -80,7 +85,10 @@ class Reader {
     out.hook = value["hook"].text("post-rollout");
     out.cluster = value["cluster"].text();
     json::value payload = *value["payload"].json;
-    if (const Value more = value["metadata"]) {
+    const Value more = value["metadata"];
+    if (more && out.source == "postlude") {
+      out.metadata = to_text(*more.json);
+    } else if (more) {
       json::value& metadata = payload.as_object()["metadata"];
       if (!metadata.is_object()) metadata.emplace_object();
       for (const auto& member : more.json->as_object())
@@ -227,15 +235,41 @@ std::string beside(const std::string& file, const std::string& written) {
   return joined.empty() ? "." : joined;
 }
 
+// "; did you mean 'x'?", or all that there is.
+std::string instead_of(const std::string& word, const std::vector<std::string>& known) {
+  const std::string near = nearest(word, known);
+  if (!near.empty()) return "; did you mean '" + near + "'?";
+  return known.empty() ? "" : "; there is " + join(known, ", ");
+}
+
+// The hook and the cluster are the source's. Where it has several clusters, a call comes from one of them.
+void check_origin(const Test& test, const std::vector<std::string>& hooks, std::vector<std::string> clusters,
+                  Problems& problems) {
+  const Given& event = test.event;
+  const std::string source = "the source '" + event.source + "' has ";
+  if (std::find(hooks.begin(), hooks.end(), event.hook) == hooks.end()) {
+    problems.push_back(
+        {test.hook_place, source + "no hook '" + event.hook + "'" + instead_of(event.hook, hooks)});
+  }
+  std::erase(clusters, "");
+  std::sort(clusters.begin(), clusters.end());
+  clusters.erase(std::unique(clusters.begin(), clusters.end()), clusters.end());
+  if (event.cluster.empty()) {
+    if (clusters.size() < 2 || event.source == "postlude") return;
+    problems.push_back(
+        {test.cluster_place, source + "the clusters " + join(clusters, ", ") + ": say 'cluster'"});
+  } else if (std::find(clusters.begin(), clusters.end(), event.cluster) == clusters.end()) {
+    problems.push_back({test.cluster_place,
+                        source + "no cluster '" + event.cluster + "'" + instead_of(event.cluster, clusters)});
+  }
+}
+
 // One of `names`, or a problem with the nearest of them.
 void check_one(const std::string& what, const std::string& name, const std::vector<std::string>& names,
                const Place& place, Problems& problems) {
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  const std::string near = nearest(name, names);
-  problems.push_back({place, "the configuration has no " + what + " '" + name + "'" +
-                                 (!near.empty()   ? "; did you mean '" + near + "'?"
-                                  : names.empty() ? ""
-                                                  : "; there is " + join(names, ", "))});
+  problems.push_back(
+      {place, "the configuration has no " + what + " '" + name + "'" + instead_of(name, names)});
 }
 
 std::vector<std::string> step_names(const engine::Workflow& workflow, bool numbers) {
@@ -308,8 +342,12 @@ std::optional<TestFile> read_tests(std::string text, const std::string& path, co
 
 void check_names(const TestFile& file, const pipeline::Rules& rules, Problems& problems) {
   std::vector<std::string> sources{"postlude"};
-  for (const auto& source : rules.sources().list())
+  std::vector<std::string> clusters;
+  for (const auto& source : rules.sources().list()) {
     sources.push_back(source->name());
+    for (std::string& cluster : source->clusters())
+      clusters.push_back(std::move(cluster));
+  }
   std::vector<std::string> targets;
   for (const connector::Target& target : rules.targets())
     targets.push_back(target.name);
@@ -324,6 +362,11 @@ void check_names(const TestFile& file, const pipeline::Rules& rules, Problems& p
   }
   for (const Test& test : file.tests) {
     check_one("source", test.event.source, sources, test.source_place, problems);
+    if (test.event.source == "postlude") check_origin(test, pipeline::own_hooks(), clusters, problems);
+    for (const auto& source : rules.sources().list()) {
+      if (source->name() == test.event.source)
+        check_origin(test, intake::flagger_hooks(), source->clusters(), problems);
+    }
     for (const Response& response : test.responses) {
       if (!response.target.empty()) check_one("target", response.target, targets, response.place, problems);
     }

@@ -56,6 +56,8 @@ struct Test {
   std::string name;
   Given event;
   lang::Place source_place;
+  lang::Place hook_place;  // or the source's where it is not written
+  lang::Place cluster_place;
   Instant now;
   std::vector<Response> responses;
   std::vector<Reply> replies;  // approvals and callbacks

@@ -241,6 +241,7 @@ Verdict judge(const Test& test, const Seen& seen) {
   if (seen.cut_short) return out;
   if (!test.runs && !test.requests) {
     out.why.emplace_back("`expect` says nothing: `postlude test --update` writes what was seen");
+    out.why.insert(out.why.end(), seen.waits.begin(), seen.waits.end());
     return out;
   }
   // A run may be expected to wait; where it is not, what it waits for is missing in the test.

@@ -330,6 +330,57 @@ def test_an_event_of_our_own(place):
     place.run()
 
 
+def test_an_event_of_a_failed_run_has_what_its_release_had(place):
+    """As in the daemon: namespace and name of its payload, cluster, metadata and team of the run's event."""
+    place.config(CONFIG[:CONFIG.index("workflows:")].replace("type: flagger,", "type: flagger, cluster: eu-1,") + """clusters: {eu-1: {}}
+teams: {shop: {match: {namespace: "prod-*"}, targets: [hub]}}
+workflows:
+  tell:
+    on: {source: postlude, hook: run-failed, namespace: "prod-*", metadata: {tier: "1"}}
+    steps: [{uses: hub/request, with: {method: PUT, path: '/${{ [.event.namespace, .event.name, .event.team, .event.cluster, .event.metadata.tier] | join("/") }}', body: {payload: '${{ .event.payload }}'}}}]
+""")
+    payload = "{workflow: ship, namespace: prod-a, name: app}"
+    place.tests(one_test("{runs: [{workflow: tell, state: succeeded}]}", responses=["{request: PUT /prod-a/app/shop/eu-1/1}"])
+                .replace("source: flagger, payload: {name: app, namespace: prod-a, phase: Succeeded, checksum: c1}",
+                         f"source: postlude, hook: run-failed, cluster: eu-1, payload: {payload}, metadata: {{tier: 1}}"))
+    seen = place.json()["tests"][0]["seen"]["requests"][0]
+    assert seen["body"]["payload"] == {"workflow": "ship", "namespace": "prod-a", "name": "app"}, "its metadata is no part of it"
+
+
+CLUSTERS = """clusters: {eu-1: {}, cn-2: {}}
+sources:
+  one: {type: flagger, cluster: eu-1, auth: [{bearer: {env: HOOK}}]}
+  many: {type: flagger, clusters: {eu-1: {auth: [{bearer: {env: HOOK}}]}, cn-2: {auth: [{bearer: {env: HOOK}}]}}}
+  none: {type: flagger, auth: [{bearer: {env: HOOK}}]}
+"""
+
+
+@pytest.mark.parametrize("event, seen", [
+    ("source: one", "eu-1"), ("source: one, cluster: eu-1", "eu-1"), ("source: none", None), ("source: many, cluster: cn-2", "cn-2"),
+    ("source: one, cluster: cn-2", "5:35: the source 'one' has no cluster 'cn-2'; there is eu-1"),
+    ("source: none, cluster: eu-1", "5:36: the source 'none' has no cluster 'eu-1'"),
+    ("source: many", "5:21: the source 'many' has the clusters cn-2, eu-1: say 'cluster'"),
+    ("source: many, cluster: eu-2", "5:36: the source 'many' has no cluster 'eu-2'; did you mean 'eu-1'?"),
+    ("source: one, hook: storm", "5:32: the source 'one' has no hook 'storm'; there is confirm-rollout"),
+    ("source: postlude, hook: rollout", "5:37: the source 'postlude' has no hook 'rollout'; there is run-failed"),
+    ("source: postlude", "5:21: the source 'postlude' has no hook 'post-rollout'"),
+])
+def test_an_event_comes_from_a_cluster_of_its_source(place, event, seen):
+    told = seen is not None and ":" in seen
+    place.config(CLUSTERS + "workflows: {ship: {on: {source: '*'}, steps: [{uses: assert, with: "
+                 f"{{that: '.event.cluster == {json.dumps('told' if told else seen)}', message: another}}}}]}}}}\n")
+    place.tests(f"config: postlude.yaml\ntests:\n  - name: x\n    expect: {{runs: [{{workflow: ship, state: succeeded}}]}}\n"
+                f"    event: {{{event}, payload: {{name: app, namespace: prod, phase: Succeeded}}}}\n")
+    shown = place.run(check=2 if told else 0).stdout
+    assert not told or f"ship.test.yaml:{seen}" in shown, shown
+
+
+def test_what_a_run_waits_for_is_told_before_anything_is_expected(place):
+    place.config(steps("{id: ok, uses: approval, with: {message: may it}}"))
+    place.tests(one_test("{}"))
+    assert "step 'ok' of ship waits for an approval" in place.run(check=1).stdout
+
+
 def test_secrets_are_stars_wherever_they_go(place):
     place.config(steps("{id: a, uses: key/request, with: {method: PUT, path: /a}}", "{id: b, uses: chat/request, with: {method: PUT, path: /b}}"))
     place.tests(one_test("{}", responses=["{request: PUT /a, target: key}", "{request: PUT /b, target: chat}"]))
