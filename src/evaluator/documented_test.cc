@@ -166,6 +166,14 @@ TEST(Natives, WhatTheyRefuse) {
       {"in_window(\"x\")",
        "invalid: in_window(calendar): there is no calendar \"x\"; there are none, `calendars` in the "
        "configuration makes them"},
+      {"\"2026-11-22T00:00:00Z\" | in_window(\"x\")",
+       "invalid: in_window(calendar): there is no calendar \"x\"; there are none, `calendars` in the "
+       "configuration makes them"},
+      // Whatever somebody wrote comes out as it was.
+      {R"j(["1. a", "x\n===", "&lt;b&gt; <i>", "# h", "- a\n+ b\n* c", "a_b_c **d** ~~e~~ `f` ![g](h) [i]: j", "\\*", "> q",)j"
+       R"j( "| a | b |\n|---|---|", "12) x"] | map(select((markdown_escape | markdown_html | gsub("</?p>|\n$"; ""))j"
+       R"j(| gsub("&lt;"; "<") | gsub("&gt;"; ">") | gsub("&amp;"; "&")) != .)))j",
+       "[]"},
       {"in_window(1)", "invalid: in_window(calendar): a calendar's name is wanted, not 1"},
       {"0 | duration", "\"0s\""},
       {"0.0000015 | duration", "\"2us\""},

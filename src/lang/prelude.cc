@@ -23,7 +23,7 @@ def time(s): s | ["\u0001time", .] | __call;
 def time: ["\u0001time", .] | __call;
 def in_zone(tz): [., tz] | ["\u0001in_zone", .[]] | __call;
 def in_window(calendar): [., calendar]
-  | ["\u0001in_window", (.[0] | if type == "number" then . else now end), .[1], $__c.__calendars] | __call;
+  | ["\u0001in_window", (.[0] | if type == "object" then now else . end), .[1], $__c.__calendars] | __call;
 def duration: ["\u0001duration", .] | __call;
 def markdown_html: ["\u0001markdown_html", .] | __call;
 def slack_escape: if type == "string"
@@ -34,8 +34,7 @@ def __escape($map): [explode[] | ($map[tostring] // [.])[]] | implode;
 def jira_escape: if type == "string"
   then __escape("{}[]()*_^~+-|!?#" | __escapes | .["92"] = [38, 35, 57, 50, 59])
   else error("jira_escape needs text, not \(type); tostring makes it text") end;
-def markdown_escape: if type == "string"
-  then __escape("\\`*_{}[]()<>#~|!+-" | __escapes)
+def markdown_escape: if type == "string" then ["\u0001markdown_escape", .] | __call
   else error("markdown_escape needs text, not \(type); tostring makes it text") end;
 def issue_keys: [.. | strings | match("\\b[A-Z][A-Z0-9_]+-[0-9]+\\b"; "g").string]
   | reduce .[] as $__k ([]; if index($__k) then . else . + [$__k] end);
