@@ -5,8 +5,10 @@
 #include "app/embedded.h"
 #include "app/load.h"
 #include "app/secrets.h"
+#include "base/check.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "lang/schema_for_editors.h"
 #include "rt/group.h"
 
 namespace postlude::cli {
@@ -100,7 +102,10 @@ int schema(const std::string& kind) {
     std::fprintf(stderr, "there is `schema config`, `schema test` and `schema connector`\n");
     return kUsedWrongly;
   }
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  const auto parsed = parse_json(text);
+  CHECK(parsed);
+  const std::string shown = to_pretty(lang::for_editors(*parsed)) + "\n";
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
   return kFine;
 }
 

@@ -13,6 +13,7 @@
 //   x-elsewhere: "…"         a key that belongs to another place: refused, with this text, and never proposed
 //   x-what: "the source"     how messages call a member of a map: the source 'flagger'
 //   x-says: "…"              what a pattern asks for, in words
+//   x-alsoWritten: {a: b}    what YAML 1.1 makes of the key a: see schema_for_editors.h
 //   x-sensitive: true        somebody may write a secret here by mistake: messages never quote the value, nor
 //   what
 //                            stands within, unless a schema there says false

@@ -17,7 +17,7 @@ KINDS = ("config", "test", "connector")
 # Draft 7, as far as we use it; all else must begin with x-.
 KEYWORDS = {"$schema", "$ref", "title", "description", "default", "examples", "definitions", "type", "enum", "const",
             "properties", "additionalProperties", "patternProperties", "propertyNames", "required", "items", "minItems",
-            "maxItems", "uniqueItems", "minLength", "maxLength", "minProperties", "oneOf", "anyOf", "allOf", "not", "if", "then",
+            "maxItems", "uniqueItems", "minLength", "maxLength", "minProperties", "maxProperties", "oneOf", "anyOf", "allOf", "not", "if", "then",
             "else", "pattern", "format", "minimum", "maximum", "exclusiveMinimum"}
 # Those that editors know with a meaning of their own; ours must not be among them.
 KNOWN_FORMATS = {"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri",
@@ -113,7 +113,8 @@ def test_every_key_is_described(schemas, kind):
     for one in subschemas(schema):
         for name, key in one.get("properties", {}).items() if isinstance(one, dict) else ():
             target = schema["definitions"].get(key.get("$ref", "").removeprefix("#/definitions/"), {})
-            assert key.get("description") or target.get("description"), f"{name} of {list(one['properties'])}"
+            known = key.get("description") or target.get("description") or set(key) == {"const"}  # the last: a condition
+            assert known, f"{name} of {list(one['properties'])}"
 
 
 def test_the_sections_are_all_there(schemas):
@@ -237,8 +238,59 @@ def test_a_configuration_with_every_section(validators):
     assert errors(validators["config"], read(WHOLE_CONFIG)) == []
 
 
+FLAT = """
+sources: {flagger: {type: flagger, auth: [none]}}
+targets: {hub: {connector: http, url: https://hub.example.com, auth: none}, jira: {connector: jira, url: https://x.example.com, auth: {bearer: {env: A}}}}
+workflows:
+  w:
+    on: {source: flagger, metadata: {tier: 1, careful: true}, name: [1.5, x]}
+    steps:
+      - STEP
+"""
+
+
+def both(binary, validators, tmp_path, step, text=FLAT):
+    """What `check` says, and what an editor does."""
+    text = text.replace("STEP", step)
+    (tmp_path / "postlude.yaml").write_text(text)
+    done = subprocess.run([binary, "check", str(tmp_path / "postlude.yaml")], capture_output=True, text=True, timeout=60)
+    return done.stdout if done.returncode else "", errors(validators["config"], json.loads(json.dumps(read(text))))
+
+
+@pytest.mark.parametrize("step", [
+    "{name: 1.10, uses: hub/request, with: {path: /a, headers: {X: 1}}}", "{name: true, uses: wait, with: {for: 1s}}",
+    "{id: true, uses: wait, with: {until: 2027-02-15T09:00:00+08:00}}", "{uses: wait, with: {until: '${{ .event.metadata.at }}'}}",
+    "{uses: wait, with: {for: '${{ .event.metadata.for }}'}}", "{uses: jira/comment, needs: [], with: {issue: X-1, body: 2}}",
+    "{uses: approval, with: {message: 3, approvers: [ops], timeout: 1h, onTimeout: skip}}", "{uses: approval}",
+    "{uses: assert, with: {that: true, message: 1}}", "{uses: assert, with: {that: '.event.name == \"x\"'}}",
+    "{uses: set, with: {values: {a: 1}}}", "{uses: set, with: {values: '${{ .event.metadata }}'}}",
+])
+def test_what_check_takes_an_editor_takes(binary, validators, tmp_path, step):
+    assert both(binary, validators, tmp_path, step) == ("", [])
+
+
+@pytest.mark.parametrize("step", [
+    "{uses: wait, with: {fro: 1s}}", "{uses: wait, with: {for: 1s, until: x}}", "{uses: wait}", "{uses: wait, with: {for: 30}}",
+    "{uses: approval, with: {mesage: x}}", "{uses: approval, with: {message: x, timeout: 1h, onTimeout: ski}}",
+    "{id: c, uses: callback, with: {timout: 1h}}", "{uses: assert, with: {taht: true}}", "{uses: assert}", "{uses: set}",
+    "{uses: set, with: {values: 3}}", "{uses: set, with: {value: {a: 1}}}", "{uses: hub/request, timeout: 30, with: {path: /a}}",
+    "{id: 7, uses: wait, with: {for: 1s}}"])
+def test_what_check_refuses_of_built_in_steps_so_does_an_editor(binary, validators, tmp_path, step):
+    told, seen = both(binary, validators, tmp_path, step)
+    assert told and seen
+
+
+def test_an_on_that_yaml_1_1_made_true(binary, validators, tmp_path):
+    assert both(binary, validators, tmp_path, "{uses: wait, with: {for: 1s}}", FLAT.replace("on:", "true:")) == ("", [])
+    told, seen = both(binary, validators, tmp_path, "{uses: wait, with: {for: 1s}}", FLAT.replace("on:", "true: {sorce: x} #"))
+    assert told and seen
+    told, seen = both(binary, validators, tmp_path, "{uses: wait, with: {for: 1s}}", re.sub("on: .*\n", "mode: live\n", FLAT))
+    assert told and seen
+
+
 SEEN_BY_SCHEMA = ("an unknown section", "an unknown key", "a list", "a secret in the open", "a secret in a URL", "an unknown hook",
-                  "no steps", "a storm for all", "a calendar without windows")
+                  "no steps", "a storm for all", "a calendar without windows", "a section that is not built",
+                  "a proof that is not built")
 
 
 @pytest.mark.parametrize("name", SEEN_BY_SCHEMA)
