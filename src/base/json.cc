@@ -1,6 +1,9 @@
 #include "base/json.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -29,8 +32,56 @@ Result<json::value> parse_json(std::string_view text, json::storage_ptr room) {
   return Error(Code::kInvalid, "not JSON: " + ec.message() + " at byte " + std::to_string(used));
 }
 
+namespace {
+
+bool has_fraction(const json::value& value) {
+  if (const auto* object = value.if_object()) {
+    return std::any_of(object->begin(), object->end(),
+                       [](const auto& member) { return has_fraction(member.value()); });
+  }
+  if (const auto* array = value.if_array()) return std::any_of(array->begin(), array->end(), has_fraction);
+  return value.is_double();
+}
+
+// 1140.5, as people and jq write it: Boost has 1.1405E3, which is JSON, and no text for a query or a form.
+std::string scalar(const json::value& value) {
+  if (!value.is_double() || !std::isfinite(value.get_double())) return json::serialize(value);
+  std::array<char, 32> digits{};
+  const auto done = std::to_chars(digits.data(), digits.data() + digits.size(), value.get_double());
+  return {digits.data(), done.ptr};
+}
+
+void compact(std::string& out, const json::value& value) {
+  if (const auto* object = value.if_object()) {
+    char before = '{';
+    for (const auto& member : *object) {
+      out += before;
+      out += json::serialize(json::string(member.key()));
+      out += ':';
+      compact(out, member.value());
+      before = ',';
+    }
+    out += object->empty() ? "{}" : "}";
+  } else if (const auto* array = value.if_array()) {
+    char before = '[';
+    for (const json::value& item : *array) {
+      out += before;
+      compact(out, item);
+      before = ',';
+    }
+    out += array->empty() ? "[]" : "]";
+  } else {
+    out += scalar(value);
+  }
+}
+
+}  // namespace
+
 std::string to_text(const json::value& value) {
-  return json::serialize(value);
+  if (!has_fraction(value)) return json::serialize(value);  // much faster
+  std::string out;
+  compact(out, value);
+  return out;
 }
 
 namespace {
@@ -71,7 +122,7 @@ void pretty(std::string& out, const json::value& value, std::size_t indent) {
     out.append(indent, ' ');
     out += "]";
   } else {
-    out += json::serialize(value);
+    out += scalar(value);
   }
 }
 

@@ -14,7 +14,7 @@ TEST(Json, ReadsValues) {
        {"{}", "[]", "1", "-0.5e3", "null", "true", R"("é😀")", " \r\n\t{\"a\":1}\n "}) {
     EXPECT_TRUE(parse_json(text)) << text;
   }
-  EXPECT_EQ(to_text(*parse_json(R"({"a":[1,2.5,"x",null]})")), R"({"a":[1,2.5E0,"x",null]})");
+  EXPECT_EQ(to_text(*parse_json(R"({"a":[1,2.5,"x",null]})")), R"({"a":[1,2.5,"x",null]})");
   EXPECT_EQ(view(parse_json(R"("a\u003cb\ud83d\ude00")")->get_string()), "a<b😀");
   EXPECT_EQ(find_text(*parse_json(R"({"a":"1","a":"2"})"), "a"), "2");
 }
@@ -55,6 +55,15 @@ TEST(Json, FindsMembers) {
   EXPECT_EQ(find_text(value, "n"), "");
   EXPECT_EQ(find_text(value, "x"), "");
   EXPECT_EQ(find(*find(value, "n"), "a"), nullptr);
+}
+
+TEST(Json, WritesNumbersAsPeopleDo) {
+  const auto again = [](const char* text) { return to_text(*parse_json(text)); };
+  EXPECT_EQ(again(R"([1140.5,1.1405E3,0.1,99.95,-2.5e-1,1e17,1e300,5e-324,0.30000000000000004,2.0])"),
+            R"([1140.5,1140.5,0.1,99.95,-0.25,1e+17,1e+300,5e-324,0.30000000000000004,2])");
+  EXPECT_EQ(again(R"({"a":[],"b":{},"c":[{"d":1.5},"x\n",true,null,9007199254740993]})"),
+            R"({"a":[],"b":{},"c":[{"d":1.5},"x\n",true,null,9007199254740993]})");
+  EXPECT_EQ(to_pretty(*parse_json("[1.5]")), "[\n  1.5\n]");
 }
 
 TEST(Json, PrintsForPeople) {

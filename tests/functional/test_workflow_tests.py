@@ -295,6 +295,16 @@ def test_the_facts_of_a_release(place):
                                "analysis config resources previous".split())
 
 
+def test_fractions_are_written_as_people_do(place):
+    place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: '/${{ .event.release.durationSeconds }}', query: {m: '${{ .event.release.durationSeconds / 60 }}'}, form: {r: 99.95}}}",
+                       "{uses: hub/request, with: {method: PUT, path: /b, body: {took: '${{ .event.release.durationSeconds }}', small: 0.001}}}"))
+    place.tests(one_test("{}", responses=["{request: 'PUT /1140.5'}", "{request: PUT /b}"], event=", release: {durationSeconds: 1140.5}"))
+    place.run("--update")
+    assert "m: \"19.008333333333333\"" in place.text() and "body: r=99.95\n" in place.text().replace('"', ""), place.text()
+    assert "took: 1140.5\n" in place.text() and "small: 0.001\n" in place.text()
+    place.run()
+
+
 def test_without_facts_they_are_null(place):
     place.config(steps("{id: put, uses: hub/request, with: {method: PUT, path: /a, body: {seen: '${{ [.event.release, .event.canary, .event.release.version.new] }}'}}}"))
     for event in ("", ", release: null, canary: null"):
