@@ -65,7 +65,7 @@ std::string text_of(const JunitSuite& suite, const JunitCase& one) {
                     seconds(one.seconds) + "\"";
   if (one.failure.empty()) return out + "/>\n";
   const std::string word = one.broken ? "error" : "failure";
-  const std::string first(split(one.failure, '\n').front());
+  const std::string first(trim(split(one.failure, '\n').front()));
   return out + ">\n      <" + word + " message=\"" + xml(first) + "\">" + xml(one.failure) + "</" + word +
          ">\n    </testcase>\n";
 }

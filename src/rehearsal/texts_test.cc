@@ -128,10 +128,10 @@ TEST(YamlTextTest, KnowsEqualValues) {
 }
 
 TEST(JunitTest, CountsAndEscapes) {
-  const std::string text =
-      junit({{"a&b.test.yaml",
-              {{"it \"<works>\"", 3, 0.25, "", false}, {"it fails", 9, 1, "first\nsecond \x01\xff<", false}}},
-             {"c.test.yaml", {{"(the file)", 1, 0, "c.test.yaml:1:1: no", true}}}});
+  const std::string text = junit(
+      {{"a&b.test.yaml",
+        {{"it \"<works>\"", 3, 0.25, "", false}, {"it fails", 9, 1, "  first\nsecond \x01\xff<", false}}},
+       {"c.test.yaml", {{"(the file)", 1, 0, "c.test.yaml:1:1: no", true}}}});
   EXPECT_EQ(
       text,
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -143,7 +143,7 @@ TEST(JunitTest, CountsAndEscapes) {
       "file=\"a&amp;b.test.yaml\" line=\"3\" time=\"0.250\"/>\n"
       "    <testcase name=\"it fails\" classname=\"a&amp;b.test.yaml\" file=\"a&amp;b.test.yaml\" line=\"9\" "
       "time=\"1.000\">\n"
-      "      <failure message=\"first\">first&#10;second \xEF\xBF\xBD\xEF\xBF\xBD&lt;</failure>\n"
+      "      <failure message=\"first\">  first&#10;second \xEF\xBF\xBD\xEF\xBF\xBD&lt;</failure>\n"
       "    </testcase>\n"
       "  </testsuite>\n"
       "  <testsuite name=\"c.test.yaml\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" "
