@@ -87,6 +87,7 @@ json::object view_of(const Step& step) {
           {"tries", step.attempts},
           {"dueAt", time_or_null(step.due_at)},
           {"startedAt", time_or_null(step.started_at)},
+          {"now", time_or_null(step.now)},
           {"finishedAt", time_or_null(step.finished_at)},
           {"with", stored(step.input)},
           {"outputs", stored(step.outputs)}};

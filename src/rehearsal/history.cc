@@ -108,6 +108,7 @@ StepHistory step_of(const json::value& view) {
   out.outputs = member(view, "outputs");
   out.started_at = time(view, "startedAt");
   out.finished_at = time(view, "finishedAt");
+  out.now = time(view, "now");
   for (const json::value& attempt : list(view, "attempts")) {
     for (const json::value& request : list(attempt, "requests"))
       out.exchanges.push_back(exchange_of(request, out.uses));
@@ -183,6 +184,7 @@ RunHistory run_history(const store::RunDetail& detail) {
     one.outputs = parsed(step.outputs);
     one.started_at = step.started_at;
     one.finished_at = step.finished_at;
+    one.now = step.now;
     for (const store::Attempt& attempt : detail.attempts) {
       if (attempt.step != step.id) continue;
       for (const Request& request : attempt.requests)

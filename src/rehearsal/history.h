@@ -33,6 +33,7 @@ struct StepHistory {
   std::string reason;
   json::value outputs;
   std::optional<Instant> started_at, finished_at;
+  std::optional<Instant> now;  // what expressions saw as `now`
   std::vector<Exchange> exchanges;
 };
 

@@ -111,6 +111,26 @@ void hide_links(std::string& text, std::string_view path) {
   }
 }
 
+bool digit_at(std::string_view text, std::size_t at) {
+  return at < text.size() && text[at] >= '0' && text[at] <= '9';
+}
+
+// A step's `now`, which is another in each run: as unix seconds, with or without a fraction, and as text.
+void hide_now(std::string& text, Instant now) {
+  const std::string as_text = to_rfc3339(now).substr(0, 19);
+  const std::string seconds = std::to_string(micros(now) / 1'000'000);
+  for (const std::string& form : {as_text, seconds}) {
+    for (std::size_t at = text.find(form); at != std::string::npos; at = text.find(form, at + 1)) {
+      if (at > 0 && digit_at(text, at - 1)) continue;  // within a longer number
+      std::size_t end = at + form.size();
+      if (end < text.size() && text[end] == '.' && digit_at(text, end + 1)) ++end;
+      while (digit_at(text, end))  // of a fraction, or milliseconds
+        ++end;
+      text.replace(at, end - at, "(now)");
+    }
+  }
+}
+
 // Within the values, since how they are quoted hangs on it.
 json::value without_key(const json::object& details, std::string_view key) {
   std::string text = json::serialize(details);
@@ -123,6 +143,7 @@ json::value without_key(const json::object& details, std::string_view key) {
 std::string text_of(const RunHistory& run, const std::string& event, bool with_end) {
   std::string out;
   for (const StepHistory& step : run.steps) {
+    std::string own;
     std::string last;
     std::string heading = "step " + (step.id.empty() ? step.uses : step.id + " (" + step.uses + ")") +
                           (step.item.empty() ? "" : " of " + step.item) +
@@ -138,9 +159,12 @@ std::string text_of(const RunHistory& run, const std::string& event, bool with_e
       replace_all(text, exchange.key, "(key)");
       if (!details.empty()) text += yaml_text(without_key(details, exchange.key), 4);
       if (text == last) continue;  // tried again
-      out += std::exchange(heading, "") + text;
+      own += std::exchange(heading, "") + text;
       last = std::move(text);
     }
+    if (run.created_at) replace_all(own, to_rfc3339(*run.created_at), "(created)");
+    if (step.now) hide_now(own, *step.now);
+    out += own;
   }
   replace_all(out, run.id, "(run)");
   replace_all(out, event, "(event)");
@@ -236,8 +260,10 @@ Now play_again(const EventHistory& then, const std::shared_ptr<const pipeline::R
       kAtMost);
   if (too_long) now.error = "it did not come to an end within " + to_text(kRealAtMost);
   now.event = event->text();
-  for (const store::RunDetail& detail : runs_of(rehearsal))
-    now.runs.push_back(run_history(detail));
+  for (const store::RunDetail& detail : runs_of(rehearsal)) {
+    // A run that fails may make an event of our own: that is another event, with runs of its own.
+    if (detail.run.event == *event) now.runs.push_back(run_history(detail));
+  }
   auto stored = rehearsal.ask(rehearsal.store().event(*event));
   if (stored && *stored) now.plan = std::move((*stored)->plan);
   return now;

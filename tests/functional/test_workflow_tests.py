@@ -610,6 +610,28 @@ def test_simulating_the_same_finds_nothing(live):
     assert live.simulate(live.config, check=0) == "3 events: 3 the same, 0 different\n"
 
 
+def test_what_is_another_time_in_each_run_is_no_difference(daemon, fakes, tmp_path):
+    config = LIVE.format(url=fakes.url).replace("text: old", "text: old, a: '${{ now }}', b: '${{ now | todate }}', c: 'at ${{ now * 1000 | floor }}', d: '${{ .run.createdAt }}'")
+    server = daemon(config, environment={"TOKEN": SECRET})
+    assert server.wait_run(server.post("/hooks/flagger", flagger_body()).json["event"])["state"] == "succeeded"
+    assert server.cli("simulate", "--config", str(server.config_file), check=0).stdout == "1 events: 1 the same, 0 different\n"
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(config.replace("now | todate", "now + 3600 | todate"))
+    shown = server.cli("simulate", "--config", str(changed), check=1).stdout
+    changes = [line.strip() for line in shown.splitlines() if re.match(r" *[-+] ", line)]
+    assert len(changes) == 2 and changes[0] == "-      b: (now)Z" or changes[0] == '-      b: "(now)Z"', shown
+
+
+def test_an_event_of_our_own_is_an_event_of_its_own(daemon, fakes):
+    config = LIVE.format(url=fakes.url) + "      - {uses: assert, with: {that: 'false', message: no}}\n" + \
+        "  alarm: {on: {source: postlude, hook: run-failed, namespace: 'prod-*', metadata: {tier: '1'}}, steps: [{uses: web/request, with: {path: '/alarm/${{ .event.name }}'}}]}\n"
+    server = daemon(config, environment={"TOKEN": SECRET})
+    event = server.post("/hooks/flagger", flagger_body(metadata={"tier": "1"})).json["event"]
+    assert server.wait_run(event)["state"] == "failed"
+    wait_until(lambda: [run for run in server.api("runs")["items"] if run["workflow"] == "alarm" and run["state"] == "succeeded"])
+    assert server.cli("simulate", "--config", str(server.config_file), check=0).stdout == "2 events: 2 the same, 0 different\n"
+
+
 def test_a_changed_body_is_shown(live):
     shown = live.simulate(live.config.replace("text: old", "text: new"), check=1)
     assert "0 the same, 3 different" in shown and shown.count("would send otherwise") == 3
