@@ -249,8 +249,8 @@ class Walk {
     ++i_;
     after_catch_ = false;
     const std::string name(token.text);
-    const bool ours = std::find(kBoundNames.begin(), kBoundNames.end(), name) != kBoundNames.end() &&
-                      !bound_.contains(name) && !level().pattern;
+    // What the expression does not bind itself is ours, or a mistake; the rest is jq's and refused by name.
+    const bool ours = !bound_.contains(name) && !level().pattern && !name.starts_with("__") && name != "ENV";
     if (ours) path(begin, begin, Dot{{named(name)}, true});
   }
 
