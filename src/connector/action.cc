@@ -67,6 +67,7 @@ std::vector<lang::Expression> Action::expressions() const {
     }
     all.insert(all.end(), plan->result().begin(), plan->result().end());
   }
+  if (waiting_) all.insert(all.end(), waiting_->asks().begin(), waiting_->asks().end());
   return all;
 }
 

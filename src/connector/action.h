@@ -14,6 +14,9 @@
 //     null
 //   outputs = plan.outputs(evaluate(plan.result(), context))
 //
+// An action that starts something and waits for it: before its outputs, action.waiting()->judge(evaluate(
+// action.waiting()->asks(), context)); while it is not over, the same again later, without what is proved.
+//
 // A call of effect `lookup` that is unclear: the same with action.lookup(); its outputs are the action's, or
 // null. A later use of a step's `key`: the same with action.update(), whose context has `outputs`, those of
 // the use before; its outputs, if any, replace members of these.
@@ -89,6 +92,30 @@ class Plan {
   std::vector<lang::Expression> result_;
 };
 
+// How an action that starts something knows whether that is over, and how it ended.
+class Waiting {
+ public:
+  enum class Look : std::uint8_t { kNotYet = 1, kGreen, kRed };
+  struct Seen {
+    Look look = Look::kNotYet;
+    std::string why;  // red: what the file says of it, else which expression said no
+  };
+
+  Duration every() const { return every_; }
+  bool may_be_red() const { return success_; }
+  // Evaluated when all requests have ended well.
+  const std::vector<lang::Expression>& asks() const { return asks_; }
+  // kInvalid, kOverloaded: `until` or `success` failed, or yielded neither true nor false.
+  Result<Seen> judge(const Values& values) const;
+
+ private:
+  friend class Reader;
+  Duration every_{};
+  std::vector<lang::Expression> asks_;  // `until`, then `success` if there is one, then those of `message`
+  bool success_ = false;                // there is one; else whatever is over is green
+  std::optional<lang::Template> message_;
+};
+
 class InputSchema;  // input.cc
 
 class Action {
@@ -109,6 +136,8 @@ class Action {
   // Changes what an earlier use with the same `key` made; its expressions see the outputs of that use as
   // `.outputs`. nullptr: the action knows of none.
   const Plan* update() const { return update_ ? &*update_ : nullptr; }
+  // nullptr: it has ended when its requests have.
+  const Waiting* waiting() const { return waiting_ ? &*waiting_ : nullptr; }
 
   // All its expressions, to be compiled and announced.
   std::vector<lang::Expression> expressions() const;
@@ -124,6 +153,7 @@ class Action {
   Plan plan_;
   std::optional<Plan> lookup_;
   std::optional<Plan> update_;
+  std::optional<Waiting> waiting_;
 };
 
 // A connector file.

@@ -110,13 +110,6 @@ Status write_body(Encoding encoding, const json::value& body, HttpRequest& reque
   return ok();
 }
 
-Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expression) {
-  if (!value) return value.error();
-  if (*value == "true") return true;
-  if (*value == "false") return false;
-  return Error(Code::kInvalid, lang::blame(expression, "must yield true or false, not " + *value));
-}
-
 // -- what a system says is wrong, in the shapes that systems use
 void add_text(const json::value& value, std::vector<std::string>& into) {
   if (value.is_string() && !value.get_string().empty()) {
@@ -152,30 +145,6 @@ std::string complaint(const json::value& body) {
 
 bool json_type(std::string_view type) {
   return lower(type).find("json") != std::string::npos;
-}
-
-// One line of at most kWhyBytesMax bytes, cut between characters.
-std::string one_line(std::string_view text) {
-  std::string line;
-  for (const char c : text) {
-    const bool space = c == '\n' || c == '\r' || c == '\t' || c == ' ';
-    if (space && (line.empty() || line.back() == ' ')) continue;
-    if (space) {
-      line += ' ';
-    } else if (!control(c)) {
-      line += c;
-    }
-    if (line.size() > kWhyBytesMax) break;
-  }
-  if (line.size() > kWhyBytesMax) {
-    std::size_t end = kWhyBytesMax - 3;
-    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U)
-      --end;
-    line = line.substr(0, end) + "…";
-  }
-  while (!line.empty() && line.back() == ' ')
-    line.pop_back();
-  return line;
 }
 
 std::string said(const HttpResponse& answer) {
@@ -287,6 +256,36 @@ Verdict by_rules(const Call::Impl& call, const Values& values) {
 }
 
 }  // namespace
+
+Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expression) {
+  if (!value) return value.error();
+  if (*value == "true") return true;
+  if (*value == "false") return false;
+  return Error(Code::kInvalid, lang::blame(expression, "must yield true or false, not " + *value));
+}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const bool space = c == '\n' || c == '\r' || c == '\t' || c == ' ';
+    if (space && (line.empty() || line.back() == ' ')) continue;
+    if (space) {
+      line += ' ';
+    } else if (!control(c)) {
+      line += c;
+    }
+    if (line.size() > kWhyBytesMax) break;
+  }
+  if (line.size() > kWhyBytesMax) {
+    std::size_t end = kWhyBytesMax - 3;
+    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U)
+      --end;
+    line = line.substr(0, end) + "…";
+  }
+  while (!line.empty() && line.back() == ' ')
+    line.pop_back();
+  return line;
+}
 
 Result<json::value> Slice::assemble(const Values& values) const {
   const auto from = values.begin() + static_cast<std::ptrdiff_t>(begin);

@@ -47,6 +47,11 @@ struct Call::Impl {
 Slice take(lang::Template value, std::vector<lang::Expression>& into);
 std::size_t take(lang::Expression expression, std::vector<lang::Expression>& into);
 
+// What a rule came to: true or false, else kInvalid and the expression's name.
+Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expression);
+// One line of at most 500 bytes, cut between characters.
+std::string one_line(std::string_view text);
+
 // Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.
 std::string header_objection(std::string_view name);
 // "" or why this text cannot be the path of a request.

@@ -14,6 +14,10 @@ constexpr std::array<std::string_view, 6> kMethods = {"get", "head", "post", "pu
 const std::vector<std::string> kRoots = {"event", "run",    "workflow", "vars", "steps",
                                          "with",  "target", "requests", "key"};
 
+constexpr Duration kEvery = std::chrono::seconds(10);
+// More often is no waiting: each look is a claim, a request and two commits.
+constexpr Duration kEveryMin = std::chrono::seconds(1);
+
 const json::value& text_members() {
   static const json::value schema =
       json::parse(R"({"type": "object", "additionalProperties": {"type": "string"}})");
@@ -383,6 +387,42 @@ void Reader::check_update(const lang::Node& requests, const Plan& update) {
   if (!writes) problem(requests.place, "`update` must change something, and all its requests read");
 }
 
+// What is asked again and again has to come from something that is read again.
+void Reader::check_until(const lang::Expression& until, const Plan& plan) {
+  const std::set<std::string> named = members_of(until.text, "requests");
+  const bool reads = std::any_of(plan.calls().begin(), plan.calls().end(), [&](const Call& call) {
+    return call.effect() == Effect::kRead && (named.empty() || named.contains(call.id()));
+  });
+  if (reads && until.text.find("requests") != std::string::npos) return;
+  problem(until.place,
+          "`until` must look at the answer of a request that reads, as in `.requests.ID.response.body`: only "
+          "these are made again");
+}
+
+void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& into) {
+  const lang::Node* wait = node.find("wait");
+  if (wait == nullptr) return;
+  Waiting waiting;
+  waiting.every_ = duration(wait->find("every")).value_or(kEvery);
+  if (waiting.every_ < kEveryMin)
+    problem(wait->find("every")->place,
+            "`every` is at least " + to_text(kEveryMin) + ", not " + std::string(wait->text("every")));
+  if (bare(*wait, "until", waiting.asks_)) check_until(waiting.asks_.front(), into.plan_);
+  waiting.success_ = bare(*wait, "success", waiting.asks_).has_value();
+  if (const lang::Node* message = wait->find("message")) {
+    waiting.message_ = lang::Template::read(*message, nullptr, problems_);
+    waiting.message_->collect(waiting.asks_);
+    if (!waiting.success_)
+      problem(message->place, "`message` tells why the result is red, and without `success` none is");
+  }
+  check_expressions(waiting.asks_, scope, false);
+  if (node.find("update") != nullptr)
+    problem(wait->place,
+            "an action with `update` cannot wait: `until` looks at its requests, and an update "
+            "makes others");
+  into.waiting_ = std::move(waiting);
+}
+
 void Reader::check_editions(const Connector& of, const lang::Node& node) {
   std::vector<std::string> known;
   for (const auto& [name, globs] : of.editions_)
@@ -435,6 +475,7 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
   Scope later = scope;  // an update is made instead of the requests: it sees none of them
   result->plan_ = plan(*node.find("requests"), scope);
   read_outputs(node, scope, result->plan_);
+  const Scope asked = scope;
   for (const auto& [output, value] : result->plan_.outputs_)
     result->output_names_.push_back(output);
   if (const lang::Node* lookup = node.find("lookup")) {
@@ -450,6 +491,7 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
     check_update(*update, *result->update_);
   }
   check_effects(node, result->plan_, result->lookup_);
+  read_waiting(node, asked, *result);
   if (const lang::Node* verified = node.find("verified")) result->verified_ = lang::to_json(*verified);
   return result;
 }

@@ -51,6 +51,8 @@ class Reader {
   // Of a lookup, and of an update: one value, on the last request.
   void read_last_outputs(const lang::Node& requests, const Scope& scope, Plan& into);
 
+  void read_waiting(const lang::Node& node, const Scope& scope, Action& into);
+  void check_until(const lang::Expression& until, const Plan& plan);
   void check_effects(const lang::Node& node, const Plan& plan, const std::optional<Plan>& lookup);
   void check_editions(const Connector& of, const lang::Node& node);
   void check_update(const lang::Node& requests, const Plan& update);

@@ -195,8 +195,9 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        ".target .requests .key\n"},
       {"not built: sign", requests("      - get: /a\n    sign: {}\n"),
        "c.yaml:10:5: 'sign' of an action is not built yet in this version of Postlude: remove it\n"},
-      {"not built: wait", requests("      - {get: /a, wait: {every: 1s}}\n"),
-       "c.yaml:9:19: 'wait' of a request is not built yet in this version of Postlude: remove it\n"},
+      {"wait of a request", requests("      - {get: /a, wait: {every: 1s}}\n"),
+       "c.yaml:9:19: 'wait' cannot stand here: `wait` belongs to the action, beside `requests`: it is asked "
+       "when all of them have ended well\n"},
       {"unknown auth",
        "connector: c\nsummary: C\nauth: [oauth2]\nactions:\n  a: {summary: A, input: {}, requests: [{get: "
        "/a}]}\n",

@@ -1,0 +1,129 @@
+// Actions that wait: what a file may say of it, and what follows from the answers.
+#include <gtest/gtest.h>
+
+#include "connector/testing.h"
+#include "lang/yaml.h"
+
+namespace postlude::connector {
+namespace {
+
+// One action that starts a build and looks at it; `wait` begins at line 10.
+std::string text(const std::string& wait, const std::string& requests = "") {
+  return "connector: c\nsummary: C\nauth: [none]\nactions:\n  a:\n    summary: A\n    input: {properties: "
+         "{of: {}}}\n"
+         "    requests:\n      [{id: start, put: /b, effect: state}, {id: build, get: /b}" +
+         requests + "]\n" + wait;
+}
+
+std::string complaints_about(const std::string& yaml) {
+  lang::Problems problems;
+  const auto connector = Connector::read(yaml, "c.yaml", problems);
+  std::string all;
+  for (const lang::Problem& problem : problems)
+    all += lang::to_text(problem) + "\n";
+  EXPECT_EQ(connector == nullptr, !problems.empty()) << yaml;
+  return all;
+}
+
+std::shared_ptr<const Action> read(const std::string& wait) {
+  lang::Problems problems;
+  const auto connector = Connector::read(text(wait), "c.yaml", problems);
+  for (const lang::Problem& problem : problems)
+    ADD_FAILURE() << lang::to_text(problem);
+  return connector == nullptr ? nullptr : connector->find("a");
+}
+
+TEST(WaitTest, RefusesWhatCannotBeMeant) {
+  struct Row {
+    std::string yaml;
+    std::string complaint;
+  };
+  const std::vector<Row> rows = {
+      {text("    wait: {until: .requests.build.response.body.done}\n"), ""},
+      {text("    wait: {until: .requests.start.request.body == .requests.build.response.body}\n"), ""},
+      {text("    wait: {every: 5s}\n"), "c.yaml:10:5: 'wait' needs 'until'\n"},
+      {text("    wait: {until: .requests.build.response.body.done, sucess: 'true'}\n"),
+       "c.yaml:10:55: unknown key 'sucess' in 'wait'; did you mean 'success'? (every, message, success, "
+       "until)\n"},
+      {text("    wait: {until: .requests.biuld.response.body.done}\n"),
+       "c.yaml:10:19: `until` must look at the answer of a request that reads, as in "
+       "`.requests.ID.response.body`: only these are made again\n"
+       "c.yaml:10:19: `.requests.biuld`: there is no request `biuld` before this one\n"},
+      {text("    wait: {until: .requests.start.response.body.done}\n"),
+       "c.yaml:10:19: `until` must look at the answer of a request that reads, as in "
+       "`.requests.ID.response.body`: only these are made again\n"},
+      {text("    wait: {until: .with.of}\n"),
+       "c.yaml:10:19: `until` must look at the answer of a request that reads, as in "
+       "`.requests.ID.response.body`: only these are made again\n"},
+      {text("    wait: {until: .requests.build.response.body.done, success: .response.status == 200}\n"),
+       "c.yaml:10:64: `.response` is not known here; there are .event .run .workflow .vars .steps .with "
+       ".target "
+       ".requests .key\n"},
+      {text("    wait: {until: .requests.build.response.body.done, success: .with.off}\n"),
+       "c.yaml:10:64: `.with.off` is not in `input`; did you mean `.with.of`?\n"},
+      {text("    wait: {until: .requests.build.response.body.done, message: x}\n"),
+       "c.yaml:10:64: `message` tells why the result is red, and without `success` none is\n"},
+      {text("    wait: {until: .requests.build.response.body.done, every: 100ms}\n"),
+       "c.yaml:10:62: `every` is at least 1s, not 100ms\n"},
+      {text("    wait: {until: .requests.build.response.body.done, every: often}\n"),
+       "c.yaml:10:62: 'every': 'often' is no duration; write 30s, 5m, 24h, 30d or 1h30m\n"},
+      {text(
+           "    wait: {until: .requests.build.response.body.done}\n    update: [{put: /c, effect: state}]\n"),
+       "c.yaml:10:11: an action with `update` cannot wait: `until` looks at its requests, and an update "
+       "makes "
+       "others\n"},
+  };
+  for (const Row& row : rows)
+    EXPECT_EQ(complaints_about(row.yaml), row.complaint) << row.yaml;
+}
+
+TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
+  const auto action = read(
+      "    wait:\n      every: 30s\n      until: .requests.build.response.body.done\n"
+      "      success: .requests.build.response.body.result == \"passed\"\n"
+      "      message: 'build ${{ .requests.build.response.body.number }}'\n");
+  ASSERT_NE(action, nullptr);
+  const Waiting* waiting = action->waiting();
+  ASSERT_NE(waiting, nullptr);
+  EXPECT_EQ(waiting->every(), std::chrono::seconds(30));
+  EXPECT_TRUE(waiting->may_be_red());
+  EXPECT_EQ(action->expressions().size(), 3U) << "all are announced";
+  struct Row {
+    const char* build;
+    const char* seen;
+  };
+  const std::vector<Row> rows = {
+      {R"({"done": false})", "not yet"},
+      {R"({"done": true, "result": "passed"})", "green"},
+      {R"({"done": true, "result": "failed", "number": 7})", "red: build 7"},
+      {R"({"done": true, "result": "failed"})",
+       "red: `.requests.build.response.body.result == \"passed\"` is false"},
+      {R"({"done": "yes"})",
+       "c.yaml:12:14: .requests.build.response.body.done: must yield true or false, not \"yes\""},
+  };
+  for (const Row& row : rows) {
+    json::object context;
+    context["requests"] = json::object{{"build", {{"response", {{"body", json::parse(row.build)}}}}}};
+    const auto seen = waiting->judge(testing::evaluate(waiting->asks(), context));
+    const std::string said = !seen                                  ? seen.error().message
+                             : seen->look == Waiting::Look::kNotYet ? "not yet"
+                             : seen->look == Waiting::Look::kGreen  ? "green"
+                                                                    : "red: " + seen->why;
+    EXPECT_EQ(said, row.seen) << row.build;
+  }
+}
+
+TEST(WaitTest, WithoutSuccessWhateverIsOverIsGreen) {
+  const auto action = read("    wait: {until: .requests.build.response.body.done}\n");
+  ASSERT_NE(action, nullptr);
+  EXPECT_EQ(action->waiting()->every(), std::chrono::seconds(10));
+  EXPECT_FALSE(action->waiting()->may_be_red());
+  json::object context;
+  context["requests"] = json::object{{"build", {{"response", {{"body", {{"done", true}}}}}}}};
+  const auto seen = action->waiting()->judge(testing::evaluate(action->waiting()->asks(), context));
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->look, Waiting::Look::kGreen);
+}
+
+}  // namespace
+}  // namespace postlude::connector
