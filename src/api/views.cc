@@ -86,6 +86,7 @@ json::object view_of(const Step& step) {
           {"unclear", step.unclear},
           {"tries", step.attempts},
           {"dueAt", time_or_null(step.due_at)},
+          {"overBy", time_or_null(step.over_by)},
           {"startedAt", time_or_null(step.started_at)},
           {"now", time_or_null(step.now)},
           {"finishedAt", time_or_null(step.finished_at)},

@@ -159,12 +159,15 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
   json::array actions;
   std::string text = found->name() + ": " + found->summary() + "\nauth: " + join(found->auth(), ", ") + "\n";
   for (const auto& action : found->actions()) {
-    json::object view{{"name", action->name()},
-                      {"summary", action->summary()},
-                      {"input", action->input()},
-                      {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
-                      {"takesKey", action->update() != nullptr},
-                      {"verified", action->verified()}};
+    json::object view{
+        {"name", action->name()},
+        {"summary", action->summary()},
+        {"input", action->input()},
+        {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
+        {"takesKey", action->update() != nullptr},
+        {"every", action->waiting() == nullptr ? json::value(nullptr)
+                                               : json::value(to_text(action->waiting()->every()))},
+        {"verified", action->verified()}};
     text += "\n" + found->name() + "/" + action->name() +
             (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " + action->summary() +
             "\n";
@@ -183,6 +186,10 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
       text += "\n  update:";
       for (const connector::Call& one : action->update()->calls())
         text += " " + one.id() + "=" + std::string(to_text(one.effect()));
+    }
+    if (action->waiting() != nullptr) {  // a step may have `wait` and `expect`
+      text += "\n  waits: looks every " + to_text(action->waiting()->every()) + " until " +
+              action->waiting()->asks().front().text;
     }
     text += "\n  verified: " + to_text(action->verified()) + "\n";
     actions.push_back(std::move(view));

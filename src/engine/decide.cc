@@ -103,6 +103,9 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
     change.asks = o->asks;
     change.due_at = o->until;
+    change.over_by = o->over_by;
+    // Who looks has all its requests answered.
+    if (o->over_by) change.unclear = false;
     // Who waits for people has time of their own; everything else ends with the run's.
     if (!o->asks && run.deadline_at) {
       Instant end = *run.deadline_at;
@@ -130,6 +133,10 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     const Duration delay = o->after ? *o->after + std::min(own, policy.initial) : own;
     RetryPolicy allowed = policy;
     if (o->uncounted) allowed.attempts = 0;
+    if (!o->uncounted && step.over_by && now + delay > *step.over_by) {
+      return ended(step.index, StepState::kFailed,
+                   o->why + "; gave up, the next look would be past `wait.timeout`");
+    }
     StepChange change = again(run, step, o->why, delay, allowed, now);
     change.uncounted = o->uncounted;
     return change;

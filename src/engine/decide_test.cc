@@ -181,6 +181,35 @@ TEST(Decide, FollowsWhatAPersonSaidOfAHeldStep) {
   EXPECT_EQ(d.changes[0].state, StepState::kPending);
 }
 
+// What is looked at now and then: no look counts as an attempt, and a failed one is tried again while there
+// is time.
+TEST(Decide, ALookBeginsTheRetriesAnew) {
+  auto run = run_of({StepState::kRunning});
+  run.steps[0].unclear = true;
+  const Decision looked =
+      decide(run, 0, Waits{kNow + seconds(10), "not yet", false, kNow + minutes(40)}, {}, kNow, 0);
+  EXPECT_EQ(looked.run, RunState::kWaiting);
+  EXPECT_EQ(looked.changes[0].state, StepState::kWaiting);
+  EXPECT_EQ(looked.changes[0].due_at, kNow + seconds(10));
+  EXPECT_EQ(looked.changes[0].over_by, kNow + minutes(40));
+  EXPECT_EQ(looked.changes[0].unclear, false);
+  run.deadline_at = kNow + seconds(3);
+  EXPECT_EQ(decide(run, 0, Waits{kNow + seconds(10), "not yet", false, kNow + minutes(40)}, {}, kNow, 0)
+                .changes[0]
+                .due_at,
+            kNow + seconds(3));
+  run.deadline_at = std::nullopt;
+  run.steps[0].over_by = kNow + minutes(1);
+  EXPECT_EQ(decide(run, 0, Retryable{"503", seconds(30)}, {}, kNow, 0).changes[0].state, StepState::kPending);
+  const Decision late = decide(run, 0, Retryable{"503", minutes(2)}, {}, kNow, 0);
+  EXPECT_EQ(late.changes[0].state, StepState::kFailed);
+  EXPECT_EQ(late.changes[0].reason, "503; gave up, the next look would be past `wait.timeout`");
+  // Who could not even look has not had the last one.
+  run.steps[0].over_by = kNow - seconds(1);
+  EXPECT_EQ(decide(run, 0, Retryable{"stopping", Duration(0), false, true}, {}, kNow, 0).changes[0].state,
+            StepState::kPending);
+}
+
 TEST(Decide, IsTotal) {
   const std::vector<Outcome> outcomes{Succeeded{"{}"}, Skipped{"x"},   Waits{kNow + seconds(1), "x"},
                                       Held{"x"},       Retryable{"x"}, Refused{"x"},

@@ -137,6 +137,32 @@ void read_for_each(const Node& node, StepDefinition& step, Problems& problems) {
   if (step.for_each) check_names(*step.for_each, step_roots(), problems);
 }
 
+// More often is no waiting: each look is a claim, a request and two commits.
+constexpr Duration kEveryMin = std::chrono::seconds(1);
+
+void read_waiting(const Node& node, StepDefinition& step, Problems& problems) {
+  for (const std::string_view key : {"wait", "expect"}) {
+    const Node* at = node.find(key);
+    if (at != nullptr) step.waiting_keys.emplace_back(key, at->place);
+  }
+  step.any_result = node.text("expect") == "any";
+  const Node* wait = node.find("wait");
+  if (wait == nullptr) return;
+  for (const std::string_view key : {"timeout", "every"}) {
+    const Node* at = wait->find(key);
+    if (at == nullptr) continue;
+    const Duration given = duration_of(*wait, key, kEveryMin);
+    if (given < kEveryMin)
+      problems.push_back({at->place, "'" + std::string(key) + "' is at least " + to_text(kEveryMin) +
+                                         ", not " + at->scalar});
+    if (key == "timeout") {
+      step.wait.timeout = given;
+    } else {
+      step.wait.every = given;
+    }
+  }
+}
+
 std::optional<StepDefinition> read_step(const Node& node, StepList list, Problems& problems) {
   StepDefinition step;
   step.place = node.place;
@@ -158,6 +184,7 @@ std::optional<StepDefinition> read_step(const Node& node, StepList list, Problem
   step.retry = retry_of(node.find("retry"));
   if (node.find("timeout") != nullptr) step.timeout = duration_of(node, "timeout", Duration(0));
   step.on_unclear = on_unclear_named(node.text("onUnclear"));
+  read_waiting(node, step, problems);
   if (const Node* with = node.find("with")) step.with = *with;
   if (usable && step.built_in != BuiltIn::kNone) check_built_in(step, problems);
   if (!usable) return std::nullopt;
@@ -199,8 +226,8 @@ class ListReader {
     for (const auto& [of, node] : announcements_) {
       const StepDefinition& announced = workflow_.steps[of];
       if (!waits(announced.built_in)) {
-        problems_.push_back({node->place, "'announce' belongs to wait, approval and callback; " +
-                                              announced.uses + " does not wait"});
+        problems_.push_back(
+            {node->place, "'announce' belongs to wait, approval and callback, not to " + announced.uses});
         continue;
       }
       auto step = read_step(*node, announced.list, problems_);

@@ -14,6 +14,14 @@
 
 namespace postlude::engine {
 
+// What a step's `wait` says of an action that starts something and waits for it.
+constexpr Duration kWaitTimeout = std::chrono::hours(1);
+struct WaitLimits {
+  std::optional<Duration>
+      timeout;                    // counted from the first look that found it not over; nullopt: kWaitTimeout
+  std::optional<Duration> every;  // nullopt: as the action says
+};
+
 // The actions that need no target.
 enum class BuiltIn : std::uint8_t { kNone, kWait, kApproval, kCallback, kAssert, kSet, kTeamNotify };
 
@@ -36,6 +44,10 @@ struct StepDefinition {
   RetryPolicy retry;
   std::optional<Duration> timeout;  // of one request
   std::optional<OnUnclear> on_unclear;
+  WaitLimits wait;
+  bool any_result = false;  // `expect: any`: a red result does not fail it
+  // Where it says `wait` and `expect`, which only actions that wait understand.
+  std::vector<std::pair<std::string_view, lang::Place>> waiting_keys;
   lang::Node with;  // a map, or null
   lang::Place place;
 

@@ -92,6 +92,19 @@ TEST(Workflow, WithoutAHookItIsTheDefaultHook) {
   EXPECT_EQ(workflow->mismatch(facts_of(event)), "hook is pre-rollout, wanted post-rollout");
 }
 
+TEST(Workflow, ReadsHowAStepWaits) {
+  const auto workflow =
+      read("on: {}\nsteps: [{uses: a/b, wait: {timeout: 40m, every: 30s}, expect: any}, {uses: a/b}]\n");
+  ASSERT_NE(workflow, nullptr);
+  EXPECT_EQ(workflow->steps[0].wait.timeout, std::chrono::minutes(40));
+  EXPECT_EQ(workflow->steps[0].wait.every, std::chrono::seconds(30));
+  EXPECT_TRUE(workflow->steps[0].any_result);
+  ASSERT_EQ(workflow->steps[0].waiting_keys.size(), 2U);
+  EXPECT_EQ(workflow->steps[1].wait.timeout, std::nullopt);
+  EXPECT_FALSE(workflow->steps[1].any_result);
+  EXPECT_TRUE(workflow->steps[1].waiting_keys.empty());
+}
+
 TEST(Workflow, IsTheSameFromWhatItWasPinnedTo) {
   const auto workflow = read(kWhole);
   ASSERT_NE(workflow, nullptr);
@@ -124,6 +137,12 @@ TEST(Workflow, RefusesWhatCannotRun) {
        "w.yaml:2:34: 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {"on: {}\nsteps: [{uses: wait, with: {until: x}}]\n",
        "w.yaml:2:36: 'until' is a time such as 2027-02-15T09:00:00+08:00, or an expression that yields one"},
+      {"on: {}\nsteps: [{uses: a/b, wait: {every: 100ms}}]\n",
+       "w.yaml:2:35: 'every' is at least 1s, not 100ms"},
+      {"on: {}\nsteps: [{uses: a/b, wait: {timeout: 0s}}]\n",
+       "w.yaml:2:37: 'timeout' is at least 1s, not 0s"},
+      {"on: {}\nsteps: [{uses: slack/message, with: {}, announce: {uses: slack/message}}]\n",
+       "w.yaml:2:51: 'announce' belongs to wait, approval and callback, not to slack/message"},
       {"on: {}\nsteps: [{id: a, uses: wait, with: {for: 1s}}, {id: a, uses: wait, with: {for: 1s}}]\n",
        "w.yaml:2:47: two steps have the id 'a'; the first is at line 2"},
   };

@@ -10,8 +10,9 @@
 //   any of these that is not terminal --> cancelled
 //
 // A step whose turn has not come is pending without a due time; one that backs off is pending with one; one
-// in `wait` is waiting with a due time; one that is held for a person is waiting without. A `forEach` step
-// whose elements are under way is running, and nobody has a lease of it.
+// in `wait`, or that looks now and then whether what it started is over, is waiting with a due time; one that
+// is held for a person is waiting without. A `forEach` step whose elements are under way is running, and
+// nobody has a lease of it.
 
 #include <cstdint>
 #include <optional>
@@ -118,9 +119,11 @@ struct Step {
   bool held = false;     // waits for a person: `runs resume`
   bool asks = false;     // waits for a person: `runs approve` or `runs reject`
   bool freed = false;    // a person had it repeated: what other runs of the event did is settled
-  std::string input;     // JSON of `with` as first evaluated; "" until then
-  std::string outputs;   // JSON; "" until it succeeded
-  std::string trace;     // JSON {"if": {expression, values, result}}: why it ran or not; "" without `if`
+  std::optional<Instant>
+      over_by;          // it waits for what it started, until then at the latest: it only reads now
+  std::string input;    // JSON of `with` as first evaluated; "" until then
+  std::string outputs;  // JSON; "" until it succeeded
+  std::string trace;    // JSON {"if": {expression, values, result}}: why it ran or not; "" without `if`
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
 };
@@ -169,7 +172,8 @@ struct Skipped {
 struct Waits {                   // something else decides, at the latest at `until`
   std::optional<Instant> until;  // nullopt: the run's timeout, or none where people are waited for
   std::string why;
-  bool asks = false;  // people
+  bool asks = false;                    // people
+  std::optional<Instant> over_by = {};  // what it started is not over yet: another look at `until`
 };
 struct Spread {  // a `forEach` step has its elements, each as JSON
   std::vector<std::string> items;
@@ -210,7 +214,8 @@ struct StepChange {
   std::optional<std::string> outputs = {};
   bool uncounted = false;  // what has just ended was no attempt
   bool asks = false;
-  bool spread = false;  // it has elements now: running, without a lease
+  bool spread = false;                  // it has elements now: running, without a lease
+  std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more
 };
 struct Decision {
   std::vector<StepChange> changes;  // at most one per step

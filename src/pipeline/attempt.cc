@@ -123,6 +123,10 @@ rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan
     if (outcome) co_return std::move(*outcome);
     if (found_ && !looking) co_return std::move(*found_);
   }
+  if (!looking && !dry_ && step_->action->waiting() != nullptr) {
+    AWAIT(std::optional<Outcome> not_yet, look());
+    if (not_yet) co_return *std::move(not_yet);
+  }
   AWAIT(Values values, evaluate(plan->result()));
   if (auto later = unasked(values)) co_return *std::move(later);
   if (dry_) co_return shadowed(*plan, values);
@@ -151,12 +155,65 @@ json::value& Attempting::requests_of(const std::string& call) {
   return context_->as_object()["requests"].as_object()[call];
 }
 
+void Attempting::remember_proved(const connector::Call& call, const Request& proved) {
+  json::object request{{"method", proved.method}, {"url", proved.url}};
+  request["headers"] = parsed(proved.headers, json::object());
+  request["body"] = parsed(proved.body, nullptr);
+  requests_of(call.id()) =
+      json::object{{"request", std::move(request)}, {"response", parsed(proved.response, nullptr)}};
+}
+
+bool Attempting::settled(const connector::Call& call) {
+  if (step_->action->waiting() == nullptr || call.effect() == Effect::kRead) return false;
+  const engine::NextMove next = engine::next_move(rule_of(call), work_.before, name_of(call), rt::now());
+  if (next.move == engine::Move::kReuse) {
+    remember_proved(call, *next.past);
+    return true;
+  }
+  if (!row_.over_by) return false;
+  requests_of(call.id()) =
+      nullptr;  // its `if` said no before the wait began: what is read since does not start it
+  return true;
+}
+
+rt::Task<std::optional<Outcome>> Attempting::look() {
+  const connector::Waiting& waiting = *step_->action->waiting();
+  AWAIT(Values values, evaluate(waiting.asks()));
+  if (auto later = unasked(values)) co_return later;
+  const auto seen = waiting.judge(values);
+  if (!seen) co_return Refused{seen.error().message};
+  const engine::StepDefinition& definition = *step_->definition;
+  switch (seen->look) {
+    case connector::Waiting::Look::kGreen:
+      co_return std::nullopt;
+    case connector::Waiting::Look::kRed:
+      if (definition.any_result) co_return std::nullopt;
+      co_return Refused{std::string(kRed) + masker_.mask(seen->why)};
+    case connector::Waiting::Look::kNotYet:
+      break;
+  }
+  const Instant now = rt::now();
+  const Duration timeout = definition.wait.timeout.value_or(engine::kWaitTimeout);
+  const Instant over_by = row_.over_by.value_or(now + timeout);
+  if (over_by <= now) co_return Refused{std::string(kNotOver) + to_text(timeout)};
+  const Duration every = definition.wait.every.value_or(waiting.every());
+  co_return Waits{std::min(over_by, now + every),
+                  "not over yet: looks again every " + to_text(every) + ", for " + to_text(timeout), false,
+                  over_by};
+}
+
 rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* call, bool looking) {
+  if (!looking && settled(*call)) co_return std::nullopt;
   json::object& context = context_->as_object();
   context["response"] = nullptr;
   if (!looking) {  // a lookup searches for the key of the request in doubt
     context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce + work_.run.salt,
                                              work_.run.workflow, row_.part, "", name_of(*call));
+  }
+  if (call->effect() == Effect::kRead && hangs_on_unknown(*call)) {
+    unknown_.insert(call->id());
+    remember(call->id(), nullptr);
+    co_return std::nullopt;
   }
   AWAIT(Values values, evaluate(call->before()));
   if (auto later = unasked(values)) co_return later;
@@ -193,13 +250,9 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
   switch (next.move) {
     case engine::Move::kSend:
       co_return true;
-    case engine::Move::kReuse: {
-      json::value response = parsed(next.past->response, nullptr);
-      json::object request{{"method", next.past->method}, {"url", next.past->url}};
-      requests_of(call->id()) =
-          json::object{{"request", std::move(request)}, {"response", std::move(response)}};
+    case engine::Move::kReuse:
+      remember_proved(*call, *next.past);
       co_return false;
-    }
     case engine::Move::kWait:
       co_return Outcome(Unclear{met + "; looking for it before trying again", Effect::kLookup,
                                 rule.on_unclear, next.at - rt::now(), true});
@@ -224,11 +277,30 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       }
       json::value& outputs = std::get<json::value>(looked);
       if (outputs.is_null()) co_return true;
-      found_ = std::move(outputs);
+      if (step_->action->waiting() != nullptr) {
+        take_found(*call, *next.past, std::move(outputs));
+      } else {
+        found_ = std::move(outputs);
+      }
       co_return false;
     }
   }
   co_return true;
+}
+
+void Attempting::take_found(const connector::Call& call, const Request& past, json::value outputs) {
+  Request row = past;
+  row.id = 0;
+  row.of_other_run = false;
+  row.sent_at = std::nullopt;
+  row.ended_at = rt::now();
+  row.result = RequestResult::kExists;
+  row.status = 0;
+  row.why = "found by looking for it";
+  row.response = masker_.mask_json(json::serialize(json::object{
+      {"status", nullptr}, {"headers", json::object()}, {"body", std::move(outputs)}, {"text", ""}}));
+  remember_proved(call, row);
+  ended.push_back(std::move(row));  // proved from here on: no later look at an index says otherwise
 }
 
 Request Attempting::row_of(const connector::Call& call, const HttpRequest& request, bool looking) const {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,10 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
 // Why a condition came out as it did, as JSON {expression, values, result}; long values are cut.
 json::object trace_of(const lang::Expression& condition, const json::value& context,
                       const lang::Evaluated& answer);
+
+// How the reasons of a step begin that failed by what it waited for.
+constexpr std::string_view kRed = "the result is red: ";
+constexpr std::string_view kNotOver = "what it started was not over within ";
 
 class Attempting {
  public:
@@ -65,6 +70,7 @@ class Attempting {
   Outcome callback();
   Outcome assertion();
   std::optional<Outcome> not_sent(const connector::Call& call, const HttpRequest& request, Request row);
+  bool hangs_on_unknown(const connector::Call& call) const;
   Planned shadowed(const connector::Plan& plan, const Values& values) const;
   rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
@@ -82,6 +88,13 @@ class Attempting {
   http::Peer peer_of(const connector::Call& call, const Request& row) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
   json::value& requests_of(const std::string& call);  // `.requests.<id>`
+  void remember_proved(const connector::Call& call, const Request& proved);
+  // Of an action that waits: the write's answer where it is proved, and null where no write is made any more.
+  bool settled(const connector::Call& call);
+  // A lookup found what a request started: its outputs stand for the answer that never came.
+  void take_found(const connector::Call& call, const Request& past, json::value outputs);
+  // nullopt: what the action started is over, and the step goes on.
+  rt::Task<std::optional<Outcome>> look();
 
   const Parts& parts_;
   const connector::Masker& masker_;
@@ -100,7 +113,8 @@ class Attempting {
   std::string kept_;                      // what the first use with this `key` yielded; "": this is the first
   bool updating_ = false;                 // the action's `update` is gone through, not its requests
   bool dry_ = false;                      // a shadow run has left out a write: what follows it is not known
-  bool void_ = false;                     // the lease is void
+  std::set<std::string, std::less<>> unknown_;  // the requests that were not made for that
+  bool void_ = false;                           // the lease is void
 };
 
 }  // namespace postlude::pipeline

@@ -325,7 +325,22 @@ std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const H
   requests_of(call.id()) =
       json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
   dry_ = true;
+  unknown_.insert(call.id());
   return std::nullopt;
+}
+
+// A read that is built from an answer nobody has would be one of something else.
+bool Attempting::hangs_on_unknown(const connector::Call& call) const {
+  if (unknown_.empty()) return false;
+  constexpr std::string_view kBefore = "requests.";
+  for (const lang::Expression& expression : call.before()) {
+    for (const std::string& path : lang::paths_of(expression)) {
+      if (path.find(kBefore) != 1) continue;
+      const std::string_view id = std::string_view(path).substr(1 + kBefore.size());
+      if (unknown_.contains(id.substr(0, id.find_first_of(".[")))) return true;
+    }
+  }
+  return false;
 }
 
 // What hangs on an answer that was never asked for stands as a word, so that later steps can be shown as

@@ -129,6 +129,19 @@ void Rules::check_links(const BoundStep& step, lang::Problems& problems) const {
                              " needs `server.publicUrl`, the URL at which the hook listener is reached"});
 }
 
+// `wait` and `expect` belong to an action that starts something and waits for it.
+void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const {
+  const engine::StepDefinition& definition = *step.definition;
+  const bool waits = step.action != nullptr && step.action->waiting() != nullptr;
+  if (waits && definition.announces)
+    problems.push_back({definition.place, "an announcement cannot wait itself, and " + definition.uses +
+                                              " waits for what it starts"});
+  if (waits || definition.built_in == BuiltIn::kTeamNotify) return;  // that is each team's own action
+  for (const auto& [key, place] : definition.waiting_keys)
+    problems.push_back({place, "'" + std::string(key) + "' belongs to an action that starts something and " +
+                                   "waits for it; " + definition.uses + " does not"});
+}
+
 bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
   const engine::StepDefinition& definition = *step.definition;
   const std::size_t before = problems.size();
@@ -146,6 +159,7 @@ bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
     for (const lang::Expression& e : step.leaves)
       lang::check_names(e, kRoots, problems);
   }
+  check_waiting(step, problems);
   if (definition.key && step.action != nullptr && step.action->update() == nullptr) {
     problems.push_back({definition.place, "'key' needs an action that can update what it made, and " +
                                               definition.uses + " has no `update`"});

@@ -93,6 +93,7 @@ class Rules {
                                             lang::Problems& problems) const;
   void check_sources(const lang::Node& name, const engine::Workflow& workflow,
                      lang::Problems& problems) const;
+  void check_waiting(const BoundStep& step, lang::Problems& problems) const;
   bool bind_step(BoundStep& step, lang::Problems& problems) const;
   bool bind_action(BoundStep& step, lang::Problems& problems) const;
   void bind_teams(BoundStep& step, lang::Problems& problems) const;

@@ -75,6 +75,14 @@ TEST(Rules, NameWhatDoesNotExist) {
        "p.yaml:8:8: no earlier step has the id `oen`; did you mean `one`?"},
       {"{id: me, uses: wait, if: .steps.me.state == 1, with: {for: 1s}}",
        "p.yaml:8:8: no earlier step has the id `me`"},
+      {"{uses: hub/request, with: {method: GET, path: /x}, wait: {timeout: 40m}}",
+       "p.yaml:8:66: 'wait' belongs to an action that starts something and waits for it; hub/request does "
+       "not"},
+      {"{uses: jira/comment, expect: any, with: {issue: A, body: b}}",
+       "p.yaml:8:66: 'expect' belongs to an action that starts something and waits for it; jira/comment does "
+       "not"},
+      {"{uses: wait, wait: {timeout: 1m}, with: {for: 1s}}",
+       "p.yaml:8:66: 'wait' belongs to an action that starts something and waits for it; wait does not"},
       {"{uses: hub/get}", "p.yaml:8:8: the connector http has no action 'get'; it has request"},
   };
   for (const Row& row : rows) {

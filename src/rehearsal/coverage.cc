@@ -1,5 +1,7 @@
 #include "rehearsal/coverage.h"
 
+#include "pipeline/attempt.h"
+
 namespace postlude::rehearsal {
 
 namespace {
@@ -25,6 +27,7 @@ bool waits_for_others(engine::BuiltIn built_in) {
 bool over(const Step& step) {
   return step.reason.starts_with("nobody approved within ") ||
          step.reason.starts_with("nobody called back within ") ||
+         step.reason.starts_with(pipeline::kNotOver) ||
          step.outputs.find(R"("comment":"nobody approved within )") != std::string::npos;
 }
 
@@ -43,7 +46,8 @@ std::string list_of(StepList list) {
 // Counts what there is to reach of one workflow.
 class Count {
  public:
-  Count(const engine::Workflow& workflow, const std::set<std::string>& reached) : reached_(reached) {
+  Count(const pipeline::BoundWorkflow& bound, const std::set<std::string>& reached) : reached_(reached) {
+    const engine::Workflow& workflow = *bound.workflow;
     out_.workflow = workflow.name;
     const lang::Place first = workflow.steps.empty() ? lang::Place() : workflow.steps.front().place;
     one(kRuns, first, "no test runs it");
@@ -51,13 +55,14 @@ class Count {
       one("if true", workflow.condition->place, "its `if` is never true");
       one("if false", workflow.condition->place, "its `if` is never false");
     }
-    for (std::size_t i = 0; i < workflow.steps.size(); ++i)
-      step(workflow.steps[i], i);
+    for (std::size_t i = 0; i < bound.steps.size(); ++i)
+      step(bound.steps[i], i);
   }
   WorkflowCoverage take() { return std::move(out_); }
 
  private:
-  void step(const engine::StepDefinition& definition, std::size_t i) {
+  void step(const pipeline::BoundStep& bound, std::size_t i) {
+    const engine::StepDefinition& definition = *bound.definition;
     const std::string name = (definition.announces ? "the announcement '" : "step '") +
                              step_label(definition.name, i) + "'" + list_of(definition.list);
     one(key_of(i, kRuns), definition.place, name + " never runs");
@@ -65,8 +70,12 @@ class Count {
       one(key_of(i, "if true"), definition.condition->place, "the `if` of " + name + " is never true");
       one(key_of(i, "if false"), definition.condition->place, "the `if` of " + name + " is never false");
     }
-    if (waits_for_others(definition.built_in) && definition.with.find("timeout") != nullptr)
+    const connector::Waiting* waiting = bound.action == nullptr ? nullptr : bound.action->waiting();
+    if ((waits_for_others(definition.built_in) && definition.with.find("timeout") != nullptr) ||
+        (waiting != nullptr && definition.wait.timeout))
       one(key_of(i, "over"), definition.place, "the time of " + name + " is never over");
+    if (waiting != nullptr && waiting->may_be_red() && !definition.any_result)
+      one(key_of(i, "red"), definition.place, "the result of " + name + " is never red");
   }
 
   void one(const std::string& key, const lang::Place& place, std::string what) {
@@ -106,6 +115,7 @@ void Coverage::add_run(const Run& run) {
     const bool began = step.started_at.has_value() || step.attempts > 0;
     if (began && answer != "false") reached.insert(key_of(step.definition, kRuns));
     if (over(step)) reached.insert(key_of(step.definition, "over"));
+    if (step.reason.starts_with(pipeline::kRed)) reached.insert(key_of(step.definition, "red"));
   }
 }
 
@@ -115,7 +125,7 @@ std::vector<WorkflowCoverage> Coverage::report() const {
   for (const auto& bound : rules_->workflows()) {
     if (bound->workflow->mode == engine::Workflow::Mode::kOff) continue;
     const auto reached = reached_.find(bound->workflow->name);
-    out.push_back(Count(*bound->workflow, reached == reached_.end() ? kNothing : reached->second).take());
+    out.push_back(Count(*bound, reached == reached_.end() ? kNothing : reached->second).take());
   }
   return out;
 }

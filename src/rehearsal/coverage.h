@@ -28,8 +28,8 @@ class Coverage {
 
   void add(const Seen& seen);
   // In the order of the configuration. Counted: that a workflow runs; its `if` true and false; of each step
-  // that it runs, its `if` true and false, and, where it waits for people with a time limit, that the time is
-  // over.
+  // that it runs, its `if` true and false, and, where it waits with a time limit that it gives itself, that
+  // the time is over. Where what it starts may end red and fail it, also that.
   std::vector<WorkflowCoverage> report() const;
 
  private:

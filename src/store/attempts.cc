@@ -367,6 +367,27 @@ std::optional<std::size_t> next_of(Ledger& ledger, const StoredRun& stored, RunS
 
 namespace {
 
+constexpr int kLooksKept = 10;
+
+// A step may look a thousand times whether what it started is over. Kept are the attempts that wrote, the
+// first that did not, and the last ones: what a claim or a person reads of it stays small.
+Status forget_looks(Ledger& ledger, const Lease& lease) {
+  std::vector<std::int64_t> looks;  // the newest first
+  TRY_DONE(ledger.db().each(
+      "SELECT id FROM attempts WHERE step = $1 AND id < $2 AND NOT EXISTS (SELECT 1 FROM requests r WHERE "
+      "r.step = attempts.step AND r.attempt = attempts.id AND r.effect <> 1) ORDER BY id DESC",
+
+      {lease.step, lease.attempt.value}, [&](const sql::Row& row) { looks.push_back(row.integer(0)); }));
+  if (looks.size() < kLooksKept) return ok();
+  looks.pop_back();
+  for (std::size_t i = kLooksKept - 1; i < looks.size(); ++i) {
+    TRY_DONE(
+        ledger.db().run("DELETE FROM requests WHERE step = $1 AND attempt = $2", {lease.step, looks[i]}));
+    TRY_DONE(ledger.db().run("DELETE FROM attempts WHERE step = $1 AND id = $2", {lease.step, looks[i]}));
+  }
+  return ok();
+}
+
 // An answer came while the attempt found that there was none.
 Result<std::optional<Work>> look_again(Ledger& ledger, Leased leased, const AttemptEnd& end) {
   Step& step = leased.stored.run.steps[leased.index];
@@ -406,9 +427,15 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   std::size_t left_open = 0;
   TRY_DONE(
       close_open_requests(ledger, end.lease.step, "nobody recorded how it ended", end.ended_at, left_open));
-  TRY_DONE(ledger.audit(
-      end.ended_at, "postlude", "attempt." + std::string(kind), end.lease.attempt.text(),
-      leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
+  const auto* waits = std::get_if<Waits>(&end.outcome);
+  const bool looked = waits != nullptr && waits->over_by && step.over_by;  // and nothing has changed
+  if (looked) {
+    TRY_DONE(forget_looks(ledger, end.lease));
+  } else {
+    TRY_DONE(ledger.audit(
+        end.ended_at, "postlude", "attempt." + std::string(kind), end.lease.attempt.text(),
+        leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
+  }
   lease.attempt = 0;
   lease.token = 0;
   const std::size_t index = leased.index;

@@ -128,6 +128,7 @@ Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_inp
   step.first_at = std::nullopt;
   step.finished_at = std::nullopt;
   step.due_at = std::nullopt;
+  step.over_by = std::nullopt;
   const bool failed = step.state == StepState::kFailed;
   step.state = step.spread ? StepState::kRunning : StepState::kPending;
   if (!keep_input && !step.spread) TRY_DONE(forget_input(ledger, step));

@@ -88,6 +88,7 @@ void read_step(const sql::Row& row, StoredRun& run) {
   s.asks = row.flag(32);
   s.trace = row.text(33);
   s.freed = row.flag(34);
+  s.over_by = row.maybe_time(35);
   StepLease lease;
   lease.number = static_cast<std::uint32_t>(row.integer(4));
   lease.attempt = row.integer(5);
@@ -102,7 +103,8 @@ constexpr std::string_view kSteps =
     "SELECT id, idx, state, attempts, number, attempt, token, due_at, first_at, now, unclear, held_at, "
     "waited, "
     "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs, definition, "
-    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed FROM steps "
+    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed, over_by FROM "
+    "steps "
     "WHERE run = $1 ORDER BY idx";
 
 bool all_ended(const Run& run) {
@@ -407,8 +409,8 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
   return ledger.db().run(
       "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
       "first_at = $8, now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = "
-      "$14, reason = $15, input = $16, outputs = $17, spread = $18, asks = $19, trace = $20, freed = $21 "
-      "WHERE id = $1",
+      "$14, reason = $15, input = $16, outputs = $17, spread = $18, asks = $19, trace = $20, freed = $21, "
+      "over_by = $22 WHERE id = $1",
       {s.id,          static_cast<int>(s.state),
        s.attempts,    lease.number,
        lease.attempt, static_cast<std::int64_t>(lease.token),
@@ -419,7 +421,7 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
        s.reason,      s.input,
        s.outputs,     s.spread,
        s.asks,        s.trace,
-       s.freed});
+       s.freed,       s.over_by});
 }
 
 Status save_lease(Ledger& ledger, const StoredRun& stored, std::size_t index) {
@@ -479,6 +481,11 @@ Applied take(StoredRun& stored, const Decision& decision, Instant at) {
     if (change.uncounted && step.attempts > 0) --step.attempts;
     if (change.unclear) step.unclear = *change.unclear;
     if (change.outputs) step.outputs = *change.outputs;
+    if (change.over_by) {
+      step.over_by = change.over_by;
+      step.attempts = 0;
+      step.first_at = std::nullopt;
+    }
     step.finished_at = terminal(change.state) ? std::optional<Instant>(at) : std::nullopt;
     out.changed.push_back(change.index);
   }

@@ -165,7 +165,12 @@ ALTER TABLE events ADD COLUMN canary TEXT;
 ALTER TABLE events ADD COLUMN release TEXT;
 )sql";
 
-constexpr std::array<std::string_view, 4> kSteps{kVersion1, kVersion2, kVersion3, kVersion4};
+// over_by: until when at the latest a step waits for what it started; null before.
+constexpr std::string_view kVersion5 = R"sql(
+ALTER TABLE steps ADD COLUMN over_by @int;
+)sql";
+
+constexpr std::array<std::string_view, 5> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;
