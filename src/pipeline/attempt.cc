@@ -212,7 +212,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   }
   if (call->effect() == Effect::kRead && hangs_on_unknown(*call)) {
     unknown_.insert(call->id());
-    remember(call->id(), nullptr);
+    requests_of(call->id()) = nullptr;
     co_return std::nullopt;
   }
   AWAIT(Values values, evaluate(call->before()));

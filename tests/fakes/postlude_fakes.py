@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Stateful fakes of Jira and Slack for the demo, the crash test and pytest. Standard library only.
+"""Stateful fakes of Jira, Slack and a CI for the demo, the crash test and pytest. Standard library only.
 
     postlude_fakes.py [--port N] [--port-file FILE] [--quiet]
 
-One port serves both: Jira below /rest/api/{2,3}/…, Slack below /api/… (Web API) and /services/… (incoming webhooks),
-and a sink below /echo/… that takes anything. A complete request is applied at once and counted, whatever becomes of
-the connection afterwards: that is what makes an answer that never came worth a test.
+One port serves all: Jira below /rest/api/{2,3}/…, Slack below /api/… (Web API) and /services/… (incoming webhooks),
+a CI below /ci/builds and a sink below /echo/… that takes anything. A complete request is applied at once and counted,
+whatever becomes of the connection afterwards: that is what makes an answer that never came worth a test.
 
     GET  /_fake/state    everything that happened: {"jira": …, "slack": …, "effects": {key: n}, "requests": […]}
     POST /_fake/faults   {"path": glob, "method": "POST", "times": 1, …one or more of the faults below}
@@ -16,6 +16,7 @@ the connection afterwards: that is what makes an answer that never came worth a 
          close: before | after   closes the connection before or after applying it, without an answer
          cut: N                  applies it, sends the first N bytes of the answer, and closes
          slackError: TEXT        200 with {"ok": false, "error": TEXT}, not applied
+    POST /_fake/builds   {"result": "passed"}: all builds of the CI that run are over
     POST /_fake/reset    forgets everything
 """
 
@@ -454,6 +455,41 @@ class Slack:
         return {"messages": self.messages, "webhooks": self.webhooks}
 
 
+# -- a CI
+
+
+class Ci:
+    """POST /ci/builds starts one, GET /ci/builds/ID looks at it, GET /ci/builds?key=K finds it. One with the
+    Idempotency-Key of another is that one."""
+
+    def __init__(self, effects):
+        self.effects = effects
+        self.builds = []
+
+    def handle(self, request):
+        key = request.headers.get("idempotency-key") or (request.json or {}).get("key")
+        if request.method == "POST" and request.path == "/ci/builds":
+            known = [b for b in self.builds if key and b["key"] == key and "idempotency-key" in request.headers]
+            if known:
+                return Answer(200, known[0])
+            build = {"id": str(len(self.builds) + 1), "of": (request.json or {}).get("of"), "key": key, "state": "running",
+                     "result": None}
+            self.builds.append(build)
+            self.effects.add("ci", "build", key, build["id"])
+            return Answer(201, build)
+        if request.method == "GET" and request.path == "/ci/builds":
+            return Answer(200, [b for b in self.builds if b["key"] == request.query.get("key")])
+        for build in self.builds:
+            if request.method == "GET" and request.path == "/ci/builds/" + build["id"]:
+                return Answer(200, build)
+        return Answer(404, {"message": "there is no such build"})
+
+    def finish(self, result):
+        for build in self.builds:
+            if build["state"] == "running":
+                build.update(state="done", result=result)
+
+
 # -- all of them, their log and their faults
 
 
@@ -466,6 +502,7 @@ class Fakes:
         self.effects = Effects()
         self.jira = Jira(self.effects, self.base)
         self.slack = Slack(self.effects)
+        self.ci = Ci(self.effects)
         self.faults = []
         self.requests = []
 
@@ -498,6 +535,8 @@ class Fakes:
                 answer = self.jira.handle(request)
             elif request.path.startswith(("/api/", "/services/")):
                 answer = self.slack.handle(request)
+            elif request.path.startswith("/ci/"):
+                answer = self.ci.handle(request)
             elif request.path.startswith("/echo"):
                 key = request.headers.get("idempotency-key")
                 if request.method not in ("GET", "HEAD"):
@@ -512,13 +551,17 @@ class Fakes:
     def control(self, request):
         with LOCK:
             if request.method == "GET" and request.path == "/_fake/state":
-                return Answer(200, {"jira": self.jira.state(), "slack": self.slack.state(), "effects": self.effects.by_key,
+                return Answer(200, {"jira": self.jira.state(), "slack": self.slack.state(), "builds": self.ci.builds,
+                                    "effects": self.effects.by_key,
                                     "all": self.effects.list, "requests": self.requests, "faults": self.faults})
             if request.method == "POST" and request.path == "/_fake/faults" and isinstance(request.json, dict):
                 if request.json.get("clear"):
                     self.faults.clear()
                 else:
                     self.faults.append({"times": 1, **request.json})
+                return Answer(204)
+            if request.method == "POST" and request.path == "/_fake/builds":
+                self.ci.finish((request.json or {}).get("result", "passed"))
                 return Answer(204)
             if request.method == "POST" and request.path == "/_fake/reset":
                 self.reset()
@@ -642,6 +685,16 @@ class Server(http.server.ThreadingHTTPServer):
     def fault(self, **fault):
         with LOCK:
             self.fakes.faults.append({"times": 1, **fault})
+
+    def finish_builds(self, result="passed"):
+        with LOCK:
+            self.fakes.ci.finish(result)
+
+    def rerun_builds(self):
+        """Somebody has them run once more, over there."""
+        with LOCK:
+            for build in self.fakes.ci.builds:
+                build.update(state="running", result=None)
 
 
 def main():

@@ -20,6 +20,8 @@ BLOCK = re.compile(r"<!-- (example|file): (\S+) -->\n```yaml\n(.*?)```", re.DOTA
 FOUND = BLOCK.findall(GUIDE.read_text())
 EXAMPLES = {name: text for kind, name, text in FOUND if kind == "example"}
 FILES = {name: text for kind, name, text in FOUND if kind == "file"}
+# The connector that the examples use beside ours.
+CONNECTOR = re.search(r"```yaml\n(connector: builds\n.*?)```", (ROOT / "docs" / "connectors.md").read_text(), re.DOTALL)[1]
 
 
 def example(name, shorter):
@@ -31,8 +33,9 @@ def example(name, shorter):
 
 
 def lay_out(folder, name, shorter=None):
-    """The example `base` and this one, as files of `folder`; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """The example `base` and this one, as files of `folder`; their paths. Connectors are in a folder of it."""
+    (folder / "connectors").mkdir(parents=True, exist_ok=True)
+    (folder / "connectors" / "builds.yaml").write_text(CONNECTOR)
     for file, text in FILES.items():
         (folder / file).write_text(text)
     paths = [folder / "base.yaml", folder / "example.yaml"]
@@ -80,9 +83,12 @@ def guide(daemon, fakes, tmp_path):
     """guide(NAME, {"30m": "1s"}) starts the example of that name, with its targets at the fakes."""
     def start(name, shorter=None, more="", secrets=None):
         urls = {"jira": fakes.url, "slack": fakes.url + "/api", "ci": fakes.url + "/echo"}
+        if "builds:" in EXAMPLES[name]:
+            urls["builds"] = fakes.url + "/ci"
         targets = "targets: {" + ", ".join(f"{t}: {{url: '{u}'}}" for t, u in urls.items()) + "}\n"
         base = lay_out(tmp_path / "guide", name, shorter)
-        return Guided(daemon(targets + more, base=base, environment={"TOKEN": TOKEN, **(secrets or {})}), fakes)
+        return Guided(daemon(targets + more, base=base, environment={"TOKEN": TOKEN, **(secrets or {})},
+                             arguments=["--connectors", str(tmp_path / "guide" / "connectors")]), fakes)
     return start
 
 
@@ -109,7 +115,9 @@ def test_every_example_is_run():
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"base"}))
 def test_check_accepts(binary, tmp_path, name):
-    done = subprocess.run([binary, "check", *map(str, lay_out(tmp_path, name))], capture_output=True, text=True, timeout=60)
+    files = [str(path) for path in lay_out(tmp_path, name)]
+    done = subprocess.run([binary, "check", *files, "--connectors", str(tmp_path / "connectors")], capture_output=True,
+                          text=True, timeout=60)
     assert done.returncode == 0, done.stdout
     assert "warning" not in done.stdout, done.stdout
 
@@ -352,6 +360,19 @@ def test_on_unclear(guide, then, state):
     assert len(guided.bodies("/echo/builds/podinfo")) == (2 if then == "repeat" else 1)
     if then == "hold":
         assert run["steps"][1]["held"] is True
+
+
+def test_wait_for(guide):
+    guided = guide("wait-for", {"every: 10s": "every: 1s"})
+    run = guided.run(states=("waiting",))
+    assert run["steps"][0]["state"] == "waiting" and run["steps"][0]["reason"] == "not over yet: looks again every 1s, for 40m"
+    guided.fakes.finish_builds("failed")
+    wait_until(lambda: guided.said() == ["Suite 1 has failed"], why="the red result, told")
+    run = wait_until(lambda: (r := guided.show(run))["steps"][2]["state"] == "waiting" and r)
+    assert run["steps"][2]["reason"] == "not over yet: looks again every 10s, for 2h"
+    guided.people("skip", run, "--step", "builds/build")
+    guided.until(run, "succeeded")
+    assert [b["of"] for b in guided.fakes.state()["builds"]] == ["7774c75db4", "docs of 7774c75db4"]
 
 
 def test_for_each(guide):
