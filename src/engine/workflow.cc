@@ -141,9 +141,8 @@ void read_for_each(const Node& node, StepDefinition& step, Problems& problems) {
 constexpr Duration kEveryMin = std::chrono::seconds(1);
 
 void read_waiting(const Node& node, StepDefinition& step, Problems& problems) {
-  for (const std::string_view key : {"wait", "expect"}) {
-    const Node* at = node.find(key);
-    if (at != nullptr) step.waiting_keys.emplace_back(key, at->place);
+  for (const auto& [key, value] : node.members) {
+    if (key.scalar == "wait" || key.scalar == "expect") step.waiting_keys.emplace_back(key.scalar, key.place);
   }
   step.any_result = node.text("expect") == "any";
   const Node* wait = node.find("wait");

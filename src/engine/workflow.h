@@ -47,7 +47,7 @@ struct StepDefinition {
   WaitLimits wait;
   bool any_result = false;  // `expect: any`: a red result does not fail it
   // Where it says `wait` and `expect`, which only actions that wait understand.
-  std::vector<std::pair<std::string_view, lang::Place>> waiting_keys;
+  std::vector<std::pair<std::string, lang::Place>> waiting_keys;
   lang::Node with;  // a map, or null
   lang::Place place;
 

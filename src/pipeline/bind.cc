@@ -138,7 +138,7 @@ void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const
                                               " waits for what it starts"});
   if (waits || definition.built_in == BuiltIn::kTeamNotify) return;  // that is each team's own action
   for (const auto& [key, place] : definition.waiting_keys)
-    problems.push_back({place, "'" + std::string(key) + "' belongs to an action that starts something and " +
+    problems.push_back({place, "'" + key + "' belongs to an action that starts something and " +
                                    "waits for it; " + definition.uses + " does not"});
 }
 

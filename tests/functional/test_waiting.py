@@ -1,6 +1,7 @@
 """Actions that start something and wait for it: the example of docs/connectors.md as a user's own connector, on the real
 binary, with its CI in the fakes."""
 
+import json
 import re
 import time
 
@@ -232,7 +233,7 @@ def test_shadow_starts_nothing_and_does_not_wait(daemon, fakes, folder):
 # -- what is refused, and what is shown
 
 @pytest.mark.parametrize("was, is_now, said", [
-    ("uses: ci/build", "uses: ci/stop", "11:76: 'wait' belongs to an action that starts something and waits for it; "
+    ("uses: ci/build", "uses: ci/stop", "11:70: 'wait' belongs to an action that starts something and waits for it; "
                                         "ci/stop does not"),
     (OFTEN, "expect: any, " + OFTEN, None),
     ("uses: ci/build, with: {of: '${{ .event.name }}'}", "uses: wait, with: {for: 1s}",
@@ -268,7 +269,11 @@ def test_check_of_a_connector(ci, folder, was, is_now, said):
 
 
 def test_connectors_show_tells_of_it(ci, folder):
-    done = ci(start=False).cli("connectors", "show", "builds", "--connectors", folder, check=0)
+    server = ci(start=False)
+    shown = json.loads(server.cli("connectors", "show", "builds", "--connectors", folder, "-o", "json", check=0).stdout)
+    assert shown["actions"][0]["wait"] == {"every": "10s", "until": '.requests.build.response.body.state == "done"',
+                                           "success": '.requests.build.response.body.result == "passed"'}
+    done = server.cli("connectors", "show", "builds", "--connectors", folder, check=0)
     assert 'waits: looks every 10s until .requests.build.response.body.state == "done"' in done.stdout, done.stdout
 
 
