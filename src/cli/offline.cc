@@ -133,6 +133,17 @@ int connectors_list(const std::string& connectors, Output output) {
   return kFine;
 }
 
+namespace {
+
+json::value view_of(const connector::Waiting* waiting) {
+  if (waiting == nullptr) return nullptr;
+  json::object view{{"every", to_text(waiting->every())}, {"until", waiting->asks()[0].text}};
+  view["success"] = waiting->may_be_red() ? json::value(waiting->asks()[1].text) : json::value(nullptr);
+  return view;
+}
+
+}  // namespace
+
 int connectors_show(const std::string& connectors, const std::string& name, Output output) {
   const auto catalogue = catalogue_or_complain(connectors);
   if (!catalogue) return kFoundWrong;
@@ -159,15 +170,13 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
   json::array actions;
   std::string text = found->name() + ": " + found->summary() + "\nauth: " + join(found->auth(), ", ") + "\n";
   for (const auto& action : found->actions()) {
-    json::object view{
-        {"name", action->name()},
-        {"summary", action->summary()},
-        {"input", action->input()},
-        {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
-        {"takesKey", action->update() != nullptr},
-        {"every", action->waiting() == nullptr ? json::value(nullptr)
-                                               : json::value(to_text(action->waiting()->every()))},
-        {"verified", action->verified()}};
+    json::object view{{"name", action->name()},
+                      {"summary", action->summary()},
+                      {"input", action->input()},
+                      {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
+                      {"takesKey", action->update() != nullptr},
+                      {"wait", view_of(action->waiting())},
+                      {"verified", action->verified()}};
     text += "\n" + found->name() + "/" + action->name() +
             (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " + action->summary() +
             "\n";

@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "connector/retry_after.h"
 
 namespace postlude::pipeline {
 
@@ -157,8 +159,14 @@ json::value& Attempting::requests_of(const std::string& call) {
 
 void Attempting::remember_proved(const connector::Call& call, const Request& proved) {
   json::object request{{"method", proved.method}, {"url", proved.url}};
-  request["headers"] = parsed(proved.headers, json::object());
-  request["body"] = parsed(proved.body, nullptr);
+  json::object headers;  // as request_context() has them
+  const json::value stored = parsed(proved.headers, json::object());
+  if (stored.is_object()) {
+    for (const auto& header : stored.get_object())
+      headers[lower(std::string_view(header.key()))] = header.value();
+  }
+  request["headers"] = std::move(headers);
+  request["body"] = parsed(proved.body, proved.body.empty() ? json::value() : json::value(proved.body));
   requests_of(call.id()) =
       json::object{{"request", std::move(request)}, {"response", parsed(proved.response, nullptr)}};
 }
@@ -171,8 +179,8 @@ bool Attempting::settled(const connector::Call& call) {
     return true;
   }
   if (!row_.over_by) return false;
-  requests_of(call.id()) =
-      nullptr;  // its `if` said no before the wait began: what is read since does not start it
+  // Its `if` said no before the wait began. What is read since does not start it.
+  requests_of(call.id()) = nullptr;
   return true;
 }
 
@@ -197,7 +205,7 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
   const Instant over_by = row_.over_by.value_or(now + timeout);
   if (over_by <= now) co_return Refused{std::string(kNotOver) + to_text(timeout)};
   const Duration every = definition.wait.every.value_or(waiting.every());
-  co_return Waits{std::min(over_by, now + every),
+  co_return Waits{std::min(over_by, now + std::max(every, not_before_)),
                   "not over yet: looks again every " + to_text(every) + ", for " + to_text(timeout), false,
                   over_by};
 }
@@ -427,6 +435,9 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     json::object& exchanged = requests_of(call->id()).emplace_object();
     exchanged["request"] = connector::request_context(request, exchanged.storage());
     exchanged["response"] = context_->as_object().at("response");
+    // With a 202 as well as with a 429.
+    if (step_->action->waiting() != nullptr)
+      not_before_ = std::max(not_before_, connector::retry_after(*answer, rt::now()).value_or(Duration(0)));
   }
   co_return outcome_of(*call, ending, looking);
 }

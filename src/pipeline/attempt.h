@@ -112,6 +112,7 @@ class Attempting {
   std::optional<json::value> found_;      // a lookup found the effect made before: the action's outputs
   std::string kept_;                      // what the first use with this `key` yielded; "": this is the first
   bool updating_ = false;                 // the action's `update` is gone through, not its requests
+  Duration not_before_{};                 // what a system asked for before the next look
   bool dry_ = false;                      // a shadow run has left out a write: what follows it is not known
   std::set<std::string, std::less<>> unknown_;  // the requests that were not made for that
   bool void_ = false;                           // the lease is void

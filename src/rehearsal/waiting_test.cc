@@ -119,6 +119,7 @@ class WaitingTest : public testing::Test {
       out.result->status = 503;
       return out;
     }
+    if (!retry_after_.empty()) out.result->headers.add("Retry-After", retry_after_);
     const bool done = !begun_.empty() && sent.at >= begun_.begin()->second + takes_;
     out.result->body = json::serialize(json::object{{"id", "b1"},
                                                     {"idle", idle_},
@@ -149,9 +150,10 @@ class WaitingTest : public testing::Test {
 
   Duration takes_ = minutes(1);
   std::string result_ = "passed";
-  int cut_ = 0;          // so many starts are not answered
-  int failing_ = 0;      // so many looks are answered 503
-  bool hidden_ = false;  // from lookups
+  std::string retry_after_;  // with each look
+  int cut_ = 0;              // so many starts are not answered
+  int failing_ = 0;          // so many looks are answered 503
+  bool hidden_ = false;      // from lookups
   bool idle_ = true;
   int starts_ = 0, looks_ = 0, searches_ = 0;
   std::map<std::string, Instant> begun_;
@@ -280,6 +282,15 @@ TEST_F(WaitingTest, WhatFailsAtTheEndOfTheTimeIsNotTriedAgain) {
   EXPECT_NE(step().reason.find("503"), std::string::npos);
   EXPECT_NE(step().reason.find("the next look would be past `wait.timeout`"), std::string::npos)
       << step().reason;
+}
+
+TEST_F(WaitingTest, LooksNoSoonerThanItIsAskedTo) {
+  retry_after_ = "25";
+  begin("{id: b, uses: ci/build}");
+  accept();
+  done();
+  EXPECT_EQ(step().state, StepState::kSucceeded) << step().reason;
+  EXPECT_EQ(looks_, 4);  // after 0, 25, 50 and 75 s
 }
 
 TEST_F(WaitingTest, HoldsNoSlotOfItsTarget) {
