@@ -52,6 +52,11 @@ std::string id_of(std::int64_t id) {
   return std::to_string(id);
 }
 
+// How long the steps of flows/job.yaml wait.
+Duration patience_of(const std::string& uses) {
+  return std::chrono::hours(uses == "sim/build" ? 4 : 2);
+}
+
 }  // namespace
 
 void Check::install() {
@@ -134,6 +139,7 @@ void Check::step_changed(const Change& change) {
   }
   if (change.text == "sim/card" && change.after > static_cast<std::int64_t>(StepState::kSucceeded))
     ++cards_failed_;
+  if (change.text == "sim/job" || change.text == "sim/build") job_ended(change.id, change.after);
   const bool asks = change.text == "approval" || change.text == "callback";
   if (asks && ended(change.before)) wait_began_.erase(change.id);  // it asks anew
   if (change.text != "wait" && !asks) return;
@@ -162,6 +168,56 @@ void Check::wait_ended(std::int64_t step) {
     world_.breaks("18", "the wait of step " + id_of(step) + " was over after " + to_text(took) +
                             " instead of " + to_text(wanted));
   }
+}
+
+// 18: who has seen that it is not over, and that the time is, does not look again.
+void Check::saw_job(std::int64_t attempt, bool over, bool green) {
+  world_.query(
+      "SELECT s.id, s.uses, s.over_by IS NULL FROM attempts a JOIN steps s ON s.id = a.step WHERE a.id = $1",
+      {attempt}, [&](const auto& row) {
+        const Duration now = world_.steady();
+        Job& job = jobs_[row.integer(0)];
+        if (row.flag(2)) job = Job{now, now, over, green, false};
+        if (job.overdue)
+          world_.breaks("18", "step " + id_of(row.integer(0)) + " looks although its time is over");
+        job.seen = now;
+        job.over = over;
+        job.green = green;
+        const Duration end =
+            job.first_seen + patience_of(row.text(1)) + std::chrono::minutes(1) + world_.jumped_back;
+        job.overdue = world_.calm && !over && now > end;
+      });
+}
+
+// waits: how a step ends that waited for a job is what was seen of it last.
+void Check::job_ended(std::int64_t step, std::int64_t state) {
+  const auto found = jobs_.find(step);
+  if (!ended(state)) {
+    if (found != jobs_.end() && state == static_cast<std::int64_t>(StepState::kPending) &&
+        world_.number("SELECT over_by IS NULL FROM steps WHERE id = $1", {step}) != 0)
+      jobs_.erase(found);  // it begins anew
+    return;
+  }
+  if (settled_.contains(step)) return;
+  std::string reason;
+  std::string uses;
+  world_.query("SELECT reason, uses FROM steps WHERE id = $1", {step}, [&](const auto& row) {
+    reason = row.text(0);
+    uses = row.text(1);
+  });
+  const Job seen = found == jobs_.end() ? Job() : found->second;
+  const bool any = uses == "sim/build";
+  const auto because = [&](const char* what) {
+    world_.breaks("waits", "step " + id_of(step) + " (" + uses + ") " + what + ": " + reason);
+  };
+  if (state == static_cast<std::int64_t>(StepState::kSucceeded) && !(seen.over && (seen.green || any)))
+    because("succeeded before its job did");
+  if (reason.starts_with("the result is red") && (any || !seen.over || seen.green))
+    because("has seen no red result");
+  if (!reason.starts_with("what it started was not over")) return;
+  world_.tally.met("job: not over in time");
+  if (seen.over) because("was over");
+  if (seen.seen - seen.first_seen + world_.jumped_ahead < patience_of(uses)) because("had more time");
 }
 
 // 8: it begins when what comes before it has been planned, has begun, and has no request under way.
@@ -296,6 +352,8 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
     if (row) a = *std::move(row);
   }
   a.write = write;
+  const auto attempt = AttemptId::parse(sent.attempt);
+  a.attempt = attempt ? attempt->value : 0;
   a.number = sent.number;
   a.at = world_.steady();
   const std::string_view url = sent.as_sent.path();
@@ -314,6 +372,8 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
   if (!write || a.request == 0) return a;
   asked_.erase(a.step);  // what an answer said that never arrived
   keys_agree(a);
+  if (world_.number("SELECT over_by IS NOT NULL FROM steps WHERE id = $1", {a.step}) != 0)
+    world_.breaks("waits", a.path + " of " + a.by + " is sent by a step that waits for what it started");
   alone(a);
   in_order(a, sent.effect);
   may_repeat(a, sent.effect);

@@ -24,6 +24,7 @@ struct Arrival {
   bool write = false;
   std::string path, by, rev, items, card;
   std::int64_t request = 0, step = 0, run = 0, event = 0;
+  std::int64_t attempt = 0;
   std::string key, name, logical;  // logical: event, salt, workflow and part: one effect of the user's
   std::string workflow, part, queue_key, salt;
   bool stale = false;
@@ -37,7 +38,8 @@ class Check {
   void committed();                              // after each commit
   Arrival arrived(const rehearsal::Sent& sent);  // before the system does anything
   void acknowledged(std::int64_t event, bool duplicate, const std::string& hook, const std::string& body);
-  void looked(const std::string& key, Duration at);  // a lookup was answered, and truly
+  void looked(const std::string& key, Duration at);           // a lookup was answered, and truly
+  void saw_job(std::int64_t attempt, bool over, bool green);  // what a step waits for was looked at
   void asked_to_wait(std::int64_t step, Duration until);
   void settled(std::int64_t step) { settled_.insert(step); }  // a person says that it is done
   void freed(std::int64_t step);                              // a person wants it repeated
@@ -59,6 +61,11 @@ class Check {
     std::string what, text;
     std::int64_t id = 0, before = 0, after = 0, of = 0;
   };
+  struct Job {  // of a step, as it was seen last
+    Duration first_seen{}, seen{};
+    bool over = false, green = false;
+    bool overdue = false;  // seen when its time was over, with nothing to keep the step from saying so
+  };
   struct Given {
     std::string body;
     bool certain = true;
@@ -70,6 +77,7 @@ class Check {
   void run_begins(std::int64_t run);
   void look_at_run(std::int64_t run);
   void wait_ended(std::int64_t step);
+  void job_ended(std::int64_t step, std::int64_t state);
   std::optional<Arrival> row_of(const rehearsal::Sent& sent);
   void keys_agree(const Arrival& a);
   void alone(const Arrival& a);
@@ -93,6 +101,7 @@ class Check {
   std::map<std::int64_t, std::size_t> revision_of_run_;
   std::map<std::int64_t, std::string> rev_sent_;
   std::map<std::int64_t, Duration> wait_began_;
+  std::map<std::int64_t, Job> jobs_;                         // by step; since it last began anew
   std::map<std::int64_t, Duration> not_before_, asked_;      // Retry-After, by step; asked_: not recorded yet
   std::set<std::pair<std::string, std::string>> sent_;       // (attempt, request)
   std::map<std::string, std::string> key_of_, logical_of_;   // logical <-> key

@@ -68,6 +68,7 @@ std::vector<Flow> make_flows() {
   add("doubt");
   add("brief").failures = true;
   add("card");
+  add("job");
   add("hooked").post_rollout = false;
   return out;
 }
@@ -100,6 +101,8 @@ const std::vector<std::vector<std::string>> kSets{
     {"each", "hooked"},
     {"doubt", "shadow"},
     {"long", "newest"},
+    {"job"},
+    {"job", "shadow"},
 };
 
 const connector::Catalogue& catalogue() {

@@ -10,6 +10,10 @@ namespace postlude::sim {
 
 namespace {
 
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
 HttpResponse answer_of(int status, const json::value& body) {
   HttpResponse out;
   out.status = status;
@@ -60,12 +64,13 @@ HttpResponse Systems::act(const Heard& heard) {
   world_.tally.met("systems acted");
   if (heard.method == "GET") {
     if (heard.path == "/things") return find_things(heard);
+    if (heard.path.starts_with("/jobs/")) return look_at_job(heard);
     return answer_of(200, json::object{{"count", things_.size()}});
   }
   if (!heard.callback.empty() && callbacks_.size() < 64) callbacks_.push_back(heard.callback);
   if (heard.path == "/keyed") return keyed(heard, kLongWindow + world_.jumped_back);
   if (heard.path == "/short") return keyed(heard, kShortWindow + world_.jumped_back);
-  if (heard.path == "/things") return make_thing(heard);
+  if (heard.path == "/things" || heard.path == "/jobs") return make_thing(heard);
   if (heard.path == "/names") return make_name(heard);
   return made(heard, 200);  // PUT /state, POST /plain: each one counts
 }
@@ -73,6 +78,11 @@ HttpResponse Systems::act(const Heard& heard) {
 HttpResponse Systems::made(const Heard& heard, int status) {
   ++world_.check.effects[heard.arrival.key];
   ++world_.check.effects_by[heard.arrival.by];
+  if (heard.path == "/jobs" || heard.path == "/plain/job") {
+    const Duration longest = world_.draw.pick(std::vector<Duration>{seconds(1), minutes(10), hours(6)});
+    const Duration takes = world_.draw.between(Duration(0), longest);
+    jobs_["/jobs/" + std::to_string(ids_ + 1)] = {world_.steady() + takes, world_.draw.chance(750)};
+  }
   return answer_of(status, json::object{{"ok", true}, {"id", ++ids_}});
 }
 
@@ -109,6 +119,17 @@ HttpResponse Systems::make_name(const Heard& heard) {
   HttpResponse out = made(heard, 201);
   names_[heard.name] = ids_;
   return out;
+}
+
+HttpResponse Systems::look_at_job(const Heard& heard) {
+  const auto found = jobs_.find(heard.path);
+  if (found == jobs_.end()) {
+    world_.breaks("waits", "it looks at " + heard.path + ", which nobody started");
+    return answer_of(404, json::object());
+  }
+  const bool over = world_.steady() >= found->second.over_at;
+  world_.tally.met(!over ? "job: not over" : found->second.green ? "job: green" : "job: red");
+  return answer_of(200, json::object{{"over", over}, {"green", found->second.green}});
 }
 
 HttpResponse Systems::find_things(const Heard& heard) {

@@ -26,6 +26,10 @@ class Systems {
     std::int64_t id = 0;
     Duration shows_at{};  // in the index
   };
+  struct Job {
+    Duration over_at{};
+    bool green = true;
+  };
   struct Heard {  // a request, by what the system understands of it
     std::string method, path, query_key, header_key, body_key, name, callback;
     Arrival arrival;
@@ -56,6 +60,7 @@ class Systems {
   HttpResponse keyed(const Heard& heard, Duration window);
   HttpResponse make_thing(const Heard& heard);
   HttpResponse make_name(const Heard& heard);
+  HttpResponse look_at_job(const Heard& heard);
   HttpResponse find_things(const Heard& heard);
   HttpResponse made(const Heard& heard, int status);
   void wait_wanted(const Heard& heard, Duration after, Duration delay);
@@ -68,6 +73,7 @@ class Systems {
   std::int64_t ids_ = 0;
   std::map<std::string, std::pair<Duration, std::int64_t>> keys_;  // seen, when and what was made
   std::vector<Thing> things_;
+  std::map<std::string, Job> jobs_;  // by their path
   std::map<std::string, std::int64_t> names_;
   std::vector<std::string> callbacks_;
 };

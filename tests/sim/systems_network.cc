@@ -113,6 +113,10 @@ rehearsal::Answer Systems::meet(Fate fate, const Heard& heard) {
       HttpResponse response = act(heard);
       if (heard.path == "/things" && heard.method == "GET")
         world_.check.looked(heard.query_key, world_.steady());
+      const auto job = jobs_.find(heard.path);
+      if (job != jobs_.end())
+        world_.check.saw_job(heard.arrival.attempt, world_.steady() >= job->second.over_at,
+                             job->second.green);
       return {delay, std::move(response)};
     }
     case Fate::kRefusedConnection:
