@@ -167,6 +167,10 @@ class Turns {
   }
 
   void announce(std::uint32_t i, std::uint32_t of) {
+    if (rows_[i].held && ended(of)) {  // nobody is to be asked about it any more
+      change(i, StepState::kFailed, "the wait is over; " + reason_of(i));
+      return;
+    }
     if (rows_[i].state != StepState::kPending) return;
     if (ended(of)) {
       change(i, StepState::kSkipped, rows_[i].due ? "the wait is over" : "there was no wait");

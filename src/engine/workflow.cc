@@ -117,15 +117,26 @@ void check_names(const lang::Template& tmpl, const Roots& roots, Problems& probl
     lang::check_names(e, roots, problems);
 }
 
+// Whether the word stands in it, in whatever way: `.item`, `$item`, `. as $c | $c.item`. Asking each element
+// what could have been asked once is no harm.
+bool names(std::string_view text, std::string_view word) {
+  const auto part_of_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    const std::size_t end = at + word.size();
+    if ((at == 0 || !part_of_name(text[at - 1])) && (end == text.size() || !part_of_name(text[end])))
+      return true;
+  }
+  return false;
+}
+
 void read_condition(const Node& node, StepDefinition& step, Problems& problems) {
   step.condition = lang::read_bare(node, problems);
   if (!step.condition) return;
   lang::check_names(*step.condition, step_roots(), problems);
   step.after_failure = lang::calls(*step.condition, "failure") || lang::calls(*step.condition, "always");
-  const auto paths = lang::paths_of(*step.condition);
-  step.condition_per_item = std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
-    return path == ".item" || path.starts_with(".item.") || path.starts_with(".item[");
-  });
+  step.condition_per_item = names(step.condition->text, "item");
 }
 
 void read_for_each(const Node& node, StepDefinition& step, Problems& problems) {

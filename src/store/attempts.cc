@@ -288,20 +288,29 @@ Status nobody_else(Ledger& ledger, StoredRun& stored, std::size_t index, const s
   return ok();
 }
 
-// Protocol 3: an older release does not overwrite (`ordered`) what a newer one has written, in whatever way.
+Result<std::string> canary_of(Ledger& ledger, EventId id) {
+  if (const auto known = ledger.recall(id)) return canary_key(*known);
+  TRY(const Event event, event_of_run(ledger, id));
+  return canary_key(event);
+}
+
+// Protocol 3: an older release of a canary does not overwrite (`ordered`) what a newer one has written, in
+// whatever way. Of that canary, whatever its runs queue behind: releases of others are neither older nor
+// newer.
 Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index, bool ordered) {
   const std::string& name = run.steps[index].part;
+  TRY(const std::string canary, canary_of(ledger, run.event));
   // Nearly always it is the newest: then this is all.
   TRY_DONE(ledger.db().run(
       "INSERT INTO high_water (workflow, step, queue_key, event) VALUES ($1, $2, $3, $4) ON CONFLICT "
       "(workflow, step, queue_key) DO UPDATE SET event = excluded.event WHERE excluded.event >= "
       "high_water.event",
-      {run.workflow, name, run.queue_key, run.event.value}));
+      {run.workflow, name, canary, run.event.value}));
   if (ledger.db().changed() > 0 || run.stale || !ordered) return ok();
   std::int64_t newest = 0;
-  TRY_DONE(ledger.db().each(
-      "SELECT event FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
-      {run.workflow, name, run.queue_key}, [&](const sql::Row& row) { newest = row.integer(0); }));
+  TRY_DONE(
+      ledger.db().each("SELECT event FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
+                       {run.workflow, name, canary}, [&](const sql::Row& row) { newest = row.integer(0); }));
   return Error(Code::kDenied, "superseded: " + EventId{newest}.text() + " is newer and has sent this step");
 }
 

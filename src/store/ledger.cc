@@ -15,16 +15,7 @@ constexpr std::array<std::string_view, kSequences> kNames{"delivery", "event",  
 constexpr std::int64_t kBlock = 256;
 constexpr std::size_t kTextsMax = 256;
 constexpr std::size_t kPinnedMax = 1024;
-constexpr std::size_t kRememberedMax = 1024;  // runs, and events; in two halves
 constexpr std::size_t kWaitersMax = 10'000;
-constexpr std::size_t kRememberedBytesMax = 16U << 10U;
-
-template <class Map>
-void make_room(Map& newer, Map& older) {
-  if (newer.size() < kRememberedMax / 2) return;
-  older = std::move(newer);
-  newer.clear();
-}
 
 void put(std::string& out, std::string_view text) {
   out += std::to_string(text.size());
@@ -157,50 +148,23 @@ void Ledger::remember(StoredRun stored) {
   std::size_t bytes = stored.run.vars.size();
   for (const Step& step : stored.run.steps)
     bytes += sizeof(Step) + step.input.size() + step.outputs.size() + step.item.size();
-  if (bytes > kRememberedBytesMax) return;
-  make_room(runs_.newer, runs_.older);
   const std::int64_t id = stored.run.id.value;
-  runs_.older.erase(id);
-  runs_.newer.insert_or_assign(id, std::move(stored));
+  runs_.put(id, std::move(stored), bytes);
 }
 
 std::optional<StoredRun> Ledger::recall(RunId id) {
-  for (auto* half : {&runs_.newer, &runs_.older}) {
-    const auto found = half->find(id.value);
-    if (found == half->end()) continue;
-    std::optional<StoredRun> out(std::move(found->second));
-    half->erase(found);
-    return out;
-  }
-  return std::nullopt;
-}
-
-void Ledger::forget_run(RunId id) {
-  runs_.newer.erase(id.value);
-  runs_.older.erase(id.value);
-}
-
-void Ledger::forget_runs() {
-  runs_ = {};
+  return runs_.take(id.value);
 }
 
 void Ledger::remember(std::shared_ptr<const Event> event) {
-  if (bytes_of(*event) > kRememberedBytesMax) return;
-  make_room(events_.newer, events_.older);
   const std::int64_t id = event->id.value;
-  events_.newer.insert_or_assign(id, std::move(event));
+  const std::size_t bytes = bytes_of(*event);
+  events_.put(id, std::move(event), bytes);
 }
 
 std::shared_ptr<const Event> Ledger::recall(EventId id) const {
-  for (const auto* half : {&events_.newer, &events_.older}) {
-    const auto found = half->find(id.value);
-    if (found != half->end()) return found->second;
-  }
-  return nullptr;
-}
-
-void Ledger::forget_events() {
-  events_ = {};
+  const auto* known = events_.find(id.value);
+  return known == nullptr ? nullptr : *known;
 }
 
 void Ledger::wait_for(std::int64_t holder, Waiter waiter) {

@@ -13,6 +13,7 @@
 
 #include "model/event.h"
 #include "model/run.h"
+#include "store/halves.h"
 #include "store/sql.h"
 #include "store/stored_run.h"
 
@@ -35,6 +36,9 @@ using Follow = std::function<Decision(const Run& run, Instant now)>;
 
 class Ledger {
  public:
+  static constexpr std::size_t kRememberedMax = 1024;             // runs, and events
+  static constexpr std::size_t kRememberedBytesMax = 16U << 20U;  // of each, about
+
   Ledger(sql::Connection& db, Follow follow);
   Status load();  // once, before the first transaction
 
@@ -72,11 +76,11 @@ class Ledger {
   // that changes them. Bounded.
   void remember(StoredRun run);               // it has been written as it is
   std::optional<StoredRun> recall(RunId id);  // and forgets it
-  void forget_run(RunId id);
-  void forget_runs();  // what is known of each besides its rows is no longer so
+  void forget_run(RunId id) { (void)runs_.take(id.value); }
+  void forget_runs() { runs_.clear(); }  // what is known of each besides its rows is no longer so
   void remember(std::shared_ptr<const Event> event);
   std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
-  void forget_events();
+  void forget_events() { events_.clear(); }
 
   // Who found a key in the hands of the step `holder`, and would like to know when that has ended. A hint
   // only: whoever is not told looks again by itself.
@@ -140,13 +144,8 @@ class Ledger {
   Memory memory_;
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
   std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
-  // What has lately been put in, and what was before that: the older half goes when the newer one is full.
-  template <class T>
-  struct Halves {
-    std::unordered_map<std::int64_t, T> newer, older;
-  };
-  Halves<StoredRun> runs_;
-  Halves<std::shared_ptr<const Event>> events_;
+  Halves<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
+  Halves<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;
   const Follow follow_;

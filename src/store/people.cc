@@ -143,19 +143,51 @@ Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_inp
                          {step.id, static_cast<int>(AnswerKind::kRejected)});
 }
 
+// Whether a step was left out because others had failed or were cancelled; a person's word, a time limit that
+// skips and an `if` that asked something else stay as they are.
+bool left_out(const Run& run, const Step& step, bool stale) {
+  if (step.state == StepState::kCancelled) return true;
+  if (step.state != StepState::kSkipped) return false;
+  if (!run.started_at) return true;  // all its steps were
+  if (step.reason.starts_with("superseded")) return stale;
+  return step.trace.empty() && (step.reason.ends_with(" failed") || step.reason == "no step failed");
+}
+
+// What its `if` said no to, looking at a run that had failed, or at a step that is done again: it is asked
+// anew.
+bool asks_again(const Run& run, std::size_t index, const std::vector<bool>& again) {
+  const Step& step = run.steps[index];
+  if (step.state != StepState::kSkipped || !step.reason.starts_with("if: ") || step.element_of) return false;
+  if (step.list != StepList::kSteps) return true;
+  std::vector<bool> seen(run.steps.size(), false);
+  std::vector<std::size_t> open{index};
+  while (!open.empty()) {
+    const std::size_t at = open.back();
+    open.pop_back();
+    for (const std::uint32_t need : run.steps[at].needs) {
+      if (again[need]) return true;
+      if (!seen[need]) open.push_back(need);
+      seen[need] = true;
+    }
+  }
+  return false;
+}
+
 // A failed run's failed steps, and what was left out because of them, get their turn again.
 Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
   Run& run = stored.run;
   std::vector<std::size_t> again;
-  const bool began = run.started_at.has_value();  // else all its steps were left out
+  std::vector<bool> wanted(run.steps.size(), false);
+  for (std::size_t i = 0; i < run.steps.size(); ++i)
+    wanted[i] = !run.steps[i].announces &&
+                (run.steps[i].state == StepState::kFailed || left_out(run, run.steps[i], run.stale));
+  const std::vector<bool> because = wanted;
+  for (std::size_t i = 0; i < run.steps.size(); ++i)
+    wanted[i] = wanted[i] || (!run.steps[i].announces && asks_again(run, i, because));
   bool first = true;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     Step& step = run.steps[i];
-    const bool left_out = step.state == StepState::kCancelled ||
-                          (step.state == StepState::kSkipped && (!began || step.trace.empty()) &&
-                           !step.announces && step.reason.find("superseded") == std::string::npos);
-    if (step.state != StepState::kFailed && !left_out) continue;
-    if (step.announces) continue;  // below
+    if (!wanted[i]) continue;
     TRY_DONE(reset(ledger, stored, i, step.state == StepState::kFailed && first));
     first = false;
     again.push_back(i);
@@ -215,10 +247,17 @@ Error not_now(const Run& run, std::string_view wanted) {
 
 Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
   TRY(StoredRun stored, run_for(ledger, id));
-  if (stored.run.state != RunState::kFailed) return not_now(stored.run, "failed");
+  if (stored.run.state != RunState::kFailed) {
+    const bool superseded = std::any_of(stored.run.steps.begin(), stored.run.steps.end(),
+                                        [](const Step& s) { return s.reason.starts_with("superseded"); });
+    if (!stale || !superseded) return not_now(stored.run, "failed");
+    return Error(Code::kConflict,
+                 id.text() + " is " + std::string(to_text(stored.run.state)) +
+                     ", not failed: `runs replay --stale` sends what a newer release superseded");
+  }
+  stored.run.stale = stored.run.stale || stale;
   TRY(const auto again, reopen(ledger, stored));
   if (again.empty()) return Error(Code::kConflict, id.text() + " has no failed step");
-  stored.run.stale = stored.run.stale || stale;
   TRY_DONE(go_on(ledger, stored, again, now));
   return ledger.audit(now, actor, "run.retried", id.text(), stale ? "stale" : "");
 }
@@ -274,6 +313,11 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   stored.leases[*found].held_at = std::nullopt;
   if (failed) {
     TRY_DONE(save_step(ledger, stored, *found));
+    for (std::size_t i = 0; i < run.steps.size(); ++i) {  // of a list, what has failed of it
+      if (run.steps[i].element_of != *found || run.steps[i].state != StepState::kFailed) continue;
+      leave_out(run.steps[i]);
+      TRY_DONE(save_step(ledger, stored, i));
+    }
     TRY(auto again, reopen(ledger, stored));
     return go_on(ledger, stored, again, now);
   }

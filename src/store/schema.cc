@@ -168,6 +168,8 @@ ALTER TABLE events ADD COLUMN release TEXT;
 // over_by: until when at the latest a step waits for what it started; null before.
 constexpr std::string_view kVersion5 = R"sql(
 ALTER TABLE steps ADD COLUMN over_by @int;
+-- What is under way is found without what has ended.
+CREATE INDEX runs_live ON runs (id) WHERE state <= 3;
 )sql";
 
 constexpr std::array<std::string_view, 5> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};

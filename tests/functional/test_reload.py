@@ -78,7 +78,7 @@ def test_a_valid_change_takes_effect_at_once(daemon, fakes):
         f'postlude_config_revision_info{{revision="{second["revision"]}"}}']
     line = wait_until(lambda: [li for li in server.log().splitlines() if "configuration loaded" in li])[0]
     assert json.loads(line)["workflows"] == "1", "the log's format is the new one"
-    assert [a[0] for a in audit(server)] == ["config.loaded"]
+    wait_until(lambda: [a[0] for a in audit(server)] == ["config.loaded"], why="its audit record")
     assert second["revision"][:12] in audit(server)[0][1]
 
 
@@ -108,7 +108,7 @@ def test_an_invalid_change_is_refused_whole(daemon, fakes):
     server.write_config(config(fakes, path="/two"))
     assert wait_revision(server, first["revision"])["valid"]
     assert server.metrics()["postlude_config_valid"] == 1
-    assert [a[0] for a in audit(server)] == ["config.rejected", "config.loaded"]
+    wait_until(lambda: [a[0] for a in audit(server)] == ["config.rejected", "config.loaded"], why="their audit records")
     assert "'soon' is no duration" in audit(server)[0][1]
 
 

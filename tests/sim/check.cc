@@ -315,10 +315,12 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
   if (!attempt) return std::nullopt;
   std::optional<Arrival> out;
   world_.query(
-      "SELECT q.id, q.step, s.run, r.event, q.key, r.workflow, s.part, r.queue_key, r.stale, r.salt, "
+      "SELECT q.id, q.step, s.run, r.event, q.key, r.workflow, s.part, e.source || e.cluster || e.namespace "
+      "|| "
+      "e.name, r.stale, r.salt, "
       "r.shadow, "
       "s.announces, coalesce(a.id, 0) FROM requests q JOIN steps s ON s.id = q.step JOIN runs r ON r.id = "
-      "s.run LEFT "
+      "s.run JOIN events e ON e.id = r.event LEFT "
       "JOIN steps a ON a.run = s.run AND a.idx = s.announces WHERE q.attempt = $1 AND q.name = $2 AND "
       "q.result = 1",
       {attempt->value, sent.request}, [&](const auto& row) {
@@ -330,7 +332,7 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
         a.key = row.text(4);
         a.workflow = row.text(5);
         a.part = row.text(6);
-        a.queue_key = row.text(7);
+        a.canary = row.text(7);
         a.stale = row.flag(8);
         a.salt = row.text(9);
         a.name = sent.request;
@@ -430,10 +432,10 @@ void Check::alone(const Arrival& a) {
   if (others > 0) world_.breaks("11", "two requests with the key of " + a.logical + " are under way");
 }
 
-// 21: an older release does not write after a newer one.
+// 21: an older release of a canary does not write after a newer one.
 void Check::in_order(const Arrival& a, const std::string& effect) {
   const bool ordered = effect == "state" || effect == "upsert" || a.name.starts_with("update.");
-  std::int64_t& newest = newest_sent_[a.workflow + "|" + a.part + "|" + a.queue_key];
+  std::int64_t& newest = newest_sent_[a.workflow + "|" + a.part + "|" + a.canary];
   if (ordered && a.event < newest && !a.stale)
     world_.breaks("21", "event " + id_of(a.event) + " sends " + a.by + " after event " + id_of(newest));
   if (a.event < newest) world_.tally.met("sent although stale");

@@ -26,7 +26,7 @@ struct Arrival {
   std::int64_t request = 0, step = 0, run = 0, event = 0;
   std::int64_t attempt = 0;
   std::string key, name, logical;  // logical: event, salt, workflow and part: one effect of the user's
-  std::string workflow, part, queue_key, salt;
+  std::string workflow, part, canary, salt;
   bool stale = false;
 };
 

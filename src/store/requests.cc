@@ -1,0 +1,83 @@
+// Requests as rows, and what came from outside for a step.
+
+#include "store/rows.h"
+
+namespace postlude::store {
+
+namespace {
+
+template <class Enum>
+Enum enum_of(const sql::Row& row, int column) {
+  return static_cast<Enum>(row.integer(column));
+}
+
+constexpr std::string_view kRequests =
+    "SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why, headers, "
+    "body, response FROM requests WHERE step = $1 AND attempt >= $2 ";
+
+Result<std::vector<Request>> requests_by(sql::Connection& db, const std::string& sql, std::int64_t step,
+                                         AttemptId from) {
+  std::vector<Request> out;
+  TRY_DONE(db.each(sql, {step, from.value}, [&](const sql::Row& row) {
+    Request q;
+    q.id = row.integer(0);
+    q.attempt = AttemptId{row.integer(1)};
+    q.name = row.text(2);
+    q.effect = enum_of<Effect>(row, 3);
+    q.result = enum_of<RequestResult>(row, 4);
+    q.status = static_cast<int>(row.integer(5));
+    q.sent_at = row.maybe_time(6);
+    q.ended_at = row.maybe_time(7);
+    q.key = row.text(8);
+    q.method = row.text(9);
+    q.url = row.text(10);
+    q.why = row.text(11);
+    q.headers = row.text(12);
+    q.body = row.text(13);
+    q.response = row.text(14);
+    out.push_back(std::move(q));
+  }));
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from) {
+  static const std::string kSql = std::string(kRequests) + "ORDER BY id";
+  return requests_by(db, kSql, step, from);
+}
+
+Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step) {
+  static const std::string kSql =
+      std::string(kRequests) + "AND effect <> 1 AND result IN (1, 2, 3, 6) ORDER BY id";
+  return requests_by(db, kSql, step, {});
+}
+
+Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step) {
+  std::optional<Answer> out;
+  TRY_DONE(
+      db.each("SELECT kind, actor, body, at FROM answers WHERE step = $1", {step}, [&](const sql::Row& row) {
+        out = Answer{enum_of<AnswerKind>(row, 0), row.text(1), row.text(2), row.time(3)};
+      }));
+  return out;
+}
+
+Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
+  TRY(q.id, ledger.next_id(Sequence::kRequest));
+  return ledger.db().run(
+      "INSERT INTO requests (id, step, attempt, name, effect, result, status, sent_at, ended_at, key, "
+      "method, url, why, "
+      "headers, body, response) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+      "$16)",
+      {q.id, step, q.attempt.value, q.name, static_cast<int>(q.effect), static_cast<int>(q.result), q.status,
+       q.sent_at, q.ended_at, q.key, q.method, q.url, q.why, q.headers, q.body, q.response});
+}
+
+Status save_answer(Ledger& ledger, std::int64_t step, const Request& q) {
+  return ledger.db().run(
+      "UPDATE requests SET result = $3, status = $4, ended_at = $5, why = $6, response = $7 "
+      "WHERE id = $1 AND step = $2",
+      {q.id, step, static_cast<int>(q.result), q.status, q.ended_at, q.why, q.response});
+}
+
+}  // namespace postlude::store
