@@ -404,22 +404,25 @@ void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& in
   if (wait == nullptr) return;
   Waiting waiting;
   waiting.every_ = duration(wait->find("every")).value_or(kEvery);
-  if (waiting.every_ < kEveryMin)
+  if (waiting.every_ < kEveryMin) {
     problem(wait->find("every")->place,
             "`every` is at least " + to_text(kEveryMin) + ", not " + std::string(wait->text("every")));
+  }
   if (bare(*wait, "until", waiting.asks_)) check_until(waiting.asks_.front(), into.plan_);
   waiting.success_ = bare(*wait, "success", waiting.asks_).has_value();
   if (const lang::Node* message = wait->find("message")) {
     waiting.message_ = lang::Template::read(*message, nullptr, problems_);
     waiting.message_->collect(waiting.asks_);
-    if (!waiting.success_)
+    if (!waiting.success_) {
       problem(message->place, "`message` tells why the result is red, and without `success` none is");
+    }
   }
   check_expressions(waiting.asks_, scope, false);
-  if (node.find("update") != nullptr)
+  if (node.find("update") != nullptr) {
     problem(wait->place,
             "an action with `update` cannot wait: `until` looks at its requests, and an update "
             "makes others");
+  }
   into.waiting_ = std::move(waiting);
 }
 

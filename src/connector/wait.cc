@@ -18,9 +18,10 @@ Result<Waiting::Seen> Waiting::judge(const Values& values) const {
   seen.look = Look::kRed;
   if (message_) {
     const Result<json::value> message = message_->assemble(Values(values.begin() + 2, values.end()));
-    if (message && !message->is_null())
+    if (message && !message->is_null()) {
       seen.why =
           one_line(message->is_string() ? std::string(view(message->get_string())) : to_text(*message));
+    }
   }
   if (seen.why.empty()) seen.why = "`" + asks_[1].text + "` is false";
   return seen;

@@ -162,9 +162,10 @@ void read_waiting(const Node& node, StepDefinition& step, Problems& problems) {
     const Node* at = wait->find(key);
     if (at == nullptr) continue;
     const Duration given = duration_of(*wait, key, kEveryMin);
-    if (given < kEveryMin)
+    if (given < kEveryMin) {
       problems.push_back({at->place, "'" + std::string(key) + "' is at least " + to_text(kEveryMin) +
                                          ", not " + at->scalar});
+    }
     if (key == "timeout") {
       step.wait.timeout = given;
     } else {

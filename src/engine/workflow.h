@@ -40,12 +40,12 @@ struct StepDefinition {
   bool after_failure = false;       // `if` asks for failure or always
   std::optional<lang::Template> for_each;
   std::optional<lang::Template> key;
-  bool continues = false;  // continueOnError
+  bool continues = false;   // continueOnError
+  bool any_result = false;  // `expect: any`: a red result does not fail it
+  std::optional<OnUnclear> on_unclear;
   RetryPolicy retry;
   std::optional<Duration> timeout;  // of one request
-  std::optional<OnUnclear> on_unclear;
   WaitLimits wait;
-  bool any_result = false;  // `expect: any`: a red result does not fail it
   // Where it says `wait` and `expect`, which only actions that wait understand.
   std::vector<std::pair<std::string, lang::Place>> waiting_keys;
   lang::Node with;  // a map, or null

@@ -133,13 +133,15 @@ void Rules::check_links(const BoundStep& step, lang::Problems& problems) const {
 void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const {
   const engine::StepDefinition& definition = *step.definition;
   const bool waits = step.action != nullptr && step.action->waiting() != nullptr;
-  if (waits && definition.announces)
+  if (waits && definition.announces) {
     problems.push_back({definition.place, "an announcement cannot wait itself, and " + definition.uses +
                                               " waits for what it starts"});
+  }
   if (waits || definition.built_in == BuiltIn::kTeamNotify) return;  // that is each team's own action
-  for (const auto& [key, place] : definition.waiting_keys)
+  for (const auto& [key, place] : definition.waiting_keys) {
     problems.push_back({place, "'" + key + "' belongs to an action that starts something and " +
                                    "waits for it; " + definition.uses + " does not"});
+  }
 }
 
 bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
