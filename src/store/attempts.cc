@@ -385,7 +385,6 @@ Status forget_looks(Ledger& ledger, const Lease& lease) {
   TRY_DONE(ledger.db().each(
       "SELECT id FROM attempts WHERE step = $1 AND id < $2 AND NOT EXISTS (SELECT 1 FROM requests r WHERE "
       "r.step = attempts.step AND r.attempt = attempts.id AND r.effect <> 1) ORDER BY id DESC",
-
       {lease.step, lease.attempt.value}, [&](const sql::Row& row) { looks.push_back(row.integer(0)); }));
   if (looks.size() < kLooksKept) return ok();
   looks.pop_back();
@@ -438,13 +437,10 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
       close_open_requests(ledger, end.lease.step, "nobody recorded how it ended", end.ended_at, left_open));
   const auto* waits = std::get_if<Waits>(&end.outcome);
   const bool looked = waits != nullptr && waits->over_by && step.over_by;  // and nothing has changed
-  if (looked) {
-    TRY_DONE(forget_looks(ledger, end.lease));
-  } else {
-    TRY_DONE(ledger.audit(
-        end.ended_at, "postlude", "attempt." + std::string(kind), end.lease.attempt.text(),
-        leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
-  }
+  if (looked) TRY_DONE(forget_looks(ledger, end.lease));
+  TRY_DONE(ledger.audit(
+      end.ended_at, "postlude", "attempt." + std::string(kind), end.lease.attempt.text(),
+      leased.stored.run.id.text() + " " + step.title + (why.empty() ? "" : ": ") + std::string(why)));
   lease.attempt = 0;
   lease.token = 0;
   const std::size_t index = leased.index;
