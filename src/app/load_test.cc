@@ -172,7 +172,8 @@ TEST_F(Load, what_is_wrong_with_teams_folders) {
             "teams/pay/w.yaml:1:1: unknown key 'targets' in the folder of the team 'pay'; valid keys are "
             "workflows\n"
             "teams/pay/w.yaml:3:39: unknown key 'use' in entry 1 of 'steps'; did you mean 'uses'? (announce, "
-            "continueOnError, forEach, id, if, key, name, needs, onUnclear, retry, timeout, uses, with)\n"
+            "continueOnError, expect, forEach, id, if, key, name, needs, onUnclear, retry, timeout, uses, "
+            "wait, with)\n"
             "teams/pay/w.yaml:3:38: entry 1 of 'steps' needs 'uses': TARGET/ACTION such as "
             "jira/release-version, or a built-in such as wait");
   write("teams/pay/w.yaml", std::string("workflows:\n  w:\n    on: {team: shop}\n") + kStep);

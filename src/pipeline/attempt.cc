@@ -69,7 +69,7 @@ Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
       row_(work.run.steps[work.step]) {
   CHECK(row_.definition < bound_->steps.size());
   step_ = &bound_->steps[row_.definition];
-  const auto notify = step_->teams.find(work_.event.team);
+  const auto notify = step_->teams.find(work_.event->team);
   if (notify != step_->teams.end()) step_ = notify->second.get();
   context_ = std::make_shared<json::value>(step_context(work_, *bound_, *rules_, parts_.store.secret()));
   now_ = row_.now.value_or(rt::now());
@@ -215,7 +215,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   json::object& context = context_->as_object();
   context["response"] = nullptr;
   if (!looking) {  // a lookup searches for the key of the request in doubt
-    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event.nonce + work_.run.salt,
+    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event->nonce + work_.run.salt,
                                              work_.run.workflow, row_.part, "", name_of(*call));
   }
   if (call->effect() == Effect::kRead && hangs_on_unknown(*call)) {

@@ -52,8 +52,8 @@ rt::Task<std::optional<Outcome>> Attempting::begin() {
     if (early) co_return early;
   }
   if (definition.built_in == BuiltIn::kTeamNotify) {
-    co_return Refused{work_.event.team.empty() ? "the event belongs to no team"
-                                               : "the team '" + work_.event.team + "' has no `notify`"};
+    co_return Refused{work_.event->team.empty() ? "the event belongs to no team"
+                                                : "the team '" + work_.event->team + "' has no `notify`"};
   }
   if (definition.built_in != BuiltIn::kNone) co_return built_in();
 

@@ -19,7 +19,7 @@ json::value parsed(const std::string& text, json::value otherwise) {
 // What a whole context lives in: it is made once, read often, and goes at once.
 json::storage_ptr new_room(const store::Work& work) {
   constexpr std::size_t kAround = 4096;
-  return json::make_shared_resource<json::monotonic_resource>(2 * bytes_of(work.event) + kAround);
+  return json::make_shared_resource<json::monotonic_resource>(2 * bytes_of(*work.event) + kAround);
 }
 
 // Our own text, straight into the room. Null where it is none.
@@ -107,7 +107,7 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
   const json::storage_ptr room = new_room(work);
   json::object context(room);
   context.reserve(20);
-  context["event"] = parsed_into(document(work.event), room);
+  context["event"] = parsed_into(document(*work.event), room);
   context["run"] = run_context(work, bound, rules, secret, room);
   context["workflow"].emplace_object()["name"] = work.run.workflow;
   context["vars"] = parsed_into(work.run.vars, room);

@@ -168,12 +168,13 @@ Result<std::vector<Request>> effects_before(Ledger& ledger, StoredRun& stored, s
   return out;
 }
 
-Result<Event> event_of_run(Ledger& ledger, EventId id) {
-  if (const auto known = ledger.recall(id)) return *known;
+Result<std::shared_ptr<const Event>> event_of_run(Ledger& ledger, EventId id) {
+  if (auto known = ledger.recall(id)) return known;
   TRY(auto event, load_event(ledger.db(), id));
   CHECK(event.has_value());
-  ledger.remember(std::make_shared<const Event>(*event));
-  return *std::move(event);
+  auto out = std::make_shared<const Event>(*std::move(event));
+  ledger.remember(out);
+  return out;
 }
 
 enum class Row : std::uint8_t { kAsItWas, kToBeWritten };  // what the database has of the step
@@ -288,18 +289,13 @@ Status nobody_else(Ledger& ledger, StoredRun& stored, std::size_t index, const s
   return ok();
 }
 
-Result<std::string> canary_of(Ledger& ledger, EventId id) {
-  if (const auto known = ledger.recall(id)) return canary_key(*known);
-  TRY(const Event event, event_of_run(ledger, id));
-  return canary_key(event);
-}
-
 // Protocol 3: an older release of a canary does not overwrite (`ordered`) what a newer one has written, in
 // whatever way. Of that canary, whatever its runs queue behind: releases of others are neither older nor
 // newer.
 Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index, bool ordered) {
   const std::string& name = run.steps[index].part;
-  TRY(const std::string canary, canary_of(ledger, run.event));
+  TRY(const auto event, event_of_run(ledger, run.event));
+  const std::string canary = canary_key(*event);
   // Nearly always it is the newest: then this is all.
   TRY_DONE(ledger.db().run(
       "INSERT INTO high_water (workflow, step, queue_key, event) VALUES ($1, $2, $3, $4) ON CONFLICT "

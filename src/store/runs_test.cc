@@ -106,7 +106,7 @@ TEST_P(Runs, a_claim_is_the_intent_and_carries_all_that_is_needed) {
   EXPECT_EQ(work[0].run.steps[0].first_at, at(10));
   EXPECT_FALSE(work[0].was_waiting);
   EXPECT_EQ(*work[0].text, "text of a");
-  EXPECT_EQ(work[0].event.payload, "{\"at\":5}");
+  EXPECT_EQ(work[0].event->payload, "{\"at\":5}");
   EXPECT_NE(work[0].lease.token, 0U);
   EXPECT_TRUE(claim(10).empty());  // it is in hand
   const RunDetail detail = show(run);

@@ -31,7 +31,7 @@ struct Options {
   std::string url = "sqlite:postlude.db";
   std::shared_ptr<Memory> memory;  // not null: over this, on the loop's thread; `url` says nothing then
   std::size_t queue_max = 10'000;  // commands that wait for the writer
-  std::size_t group_max = 64;      // measured: larger groups wait longer and commit hardly more per second
+  std::size_t group_max = 128;     // measured: larger groups wait longer and commit hardly more per second
   std::int64_t bytes_max =
       0;                // the database may not grow past this: kOverloaded, as of a full disk; 0: no bound
   bool durable = true;  // false: synchronous=OFF, for the benchmark that measures the price of true
@@ -86,7 +86,7 @@ struct NewRun {
 // A claimed step, with all that is needed to carry it out.
 struct Work {
   Lease lease;
-  Event event;
+  std::shared_ptr<const Event> event;
   Run run;                   // with all its steps
   std::uint32_t step = 0;    // index into run.steps
   bool was_waiting = false;  // its wait is over
