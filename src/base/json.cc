@@ -4,10 +4,49 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
+#include "base/json_numbers.h"
 #include "base/text.h"
 
 namespace postlude {
+
+namespace {
+
+bool is_digit(char c) {
+  return static_cast<unsigned char>(c - '0') < 10;
+}
+
+// Whether it is worth looking at the numbers: only an exponent, or more than 300 digits, make one too large.
+// Most texts have neither, and are read once more here at the speed of memory.
+bool may_hold_too_large(std::string_view text) {
+  constexpr std::size_t kStride = 128;  // of 300 digits in a row it meets two in a row
+  for (std::size_t i = kStride; i < text.size(); i += kStride) {
+    if (is_digit(text[i]) && is_digit(text[i - kStride])) return true;
+  }
+  unsigned found = 0;
+  for (std::size_t i = 1; i < text.size(); ++i)  // without a branch: the compiler takes many at a time
+    found |= static_cast<unsigned>(is_digit(text[i - 1])) & static_cast<unsigned>((text[i] | 0x20) == 'e');
+  return found != 0;
+}
+
+void bound(json::value& value) {
+  if (json::object* object = value.if_object()) {
+    for (auto& member : *object)
+      bound(member.value());
+  } else if (json::array* array = value.if_array()) {
+    for (json::value& item : *array)
+      bound(item);
+  } else if (double* number = value.if_double(); number != nullptr && std::isinf(*number)) {
+    *number = std::copysign(std::numeric_limits<double>::max(), *number);
+  }
+}
+
+}  // namespace
+
+void bound_numbers(std::string_view text, json::value& value) {
+  if (may_hold_too_large(text)) bound(value);
+}
 
 Result<json::value> parse_json(std::string_view text, json::storage_ptr room) {
   boost::system::error_code ec;
@@ -23,7 +62,9 @@ Result<json::value> parse_json(std::string_view text, json::storage_ptr room) {
     if (rest != std::string_view::npos) {
       return Error(Code::kInvalid, "not JSON: something follows the value at byte " + std::to_string(rest));
     }
-    return parser.release();
+    json::value value = parser.release();
+    bound_numbers(text, value);
+    return value;
   }
   if (ec == boost::json::error::too_deep) {
     return Error(Code::kInvalid, "JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels");

@@ -19,6 +19,31 @@ TEST(Json, ReadsValues) {
   EXPECT_EQ(find_text(*parse_json(R"({"a":"1","a":"2"})"), "a"), "2");
 }
 
+TEST(Json, TakesWhatNoDoubleHoldsAsTheLargest) {
+  const std::string most = "1.7976931348623157E308";
+  const std::string digits(400, '9');
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"1e400", most},
+      {"-1E+400", "-" + most},
+      {R"({"a":[1,{"b":1e400}],"c":-2e999})", R"({"a":[1,{"b":)" + most + R"(}],"c":-)" + most + "}"},
+      {digits, most},
+      {"[0," + digits + "]", "[0," + most + "]"},
+      {"[-" + digits + ".5]", "[-" + most + "]"},
+      {R"({"1e400":"1e400","x":")" + digits + R"("})", R"({"1e400":"1e400","x":")" + digits + R"("})"},
+      {"1e308", "1E308"},
+      {"1e-400", "0E0"},
+      {R"({"sha":"4e2f","n":1})", R"({"sha":"4e2f","n":1})"}};
+  for (const auto& [text, wanted] : cases) {
+    const auto value = parse_json(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_EQ(to_text(*value), wanted) << text;
+    EXPECT_TRUE(parse_json(to_text(*value))) << text;
+  }
+  for (std::size_t before = 0; before < 300; before += 7)  // wherever the digits lie
+    EXPECT_EQ(to_text(*parse_json("[" + std::string(before, ' ') + digits + "]")), "[" + most + "]")
+        << before;
+}
+
 TEST(Json, RefusesWhatIsNone) {
   for (const std::string_view text :
        {"",           " ",      "{",        "{\"a\"",      "{\"a\":",     "{\"a\":1",

@@ -1,5 +1,6 @@
 // What expressions see: `.event`, `.run`, `.steps` and the rest (contract 7).
 
+#include "base/json_numbers.h"
 #include "engine/turns.h"
 #include "pipeline/attempt.h"
 #include "pipeline/links.h"
@@ -28,7 +29,9 @@ json::value parsed_into(const std::string& text, const json::storage_ptr& room) 
   options.max_depth = kJsonDepthMax + 2;  // within a document of ours
   boost::system::error_code ec;
   json::value value = json::parse({text.data(), text.size()}, ec, room, options);
-  return ec ? json::value(nullptr, room) : value;
+  if (ec) return json::value(nullptr, room);
+  bound_numbers(text, value);  // a sender's payload is in it as it came
+  return value;
 }
 
 json::object run_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,

@@ -146,7 +146,8 @@ def test_a_restart_between_wait_and_callback(daemon, fakes):
 @pytest.mark.parametrize("body, kind, outputs", [
     (b'{"a": [1, 2.5, null]}', "application/json", {"a": [1, 2.5, None]}), (b"", "application/json", None), (b" \n", "text/plain", None),
     (b"all good", "text/plain", "all good"), (b"a=1&b=2", "application/x-www-form-urlencoded", "a=1&b=2"), (b'{"x":1}', "text/plain", {"x": 1}),
-    (b"{not json", "text/plain", "{not json"), ("schön".encode(), "text/plain; charset=utf-8", "schön"), (b"7", None, 7)])
+    (b"{not json", "text/plain", "{not json"), ("schön".encode(), "text/plain; charset=utf-8", "schön"), (b"7", None, 7),
+    (b'{"x": -1e400}', "application/json", {"x": -1.7976931348623157e308})])
 def test_what_a_callback_may_bring(daemon, fakes, body, kind, outputs):
     server = with_callback(daemon, fakes)
     run = run_of(server)
