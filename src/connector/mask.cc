@@ -44,6 +44,7 @@ void Masker::renew(const std::vector<Target>& targets, const SecretLookup& looku
   if (forms_.size() > kFormsMax) {
     forms_.clear();
     in_json_.clear();
+    learnt_.clear();
   }
   for (const Target& target : targets)
     add_auth(target, lookup);
@@ -58,25 +59,37 @@ Masker Masker::of(const Target& target, const SecretLookup& lookup) {
 void Masker::add_auth(const Target& target, const SecretLookup& lookup) {
   for (const SecretRef& ref : target.auth.secrets) {
     const Result<std::string> secret = lookup(ref);
-    if (!secret) continue;
-    add(*secret);
-    if (target.auth.kind == Auth::Kind::kBasic) add(to_base64(target.auth.name + ":" + *secret));
-    if (target.auth.kind == Auth::Kind::kUrl) {
-      // What proxies and peers quote of a URL is its path.
-      const Result<Url> url = parse_url(*secret);
-      if (url && url->path.size() > 1) add(url->path);
-      if (url) add(url->query);
-    }
+    if (secret) add_forms(target.auth, *secret);
   }
+}
+
+void Masker::add_forms(const Auth& auth, const std::string& secret) {
+  add(secret);
+  if (auth.kind == Auth::Kind::kBasic) add(to_base64(auth.name + ":" + secret));
+  if (auth.kind == Auth::Kind::kUrl) {
+    // What proxies and peers quote of a URL is its path.
+    const Result<Url> url = parse_url(secret);
+    if (url && url->path.size() > 1) add(url->path);
+    if (url) add(url->query);
+  }
+}
+
+void Masker::learn(const Target& target, const std::string& secret) {
+  std::string& last = learnt_[target.name];
+  if (last == secret) return;
+  add_forms(target.auth, secret);
+  last = secret;
 }
 
 void Masker::add(std::string_view secret) {
   if (secret.size() < kMaskedMin) return;
+  const std::size_t before = forms_.size();
   for (std::string form : {std::string(secret), to_base64(secret), percent_encode(secret), in_json(secret)}) {
     if (std::find(forms_.begin(), forms_.end(), form) != forms_.end()) continue;
     if (std::string escaped = in_json(form); escaped != form) in_json_.push_back(std::move(escaped));
     forms_.push_back(std::move(form));
   }
+  if (forms_.size() == before) return;
   // A secret that contains another one is hidden whole.
   std::sort(forms_.begin(), forms_.end(), [](const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() > b.size() : a < b;

@@ -3,6 +3,7 @@
 // secrets.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,6 +81,9 @@ class Masker {
   // What they are now as well: secrets change while we run, and answers to what was sent with the old ones
   // come after that.
   void renew(const std::vector<Target>& targets, const SecretLookup& lookup);
+  // What is about to be sent to the target: its answer may come, and repeat it, before the next renewal. Next
+  // to nothing where it is what was learnt last.
+  void learn(const Target& target, const std::string& secret);
 
   void add(std::string_view secret);
   std::string mask(std::string_view text) const;
@@ -88,10 +92,12 @@ class Masker {
 
  private:
   void add_auth(const Target& target, const SecretLookup& lookup);
+  void add_forms(const Auth& auth, const std::string& secret);
   void mask_value(json::value& value) const;
   bool nothing_to_hide(std::string_view json_text) const;
   std::vector<std::string> forms_;    // longest first
   std::vector<std::string> in_json_;  // the same as the strings of a JSON text hold them; where it differs
+  std::map<std::string, std::string, std::less<>> learnt_;  // by target; its forms are known
 };
 
 }  // namespace postlude::connector

@@ -229,6 +229,17 @@ TEST(MaskerTest, LeavesAloneWhatIsTooShortToBeASecret) {
   EXPECT_EQ(masker.mask("abc abcd"), "abc ***");
 }
 
+TEST(MaskerTest, LearnsWhatIsSentNow) {
+  const Target basic = with_auth(Auth::Kind::kBasic, "bot");
+  Masker masker = Masker::of(std::vector<Target>{basic}, lookup_of("geheim"));
+  for (int i = 0; i < 2; ++i) {
+    masker.learn(basic, "anders");
+    EXPECT_EQ(masker.mask("anders " + to_base64("bot:anders") + " geheim"), "*** *** ***");
+  }
+  masker.learn(basic, "geheim");  // back again
+  EXPECT_EQ(masker.mask("anders geheim"), "*** ***");
+}
+
 TEST(MaskerTest, OfTargets) {
   Target basic = with_auth(Auth::Kind::kBasic, "bot");
   Target hook = with_auth(Auth::Kind::kUrl, "");

@@ -57,9 +57,8 @@ std::optional<Outcome> unasked(const Values& values) {
 
 }  // namespace
 
-Attempting::Attempting(const Parts& parts, const connector::Masker& masker,
-                       std::shared_ptr<const Rules> rules, std::shared_ptr<const BoundWorkflow> bound,
-                       const store::Work& work, Turns turns)
+Attempting::Attempting(const Parts& parts, connector::Masker& masker, std::shared_ptr<const Rules> rules,
+                       std::shared_ptr<const BoundWorkflow> bound, const store::Work& work, Turns turns)
     : parts_(parts),
       masker_(masker),
       rules_(std::move(rules)),
@@ -399,7 +398,11 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
   if (work_.run.shadow && row.effect != Effect::kRead) co_return not_sent(*call, request, std::move(row));
   AWAIT(std::optional<Outcome> not_now, take_turn());
   if (not_now) co_return not_now;
-  auto authorised = connector::authorise(request, *target_, parts_.secrets);
+  auto authorised = connector::authorise(request, *target_, [this](const SecretRef& ref) {
+    auto secret = parts_.secrets(ref);
+    if (secret) masker_.learn(*target_, *secret);  // it may have changed a moment ago
+    return secret;
+  });
   if (!authorised) co_return Refused{authorised.error().message};
   const http::Peer peer = peer_of(*call, row);
   if (!parts_.client.answers(*authorised, peer)) co_return not_sent(*call, request, std::move(row));

@@ -35,7 +35,7 @@ class Attempting {
     Rates& rates;
     const bool& stopping;
   };
-  Attempting(const Parts& parts, const connector::Masker& masker, std::shared_ptr<const Rules> rules,
+  Attempting(const Parts& parts, connector::Masker& masker, std::shared_ptr<const Rules> rules,
              std::shared_ptr<const BoundWorkflow> bound, const store::Work& work, Turns turns);
   ~Attempting();
   Attempting(const Attempting&) = delete;
@@ -97,7 +97,7 @@ class Attempting {
   rt::Task<std::optional<Outcome>> look();
 
   const Parts& parts_;
-  const connector::Masker& masker_;
+  connector::Masker& masker_;
   std::shared_ptr<const Rules> rules_;
   std::shared_ptr<const BoundWorkflow> bound_;
   const store::Work& work_;

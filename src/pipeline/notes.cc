@@ -21,7 +21,8 @@ double seconds(Duration d) {
 void Pipeline::use(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
   pinned_.clear();
-  masker_ = connector::Masker::of(rules_->targets(), parts_.secrets);
+  // What was sent under the version before is still hidden: its answers may be yet to come.
+  masker_.renew(rules_->targets(), parts_.secrets);
   parts_.expressions.announce(rules_->expressions());
   background_.start(say_what_is_told(rules_->told()));
 }

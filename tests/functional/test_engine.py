@@ -3,6 +3,9 @@
 import datetime
 import email.utils
 import fnmatch
+import http.server
+import json
+import threading
 import time
 
 import pytest
@@ -544,3 +547,40 @@ def test_a_secret_that_a_system_repeats_is_masked_in_outputs(engine, fakes):
     run = run_of(server)
     assert run["steps"][0]["outputs"]["body"]["body"] and calls(fakes, "PUT")
     assert "t0ken-of-the-fakes" not in str(run["steps"][0]["outputs"])
+
+
+def test_a_secret_that_has_just_changed_is_masked_too(daemon, fakes, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("the-secret-of-before")
+    sent = []
+
+    class Echo(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            sent.append(self.headers["Authorization"])
+            secret.write_text("the-secret-of-now")  # somebody rotates it while we work
+            body = json.dumps({"you": self.headers["Authorization"]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo) as echo:
+        threading.Thread(target=echo.serve_forever, daemon=True).start()
+        server = daemon(SOURCE + f"""
+targets: {{web: {{connector: http, url: 'http://127.0.0.1:{echo.server_address[1]}', auth: {{bearer: {{file: {secret}}}}}}}}}
+workflows:
+  main:
+    on: {{source: flagger}}
+    steps:
+      - {{uses: web/request, with: {{method: PUT, path: /a}}}}
+      - {{uses: web/request, with: {{method: PUT, path: /b}}}}
+""")
+        run = run_of(server)
+        echo.shutdown()
+    assert states(run) == ["succeeded", "succeeded"]
+    assert sent == ["Bearer the-secret-of-before", "Bearer the-secret-of-now"]
+    assert "the-secret-of" not in json.dumps(server.api(f"runs/{run['id']}"))
