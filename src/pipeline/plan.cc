@@ -86,14 +86,15 @@ std::string vars_of(const engine::Workflow& workflow, const Values& values, std:
   return json::serialize(vars);
 }
 
-// `failed`: a condition that cannot be evaluated must not lose a release in silence: the run exists, and has
-// failed.
-store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Event& event,
-                      const Values& values, std::string failed) {
+// A condition that cannot be evaluated must not lose a release in silence: the run exists, and has `failed`.
+// The same with what is computed once, of which `uncomputed` tells; without that no retry can go on.
+store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Event& event, const Values& vars,
+                      std::string uncomputed, std::string failed) {
   const engine::Workflow& workflow = *bound.workflow;
   store::NewRun run;
-  run.vars = vars_of(workflow, values, failed);
-  run.failed = std::move(failed);
+  run.vars = vars_of(workflow, vars, uncomputed);
+  if (!uncomputed.empty()) run.vars = "null";
+  run.failed = failed.empty() ? std::move(uncomputed) : std::move(failed);
   run.workflow = workflow.name;
   run.text = workflow.pinned;
   run.queue_key = canary_key(event);
@@ -154,7 +155,7 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     co_return choice;
   }
   choice.planned.why = "on matches";
-  std::string failed = asked.failed;
+  std::string failed;
   if (workflow.condition) {
     trace["if"] = trace_of(*workflow.condition, *asked.context, *asked.condition);
     choice.planned.trace = masker_.mask_json(json::serialize(trace));
@@ -173,7 +174,7 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     }
   }
   choice.planned.trace = masker_.mask_json(json::serialize(trace));
-  choice.run = new_run(*bound, *rules, event, asked.vars, std::move(failed));
+  choice.run = new_run(*bound, *rules, event, asked.vars, asked.failed, std::move(failed));
   if (workflow.queue_key && !asked.queue_key.empty()) choice.run->queue_key = asked.queue_key;
   choice.planned.runs = true;
   if (!choice.run->failed.empty()) {
@@ -225,7 +226,7 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
   }
   AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, false));
   if (asked.unasked) co_return *asked.unasked;
-  store::NewRun fresh = new_run(*bound, *rules_, event.event, asked.vars, asked.failed);
+  store::NewRun fresh = new_run(*bound, *rules_, event.event, asked.vars, asked.failed, "");
   fresh.replaces = false;  // somebody wants it in addition to what there is
   if (!asked.queue_key.empty()) fresh.queue_key = asked.queue_key;
   AWAIT(auto made, parts_.store.replay(run, std::move(fresh), again, stale, std::move(actor), rt::now()));

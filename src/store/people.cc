@@ -255,6 +255,11 @@ Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Ins
                  id.text() + " is " + std::string(to_text(stored.run.state)) +
                      ", not failed: `runs replay --stale` sends what a newer release superseded");
   }
+  if (stored.run.vars == "null") {
+    return Error(Code::kConflict, id.text() +
+                                      " cannot go on: its `vars` or its `concurrency.key` could not be "
+                                      "computed; `runs replay` computes them anew");
+  }
   stored.run.stale = stored.run.stale || stale;
   TRY(const auto again, reopen(ledger, stored));
   if (again.empty()) return Error(Code::kConflict, id.text() + " has no failed step");

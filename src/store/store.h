@@ -77,7 +77,7 @@ struct NewRun {
   std::shared_ptr<const std::string>
       data;  // JSON of tables and calendars, stored once per content; may be null
   std::optional<Duration> timeout;
-  std::string vars = "{}";
+  std::string vars = "{}";  // null: they or the key could not be computed, and no retry goes on without them
   std::vector<Step> steps;  // id, state, times are the store's; the first becomes due
   std::string failed;  // not empty: the run could not begin; it is stored as failed with this reason, its
                        // steps skipped, and `retry` gives the first its turn

@@ -584,3 +584,21 @@ workflows:
     assert states(run) == ["succeeded", "succeeded"]
     assert sent == ["Bearer the-secret-of-before", "Bearer the-secret-of-now"]
     assert "the-secret-of" not in json.dumps(server.api(f"runs/{run['id']}"))
+
+
+@pytest.mark.parametrize("more", [
+    "    vars: {x: '${{ error(1) }}'}", "    concurrency: {key: error(1)}", "    concurrency: {key: .event.metadata.none}",
+    "    if: .event.metadata.none\n    vars: {x: '${{ error(1) }}'}"])
+def test_a_retry_does_not_go_on_without_what_could_not_be_computed(engine, fakes, more):
+    steps = "      - {uses: web/request, with: {method: PUT, path: /x}}\n"
+    server = engine(steps, more=more)
+    run = run_of(server)
+    assert run["state"] == "failed" and states(run) == ["skipped"]
+    refused = server.cli("runs", "retry", run["id"])
+    assert refused.returncode != 0 and "runs replay" in refused.stderr, refused
+    assert server.api(f"runs/{run['id']}")["state"] == "failed" and not calls(fakes)
+    server.write_config(config(fakes, steps, more="    vars: {x: 1}"))
+    server.restart()
+    server.cli("runs", "replay", run["id"], check=0)
+    assert server.wait_run(run["event"], states=("succeeded",))["id"] != run["id"]
+    assert len(calls(fakes, "PUT")) == 1
