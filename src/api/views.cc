@@ -126,8 +126,7 @@ json::object view_of(const Delivery& delivery, bool whole) {
 }
 
 json::object view_of(const Event& event) {
-  json::value view = stored(document(event));
-  return view.is_object() ? std::move(view.as_object()) : json::object{{"id", event.id.text()}};
+  return document_of(event);
 }
 
 json::object view_of(const store::EventDetail& detail) {

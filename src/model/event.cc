@@ -36,55 +36,47 @@ std::string_view to_text(Verdict verdict) {
 
 namespace {
 
-void put(std::string& out, std::string_view key, std::string_view value) {
-  out += ",\"";
-  out += key;
-  out += "\":";
-  out += json::serialize(json::string(value));
+void put_or_null(json::object& out, std::string_view key, std::string_view text) {
+  if (!text.empty()) out[key] = text;
 }
 
-// Text, or null where there is none.
-void put_or_null(std::string& out, std::string_view key, std::string_view value) {
-  if (value.empty()) {
-    out += ",\"";
-    out += key;
-    out += "\":null";
-  } else {
-    put(out, key, value);
-  }
-}
-
-// JSON as it is, or null where there is none.
-void put_json(std::string& out, std::string_view key, std::string_view text) {
-  out += ",\"";
-  out += key;
-  out += "\":";
-  out += text.empty() ? "null" : text;
+// Our own JSON, or null where there is none.
+void put_json(json::object& out, std::string_view key, std::string_view text) {
+  json::value& value = out[key];
+  if (text.empty()) return;
+  auto parsed = parse_json(text, out.storage());
+  if (parsed) value = *std::move(parsed);
 }
 
 }  // namespace
 
-std::string document(const Event& event) {
-  std::string out;
-  out.reserve(512 + event.metadata.size() + event.payload.size());
-  out += "{\"id\":\"" + event.id.text() + "\"";
-  put(out, "source", event.source);
-  put(out, "hook", event.hook);
-  put(out, "origin", to_text(event.origin));
-  put(out, "receivedAt", to_rfc3339(event.received_at));
+json::object document_of(const Event& event, const json::storage_ptr& room) {
+  json::object out({{"id", event.id.text()},
+                    {"source", event.source},
+                    {"hook", event.hook},
+                    {"origin", to_text(event.origin)},
+                    {"receivedAt", to_rfc3339(event.received_at)},
+                    {"team", nullptr},
+                    {"cluster", nullptr},
+                    {"namespace", event.name_space},
+                    {"name", event.name},
+                    {"phase", event.phase},
+                    {"outcome", nullptr},
+                    {"checksum", nullptr}},
+                   16, room);
   put_or_null(out, "team", event.team);
   put_or_null(out, "cluster", event.cluster);
-  put(out, "namespace", event.name_space);
-  put(out, "name", event.name);
-  put(out, "phase", event.phase);
   put_or_null(out, "outcome", event.outcome);
   put_or_null(out, "checksum", event.checksum);
   put_json(out, "metadata", event.metadata);
   put_json(out, "payload", event.payload);
   put_json(out, "canary", event.canary);
   put_json(out, "release", event.release);
-  out += '}';
   return out;
+}
+
+std::string document(const Event& event) {
+  return json::serialize(document_of(event));
 }
 
 std::size_t bytes_of(const Event& event) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/id.h"
+#include "base/json.h"
 #include "base/time.h"
 
 namespace postlude {
@@ -33,7 +34,8 @@ struct Event {
   std::string release;          // the same of the release
 };
 
-// `.event` as JSON text: what expressions, the API and the CLI show.
+// `.event`: what expressions, the API and the CLI show. As a tree, which then lives in `room`, and as text.
+json::object document_of(const Event& event, const json::storage_ptr& room = {});
 std::string document(const Event& event);
 
 // How much room its texts take, about.

@@ -110,7 +110,7 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
   const json::storage_ptr room = new_room(work);
   json::object context(room);
   context.reserve(20);
-  context["event"] = parsed_into(document(*work.event), room);
+  context["event"] = document_of(*work.event, room);
   context["run"] = run_context(work, bound, rules, secret, room);
   context["workflow"].emplace_object()["name"] = work.run.workflow;
   context["vars"] = parsed_into(work.run.vars, room);

@@ -15,8 +15,7 @@ constexpr std::size_t kQueueKeyMax = 256;
 
 json::value plan_context(const Event& event, const BoundWorkflow& bound, const Rules& rules) {
   json::object context;
-  auto parsed = parse_json(document(event));
-  context["event"] = parsed ? std::move(*parsed) : json::value(nullptr);
+  context["event"] = document_of(event);
   context["workflow"] = {{"name", bound.workflow->name}};
   context["run"] = {{"workflow", bound.workflow->name}};
   context["status"] = "success";

@@ -95,17 +95,20 @@ Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instan
   return begins ? ok() : fail_at_once(ledger, stored, wanted.failed, now);
 }
 
+// What it is given as JSON goes in as it is.
 std::string plan_text(const std::vector<Planned>& plan) {
-  json::array out;
+  std::string out = "[";
   for (const Planned& p : plan) {
-    json::object entry{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}};
+    if (out.size() > 1) out += ',';
+    std::string entry =
+        json::serialize(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
     if (!p.trace.empty()) {
-      auto trace = parse_json(p.trace);
-      if (trace) entry["trace"] = std::move(*trace);
+      entry.pop_back();
+      entry += ",\"trace\":" + p.trace + "}";
     }
-    out.push_back(std::move(entry));
+    out += entry;
   }
-  return json::serialize(out);
+  return out + "]";
 }
 
 Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit) {
