@@ -132,7 +132,10 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     const Duration own = backoff(policy, step.attempts, jitter);
     const Duration delay = o->after ? *o->after + std::min(own, policy.initial) : own;
     RetryPolicy allowed = policy;
-    if (o->uncounted) allowed.attempts = 0;
+    if (o->uncounted) {  // nothing was tried: that counts for no limit but the run's
+      allowed.attempts = 0;
+      allowed.within = std::chrono::hours(24 * 365 * 100);
+    }
     if (!o->uncounted && step.over_by && now + delay > *step.over_by) {
       return ended(step.index, StepState::kFailed,
                    o->why + "; gave up, the next look would be past `wait.timeout`");

@@ -122,6 +122,22 @@ TEST(Decide, TooEarlyToLookIsNoAttempt) {
   EXPECT_EQ(decide(run, 0, early, policy, kNow, 0).run, RunState::kFailed);
 }
 
+// A key in other hands, say: nothing was tried, and that may go on for longer than something may be tried
+// again.
+TEST(Decide, WhatWasNotTriedCountsForNoLimitButTheRuns) {
+  auto run = run_of({StepState::kRunning});
+  RetryPolicy policy;
+  policy.attempts = 1;
+  run.steps[0].attempts = 1;
+  run.steps[0].first_at = kNow - hours(20);
+  const Retryable busy{"another step works on the key", Duration(seconds(1)), false, true};
+  const Decision d = decide(run, 0, busy, policy, kNow, 0);
+  EXPECT_EQ(d.changes[0].state, StepState::kPending);
+  EXPECT_TRUE(d.changes[0].uncounted);
+  run.deadline_at = kNow;
+  EXPECT_EQ(decide(run, 0, busy, policy, kNow, 0).run, RunState::kFailed);
+}
+
 struct UnclearRow {
   Effect effect;
   OnUnclear then;

@@ -174,7 +174,7 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   if (kept->busy) {
     // The store tells when it is free; this is for what it has forgotten, and for who asks at the wrong
     // moment.
-    const Duration waited = rt::now() - row_.first_at.value_or(rt::now());
+    const Duration waited = rt::now() - row_.started_at.value_or(rt::now());
     const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
     co_return Retryable{std::string(store::kBusyKey) + " '" + *text + "'", again, false, true};
   }

@@ -431,6 +431,7 @@ Applied take(StoredRun& stored, const Decision& decision, Instant at) {
     lease.attempt = 0;
     lease.token = 0;
     if (change.uncounted && step.attempts > 0) --step.attempts;
+    if (change.uncounted && step.attempts == 0) step.first_at = std::nullopt;  // `retry.for` has not begun
     if (change.unclear) step.unclear = *change.unclear;
     if (change.outputs) step.outputs = *change.outputs;
     if (change.over_by) {
