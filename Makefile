@@ -8,7 +8,7 @@ help:
 	@echo "make demo     install what is missing, build, and watch a release go through (DEMO_ONCE=1: and end)"
 	@echo "make test     install what is missing, build, and run every test"
 	@echo "make build    build/postlude"
-	@echo "make e2e      only the tests of the running binary"
+	@echo "make e2e      only the tests of the running binary, the pages in a browser among them"
 	@echo "make bench    the measurements, beside other programs on this machine (QUICK=1: shorter; PARTS=\"three million\": only these)"
 	@echo "make lint     the house's rules, format, shell, clang-tidy on what changed"
 	@echo "make format   let clang-format have its way"
@@ -35,7 +35,7 @@ test: build asan
 	@tools/test unit e2e
 
 e2e: build
-	@tools/setup run test
+	@tools/setup run test browser
 	@tools/test e2e
 
 bench: build
