@@ -160,7 +160,7 @@ struct TemplateReader {
                                   std::size_t& next) {
     if (next >= values.size()) return Error(Code::kInvalid, blame(expression, "was not evaluated"));
     const Evaluated& value = values[next++];
-    if (!value) return Error(value.error().code, blame(expression, value.error().message));
+    if (!value) return Error(value.error().code, failure(expression, value.error().message));
     return *value;
   }
 
@@ -253,6 +253,14 @@ Result<std::string> Template::assemble_text(const std::vector<Evaluated>& values
   if (root_ == nullptr) return std::string();
   std::size_t next = 0;
   return TemplateReader::joined(*root_, values, next);
+}
+
+std::string failure(const Expression& expression, std::string_view why) {
+  const bool said =
+      calls(expression, "error") && !why.starts_with("Cannot ") && !why.starts_with("needed more");
+  if (!said) return blame(expression, why);
+  const std::string place = expression.place.text();
+  return std::string(why) + (place.empty() ? "" : " (" + place + ")");
 }
 
 std::string blame(const Expression& expression, std::string_view why) {

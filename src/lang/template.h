@@ -45,5 +45,8 @@ class Template {
 
 // A message for people: `file:line:col: <expression>: why`.
 std::string blame(const Expression& expression, std::string_view why);
+// The same of an evaluation that failed; where the expression itself said why (`error("…")`), that comes
+// first and its text is left out.
+std::string failure(const Expression& expression, std::string_view why);
 
 }  // namespace postlude::lang

@@ -141,6 +141,10 @@ TEST(Template, Problems) {
 TEST(Blame, OneLine) {
   EXPECT_EQ(blame({".a\n  | .b", {"w.yaml", 4, 5}}, "why"), "w.yaml:4:5: .a | .b: why");
   EXPECT_EQ(blame({".a", {}}, "why"), ".a: why");
+  EXPECT_EQ(failure({"error(\"no such thing\")", {"w.yaml", 4, 5}}, "no such thing"),
+            "no such thing (w.yaml:4:5)");
+  EXPECT_EQ(failure({".a | error(\"x\")", {"w.yaml", 4, 5}}, "Cannot index string with \"a\""),
+            "w.yaml:4:5: .a | error(\"x\"): Cannot index string with \"a\"");
   EXPECT_LT(blame({std::string(1000, 'x'), {}}, "why").size(), 200U);
 }
 
