@@ -74,6 +74,9 @@ rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::va
   if (const Status said = check_body(*verb, asked); !said) co_return problem_of(said.error());
   AWAIT(auto detail, run_for(id, who));
   if (!detail) co_return problem_of(detail.error());
+  if (verb_name == "skip") {
+    if (const Status may = settle_skip(*detail, asked, who); !may) co_return problem_of(may.error());
+  }
   RunId shown = id;
   if (verb_name == "approve" || verb_name == "reject") {
     AWAIT(const Status answered,
@@ -86,6 +89,15 @@ rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::va
   }
   AWAIT(HttpResponse after, show("runs", shown.text(), std::move(who)));
   co_return after;
+}
+
+// Which step is meant is settled here: what was looked at is what is skipped.
+Status Api::settle_skip(const store::RunDetail& detail, json::value& asked, const Caller& who) {
+  std::string word(find_text(asked, "step"));
+  if (word.empty()) word = skipped_by_default(detail.run);
+  if (word.empty()) return ok();  // the store says what is to be named
+  asked.as_object()["step"] = word;
+  return may_skip(detail.run, detail.text, word, who);
 }
 
 rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value asked, Caller who) {

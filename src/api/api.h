@@ -73,6 +73,7 @@ class Api {
   rt::Task<HttpResponse> write(Path path, HttpRequest request, Caller who);
   rt::Task<HttpResponse> act(Path path, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
+  static Status settle_skip(const store::RunDetail& detail, json::value& asked, const Caller& who);
   rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);
   rt::Task<Status> answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_failures(std::string verb, json::value asked, Caller who);

@@ -1,8 +1,29 @@
 #include "api/approval.h"
 
 #include "base/json.h"
+#include "engine/workflow.h"
 
 namespace postlude::api {
+
+namespace {
+
+bool means(const Step& step, const std::string& word) {
+  return step.name == word || step.title == word || std::to_string(step.index + 1) == word;
+}
+
+// As the workflow has them; nullopt: they hang on an expression.
+std::optional<std::vector<std::string>> written_approvers(const engine::StepDefinition& definition) {
+  std::vector<std::string> out;
+  const lang::Node* node = definition.with.find("approvers");
+  if (node == nullptr) return out;
+  for (const lang::Node& one : node->is_list() ? node->items : std::vector<lang::Node>{*node}) {
+    if (one.scalar.find("${{") != std::string::npos) return std::nullopt;
+    out.push_back(one.scalar);
+  }
+  return out;
+}
+
+}  // namespace
 
 Approval approval_of(const Step& step) {
   Approval out;
@@ -26,8 +47,7 @@ Result<std::uint32_t> asking_step(const Run& run, const std::string& word) {
   bool known = word.empty();
   bool approval = word.empty();
   for (const Step& step : run.steps) {
-    if (!word.empty() && step.name != word && step.title != word && std::to_string(step.index + 1) != word)
-      continue;
+    if (!word.empty() && !means(step, word)) continue;
     known = true;
     if (step.uses != "approval") continue;
     approval = true;
@@ -43,6 +63,43 @@ Result<std::uint32_t> asking_step(const Run& run, const std::string& word) {
   return Error(Code::kConflict, (word.empty() ? "no approval of " + run.id.text() + " waits for an answer"
                                               : "step " + word + " does not wait for an answer") +
                                     why);
+}
+
+std::string skipped_by_default(const Run& run) {
+  std::string found;
+  for (const Step& step : run.steps) {
+    const bool wanted = run.state == RunState::kFailed ? step.state == StepState::kFailed && !step.element_of
+                                                       : !terminal(step.state) && (step.held || step.asks);
+    if (!wanted) continue;
+    if (!found.empty()) return "";
+    found = std::to_string(step.index + 1);
+  }
+  return found;
+}
+
+Status may_skip(const Run& run, const std::string& pinned, const std::string& word, const Caller& who) {
+  for (const Step& step : run.steps) {
+    if (step.uses != "approval" || step.state == StepState::kSucceeded) continue;
+    if (!means(step, word) && !(step.element_of && means(run.steps[*step.element_of], word))) continue;
+    std::optional<std::vector<std::string>> approvers;
+    if (step.spread) continue;  // its elements ask
+    if (step.input.empty()) {
+      TRY(const auto workflow, engine::Workflow::parse(run.workflow, pinned));
+      approvers = written_approvers(workflow->steps[step.definition]);
+    } else {
+      approvers = approval_of(step).approvers;
+    }
+    if (!approvers)
+      return Error(Code::kConflict, "step " + word +
+                                        " has not asked yet, and who may answer is not known before it does: "
+                                        "it can be skipped then");
+    const std::string others = not_among(*approvers, who);
+    if (!others.empty())
+      return Error(Code::kDenied, "skipping step " + word +
+                                      " is going on without its approval, which is for " + others +
+                                      "; you are " + who.name);
+  }
+  return ok();
 }
 
 }  // namespace postlude::api

@@ -358,6 +358,69 @@ def test_approvers_hold_for_the_api_too(daemon, fakes):
     in_state(server, run, "succeeded", headers=bearer("ADA"))
 
 
+@pytest.mark.parametrize("step", [{}, {"step": "ok"}, {"step": "1"}, {"step": "Roll out <everywhere>"}])
+def test_skipping_an_approval_is_for_its_approvers(daemon, fakes, step):
+    server = with_approval(daemon, fakes, "[ada]", TOKENS)
+    run = run_of(server)
+    step_in(server, run, "ok", "waiting")
+    denied = act(server, f"runs/{run}/skip", step, bearer("BOB"))
+    assert denied.status == 403 and "is for ada; you are bob" in denied.json["detail"], denied
+    assert step_of(read(server, f"runs/{run}"), "ok")["state"] == "waiting" and not sent(fakes, "/echo/after")
+    done(server, f"runs/{run}/skip", {"step": "after"}, bearer("BOB"))
+    done(server, f"runs/{run}/skip", step, bearer("ADA"))
+    assert step_of(in_state(server, run, "succeeded"), "ok")["reason"] == "skipped by ada"
+
+
+def test_a_rejected_approval_is_skipped_by_its_approvers(daemon, fakes):
+    server = with_approval(daemon, fakes, "[ada]", TOKENS)
+    run = run_of(server)
+    step_in(server, run, "ok", "waiting")
+    done(server, f"runs/{run}/reject", {}, bearer("ADA"))
+    in_state(server, run, "failed")
+    for step in ({}, {"step": "ok"}):
+        assert act(server, f"runs/{run}/skip", step, bearer("BOB")).status == 403
+    done(server, f"runs/{run}/skip", {}, bearer("ADA"))
+    in_state(server, run, "succeeded")
+
+
+LATER = """
+workflows:
+  later:
+    on: {source: flagger}
+    steps:
+      - {id: before, uses: wait, with: {for: 1h}}
+      - {id: ok, forEach: [1, 2], uses: approval, with: {message: 'Element ${{ .item }}', approvers: APPROVERS}}
+      - {id: free, uses: approval, with: {message: Anybody}}
+"""
+
+
+def test_skipping_an_approval_before_it_asks(daemon, fakes):
+    def started(approvers):
+        server = daemon(config(fakes, LATER.replace("APPROVERS", approvers), TOKENS), environment=SECRETS)
+        server.who = bearer("ADA")
+        run = run_of(server)
+        step_in(server, run, "before", "waiting")
+        return server, run
+
+    server, run = started("[ada, 'team:payments']")
+    assert act(server, f"runs/{run}/skip", {"step": "ok"}, bearer("BOB")).status == 403
+    done(server, f"runs/{run}/skip", {"step": "free"}, bearer("BOB"))
+    done(server, f"runs/{run}/skip", {"step": "before"}, bearer("BOB"))
+
+    def asking():
+        return [n for n, s in enumerate(read(server, f"runs/{run}")["steps"], 1) if s["state"] == "waiting"]
+
+    wait_until(lambda: len(asking()) == 2)
+    for step in asking():
+        assert act(server, f"runs/{run}/skip", {"step": str(step)}, bearer("BOB")).status == 403
+        done(server, f"runs/{run}/skip", {"step": str(step)}, bearer("ADA"))
+    in_state(server, run, "succeeded")
+
+    server, run = started("'${{ [\"ada\"] }}'")
+    refused = act(server, f"runs/{run}/skip", {"step": "ok"}, bearer("ADA"))
+    assert refused.status == 409 and "not known before" in refused.json["detail"], refused
+
+
 def test_who_may_only_look_sees_no_links(daemon, fakes):
     server = with_approval(daemon, fakes, "", TOKENS)
     run = run_of(server)
