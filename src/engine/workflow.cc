@@ -40,7 +40,9 @@ RetryPolicy retry_of(const Node* node) {
   return policy;
 }
 
-Pattern pattern_of(const Node& node) {
+// Without `hook` it is each source's default hook: Flagger's post-rollout. Our own events have none, and any
+// of them is meant; a list that names us beside others is two patterns.
+void read_pattern(const Node& node, std::vector<Pattern>& into) {
   const auto globs_of = [](const Node& value) {
     std::vector<std::string> globs;
     if (value.is_list()) {
@@ -52,19 +54,36 @@ Pattern pattern_of(const Node& node) {
     return globs;
   };
   Pattern pattern;
-  bool hook = node.text("source") == "postlude";  // our own events have no default hook: any is meant
+  std::vector<std::string> sources;
   for (const auto& [key, value] : node.members) {
     if (key.scalar == "metadata") {
       for (const auto& [name, globs] : value.members)
         pattern.fields.emplace_back("metadata." + name.scalar, globs_of(globs));
       continue;
     }
-    hook = hook || key.scalar == "hook";
+    if (key.scalar == "source") sources = globs_of(value);
     pattern.fields.emplace_back(key.scalar, globs_of(value));
   }
-  // Without `hook` it is the source's default hook, which is Flagger's post-rollout.
-  if (!hook) pattern.fields.push_back({"hook", {"post-rollout"}});
-  return pattern;
+  const auto own = std::find(sources.begin(), sources.end(), "postlude");
+  if (node.find("hook") != nullptr || (own != sources.end() && sources.size() == 1)) {
+    into.push_back(std::move(pattern));
+    return;
+  }
+  const auto add = [&](Pattern one, std::vector<std::string> of) {
+    for (auto& [field, globs] : one.fields) {
+      if (field == "source") globs = std::move(of);
+    }
+    into.push_back(std::move(one));
+  };
+  Pattern others = pattern;
+  others.fields.push_back({"hook", {"post-rollout"}});
+  if (own == sources.end()) {
+    into.push_back(std::move(others));
+    return;
+  }
+  sources.erase(std::remove(sources.begin(), sources.end(), "postlude"), sources.end());
+  add(std::move(others), std::move(sources));
+  add(std::move(pattern), {"postlude"});
 }
 
 constexpr std::array<std::string_view, 3> kLaterBuiltIns{"gate/open", "gate/close", "gate/rollback"};
@@ -332,9 +351,9 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   if (const Node* on = node.find("on")) {
     if (on->is_list()) {
       for (const Node& item : on->items)
-        workflow->on.push_back(pattern_of(item));
+        read_pattern(item, workflow->on);
     } else {
-      workflow->on.push_back(pattern_of(*on));
+      read_pattern(*on, workflow->on);
     }
   }
   if (const Node* condition = node.find("if")) {

@@ -105,6 +105,24 @@ TEST(Workflow, ReadsHowAStepWaits) {
   EXPECT_TRUE(workflow->steps[1].waiting_keys.empty());
 }
 
+TEST(Workflow, WithoutAHookOurOwnEventsAreMeantByAny) {
+  const auto why = [](const std::string& source, const char* from, const char* hook) {
+    const auto workflow = read("on: {source: " + source + "}\nsteps: [{uses: wait, with: {for: 1s}}]\n");
+    Event event;
+    event.source = from;
+    event.hook = hook;
+    return workflow == nullptr ? "none" : workflow->mismatch(facts_of(event));
+  };
+  for (const char* source : {"postlude", "[postlude]", "[flagger, postlude]", "[postlude, flagger]"})
+    EXPECT_EQ(why(source, "postlude", "run-failed"), "") << source;
+  for (const char* source : {"[flagger, postlude]", "[postlude, flagger]", "[flagger, other]"}) {
+    EXPECT_EQ(why(source, "flagger", "post-rollout"), "") << source;
+    EXPECT_NE(why(source, "flagger", "pre-rollout"), "") << source;
+    EXPECT_NE(why(source, "another", "post-rollout"), "") << source;
+  }
+  EXPECT_NE(why("[flagger, other]", "postlude", "run-failed"), "");
+}
+
 TEST(Workflow, IsTheSameFromWhatItWasPinnedTo) {
   const auto workflow = read(kWhole);
   ASSERT_NE(workflow, nullptr);
