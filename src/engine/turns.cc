@@ -168,7 +168,7 @@ class Turns {
 
   void announce(std::uint32_t i, std::uint32_t of) {
     if (rows_[i].held && ended(of)) {  // nobody is to be asked about it any more
-      change(i, StepState::kFailed, "the wait is over; " + reason_of(i));
+      change(i, StepState::kFailed, "the wait is over; whether it was announced is unclear");
       return;
     }
     if (rows_[i].state != StepState::kPending) return;
