@@ -40,6 +40,8 @@ class Sender {
   // For whoever stands in for the network: false, nobody knows what this would be answered, and it is not to
   // be sent but to be shown, as in a shadow run.
   virtual bool answers(const HttpRequest& /*request*/, const Peer& /*peer*/) { return true; }
+  // Whether it ever says so.
+  virtual bool leaves_out() const { return false; }
 };
 
 }  // namespace postlude::http

@@ -224,8 +224,9 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   }
   AWAIT(Values values, evaluate(call->before()));
   if (auto later = unasked(values)) co_return later;
+  stand_in(call->before(), values);
   auto prepared = call->prepare(*target_, values);
-  if (!prepared && dry_) co_return std::nullopt;  // it hangs on an answer that was never asked for
+  if (!prepared && cannot_be_shown(*call, values)) co_return std::nullopt;
   if (!prepared) co_return Refused{prepared.error().message};
   if (prepared->skipped) {
     requests_of(call->id()) = nullptr;
@@ -396,6 +397,8 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
   if (auto over = past_deadline()) co_return over;  // an action of many requests may take long
   Request row = row_of(*call, request, looking);
   if (work_.run.shadow && row.effect != Effect::kRead) co_return not_sent(*call, request, std::move(row));
+  if (row.effect == Effect::kRead && asks_for_word(request))
+    co_return not_sent(*call, request, std::move(row));
   AWAIT(std::optional<Outcome> not_now, take_turn());
   if (not_now) co_return not_now;
   auto authorised = connector::authorise(request, *target_, [this](const SecretRef& ref) {

@@ -28,6 +28,9 @@ json::object trace_of(const lang::Expression& condition, const json::value& cont
 constexpr std::string_view kRed = "the result is red: ";
 constexpr std::string_view kNotOver = "what it started was not over within ";
 
+// What stands for a value that hangs on an answer which was never asked for.
+constexpr const char* kShadow = "(shadow)";
+
 class Attempting {
  public:
   // When a further request may go out: the first one has its turn by the claim.
@@ -69,6 +72,14 @@ class Attempting {
   Outcome approval();
   Outcome callback();
   Outcome assertion();
+  // -- where writes are left out: shadow runs, and `simulate`
+  bool shadows() const;
+  bool stands_in(std::string_view text) const;  // or a part of it does
+  bool stands_in(const json::value& value) const;
+  void stand_in(const std::vector<lang::Expression>& expressions, Values& values) const;
+  Outcome shown_at_once(const json::value& outputs) const;
+  bool asks_for_word(const HttpRequest& request) const;
+  bool cannot_be_shown(const connector::Call& call, const Values& values);
   std::optional<Outcome> not_sent(const connector::Call& call, const HttpRequest& request, Request row);
   bool hangs_on_unknown(const connector::Call& call) const;
   Planned shadowed(const connector::Plan& plan, const Values& values) const;

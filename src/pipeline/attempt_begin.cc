@@ -86,6 +86,7 @@ std::optional<Outcome> Attempting::judge_condition(Values& values) {
   values.erase(values.begin());
   json::object why = trace_of(condition, *context_, answer);
   trace = masker_.mask_json(json::serialize(json::object{{"if", std::move(why)}}));
+  if (answer && stands_in(*answer)) return std::nullopt;  // it is shown what the step would do
   if (!answer) return Refused{lang::blame(condition, answer.error().message)};
   if (*answer == "false") return Skipped{"if: " + without_place(condition) + " is false"};
   if (*answer != "true")
@@ -104,6 +105,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
     if (ask) expressions.insert(expressions.begin(), *definition.condition);
     AWAIT(Values values, evaluate(expressions));
     if (auto later = unasked(values)) co_return later;
+    stand_in(expressions, values);
     if (ask) {
       if (auto early = judge_condition(values)) co_return early;
     }
@@ -113,6 +115,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
       auto made = definition.for_each->assemble(values);
       if (!made) co_return Refused{"forEach: " + made.error().message};
       list = std::move(*made);
+      if (stands_in(list)) list = json::array{std::move(list)};  // one element stands for all
     }
   }
   if (!list.is_array()) co_return Refused{"forEach needs a list, not " + to_text(list).substr(0, 80)};
@@ -135,6 +138,7 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
   if (anew) expressions.insert(expressions.end(), step_->leaves.begin(), step_->leaves.end());
   AWAIT(Values values, evaluate(expressions));
   if (auto later = unasked(values)) co_return later;
+  stand_in(expressions, values);
   if (condition) {
     if (auto early = judge_condition(values)) co_return early;
   }
@@ -149,9 +153,9 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
   if (!with) co_return Refused{with.error().message};
   if (with->is_null()) *with = json::object();
   if (step_->action != nullptr) {
-    auto valid = connector::validate_input(*step_->action, std::move(*with), &definition.with);
-    if (!valid) co_return Refused{valid.error().message};
-    *with = std::move(*valid);
+    auto valid = connector::validate_input(*step_->action, *with, &definition.with);
+    if (!valid && !stands_in(*with)) co_return Refused{valid.error().message};
+    if (valid) *with = std::move(*valid);
   }
   input = to_text(*with);
   context["with"] = std::move(*with);
@@ -162,6 +166,7 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   if (!step_->definition->key) co_return std::nullopt;
   AWAIT(Values values, evaluate(step_->key));
   if (auto later = unasked(values)) co_return later;
+  stand_in(step_->key, values);
   auto text = step_->definition->key->assemble_text(values);
   if (!text) co_return Refused{"key: " + text.error().message};
   if (text->empty()) co_return Refused{"key: is empty"};
@@ -198,7 +203,8 @@ Outcome Attempting::built_in() {
       return assertion();
     case BuiltIn::kSet: {
       const json::value* values = find(context_->as_object()["with"], "values");
-      if (values == nullptr || !values->is_object()) return Refused{"set: `values` is to be a map"};
+      if (values == nullptr || !(values->is_object() || stands_in(*values)))
+        return Refused{"set: `values` is to be a map"};
       return Succeeded{to_text(*values)};
     }
     case BuiltIn::kTeamNotify:
@@ -210,6 +216,7 @@ Outcome Attempting::built_in() {
 
 Outcome Attempting::wait() {
   const json::value& with = context_->as_object()["with"];
+  if (stands_in(with)) return Succeeded{"{}"};
   if (const json::value* calendar = find(with, "calendar")) {
     const std::string name =
         calendar->is_string() ? std::string(view(calendar->get_string())) : to_text(*calendar);
@@ -259,6 +266,10 @@ Outcome Attempting::approval() {
     return Succeeded{json::serialize(json::object{
         {"approved", true}, {"by", answer.by}, {"at", to_rfc3339(answer.at)}, {"comment", comment}})};
   }
+  if (work_.run.shadow) {
+    return shown_at_once(json::object{
+        {"approved", true}, {"by", nullptr}, {"at", to_rfc3339(rt::now())}, {"comment", kShadow}});
+  }
   std::optional<Instant> until;
   const std::string_view text = find_text(with, "timeout");
   if (!text.empty()) {
@@ -285,6 +296,7 @@ Outcome Attempting::approval() {
 
 Outcome Attempting::callback() {
   if (work_.answer) return Succeeded{work_.answer->body.empty() ? "null" : work_.answer->body};
+  if (work_.run.shadow) return shown_at_once(kShadow);
   std::optional<Instant> until;
   const std::string_view text = find_text(context_->as_object()["with"], "timeout");
   if (!text.empty()) {
@@ -302,6 +314,7 @@ Outcome Attempting::callback() {
 Outcome Attempting::assertion() {
   const json::value& with = context_->as_object()["with"];
   const json::value* that = find(with, "that");
+  if (that != nullptr && stands_in(*that)) return Succeeded{"{}"};
   if (that == nullptr || !that->is_bool()) {
     return Refused{"assert: `that` must yield true or false, not " +
                    (that == nullptr ? "nothing" : to_text(*that).substr(0, 80))};
@@ -312,47 +325,6 @@ Outcome Attempting::assertion() {
   return Refused{message.empty()
                      ? "assert: `" + std::string(written == nullptr ? "" : written->scalar) + "` is false"
                      : std::string(message)};
-}
-
-// -- shadow runs
-
-// It would have been sent: it is shown, and what follows from its answer is not known.
-std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const HttpRequest& request,
-                                            Request row) {
-  row.result = RequestResult::kShadow;
-  row.why = "shadow: not sent";
-  ended.push_back(std::move(row));
-  requests_of(call.id()) =
-      json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
-  dry_ = true;
-  unknown_.insert(call.id());
-  return std::nullopt;
-}
-
-// A read that is built from an answer nobody has would be one of something else.
-bool Attempting::hangs_on_unknown(const connector::Call& call) const {
-  if (unknown_.empty()) return false;
-  constexpr std::string_view kBefore = "requests.";
-  for (const lang::Expression& expression : call.before()) {
-    for (const std::string& path : lang::paths_of(expression)) {
-      if (path.find(kBefore) != 1) continue;
-      const std::string_view id = std::string_view(path).substr(1 + kBefore.size());
-      if (unknown_.contains(id.substr(0, id.find_first_of(".[")))) return true;
-    }
-  }
-  return false;
-}
-
-// What hangs on an answer that was never asked for stands as a word, so that later steps can be shown as
-// well.
-Attempting::Planned Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
-  json::object outputs;
-  auto known = plan.outputs(values);
-  if (known && known->is_object()) outputs = std::move(known->as_object());
-  for (const std::string& name : step_->action->output_names()) {
-    if (!outputs.contains(name) || outputs[name].is_null()) outputs[name] = "(shadow)";
-  }
-  return json::value(std::move(outputs));
 }
 
 }  // namespace postlude::pipeline

@@ -46,6 +46,7 @@ class Wire final : public http::Sender {
   rt::Task<Result<HttpResponse>> send(HttpRequest request, http::Peer peer,
                                       std::function<bool()> may_send = nullptr) override;
   bool answers(const HttpRequest& request, const http::Peer& peer) override;
+  bool leaves_out() const override { return answers_ != nullptr; }
 
  private:
   const Responder& responder_;

@@ -645,7 +645,7 @@ def test_a_changed_body_is_shown(live):
 
 def test_a_new_request_has_an_unknown_answer_and_what_follows_is_shown(live):
     changed = live.config.replace("path: /say,", "path: /shout,") + \
-        "      - {id: last, uses: web/request, with: {method: PUT, path: '/last/${{ .steps.say.outputs.status }}'}}\n"
+        "      - {id: last, uses: web/request, with: {method: PUT, path: '/last/${{ .steps.say.outputs.body.path | ascii_upcase }}'}}\n"
     shown = live.simulate(changed, "--limit", "1", check=1)
     assert "1 events: 0 the same, 1 different; there are older ones: --limit 1 was reached" in shown
     assert re.search(r"new, answer unknown: POST http://127\.0\.0\.1:\d+/echo/shout", shown), shown

@@ -1,0 +1,150 @@
+// Shadow runs: what would be sent is shown, and a word stands for what hangs on an answer that was never
+// asked for, so that later steps are shown as well.
+
+#include <algorithm>
+
+#include "pipeline/attempt.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+constexpr std::string_view kShadowInUrl = "%28shadow%29";
+
+bool holds_word(std::string_view text) {
+  return text.find(kShadow) != std::string_view::npos;
+}
+
+// How much of an expression hangs on what nobody knows.
+enum class Hangs : std::uint8_t {
+  kNot,
+  kInput,   // it reads `.with`, part of which does: only its failing says something
+  kPartly,  // it reads something of which a part does
+  kWholly   // it reads such a value, or what would be inside it
+};
+
+Hangs hangs(const std::string& path, const json::value& context) {
+  std::string_view at = path;
+  json::value value = lang::value_at(context, at);
+  bool inside = false;
+  while (value.is_null()) {  // up to what there is
+    const std::size_t cut = at.find_last_of(".[");
+    if (cut == std::string_view::npos || cut == 0) return Hangs::kNot;
+    at = at.substr(0, cut);
+    value = lang::value_at(context, at);
+    inside = true;
+  }
+  if (!holds_word(to_text(value))) return Hangs::kNot;
+  if (path.substr(1).starts_with("with")) return Hangs::kInput;
+  // Text that only mentions the word is a value like others, but it has no members.
+  return value.is_string() && (!inside || view(value.get_string()) == kShadow) ? Hangs::kWholly
+                                                                               : Hangs::kPartly;
+}
+
+Hangs hangs(const lang::Expression& expression, const json::value& context) {
+  Hangs most = Hangs::kNot;
+  for (const std::string& path : lang::paths_of(expression))
+    most = std::max(most, hangs(path, context));
+  return most;
+}
+
+}  // namespace
+
+bool Attempting::shadows() const {
+  return work_.run.shadow || parts_.client.leaves_out();
+}
+
+bool Attempting::stands_in(std::string_view text) const {
+  return shadows() && holds_word(text);
+}
+
+bool Attempting::stands_in(const json::value& value) const {
+  return shadows() && holds_word(to_text(value));
+}
+
+// The word, for each value that could not be had or is not known for want of an answer. What shows the word
+// itself stays.
+void Attempting::stand_in(const std::vector<lang::Expression>& expressions, Values& values) const {
+  if (!shadows()) return;
+  for (std::size_t i = 0; i < values.size() && i < expressions.size(); ++i) {
+    if (values[i] && holds_word(*values[i])) continue;
+    const Hangs on = hangs(expressions[i], *context_);
+    const bool unknown = on == Hangs::kWholly ||
+                         (on == Hangs::kPartly && (!values[i] || *values[i] == "null")) ||
+                         (on == Hangs::kInput && !values[i]);
+    if (unknown) values[i] = "\"" + std::string(kShadow) + "\"";
+  }
+}
+
+// Nobody is told in a shadow run, so nobody is waited for; but what they would be told is shown first.
+Outcome Attempting::shown_at_once(const json::value& outputs) const {
+  const auto& steps = work_.run.steps;
+  const bool announced = std::none_of(steps.begin(), steps.end(), [&](const Step& step) {
+    return step.announces == row_.index && !terminal(step.state);
+  });
+  if (announced) return Succeeded{to_text(outputs)};
+  const Duration waited = rt::now() - row_.started_at.value_or(rt::now());
+  const Duration again = std::clamp<Duration>(waited, std::chrono::seconds(1), std::chrono::minutes(1));
+  return Waits{rt::now() + again, "shadow: nobody is told; waits until the announcement is shown"};
+}
+
+// It would have been sent: it is shown, and what follows from its answer is not known.
+std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const HttpRequest& request,
+                                            Request row) {
+  row.result = RequestResult::kShadow;
+  row.why = "shadow: not sent";
+  ended.push_back(std::move(row));
+  requests_of(call.id()) =
+      json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
+  dry_ = true;
+  unknown_.insert(call.id());
+  return std::nullopt;
+}
+
+// A read that is built from an answer nobody has would be one of something else.
+bool Attempting::hangs_on_unknown(const connector::Call& call) const {
+  if (unknown_.empty()) return false;
+  constexpr std::string_view kBefore = "requests.";
+  for (const lang::Expression& expression : call.before()) {
+    for (const std::string& path : lang::paths_of(expression)) {
+      if (path.find(kBefore) != 1) continue;
+      const std::string_view id = std::string_view(path).substr(1 + kBefore.size());
+      if (unknown_.contains(id.substr(0, id.find_first_of(".[")))) return true;
+    }
+  }
+  return false;
+}
+
+// The same, of an earlier step's answer.
+bool Attempting::asks_for_word(const HttpRequest& request) const {
+  if (!shadows()) return false;
+  if (holds_word(request.target) || holds_word(request.body) ||
+      request.target.find(kShadowInUrl) != std::string::npos ||
+      request.body.find(kShadowInUrl) != std::string::npos)
+    return true;
+  const auto& headers = request.headers.list;
+  return std::any_of(headers.begin(), headers.end(), [](const Header& h) { return holds_word(h.value); });
+}
+
+// It cannot even be written down, as the word stands where the system wants something else.
+bool Attempting::cannot_be_shown(const connector::Call& call, const Values& values) {
+  const bool word =
+      std::any_of(values.begin(), values.end(), [&](const auto& v) { return v && stands_in(*v); }) ||
+      stands_in(context_->as_object()["with"]);
+  if (!dry_ && !word) return false;
+  dry_ = true;
+  unknown_.insert(call.id());
+  return true;
+}
+
+Attempting::Planned Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
+  json::object outputs;
+  auto known = plan.outputs(values);
+  if (known && known->is_object()) outputs = std::move(known->as_object());
+  for (const std::string& name : step_->action->output_names()) {
+    if (!outputs.contains(name) || outputs[name].is_null()) outputs[name] = kShadow;
+  }
+  return json::value(std::move(outputs));
+}
+
+}  // namespace postlude::pipeline
