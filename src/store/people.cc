@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "store/commands.h"
 #include "store/rows.h"
 
@@ -27,7 +28,7 @@ Result<std::size_t> held_step(const Run& run, const std::string& word) {
   if (!known) return Error(Code::kNotFound, run.id.text() + " has no step " + word);
   if (!found)
     return Error(Code::kConflict,
-                 (word.empty() ? "no step of " + run.id.text() : "step " + word) + " is not held");
+                 word.empty() ? "no step of " + run.id.text() + " is held" : "step " + word + " is not held");
   return *found;
 }
 
@@ -238,6 +239,21 @@ Result<StoredRun> run_for(Ledger& ledger, RunId id) {
   return *std::move(stored);
 }
 
+// A list is over when its elements are.
+Error its_elements(const Run& run, const Step& list) {
+  std::vector<std::string> open;
+  for (const Step& step : run.steps) {
+    if (step.element_of == list.index && !step.announces && !terminal(step.state))
+      open.push_back(std::to_string(step.index + 1));
+  }
+  constexpr std::size_t kShown = 10;
+  const bool more = open.size() > kShown;
+  if (more) open.resize(kShown);
+  return Error(Code::kConflict, "step " + list.title +
+                                    " is a list under way: skip what is left of it, by its numbers: " +
+                                    join(open, ", ") + (more ? ", …" : ""));
+}
+
 Error not_now(const Run& run, std::string_view wanted) {
   return Error(Code::kConflict,
                run.id.text() + " is " + std::string(to_text(run.state)) + ", not " + std::string(wanted));
@@ -292,6 +308,8 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     const Step& step = run.steps[i];
     if (!word.empty() && !means(step, word)) continue;
+    // Elements bear the name of their list, which is what is meant by it.
+    if (!word.empty() && step.element_of && means(run.steps[*step.element_of], word)) continue;
     known = true;
     const bool wanted = failed ? step.state == StepState::kFailed && !step.element_of
                                : !terminal(step.state) && (!word.empty() || step.held || step.asks);
@@ -302,6 +320,7 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   if (!known) return Error(Code::kNotFound, id.text() + " has no step " + word);
   if (!found) return Error(Code::kConflict, "no such step of " + id.text() + " can be skipped: it has ended");
   Step& step = run.steps[*found];
+  if (step.state == StepState::kRunning && step.spread) return its_elements(run, step);
   if (step.state == StepState::kRunning)
     return Error(Code::kConflict, "an attempt of this step is under way: try again when it has ended");
   const std::string reason = "skipped by " + actor;

@@ -411,6 +411,10 @@ def test_skipping_an_approval_before_it_asks(daemon, fakes):
         return [n for n, s in enumerate(read(server, f"runs/{run}")["steps"], 1) if s["state"] == "waiting"]
 
     wait_until(lambda: len(asking()) == 2)
+    refused = act(server, f"runs/{run}/skip", {"step": "ok"}, bearer("ADA"))
+    assert refused.status == 409 and refused.json["detail"].endswith("by its numbers: " + ", ".join(map(str, asking()))), refused
+    refused = act(server, f"runs/{run}/resume", {"as": "done"}, bearer("ADA"))
+    assert refused.status == 409 and refused.json["detail"] == f"no step of {run} is held"
     for step in asking():
         assert act(server, f"runs/{run}/skip", {"step": str(step)}, bearer("BOB")).status == 403
         done(server, f"runs/{run}/skip", {"step": str(step)}, bearer("ADA"))
