@@ -153,9 +153,10 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
   if (!with) co_return Refused{with.error().message};
   if (with->is_null()) *with = json::object();
   if (step_->action != nullptr) {
-    auto valid = connector::validate_input(*step_->action, *with, &definition.with);
-    if (!valid && !stands_in(*with)) co_return Refused{valid.error().message};
-    if (valid) *with = std::move(*valid);
+    json::value unchecked = shadows() ? *with : json::value();
+    auto valid = connector::validate_input(*step_->action, std::move(*with), &definition.with);
+    if (!valid && !stands_in(unchecked)) co_return Refused{valid.error().message};
+    *with = valid ? std::move(*valid) : std::move(unchecked);
   }
   input = to_text(*with);
   context["with"] = std::move(*with);
