@@ -41,7 +41,8 @@ NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, s
     if (!done && request.result != RequestResult::kUnclear && request.result != RequestResult::kOpen)
       continue;
     (request.of_other_run ? met : unclear) = &request;
-    if (first == nullptr) first = &request;
+    // Of several runs, whichever was first: they stand run by run.
+    if (first == nullptr || (request.sent_at && request.sent_at < first->sent_at)) first = &request;
   }
   if (unclear == nullptr) unclear = met;
   if (unclear == nullptr) return {};

@@ -78,6 +78,18 @@ TEST(NextMove, TheTableOfContract9) {
   }
 }
 
+// Its window counts from the first of all, whichever run sent it; and says until when it may be sent.
+TEST(NextMove, AKeysWindowBeginsWithTheFirstRequestOfAnyRun) {
+  Request theirs = past(RequestResult::kSucceeded, Effect::kKey, seconds(50));
+  theirs.of_other_run = true;
+  const Request own = past(RequestResult::kUnclear, Effect::kKey, seconds(280));
+  EXPECT_EQ(next_move(rule_of(Effect::kKey), {theirs, own}, "create", kNow).move, Move::kHold);
+  const std::vector<Request> later{theirs, past(RequestResult::kUnclear, Effect::kKey, seconds(200))};
+  const NextMove next = next_move(rule_of(Effect::kKey), later, "create", kNow);
+  EXPECT_EQ(next.move, Move::kSend);
+  EXPECT_EQ(next.before, kNow + seconds(70));
+}
+
 TEST(NextMove, ALaterRefusalDoesNotSettleADoubt) {
   const std::vector<Request> before{past(RequestResult::kUnclear, Effect::kNone),
                                     past(RequestResult::kRefused, Effect::kNone)};

@@ -217,7 +217,10 @@ void Check::job_ended(std::int64_t step, std::int64_t state) {
   if (!reason.starts_with("what it started was not over")) return;
   world_.tally.met("job: not over in time");
   if (seen.over) because("was over");
-  if (seen.seen - seen.first_seen + world_.jumped_ahead < patience_of(uses)) because("had more time");
+  // What is seen here is seen when it is asked: its answer arrives within the request's timeout, and then it
+  // is judged.
+  if (seen.seen - seen.first_seen + kTimeout + world_.jumped_ahead < patience_of(uses))
+    because("had more time");
 }
 
 // 8: it begins when what comes before it has been planned, has begun, and has no request under way.
