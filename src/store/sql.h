@@ -82,8 +82,7 @@ class Visitor {
  public:
   template <class F>
   requires(!std::is_same_v<std::remove_cvref_t<F>, Visitor>)
-      // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): call sites pass
-      // lambdas
+      // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload): for lambdas
       Visitor(F&& f)
       : object_(const_cast<void*>(static_cast<const void*>(&f))), call_([](void* object, const Row& row) {
           (*static_cast<std::remove_reference_t<F>*>(object))(row);
