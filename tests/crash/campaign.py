@@ -172,6 +172,7 @@ class Campaign:
     async def run(self):
         self.start_target()
         self.make_daemon()
+        self.ending, self.down = asyncio.Event(), asyncio.Event()
         self.queues = collections.defaultdict(asyncio.Queue)  # "": all at once; else a canary's own, in its order
         self.senders = [asyncio.create_task(self.send(self.queues[""])) for _ in range(8)]
         others = self.others()
@@ -205,8 +206,14 @@ class Campaign:
                 await self.ready(30)
                 after = self.random.uniform(0.05, 0.4)
                 await asyncio.sleep(after)
+            self.ending.set()  # who waits for it has its request under way when the process ends
+            self.ending = asyncio.Event()
+            await asyncio.sleep(self.random.choice([0, 0.001, 0.004]))
             self.killed.append((round(time.monotonic() - self.began, 3), after and round(after, 3)))
             self.kill()
+            self.down.set()    # or finds nobody there
+            self.down = asyncio.Event()
+            await asyncio.sleep(self.random.choice([0, 0, 0.02, 0.08]))
 
     async def ready(self, timeout, statuses=(200,)):
         end = time.monotonic() + timeout

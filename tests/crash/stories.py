@@ -7,6 +7,7 @@ Each event is for one story, by its canary's name: graph-17 is its own canary, t
 """
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.parse
@@ -292,6 +293,7 @@ class Person:
                 self.campaign.problems.append(f"the page of a link of {run['id']} is {status} {page!r}")
         comment = self.comment()
         act = self.note(verb, run, comment=comment, link=True)
+        await self.moment()
         await self.until_told(self.hooks, "POST", links[verb], urllib.parse.urlencode({"comment": comment}).encode(),
                               "application/x-www-form-urlencoded", act["answers"])
 
@@ -302,12 +304,12 @@ class Person:
     # -- meddling
 
     async def meddle(self):
-        what = self.random.choice(["replay", "retry", "cancel", "cancel", "pause"])
+        what = self.random.choice(["replay", "retry", "cancel", "cancel", "cancel", "pause"])
         if what == "pause":
             if not self.pausing:
                 self.begin(self.pause(self.random.choice(PAUSED)))
             return
-        state, replayed = self.random.choice(["running", "waiting"]), self.random.choice(REPLAYED)
+        state, replayed = self.random.choice(["running", "waiting", "waiting"]), self.random.choice(REPLAYED)
         wanted = {"replay": f"workflow={replayed}&state=succeeded", "retry": "workflow=fail&state=failed",
                   "cancel": f"workflow=wait&state={state}"}[what]
         runs = [run for run in await self.runs(wanted) if not run["queue"].endswith(("shared-a", "shared-b"))]
@@ -328,6 +330,14 @@ class Person:
 
     # -- how it speaks
 
+    async def moment(self):
+        """Now; or just as the process ends, or when it has: chance alone hits those few milliseconds too seldom."""
+        event = self.random.choice([None] * 4 + [self.campaign.ending, self.campaign.down])
+        if event and self.campaign.loading:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):  # after the last one there is none
+                    await event.wait()
+
     def note(self, verb, run, **more):
         act = {"verb": verb, "run": run["id"], "event": run["event"], "workflow": run["workflow"], "answers": []} | more
         self.acts.append(act)
@@ -335,6 +345,7 @@ class Person:
 
     async def act(self, verb, run, body, **more):
         act = self.note(verb, run, **{**body, **more})
+        await self.moment()
         await self.until_told(self.admin, "POST", f"/api/v1/runs/{run['id']}/{verb}", json.dumps(body).encode(),
                               answers=act["answers"])
 
