@@ -5,6 +5,7 @@
 #include "api/query.h"
 #include "api/views.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "pipeline/links.h"
 
@@ -223,31 +224,47 @@ rt::Task<HttpResponse> Api::show(std::string kind, std::string id, Caller who) {
 
 // -- acting
 
+namespace {
+
+// To the same request, come again.
+HttpResponse answer_again(const store::Before& before) {
+  switch (before.what) {
+    case store::Before::What::kOther:
+      return problem(422, "unprocessable content", "this Idempotency-Key came with another request before");
+    case store::Before::What::kUnderWay:
+      return problem(409, "not possible now", "the request with this Idempotency-Key is still under way");
+    case store::Before::What::kNobodyKnows:
+      return problem(
+          409, "not possible now",
+          "Postlude ended while it carried this request out, and does not know how far it came; look at "
+          "what is there now, and ask with another Idempotency-Key if it is still to be done");
+    case store::Before::What::kNothing:
+    case store::Before::What::kAnswered:
+      break;
+  }
+  return answer(before.status, before.status < 400 ? "application/json" : "application/problem+json",
+                before.answer);
+}
+
+}  // namespace
+
 rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
   auto asked = parse_json(request.body.empty() ? "{}" : request.body);
   if (!asked || !asked->is_object()) co_return problem(400, "invalid", "the body must be a JSON object");
   const std::string key(trim(request.headers.get("Idempotency-Key")));
   if (key.size() > kKeyMax)
     co_return problem(400, "invalid", "an Idempotency-Key is at most " + std::to_string(kKeyMax) + " bytes");
-  if (!key.empty()) {
-    const std::string digest = sha256(request.target + '\n' + request.body);
-    Repeats::Seen seen = repeats_.begin(who.name, key, digest, rt::now());
-    if (auto* before = std::get_if<HttpResponse>(&seen)) co_return std::move(*before);
-    if (std::holds_alternative<Repeats::Other>(seen))
-      co_return problem(422, "unprocessable content",
-                        "this Idempotency-Key came with another request before");
-    if (std::holds_alternative<Repeats::UnderWay>(seen))
-      co_return problem(409, "not possible now", "the request with this Idempotency-Key is still under way");
+  if (key.empty()) {
+    AWAIT(HttpResponse response, act(std::move(path), std::move(*asked), std::move(who)));
+    co_return response;
   }
-  const std::string name = who.name;
+  const store::Once once{who.name, key, sha256(request.target + '\n' + request.body)};
+  AWAIT(const auto before, store_.begin_once(once, rt::now()));
+  if (!before) co_return problem_of(before.error());
+  if (before->what != store::Before::What::kNothing) co_return answer_again(*before);
   AWAIT(HttpResponse response, act(std::move(path), std::move(*asked), std::move(who)));
-  if (!key.empty()) {
-    if (response.status < 500) {
-      repeats_.keep(name, key, response);
-    } else {
-      repeats_.drop(name, key);
-    }
-  }
+  AWAIT(const Status kept, store_.end_once(once, response.status, response.body));
+  if (!kept) log::warn("the answer to an Idempotency-Key was not kept", {{"why", kept.error().message}});
   co_return response;
 }
 

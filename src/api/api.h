@@ -8,7 +8,6 @@
 
 #include "api/access.h"
 #include "api/config_state.h"
-#include "api/repeats.h"
 #include "http/server.h"
 #include "metrics/metrics.h"
 #include "pipeline/pipeline.h"
@@ -82,7 +81,6 @@ class Api {
 
   Access access_;
   bool metrics_need_token_ = false;
-  Repeats repeats_;
   store::Store& store_;
   pipeline::Pipeline& pipeline_;
   metrics::Metrics& metrics_;

@@ -187,14 +187,14 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row r
   CHECK(step.state == StepState::kPending || step.state == StepState::kWaiting);
 
   Work out;
-  out.was_waiting = step.state == StepState::kWaiting;
+  const bool waited = step.state == StepState::kWaiting;
   TRY(out.before, effects_before(ledger, stored, index, lease.number > 0));
   if (step.target.empty()) {
     TRY(out.answer, load_answer(ledger.db(), step.id));
   }
   TRY(lease.attempt, ledger.next_id(Sequence::kAttempt));
   lease.token = ledger.token();
-  lease.waited = out.was_waiting;
+  lease.waited = waited;
   ++lease.number;
   ++step.attempts;
   step.state = StepState::kRunning;

@@ -69,6 +69,11 @@ Status skip(Ledger& ledger, RunId run, const std::string& step, const std::strin
 Status dismiss(Ledger& ledger, RunId run, const std::string& actor, Instant now);
 Status answer(Ledger& ledger, RunId run, std::uint32_t step, const Answer& answer);
 
+// -- once.cc
+Result<Before> begin_once(Ledger& ledger, const Once& once, Instant now);
+Status end_once(Ledger& ledger, const Once& once, int status, const std::string& answer);
+Status lapse_once(Ledger& ledger);
+
 // -- pauses.cc
 Status pause(Ledger& ledger, const Pause& pause);
 Status unpause(Ledger& ledger, const std::string& kind, const std::string& name, const std::string& actor,

@@ -172,7 +172,16 @@ ALTER TABLE steps ADD COLUMN over_by @int;
 CREATE INDEX runs_live ON runs (id) WHERE state <= 3;
 )sql";
 
-constexpr std::array<std::string_view, 5> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+// What people asked for with an Idempotency-Key. status: of the answer; 0 while there is none, -1 when there
+// never will be one.
+constexpr std::string_view kVersion6 = R"sql(
+CREATE TABLE once (id @id, caller TEXT NOT NULL, key TEXT NOT NULL, digest @blob NOT NULL, at @int NOT NULL,
+  status @int NOT NULL, answer @blob NOT NULL);
+CREATE UNIQUE INDEX once_key ON once (caller, key);
+)sql";
+
+constexpr std::array<std::string_view, 6> kSteps{kVersion1, kVersion2, kVersion3,
+                                                 kVersion4, kVersion5, kVersion6};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;

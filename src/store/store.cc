@@ -156,7 +156,10 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
 
   TRY_DONE(ledger.load());
   Status lapsed = ok();
-  TRY_DONE(ledger.transact([&] { lapsed = lapse(ledger, rt::now()); }));
+  TRY_DONE(ledger.transact([&] {
+    lapsed = lapse(ledger, rt::now());
+    if (lapsed) lapsed = lapse_once(ledger);
+  }));
   if (!lapsed) return lapsed.error();
   impl->worker->begin();
   return std::unique_ptr<Store>(new Store(std::move(impl)));
@@ -268,6 +271,17 @@ rt::Task<Status> Store::unpause(std::string kind, std::string name, std::string 
 rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key) {
   return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key)](Ledger& ledger) {
     return store::take_keyed(ledger, lease, t, k);
+  });
+}
+
+rt::Task<Result<Before>> Store::begin_once(Once once, Instant now) {
+  return impl_->write<Before>(
+      [o = std::move(once), now](Ledger& ledger) { return store::begin_once(ledger, o, now); });
+}
+
+rt::Task<Status> Store::end_once(Once once, int status, std::string answer) {
+  return impl_->write<Done>([o = std::move(once), status, a = std::move(answer)](Ledger& ledger) {
+    return store::end_once(ledger, o, status, a);
   });
 }
 

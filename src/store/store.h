@@ -87,9 +87,8 @@ struct NewRun {
 struct Work {
   Lease lease;
   std::shared_ptr<const Event> event;
-  Run run;                   // with all its steps
-  std::uint32_t step = 0;    // index into run.steps
-  bool was_waiting = false;  // its wait is over
+  Run run;                 // with all its steps
+  std::uint32_t step = 0;  // index into run.steps
   // Writes of earlier attempts, and of other runs of the event, that had or may have had their effect; oldest
   // first.
   std::vector<Request> before;
@@ -133,6 +132,23 @@ struct Pause {
   std::string kind, name;
   Instant at;
   std::string actor, why;
+};
+
+// A write that came with an Idempotency-Key: whose it is, and what tells one request from another.
+struct Once {
+  std::string caller, key, digest;
+};
+struct Before {
+  enum class What : std::uint8_t {
+    kNothing,      // carry it out
+    kUnderWay,     // it is being carried out
+    kNobodyKnows,  // the process ended while it was
+    kOther,        // the key came with another request
+    kAnswered      // by `status` and `answer`
+  };
+  What what = What::kNothing;
+  int status = 0;
+  std::string answer = {};
 };
 
 // Failed runs that nobody has retried or dismissed, with one cause.
@@ -281,6 +297,11 @@ class Store {
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor, Instant now);
   // Before the requests of a step with `key`. Held until the step has ended. kConflict: the lease is void.
   rt::Task<Result<Keyed>> take_keyed(Lease lease, std::string target, std::string key);
+  // Kept for 24 hours: the last 1,000, and 4 MiB of answers. What is kNothing is under way from then on,
+  // until it ends with the HTTP status and body of its answer; with 5xx it is forgotten, and may be asked
+  // again.
+  rt::Task<Result<Before>> begin_once(Once once, Instant now);
+  rt::Task<Status> end_once(Once once, int status, std::string answer);
   // An event of our own (source postlude), if some workflow is on its hook: 0 otherwise.
   rt::Task<Result<EventId>> tell(Event event);
   // The hooks of our own that workflows are on; before that, and after each change of the configuration.

@@ -528,6 +528,13 @@ def test_an_idempotency_key_makes_a_write_once(daemon, fakes):
     assert len(server.items("runs")) == 3
     refused = act(server, f"runs/{run}/retry", {}, {"Idempotency-Key": "no"})
     assert refused.status == 409 and act(server, f"runs/{run}/retry", {}, {"Idempotency-Key": "no"}).body == refused.body
+    server.kill()
+    server.start()
+    after = act(server, f"runs/{run}/replay", {}, key)
+    assert after.status == 200 and after.json == first and after.headers["content-type"] == "application/json"
+    after = act(server, f"runs/{run}/retry", {}, {"Idempotency-Key": "no"})
+    assert after.status == 409 and after.json == refused.json and after.headers["content-type"] == "application/problem+json"
+    assert len(server.items("runs")) == 3
 
 
 # -- pauses
