@@ -228,7 +228,8 @@ std::optional<Duration> told_wait(const lang::Evaluated& value, Instant now) {
 
 struct Verdict {
   std::optional<RequestResult> result;
-  std::string trouble;  // why a rule could not be asked
+  std::string trouble;             // why a rule could not be asked
+  bool overrules_refusal = false;  // and it was one that says of a 4xx that it is none
 };
 
 // The action's own rules; the first that holds decides.
@@ -247,6 +248,8 @@ Verdict by_rules(const Call::Impl& call, const Values& values) {
     const Result<bool> holds = as_bool(values[*rule.at], call.after[*rule.at]);
     if (!holds) {
       if (verdict.trouble.empty()) verdict.trouble = holds.error().message;
+      verdict.overrules_refusal = verdict.overrules_refusal || rule.result == RequestResult::kExists ||
+                                  rule.result == RequestResult::kRetryable;
     } else if (*holds) {
       verdict.result = rule.result;
       return verdict;
@@ -418,8 +421,11 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     Verdict verdict = by_rules(*impl_, values);
     ending.result = verdict.result.value_or(by_status(*answer));
     std::string more = verdict.trouble;
+    // A rule that cannot be asked has not said yes: what the answer means is not known.
+    if (!verdict.result && verdict.overrules_refusal && ending.result == RequestResult::kRefused)
+      ending.result = RequestResult::kUnclear;
     if (!verdict.result && ending.result == RequestResult::kSucceeded) {
-      if (impl_->success) {
+      if (impl_->success || !more.empty()) {
         ending.result = RequestResult::kUnclear;
         if (more.empty()) more = "not what `success` asks for";
       } else if (malformed(*answer)) {
