@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
 #include <exception>
+#include <map>
+#include <memory>
 #include <set>
 
 // valijson warns under our flags, and takes seconds to compile: it is here and nowhere else.
@@ -11,11 +13,13 @@
 #pragma GCC diagnostic ignored "-Wswitch-enum"
 #pragma GCC diagnostic ignored "-Wpedantic"
 #pragma GCC diagnostic ignored "-Wextra"
+#define VALIJSON_USE_EXCEPTIONS 1  // else a schema that is none ends the process
 #include <valijson/adapters/boost_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
 #include <valijson/validator.hpp>
 #pragma GCC diagnostic pop
+#include <re2/re2.h>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -24,22 +28,24 @@
 
 namespace postlude::connector {
 
+// `pattern` by its text. RE2, since a text of the sender's meets them, and std::regex, which valijson would
+// ask, can take for ever over it.
+using Patterns = std::map<std::string, std::unique_ptr<RE2>, std::less<>>;
+
 class InputSchema {
  public:
-  valijson::Schema schema;
+  valijson::Schema schema;  // without `pattern`
+  Patterns patterns;
 };
 
 namespace {
 
 constexpr std::size_t kTextBytesMax = 64U << 10U;
-// std::regex recurses once per character: a longer text would end the process.
-constexpr std::size_t kPatternBytesMax = 4U << 10U;
 
 const std::vector<std::string> kKeywords = {"type",
                                             "properties",
                                             "required",
                                             "additionalProperties",
-                                            "patternProperties",
                                             "propertyNames",
                                             "minProperties",
                                             "maxProperties",
@@ -73,21 +79,36 @@ const std::vector<std::string> kKeywords = {"type",
                                             "default",
                                             "examples",
                                             "$comment"};
-constexpr std::array<std::string_view, 9> kWithSchema = {"additionalProperties",
-                                                         "propertyNames",
-                                                         "contains",
-                                                         "additionalItems",
-                                                         "not",
-                                                         "if",
-                                                         "then",
-                                                         "else",
-                                                         "items"};
+constexpr std::array<std::string_view, 8> kWithSchema = {
+    "additionalProperties", "propertyNames", "contains", "additionalItems", "not", "if", "then", "else"};
 constexpr std::array<std::string_view, 3> kWithSchemas = {"allOf", "anyOf", "oneOf"};
 const std::vector<std::string> kTypes = {"string", "integer", "number", "boolean", "object", "array", "null"};
 const std::vector<std::string> kFormats = {"date", "time", "date-time"};
 
 // -- reading a schema
-void check_schema(const lang::Node& node, lang::Problems& problems);
+
+// `direct`: of a value, not of one of several that it may or must not be.
+void check_schema(const lang::Node& node, bool direct, lang::Problems& problems);
+
+std::unique_ptr<RE2> compile(std::string_view pattern) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  return std::make_unique<RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+}
+
+void check_pattern(const lang::Node& key, const lang::Node& value, bool direct, lang::Problems& problems) {
+  if (!direct) {
+    problems.push_back({key.place, "`pattern` is understood within `properties` and `items` alone", false});
+    return;
+  }
+  if (!value.is_scalar()) {
+    problems.push_back({value.place, "a `pattern` is text", false});
+    return;
+  }
+  const auto compiled = compile(value.scalar);
+  if (!compiled->ok())
+    problems.push_back({value.place, "this is no regular expression of RE2's: " + compiled->error(), false});
+}
 
 void check_types(const lang::Node& type, lang::Problems& problems) {
   const auto check = [&](const lang::Node& name) {
@@ -105,7 +126,7 @@ void check_types(const lang::Node& type, lang::Problems& problems) {
   }
 }
 
-void check_keyword(const lang::Node& key, const lang::Node& value, lang::Problems& problems) {
+void check_keyword(const lang::Node& key, const lang::Node& value, bool direct, lang::Problems& problems) {
   const std::string& word = key.scalar;
   const auto in = [&](const auto& words) {
     return std::find(words.begin(), words.end(), word) != words.end();
@@ -118,32 +139,57 @@ void check_keyword(const lang::Node& key, const lang::Node& value, lang::Problem
                         false});
   } else if (word == "type") {
     check_types(value, problems);
+  } else if (word == "pattern") {
+    check_pattern(key, value, direct, problems);
   } else if (word == "format" &&
              std::find(kFormats.begin(), kFormats.end(), value.scalar) == kFormats.end()) {
     problems.push_back(
         {value.place, "format `" + value.scalar + "` is not checked here; there are: " + join(kFormats, ", "),
          false});
-  } else if (word == "properties" || word == "patternProperties" || word == "dependencies") {
+  } else if (word == "properties" || word == "dependencies") {
     for (const auto& [name, schema] : value.members) {
-      if (schema.is_map()) check_schema(schema, problems);
+      if (schema.is_map()) check_schema(schema, direct && word == "properties", problems);
     }
-  } else if (in(kWithSchema)) {
-    if (value.is_map()) check_schema(value, problems);
+  } else if (word == "items") {
+    if (value.is_map()) check_schema(value, direct, problems);
     for (const lang::Node& item : value.items)
-      check_schema(item, problems);
+      check_schema(item, false, problems);
+  } else if (in(kWithSchema)) {
+    if (value.is_map()) check_schema(value, false, problems);
   } else if (in(kWithSchemas)) {
     for (const lang::Node& item : value.items)
-      check_schema(item, problems);
+      check_schema(item, false, problems);
   }
 }
 
-void check_schema(const lang::Node& node, lang::Problems& problems) {
+void check_schema(const lang::Node& node, bool direct, lang::Problems& problems) {
   if (!node.is_map()) {
     problems.push_back({node.place, "a schema must be a map", false});
     return;
   }
   for (const auto& [key, value] : node.members)
-    check_keyword(key, value, problems);
+    check_keyword(key, value, direct, problems);
+}
+
+// Moves each `pattern` of a schema that has passed check_schema() to `into`.
+void take_patterns(json::value& schema, Patterns& into) {
+  if (!schema.is_object()) return;
+  json::object& object = schema.get_object();
+  if (const json::value* pattern = object.if_contains("pattern");
+      pattern != nullptr && pattern->is_string()) {
+    std::string text(view(pattern->get_string()));
+    if (!into.contains(text)) {
+      auto compiled = compile(text);
+      into.emplace(std::move(text), std::move(compiled));
+    }
+    object.erase("pattern");
+  }
+  if (json::value* properties = object.if_contains("properties");
+      properties != nullptr && properties->is_object()) {
+    for (auto& member : properties->get_object())
+      take_patterns(member.value(), into);
+  }
+  if (json::value* items = object.if_contains("items")) take_patterns(*items, into);
 }
 
 // -- what is wrong with a value, in our words; valijson has the last word
@@ -211,41 +257,15 @@ std::string wrong_type(const json::value& value, const json::value& schema) {
   return shown(value) + ", but " + join(wanted, " or ") + " is wanted";
 }
 
-bool uses_pattern(const json::value& schema) {
-  if (schema.is_array()) {
-    const json::array& items = schema.get_array();
-    return std::any_of(items.begin(), items.end(),
-                       [](const json::value& item) { return uses_pattern(item); });
-  }
-  if (!schema.is_object()) return false;
-  for (const auto& member : schema.get_object()) {
-    if (member.key() == "pattern" || member.key() == "patternProperties" || uses_pattern(member.value()))
-      return true;
-  }
-  return false;
-}
-
-std::size_t longest_text(const json::value& value) {
-  std::size_t longest = value.is_string() ? value.get_string().size() : 0;
-  if (value.is_array()) {
-    for (const json::value& item : value.get_array())
-      longest = std::max(longest, longest_text(item));
-  } else if (value.is_object()) {
-    for (const auto& member : value.get_object()) {
-      longest = std::max({longest, longest_text(member.value()), member.key().size()});
-    }
-  }
-  return longest;
-}
-
 struct Fault {
   std::string path;  // with.fields.name
   std::string what;
 };
-std::optional<Fault> explain(const json::value& value, const json::value& schema, const std::string& path);
+std::optional<Fault> explain(const json::value& value, const json::value& schema, const Patterns& patterns,
+                             const std::string& path);
 
 std::optional<Fault> explain_members(const json::object& object, const json::value& schema,
-                                     const std::string& path) {
+                                     const Patterns& patterns, const std::string& path) {
   const json::value* properties = find(schema, "properties");
   const json::value* open = find(schema, "additionalProperties");
   std::vector<std::string> known;
@@ -264,7 +284,7 @@ std::optional<Fault> explain_members(const json::object& object, const json::val
           path, "unknown field `" + name + "`" +
                     (near.empty() ? "; there are: " + join(known, ", ") : "; did you mean `" + near + "`?")};
     }
-    if (auto fault = explain(member.value(), *own, path + "." + name)) return fault;
+    if (auto fault = explain(member.value(), *own, patterns, path + "." + name)) return fault;
   }
   if (const json::value* required = find(schema, "required"); required && required->is_array()) {
     for (const json::value& name : required->get_array()) {
@@ -276,7 +296,8 @@ std::optional<Fault> explain_members(const json::object& object, const json::val
   return std::nullopt;
 }
 
-std::optional<Fault> explain(const json::value& value, const json::value& schema, const std::string& path) {
+std::optional<Fault> explain(const json::value& value, const json::value& schema, const Patterns& patterns,
+                             const std::string& path) {
   if (!schema.is_object()) return std::nullopt;
   if (std::string wrong = wrong_type(value, schema); !wrong.empty()) return Fault{path, std::move(wrong)};
   const bool text = value.is_string();
@@ -290,22 +311,17 @@ std::optional<Fault> explain(const json::value& value, const json::value& schema
       return Fault{path, shown(value) + " is none of: " + join(words, ", ")};
     }
   }
-  if (text && find(schema, "pattern") != nullptr && value.get_string().size() > kPatternBytesMax) {
-    return Fault{path, "text longer than 4 KiB"};
+  if (const std::string_view pattern = find_text(schema, "pattern"); text && !pattern.empty()) {
+    const auto known = patterns.find(pattern);
+    const std::string_view given = view(value.get_string());
+    if (known != patterns.end() &&
+        !RE2::PartialMatch(re2::StringPiece(given.data(), given.size()), *known->second))
+      return Fault{path, shown(value) + " does not match " + std::string(pattern)};
   }
-  for (const std::string_view combined :
-       {"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "patternProperties", "propertyNames",
-        "contains", "additionalProperties", "dependencies"}) {
-    const json::value* inner = find(schema, combined);
-    const bool named = combined == "patternProperties";
-    if (inner != nullptr && (named || uses_pattern(*inner)) && longest_text(value) > kPatternBytesMax) {
-      return Fault{path, "text longer than 4 KiB"};
-    }
-  }
-  if (value.is_object()) return explain_members(value.get_object(), schema, path);
+  if (value.is_object()) return explain_members(value.get_object(), schema, patterns, path);
   if (const json::value* items = find(schema, "items"); items && value.is_array()) {
     for (std::size_t i = 0; i < value.get_array().size(); ++i) {
-      if (auto fault = explain(value.get_array()[i], *items, path + "[" + std::to_string(i) + "]"))
+      if (auto fault = explain(value.get_array()[i], *items, patterns, path + "[" + std::to_string(i) + "]"))
         return fault;
     }
   }
@@ -353,10 +369,9 @@ std::optional<Fault> ask_valijson(const json::value& value, const valijson::Sche
   }
 }
 
-std::optional<Fault> check(const json::value& value, const json::value& schema,
-                           const valijson::Schema& compiled) {
-  if (auto fault = explain(value, schema, "with")) return fault;
-  return ask_valijson(value, compiled);
+std::optional<Fault> check(const json::value& value, const json::value& schema, const InputSchema& compiled) {
+  if (auto fault = explain(value, schema, compiled.patterns, "with")) return fault;
+  return ask_valijson(value, compiled.schema);
 }
 
 // The node a fault's path leads to, as far as it is written.
@@ -391,7 +406,7 @@ bool has_expression(const lang::Node& node) {
 std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, const json::value& schema,
                                                      lang::Problems& problems) {
   const std::size_t before = problems.size();
-  check_schema(node, problems);
+  check_schema(node, true, problems);
   if (schema.is_object()) {
     const std::string_view type = find_text(schema, "type");
     if (type != "object")
@@ -400,8 +415,10 @@ std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, con
   if (problems.size() > before) return nullptr;
   try {
     auto compiled = std::make_shared<InputSchema>();
+    json::value without = schema;
+    take_patterns(without, compiled->patterns);
     valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-    parser.populateSchema(valijson::adapters::BoostJsonAdapter(schema), compiled->schema);
+    parser.populateSchema(valijson::adapters::BoostJsonAdapter(without), compiled->schema);
     return compiled;
   } catch (const std::exception& e) {
     problems.push_back({node.place, std::string("`input` is no usable JSON Schema: ") + e.what(), false});
@@ -413,7 +430,7 @@ Result<json::value> validate_input(const Action& action, json::value with, const
   if (action.schema() == nullptr) return with;
   if (with.is_null()) with = json::object();
   fill_defaults(with, action.input());
-  const std::optional<Fault> fault = check(with, action.input(), action.schema()->schema);
+  const std::optional<Fault> fault = check(with, action.input(), *action.schema());
   if (!fault) return with;
   std::string message = fault->path + ": " + fault->what;
   const lang::Node* node = follow(written, fault->path);
@@ -441,7 +458,7 @@ void check_input(const Action& action, const lang::Node* with, const lang::Place
         {{key.scalar, nullptr}},
         json::value{{"additionalProperties", action.input().at("additionalProperties")},
                     {"properties", properties == nullptr ? json::value(json::object()) : *properties}},
-        "with");
+        action.schema()->patterns, "with");
     if (schema == nullptr) {
       if (fault && fault->path == "with") problems.push_back({key.place, fault->what, false});
       continue;
@@ -451,13 +468,16 @@ void check_input(const Action& action, const lang::Node* with, const lang::Place
       continue;
     }
     rest[key.scalar] = lang::typed(value, *schema);
-    if (auto wrong = explain(rest[key.scalar], *schema, "with." + key.scalar)) {
+    if (auto wrong = explain(rest[key.scalar], *schema, action.schema()->patterns, "with." + key.scalar)) {
       problems.push_back({value.place, wrong->path + ": " + wrong->what, false});
     } else {
       try {
+        json::value without = *schema;
+        Patterns known;  // they have been asked already
+        take_patterns(without, known);
         valijson::Schema compiled;
         valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-            .populateSchema(valijson::adapters::BoostJsonAdapter(*schema), compiled);
+            .populateSchema(valijson::adapters::BoostJsonAdapter(without), compiled);
         if (auto refused = ask_valijson(rest[key.scalar], compiled)) {
           problems.push_back(
               {value.place, "with." + key.scalar + refused->path.substr(4) + ": " + refused->what, false});

@@ -318,7 +318,7 @@ TEST(JiraTest, RemoteLink) {
           R"(/issue/PROJ-1/remotelink {"globalId":"postlude=k-123","application":{"type":"io.postlude","name":"Postlude"},"object":{"url":"https://x/1","title":"Release 1"}})");
   EXPECT_EQ(story.outputs, R"({"id":10000,"issue":"PROJ-1","globalId":"postlude=k-123","created":true})");
   EXPECT_EQ(run("remote-link", R"({"issue":"PROJ-1","url":"javascript:x","title":"t"})", script).stopped,
-            "input: with.url: Failed to match regex specified by 'pattern' constraint.");
+            "input: with.url: \"javascript:x\" does not match ^https?://");
 }
 
 TEST(JiraTest, UpdatesWhatAKeyMadeBefore) {

@@ -144,6 +144,17 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        "  a: {summary: A, input: {}, requests: [{get: /a, success: .response.status == 200}]}\n",
        "c.yaml:6:60: where the body decides (`bodyDecides`), `success` must look at `.response.body`, not at "
        "the status alone\n"},
+      {"a list of required names that is none", requests("      - get: /a\n", "{required: v}"),
+       "c.yaml:7:12: `input` is no usable JSON Schema: JSON value is not an array.\n"},
+      {"a schema that is none", requests("      - get: /a\n", "{properties: {v: 5}}"),
+       "c.yaml:7:12: `input` is no usable JSON Schema: Expected node at /properties/v to contain schema "
+       "object or "
+       "boolean value; actual node type is: integer\n"},
+      {"a pattern that is none", requests("      - get: /a\n", "{properties: {v: {pattern: '(a'}}}"),
+       "c.yaml:7:39: this is no regular expression of RE2's: missing ): (a\n"},
+      {"a pattern in one of several schemas",
+       requests("      - get: /a\n", "{properties: {v: {anyOf: [{pattern: a}]}}}"),
+       "c.yaml:7:39: `pattern` is understood within `properties` and `items` alone\n"},
       {"unknown keyword", requests("      - get: /a\n", "{propertys: {}}"),
        "c.yaml:7:13: unknown keyword `propertys` in `input`, which is JSON Schema draft-07; did you mean "
        "`properties`?\n"},

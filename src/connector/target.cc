@@ -200,6 +200,10 @@ void read_headers(const lang::Node& headers, Target& target, lang::Problems& pro
       problem(problems, key.place, "credentials belong in `auth`, not in `headers`");
     } else if (!value.is_scalar() || std::any_of(value.scalar.begin(), value.scalar.end(), control)) {
       problem(problems, value.place, "the value of header `" + key.scalar + "` must be one line of text");
+    } else if (value.scalar.find("${{") != std::string::npos) {
+      problem(problems, value.place,
+              "a target's headers are the same for all its requests: no expression is evaluated here; "
+              "write it in a step's `with.headers`");
     } else {
       target.headers.set(key.scalar, value.scalar);
     }
