@@ -48,7 +48,8 @@ struct Judged {
   std::vector<std::string> log;    // secrets that could not be read, for the log
 };
 
-// `within_rate` is asked once, and only for authentic calls.
+// `within_rate` is asked once, and only for authentic calls. `now`: by the machine's clock, which the
+// senders' signatures are measured against (rt::wall_now).
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
              const std::function<bool()>& within_rate, Instant now);
 

@@ -20,7 +20,8 @@ intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) 
   const auto within_rate = [&] {
     return !source.rate() || rates_.take("source " + source.name(), *source.rate(), 1, rt::steady_now()) == 1;
   };
-  intake::Judged judged = intake::judge(route, std::move(request), parts_.secrets, within_rate, rt::now());
+  intake::Judged judged =
+      intake::judge(route, std::move(request), parts_.secrets, within_rate, rt::wall_now());
   for (const std::string& line : judged.log)
     log::warn(line, {{"source", source.name()}});
   return judged;
@@ -91,7 +92,7 @@ void Pipeline::announce(Event event, EventId id, bool to_plan) {
 }
 
 rt::Task<> Pipeline::settle() {
-  AWAIT(const bool all, background_.close(std::chrono::milliseconds(500)));
+  AWAIT(const bool all, background_.close(std::chrono::milliseconds(300)));
   if (!all) background_.abandon();
 }
 

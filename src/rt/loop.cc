@@ -32,11 +32,16 @@ Duration clamp(Duration d) {
 }  // namespace
 
 Instant now() {
-  if (VirtualClock* clock = VirtualClock::current())
-    return clock->believed().believe(clock->now(), clock->steady());
+  VirtualClock* clock = VirtualClock::current();
+  Wall& wall = clock != nullptr ? clock->believed() : of_this_process;
+  return wall.believe(wall_now(), steady_now());
+}
+
+Instant wall_now() {
+  if (const VirtualClock* clock = VirtualClock::current()) return clock->now();
   timespec ts{};
   clock_gettime(CLOCK_REALTIME, &ts);
-  return of_this_process.believe(instant(ts.tv_sec * 1'000'000 + ts.tv_nsec / 1000), steady_now());
+  return instant(ts.tv_sec * 1'000'000 + ts.tv_nsec / 1000);
 }
 
 Duration wall_off() {

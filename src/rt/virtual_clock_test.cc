@@ -82,6 +82,7 @@ TEST(VirtualClock, MovesTheWallClockAlone) {
   EXPECT_EQ(line.seen, (std::vector<std::string>{"a@3600"}));
   EXPECT_EQ(steady_now() - line.begun, hours(2));
   EXPECT_EQ(line.clock.now() - kStart, hours(2 - 48));
+  EXPECT_EQ(wall_now() - kStart, hours(2 - 48));
   EXPECT_EQ(now() - kStart, hours(2));  // a process goes by the time that has passed
 }
 
