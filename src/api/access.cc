@@ -47,12 +47,13 @@ Result<Caller> Access::caller(const HttpRequest& request) const {
   return *std::move(found);
 }
 
-std::string not_among(const std::vector<std::string>& approvers, const Caller& who) {
-  if (approvers.empty()) return {};
+std::optional<std::string> not_among(const std::vector<std::string>& approvers, const Caller& who) {
+  if (approvers.empty()) return std::nullopt;
   const bool is = std::any_of(approvers.begin(), approvers.end(), [&](const std::string& one) {
     return one.starts_with("team:") ? !who.team.empty() && one.substr(5) == who.team : one == who.name;
   });
-  return is ? std::string() : join(approvers, ", ");
+  if (is) return std::nullopt;
+  return join(approvers, ", ");
 }
 
 }  // namespace postlude::api

@@ -45,8 +45,8 @@ class Access {
   SecretLookup secrets_;
 };
 
-// "" when `who` is among an approval's `approvers` (names of tokens, and team:x); else who is. An empty list
-// lets everybody.
-std::string not_among(const std::vector<std::string>& approvers, const Caller& who);
+// nullopt when `who` is among an approval's `approvers` (names of tokens, and team:x); else who is. An empty
+// list lets everybody.
+std::optional<std::string> not_among(const std::vector<std::string>& approvers, const Caller& who);
 
 }  // namespace postlude::api

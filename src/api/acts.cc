@@ -132,8 +132,8 @@ rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value a
 rt::Task<Status> Api::answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who) {
   CO_TRY(const std::uint32_t index, asking_step(detail.run, std::string(find_text(asked, "step"))));
   const Step& step = detail.run.steps[index];
-  const std::string others = not_among(approval_of(step).approvers, who);
-  if (!others.empty()) co_return Error(Code::kDenied, "this may answer: " + others + "; you are " + who.name);
+  if (const auto others = not_among(approval_of(step).approvers, who))
+    co_return Error(Code::kDenied, "this may answer: " + *others + "; you are " + who.name);
   Answer given;
   given.kind = approve ? AnswerKind::kApproved : AnswerKind::kRejected;
   given.by = who.name;

@@ -38,6 +38,7 @@ Approval approval_of(const Step& step) {
       out.approvers.push_back(one.is_string() ? std::string(view(one.get_string())) : to_text(one));
   }
   // An expression that yields nothing must not let everybody.
+  std::erase(out.approvers, "");
   if (out.approvers.empty()) out.approvers.emplace_back("nobody: `approvers` is empty");
   return out;
 }
@@ -68,8 +69,10 @@ Result<std::uint32_t> asking_step(const Run& run, const std::string& word) {
 std::string skipped_by_default(const Run& run) {
   std::string found;
   for (const Step& step : run.steps) {
-    const bool wanted = run.state == RunState::kFailed ? step.state == StepState::kFailed && !step.element_of
-                                                       : !terminal(step.state) && (step.held || step.asks);
+    const bool wanted =
+        run.state == RunState::kFailed
+            ? step.state == StepState::kFailed && !step.element_of && !step.continues && !step.announces
+            : !terminal(step.state) && (step.held || step.asks);
     if (!wanted) continue;
     if (!found.empty()) return "";
     found = std::to_string(step.index + 1);
@@ -93,10 +96,9 @@ Status may_skip(const Run& run, const std::string& pinned, const std::string& wo
       return Error(Code::kConflict, "step " + word +
                                         " has not asked yet, and who may answer is not known before it does: "
                                         "it can be skipped then");
-    const std::string others = not_among(*approvers, who);
-    if (!others.empty())
+    if (const auto others = not_among(*approvers, who))
       return Error(Code::kDenied, "skipping step " + word +
-                                      " is going on without its approval, which is for " + others +
+                                      " is going on without its approval, which is for " + *others +
                                       "; you are " + who.name);
   }
   return ok();

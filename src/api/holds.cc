@@ -138,7 +138,7 @@ rt::Task<HttpResponse> Api::pause(json::value asked, bool on, Caller who) {
     if (!done) co_return problem_of(done.error());
     co_return json_answer(std::move(view));
   }
-  AWAIT(const Status done, store_.unpause(subject->kind, subject->name, who.name, rt::now()));
+  AWAIT(const Status done, pipeline_.unpause(subject->kind, subject->name, who.name));
   // What is paused may have gone from the configuration since; only what is neither is a slip.
   if (!done && done.error().code == Code::kConflict) {
     if (const Status known = there_is(pipeline_.rules(), *subject); !known)

@@ -283,8 +283,10 @@ rt::Task<HttpResponse> Links::call_back(Link link, HttpRequest request) {
   if (!kept && !settled)
     co_return kept.error().code == Code::kNotFound ? unknown() : problem_of(kept.error());
   AWAIT(auto detail, store_.run(link.run));
+  const auto found = detail ? found_in(std::move(*detail), link) : std::nullopt;
+  if (kept && !found)  // it is taken, whatever cannot be read just now
+    co_return json_answer(json::object{{"run", link.run.text()}, {"step", std::to_string(link.step)}}, 202);
   if (!detail) co_return problem_of(detail.error());
-  const auto found = found_in(std::move(*detail), link);
   if (!found) co_return unknown();
   if (settled) {
     co_return found->answer != nullptr
@@ -350,7 +352,7 @@ rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
   const Approval asked = approval_of(*found->step);
   if (!asked.approvers.empty()) {
     const auto who = access_.known(trim(field_of(request.body, "token")));
-    const bool may = who && who->role >= Role::kOperator && not_among(asked.approvers, *who).empty();
+    const bool may = who && who->role >= Role::kOperator && !not_among(asked.approvers, *who);
     if (!may) {
       co_return html(403, found->step->title,
                      heading +

@@ -307,6 +307,9 @@ void Reader::read_store(StoreConfig& store) {
     problem(*map->find("url"),
             "a PostgreSQL store is not built yet in this version of Postlude: write sqlite:PATH");
   }
+  const std::string path = store.url.substr(std::min(store.url.size(), std::string_view("sqlite:").size()));
+  if (path == ":memory:" || path.starts_with("file:"))
+    problem(*map->find("url"), "the store is a file, which outlives the process: write sqlite:PATH");
   const Node* retention = map->find("retention");
   constexpr Duration kLeast = std::chrono::minutes(1);
   constexpr Duration kMost = std::chrono::hours(24 * 3650);

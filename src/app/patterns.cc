@@ -51,6 +51,51 @@ void check_field(const Field& field, const Node& glob, Problems& problems) {
                       field.open});
 }
 
+void check_approver(const Node& one, const Config& config, Problems& problems) {
+  const std::string& name = one.scalar;
+  if (!one.is_scalar() || name.find("${{") != std::string::npos) return;
+  if (name.starts_with("team:")) {
+    Words teams;
+    for (const engine::Team& team : config.teams)
+      teams.push_back(team.name);
+    if (std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end())
+      problems.push_back({one.place, "'approvers' names the team '" + name.substr(5) +
+                                         "', which does not exist" +
+                                         instead_of(name.substr(5), teams, "'teams' has none")});
+    return;
+  }
+  Words names;
+  for (const Token& token : config.tokens) {
+    if (token.name == name && token.role >= Role::kOperator) return;
+    if (token.role >= Role::kOperator) names.push_back(token.name);
+    if (token.name == name)
+      problems.push_back({one.place, "'approvers' names the token '" + name +
+                                         "', which is a viewer's: to answer takes an operator"});
+    if (token.name == name) return;
+  }
+  // Without tokens the only one there is acts as `local`, and is nobody's name.
+  problems.push_back({one.place,
+                      "'approvers' names the token '" + name + "', which does not exist" +
+                          instead_of(name, names, "'access.tokens' has none for operators"),
+                      config.tokens.empty()});
+}
+
+void check_approvers(const Node& workflow, const Config& config, Problems& problems) {
+  for (const std::string_view list : {"steps", "onFailure", "finally"}) {
+    const Node* steps = workflow.find(list);
+    if (steps == nullptr) continue;
+    for (const Node& step : steps->items) {
+      if (step.text("uses") != "approval") continue;
+      const Node* with = step.find("with");
+      const Node* approvers = with == nullptr ? nullptr : with->find("approvers");
+      if (approvers == nullptr) continue;
+      check_approver(*approvers, config, problems);
+      for (const Node& one : approvers->items)
+        check_approver(one, config, problems);
+    }
+  }
+}
+
 }  // namespace
 
 std::string instead_of(const std::string& word, const Words& known, std::string_view none) {
@@ -60,6 +105,7 @@ std::string instead_of(const std::string& word, const Words& known, std::string_
 }
 
 void check_patterns(const Node& workflow, const Config& config, Problems& problems) {
+  check_approvers(workflow, config, problems);
   const Node* on = workflow.find("on");
   if (on == nullptr) return;
   const std::vector<Field> fields = fields_of(config);

@@ -1,5 +1,5 @@
 #pragma once
-// Patterns: whether what workflows are `on` can match at all.
+// Patterns: whether what workflows are `on` can match at all, and whom they ask can answer.
 
 #include "app/config.h"
 
@@ -7,7 +7,8 @@ namespace postlude::app {
 
 // A glob that matches none of the words there are would keep its workflow from ever running, in silence: of
 // `hook`, `outcome`, `kind`, `cluster` and `team` it is an error; of `phase`, which is the sender's word, a
-// warning. `workflow` has passed the schema.
+// warning. The same of `approvers`: names of tokens and teams that are there. `workflow` has passed the
+// schema.
 void check_patterns(const lang::Node& workflow, const Config& config, lang::Problems& problems);
 
 // "; did you mean 'x'?", or all that there is; `none` where there is nothing.

@@ -226,7 +226,7 @@ class Daemon {
     }
     AWAIT_DONE(evaluator_.stop());
     chores_.abandon();
-    AWAIT(const bool followed, follow_.close(std::chrono::milliseconds(500)));
+    AWAIT(const bool followed, follow_.close(std::chrono::milliseconds(300)));
     if (!followed) follow_.abandon();  // a disk that does not answer
     log::info("stopped");
   }

@@ -62,7 +62,21 @@ void check_wait(const StepDefinition& step, Problems& problems) {
          "'until' is a time such as 2027-02-15T09:00:00+08:00, or an expression that yields one"});
 }
 
+bool names_somebody(const Node& approvers) {
+  const auto one = [](const Node& node) {
+    return node.is_scalar() && !node.is_null() && !node.scalar.empty();
+  };
+  if (!approvers.is_list()) return one(approvers);
+  return !approvers.items.empty() && std::all_of(approvers.items.begin(), approvers.items.end(), one);
+}
+
 void check_approval(const StepDefinition& step, Problems& problems) {
+  const Node* approvers = step.with.find("approvers");
+  if (approvers != nullptr && !names_somebody(*approvers))
+    problems.push_back({approvers->place, "'approvers' is a list of names of tokens, and of team:NAME"});
+  const Node* message = step.with.find("message");
+  if (message != nullptr && (!message->is_scalar() || message->is_null()))
+    problems.push_back({message->place, "'message' is text"});
   check_duration(step.with, "timeout", problems);
   const Node* then = step.with.find("onTimeout");
   if (then == nullptr) return;

@@ -356,7 +356,7 @@ std::string cause_of(std::string_view title, std::string_view reason) {
     if (digits && !status) {
       if (!out.ends_with('#')) out += '#';
     } else {
-      out += token;
+      out += token.substr(0, kCauseMax - out.size());  // more than that is no cause
     }
     at = end;
   }

@@ -193,6 +193,20 @@ void read_waiting(const Node& node, StepDefinition& step, Problems& problems) {
   }
 }
 
+// They are about requests to a target. On a built-in they would be passed over in silence, and `timeout` is
+// easily meant otherwise.
+void refuse_keys_of_actions(const Node& node, const StepDefinition& step, Problems& problems) {
+  for (const auto& [key, value] : node.members) {
+    const bool time = key.scalar == "timeout";
+    if (!time && key.scalar != "retry" && key.scalar != "onUnclear") continue;
+    const bool has_own = step.built_in == BuiltIn::kApproval || step.built_in == BuiltIn::kCallback;
+    problems.push_back(
+        {key.place,
+         "'" + key.scalar + "' of a step is about requests to a target, and " + step.uses + " makes none" +
+             (time && has_own ? "; how long it waits is `with: {timeout: " + value.scalar + "}`" : "")});
+  }
+}
+
 std::optional<StepDefinition> read_step(const Node& node, StepList list, Problems& problems) {
   StepDefinition step;
   step.place = node.place;
@@ -214,6 +228,8 @@ std::optional<StepDefinition> read_step(const Node& node, StepList list, Problem
   step.retry = retry_of(node.find("retry"));
   if (node.find("timeout") != nullptr) step.timeout = duration_of(node, "timeout", Duration(0));
   step.on_unclear = on_unclear_named(node.text("onUnclear"));
+  if (usable && step.built_in != BuiltIn::kNone && step.built_in != BuiltIn::kTeamNotify)
+    refuse_keys_of_actions(node, step, problems);
   read_waiting(node, step, problems);
   if (const Node* with = node.find("with")) step.with = *with;
   if (usable && step.built_in != BuiltIn::kNone) check_built_in(step, problems);

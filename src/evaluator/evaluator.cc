@@ -68,11 +68,13 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   // An idle child that has the programs; without any such child, idle or not, one that will compile them
   // first.
   Slot* pick(const std::vector<ChunkPtr>& needs, bool suspect) {
+    const auto has_suspect = [](const Slot& slot) { return slot.process && slot.suspect; };
+    if (suspect && slots.size() > 1 && std::any_of(slots.begin(), slots.end(), has_suspect))
+      return nullptr;  // one child stays free of those
     Slot* other = nullptr;
     bool somebody = false;
     for (Slot& slot : slots) {
       if (!slot.process) continue;
-      if (suspect && slots.size() > 1 && slot.suspect) return nullptr;  // one child stays free of those
       const bool all = has_all(slot, needs);
       if (slot.idle && all) return &slot;
       somebody = somebody || (all && !slot.suspect);
@@ -96,7 +98,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
       }
     }
     if (waiting.size() + suspects_waiting.size() >= options.queue_max) {
-      co_return Error(Code::kOverloaded, "too many evaluations are waiting");
+      co_return Error(Code::kUnavailable, "too many evaluations are waiting");
     }
     auto waiter = std::make_shared<Waiter>(loop);
     waiter->needs = std::move(needs);
@@ -521,8 +523,8 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
     for (Slot& slot : self->slots) {
       if (slot.process) slot.process->kill();
     }
-    AWAIT(const bool ended, self->group.close(std::chrono::seconds(5)));
-    CHECK(ended);
+    AWAIT(const bool ended, self->group.close(std::chrono::milliseconds(300)));
+    if (!ended) self->group.abandon();  // the kernel takes its time over what is killed
     for (Slot& slot : self->slots) {
       if (slot.idle) slot.process.reset();  // of one that is not idle, whoever has it takes leave
     }

@@ -29,7 +29,7 @@ struct Options {
   std::size_t memory_bytes = 256U << 20U;          // RLIMIT_AS above what the child has after compiling
   std::size_t output_bytes_max = 1U << 20U;        // of one expression's value
   std::size_t children = 2;                        // one hangs, the other goes on
-  std::size_t queue_max = 10'000;                  // batches that wait; more is kOverloaded
+  std::size_t queue_max = 10'000;                  // batches that wait; more is kUnavailable
   Duration standstill = std::chrono::seconds(5);   // wall-clock time without progress that ends a child
   std::vector<std::string> command;                // argv of a child: {"/proc/self/exe", "evaluator-child"}
   std::string prelude;  // jq definitions before each program; sees $__c, the context

@@ -341,7 +341,7 @@ TEST(Evaluator, ABoundedQueue) {
   for (Values& v : values)
     bench.group().start(Bench::evaluating(&bench.evaluator(), {"def f: f; f"}, "{}", 0, &v));
   bench.run(rt::sleep_for(std::chrono::milliseconds(20)));
-  EXPECT_EQ(Bench::text(values[3].at(0)), "overloaded: too many evaluations are waiting");
+  EXPECT_EQ(Bench::text(values[3].at(0)), "unavailable: too many evaluations are waiting");
 }
 
 rt::Task<> measure(Evaluator* evaluator, int count, std::vector<double>* micros_each) {

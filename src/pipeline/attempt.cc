@@ -15,12 +15,6 @@ constexpr std::size_t kStoredBodyMax = 64U << 10U;
 // What a write was answered may be needed again, when a later attempt goes on behind it.
 constexpr std::size_t kStoredProofMax = 1U << 20U;
 
-json::value parsed(const std::string& text, json::value otherwise) {
-  if (text.empty()) return otherwise;
-  auto value = parse_json(text);
-  return value ? std::move(*value) : std::move(otherwise);
-}
-
 std::string cut(std::string text, std::size_t most) {
   if (text.size() <= most) return text;
   // Not within a character: a stored text stays UTF-8 if it was.
@@ -43,16 +37,6 @@ std::string stored_response(const json::value& shown, const HttpResponse& respon
   HttpResponse shorter = response;
   shorter.body = cut(std::move(shorter.body), most);
   return json::serialize(connector::response_context(shorter));
-}
-
-// That no child could be had for an expression is no fault of its own.
-std::optional<Outcome> unasked(const Values& values) {
-  for (const lang::Evaluated& value : values) {
-    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
-      continue;
-    return Retryable{value.error().message, std::nullopt, false};
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -95,7 +79,12 @@ std::optional<Outcome> Attempting::past_deadline() const {
 }
 
 rt::Task<std::optional<Outcome>> Attempting::carry_out() {
-  if (auto over = past_deadline()) co_return over;
+  if (!work_.answer) {  // what was accepted reaches its step, whatever time it is
+    if (auto over = past_deadline()) {
+      unanswered = row_.target.empty();
+      co_return over;
+    }
+  }
   AWAIT(std::optional<Outcome> early, begin());
   if (early) co_return early;
 
@@ -129,7 +118,7 @@ rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan
     if (not_yet) co_return *std::move(not_yet);
   }
   AWAIT(Values values, evaluate(plan->result()));
-  if (auto later = unasked(values)) co_return *std::move(later);
+  if (auto not_now = later(values)) co_return *std::move(not_now);
   if (dry_) co_return shadowed(*plan, values);
   auto outputs = plan->outputs(values);
   if (!outputs) co_return Outcome(Refused{"outputs: " + outputs.error().message});
@@ -186,7 +175,7 @@ bool Attempting::settled(const connector::Call& call) {
 rt::Task<std::optional<Outcome>> Attempting::look() {
   const connector::Waiting& waiting = *step_->action->waiting();
   AWAIT(Values values, evaluate(waiting.asks()));
-  if (auto later = unasked(values)) co_return later;
+  if (auto not_now = later(values)) co_return not_now;
   const auto seen = waiting.judge(values);
   if (!seen) co_return Refused{seen.error().message};
   const engine::StepDefinition& definition = *step_->definition;
@@ -223,7 +212,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
     co_return std::nullopt;
   }
   AWAIT(Values values, evaluate(call->before()));
-  if (auto later = unasked(values)) co_return later;
+  if (auto not_now = later(values)) co_return not_now;
   stand_in(call->before(), values);
   auto prepared = call->prepare(*target_, values);
   if (!prepared && cannot_be_shown(*call, values)) co_return std::nullopt;

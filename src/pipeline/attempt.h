@@ -24,6 +24,12 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
 json::object trace_of(const lang::Expression& condition, const json::value& context,
                       const lang::Evaluated& answer);
 
+// What we have stored as JSON; `otherwise` where that is nothing.
+json::value parsed(const std::string& text, json::value otherwise);
+
+// The attempt to be made later, where no interpreter could be had for one of the values.
+std::optional<Outcome> later(const Values& values);
+
 // How the reasons of a step begin that failed by what it waited for.
 constexpr std::string_view kRed = "the result is red: ";
 constexpr std::string_view kNotOver = "what it started was not over within ";

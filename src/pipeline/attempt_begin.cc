@@ -13,25 +13,24 @@ namespace {
 using engine::BuiltIn;
 
 constexpr std::size_t kElementsMax = 1'000;
-
-json::value parsed(const std::string& text, json::value otherwise) {
-  if (text.empty()) return otherwise;
-  auto value = parse_json(text);
-  return value ? std::move(*value) : std::move(otherwise);
-}
-
-// That no child could be had for an expression is no fault of its own.
-std::optional<Outcome> unasked(const Values& values) {
-  for (const lang::Evaluated& value : values) {
-    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
-      continue;
-    return Retryable{value.error().message, std::nullopt, false};
-  }
-  return std::nullopt;
-}
+constexpr double kYear10000 = 253'402'300'800;
 
 std::string without_place(const lang::Expression& e) {
   return "`" + e.text + "`";
+}
+
+// A built-in's duration as evaluated, and its text; nullopt where it is not written. One that has come out as
+// nothing, or as a number of who knows what, is not taken for none.
+Result<std::optional<Duration>> duration_in(const json::value& with, std::string_view key,
+                                            std::string& text) {
+  const json::value* written = find(with, key);
+  if (written == nullptr) return std::optional<Duration>();
+  if (!written->is_string())
+    return Error(Code::kInvalid, "`" + std::string(key) + "` is to be a duration such as 30m, and is " +
+                                     to_text(*written).substr(0, 80));
+  text = view(written->get_string());
+  TRY(const Duration duration, parse_duration(text));
+  return std::optional<Duration>(duration);
 }
 
 }  // namespace
@@ -51,6 +50,7 @@ rt::Task<std::optional<Outcome>> Attempting::begin() {
     AWAIT(std::optional<Outcome> early, evaluate_with(asks_condition()));
     if (early) co_return early;
   }
+  if (!step_->unusable.empty()) co_return Refused{"the workflow it began with: " + step_->unusable};
   if (definition.built_in == BuiltIn::kTeamNotify) {
     co_return Refused{work_.event->team.empty() ? "the event belongs to no team"
                                                 : "the team '" + work_.event->team + "' has no `notify`"};
@@ -104,7 +104,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
     std::vector<lang::Expression> expressions = step_->each;
     if (ask) expressions.insert(expressions.begin(), *definition.condition);
     AWAIT(Values values, evaluate(expressions));
-    if (auto later = unasked(values)) co_return later;
+    if (auto not_now = later(values)) co_return not_now;
     stand_in(expressions, values);
     if (ask) {
       if (auto early = judge_condition(values)) co_return early;
@@ -137,7 +137,7 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
   const bool anew = row_.input.empty();
   if (anew) expressions.insert(expressions.end(), step_->leaves.begin(), step_->leaves.end());
   AWAIT(Values values, evaluate(expressions));
-  if (auto later = unasked(values)) co_return later;
+  if (auto not_now = later(values)) co_return not_now;
   stand_in(expressions, values);
   if (condition) {
     if (auto early = judge_condition(values)) co_return early;
@@ -166,7 +166,7 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
 rt::Task<std::optional<Outcome>> Attempting::take_key() {
   if (!step_->definition->key) co_return std::nullopt;
   AWAIT(Values values, evaluate(step_->key));
-  if (auto later = unasked(values)) co_return later;
+  if (auto not_now = later(values)) co_return not_now;
   stand_in(step_->key, values);
   auto text = step_->definition->key->assemble_text(values);
   if (!text) co_return Refused{"key: " + text.error().message};
@@ -236,7 +236,11 @@ Outcome Attempting::wait() {
   std::string why;
   if (const json::value* at = find(with, "until")) {
     if (at->is_number()) {
-      until = instant(static_cast<std::int64_t>(at->to_number<double>() * 1e6));
+      const auto seconds = at->to_number<double>();
+      if (!(seconds >= 0 && seconds < kYear10000))
+        return Refused{"wait: `until` is to be in seconds since 1970, and " + to_text(*at) +
+                       " is not before the year 10000"};
+      until = instant(static_cast<std::int64_t>(seconds * 1e6));
     } else {
       const auto time = at->is_string() ? parse_rfc3339(view(at->get_string()))
                                         : Result<Instant>(Error(Code::kInvalid, "it is no text"));
@@ -246,11 +250,11 @@ Outcome Attempting::wait() {
     }
     why = "waits until " + to_rfc3339(until);
   } else {
-    const std::string_view text = find_text(with, "for");
-    const auto duration = parse_duration(text);
+    std::string text;
+    const auto duration = duration_in(with, "for", text);
     if (!duration) return Refused{"wait: " + duration.error().message};
-    until = now_ + *duration;
-    why = "waits " + std::string(text);
+    until = now_ + duration->value_or(Duration(0));
+    why = "waits " + text;
   }
   if (until <= rt::now()) return Succeeded{"{}"};  // it may have been woken only to look at the run's timeout
   return Waits{until, why};
@@ -272,16 +276,14 @@ Outcome Attempting::approval() {
         {"approved", true}, {"by", nullptr}, {"at", to_rfc3339(rt::now())}, {"comment", kShadow}});
   }
   std::optional<Instant> until;
-  const std::string_view text = find_text(with, "timeout");
-  if (!text.empty()) {
-    const auto duration = parse_duration(text);
-    if (!duration) return Refused{"approval: " + duration.error().message};
-    until = now_ + *duration;
-  }
+  std::string text;
+  const auto timeout = duration_in(with, "timeout", text);
+  if (!timeout) return Refused{"approval: " + timeout.error().message};
+  if (*timeout) until = now_ + **timeout;
   if (until && *until <= rt::now()) {
     unanswered = true;
     const std::string_view then = find_text(with, "onTimeout");
-    const std::string why = "nobody approved within " + std::string(text);
+    const std::string why = "nobody approved within " + text;
     if (then == "skip") return Skipped{why};
     if (then == "approve")
       return Succeeded{json::serialize(
@@ -299,14 +301,14 @@ Outcome Attempting::callback() {
   if (work_.answer) return Succeeded{work_.answer->body.empty() ? "null" : work_.answer->body};
   if (work_.run.shadow) return shown_at_once(kShadow);
   std::optional<Instant> until;
-  const std::string_view text = find_text(context_->as_object()["with"], "timeout");
-  if (!text.empty()) {
-    const auto duration = parse_duration(text);
-    if (!duration) return Refused{"callback: " + duration.error().message};
-    until = now_ + *duration;
+  std::string text;
+  const auto timeout = duration_in(context_->as_object()["with"], "timeout", text);
+  if (!timeout) return Refused{"callback: " + timeout.error().message};
+  if (*timeout) {
+    until = now_ + **timeout;
     if (*until <= rt::now()) {
       unanswered = true;
-      return Refused{"nobody called back within " + std::string(text)};
+      return Refused{"nobody called back within " + text};
     }
   }
   return Waits{until, "waits to be called back"};

@@ -18,6 +18,13 @@ bool errors_since(const lang::Problems& problems, std::size_t before) {
                      [](const lang::Problem& p) { return !p.warning; });
 }
 
+std::string first_error_since(const lang::Problems& problems, std::size_t before) {
+  for (std::size_t i = before; i < problems.size(); ++i) {
+    if (!problems[i].warning) return lang::to_text(problems[i]);
+  }
+  return "it cannot be used";
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
   const std::string near = nearest(word, names);
   if (!near.empty()) return "; did you mean '" + near + "'?";
@@ -71,21 +78,23 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
   bound->workflow = std::move(workflow);
   for (const auto& [name, tmpl] : bound->workflow->vars)
     tmpl.collect(bound->vars);
-  bool usable = true;
   for (std::uint32_t i = 0; i < bound->workflow->steps.size(); ++i) {
     const engine::StepDefinition& definition = bound->workflow->steps[i];
     BoundStep step;
     step.definition = &definition;
     if (definition.for_each) definition.for_each->collect(step.each);
     if (definition.key) definition.key->collect(step.key);
-    usable = bind_step(step, problems) && usable;
     const std::size_t before = problems.size();
+    const bool complete = bind_step(step, problems);
     const std::vector<std::string> earlier = bound->workflow->earlier(i);
     for (const lang::Expression& e : all_of(step))
       lang::check_steps(e, earlier, problems);
     check_callbacks(*bound, step, problems);
     check_links(step, problems);
-    usable = !errors_since(problems, before) && usable;
+    if (!complete || errors_since(problems, before)) {
+      bound->usable = false;
+      step.unusable = first_error_since(problems, before);
+    }
     bound->steps.push_back(std::move(step));
   }
   const auto all = bound->expressions();
@@ -94,7 +103,7 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
       std::any_of(bound->steps.begin(), bound->steps.end(), [](const BoundStep& s) {
         return s.definition->built_in == BuiltIn::kWait && s.definition->with.find("calendar") != nullptr;
       });
-  return usable ? bound : nullptr;
+  return bound;
 }
 
 // Today's calendars concern today's workflows alone: a run that was pinned has its own.

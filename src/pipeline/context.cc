@@ -7,15 +7,21 @@
 
 namespace postlude::pipeline {
 
-namespace {
-
-constexpr std::size_t kShownValueMax = 200;
-
 json::value parsed(const std::string& text, json::value otherwise) {
   if (text.empty()) return otherwise;
   auto value = parse_json(text);
   return value ? std::move(*value) : std::move(otherwise);
 }
+
+std::optional<Outcome> later(const Values& values) {
+  const Error* why = unasked(values);
+  if (why == nullptr) return std::nullopt;
+  return Retryable{why->message, std::nullopt, false};
+}
+
+namespace {
+
+constexpr std::size_t kShownValueMax = 200;
 
 // What a whole context lives in: it is made once, read often, and goes at once.
 json::storage_ptr new_room(const store::Work& work) {

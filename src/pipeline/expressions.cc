@@ -9,6 +9,14 @@ namespace {
 constexpr std::size_t kNativesMax = 50'000;
 }  // namespace
 
+const Error* unasked(const Values& values) {
+  for (const lang::Evaluated& value : values) {
+    if (!value && (value.error().code == Code::kUnavailable || value.error().code == Code::kCancelled))
+      return &value.error();
+  }
+  return nullptr;
+}
+
 const lang::Native* Expressions::native(const std::string& text) {
   const auto known = natives_.find(text);
   if (known != natives_.end()) return known->second.get();

@@ -15,6 +15,10 @@ namespace postlude::pipeline {
 
 using Values = std::vector<lang::Evaluated>;  // one per expression, in order
 
+// That no interpreter could be had for one of them, which is no fault of its own; null: each has a value or a
+// fault.
+const Error* unasked(const Values& values);
+
 class Expressions {
  public:
   explicit Expressions(evaluator::Interpreter& evaluator) : evaluator_(evaluator) {}

@@ -24,13 +24,19 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   // What was sent under the version before is still hidden: its answers may be yet to come.
   masker_.renew(rules_->targets(), parts_.secrets);
   parts_.expressions.announce(rules_->expressions());
-  background_.start(say_what_is_told(rules_->told()));
+  background_.start(say_what_is_told(rules_));
 }
 
-rt::Task<> Pipeline::say_what_is_told(std::set<std::string, std::less<>> hooks) {
-  AWAIT(const Status said, parts_.store.set_told(std::move(hooks)));
-  if (!said)
+// Until the store knows, or another version of the rules says something else.
+rt::Task<> Pipeline::say_what_is_told(std::shared_ptr<const Rules> rules) {
+  Duration pause = std::chrono::milliseconds(100);
+  while (rules == rules_ && !stopping_) {
+    AWAIT(const Status said, parts_.store.set_told(rules->told()));
+    if (said) co_return;
     log::warn("the store does not know yet what workflows want to be told", {{"why", said.error().message}});
+    AWAIT_DONE(rt::sleep_for(pause));
+    pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
+  }
 }
 
 void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict,

@@ -55,7 +55,9 @@ class Pipeline {
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
   rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor);
+  // kConflict: today's workflow does not want the event, or cannot be carried out.
   rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
+  rt::Task<Status> unpause(std::string kind, std::string name, std::string actor);
 
   // A stored delivery is taken in again: its event, or the one that it makes with today's mapping of its
   // source. kConflict: it makes none, and why.
@@ -105,7 +107,7 @@ class Pipeline {
   rt::Task<Choice> choose(std::shared_ptr<const BoundWorkflow> bound, Event event, Facts facts);
   rt::Task<Evaluation> evaluate_plan(std::shared_ptr<const BoundWorkflow> bound, Event event, bool condition);
   rt::Task<> watch_for_storm(Event event);
-  rt::Task<> say_what_is_told(std::set<std::string, std::less<>> hooks);
+  rt::Task<> say_what_is_told(std::shared_ptr<const Rules> rules);
   intake::Judged judge(const intake::Route& route, HttpRequest request);
   rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
   HttpResponse refused(intake::Refusal refusal);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/turns.h"
 #include "pipeline/attempt.h"
 #include "pipeline/pipeline.h"
 
@@ -85,6 +86,20 @@ std::string vars_of(const engine::Workflow& workflow, const Values& values, std:
   return json::serialize(vars);
 }
 
+// What a workflow's `if` says.
+struct Said {
+  Said(const lang::Expression& condition, const lang::Evaluated& answer)
+      : yes(answer && *answer == "true"), no(answer && *answer == "false") {
+    if (yes || no) return;
+    const std::string neither = "must yield true or false";
+    wrong =
+        lang::blame(condition, answer ? neither + ", not " + answer->substr(0, 80) : answer.error().message);
+    cause = answer ? lang::blame(condition, neither) : wrong;  // whatever it yields instead
+  }
+  bool yes, no;
+  std::string wrong, cause;  // "": it is one of them
+};
+
 // A condition that cannot be evaluated must not lose a release in silence: the run exists, and has `failed`.
 // The same with what is computed once, of which `uncomputed` tells; without that no retry can go on.
 store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Event& event, const Values& vars,
@@ -94,6 +109,7 @@ store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Even
   run.vars = vars_of(workflow, vars, uncomputed);
   if (!uncomputed.empty()) run.vars = "null";
   run.failed = failed.empty() ? std::move(uncomputed) : std::move(failed);
+  if (!run.failed.empty()) run.cause = engine::cause_of("could not begin", run.failed);
   run.workflow = workflow.name;
   run.text = workflow.pinned;
   run.queue_key = canary_key(event);
@@ -155,25 +171,23 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
   }
   choice.planned.why = "on matches";
   std::string failed;
+  std::string cause;
   if (workflow.condition) {
     trace["if"] = trace_of(*workflow.condition, *asked.context, *asked.condition);
     choice.planned.trace = masker_.mask_json(json::serialize(trace));
     const std::string said = "if: `" + workflow.condition->text + "` is ";
-    const lang::Evaluated& answer = *asked.condition;
-    if (answer && *answer == "false") {
+    const Said answer(*workflow.condition, *asked.condition);
+    if (answer.no) {
       choice.planned.why = said + "false";
       co_return choice;
     }
-    if (answer && *answer == "true") {
-      choice.planned.why += ", " + said + "true";
-    } else {
-      failed =
-          lang::blame(*workflow.condition, answer ? "must yield true or false, not " + answer->substr(0, 80)
-                                                  : answer.error().message);
-    }
+    if (answer.yes) choice.planned.why += ", " + said + "true";
+    failed = answer.wrong;
+    cause = answer.cause;
   }
   choice.planned.trace = masker_.mask_json(json::serialize(trace));
   choice.run = new_run(*bound, *rules, event, asked.vars, asked.failed, std::move(failed));
+  if (!cause.empty()) choice.run->cause = engine::cause_of("could not begin", cause);
   if (workflow.queue_key && !asked.queue_key.empty()) choice.run->queue_key = asked.queue_key;
   choice.planned.runs = true;
   if (!choice.run->failed.empty()) {
@@ -197,10 +211,8 @@ rt::Task<Pipeline::Evaluation> Pipeline::evaluate_plan(std::shared_ptr<const Bou
   auto context = out.context;
   AWAIT(Values values,
         parts_.expressions.evaluate(std::move(expressions), std::move(context), event.received_at));
-  for (const lang::Evaluated& value : values) {
-    if (value || (value.error().code != Code::kUnavailable && value.error().code != Code::kCancelled))
-      continue;
-    out.unasked = value.error();
+  if (const Error* why = unasked(values)) {
+    out.unasked = *why;
     co_return out;
   }
   std::size_t next = 0;
@@ -223,8 +235,23 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
     if (!pinned) co_return pinned.error();
     bound = *pinned;
   }
-  AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, false));
+  const engine::Workflow& workflow = *bound->workflow;
+  const std::string none = "nothing was replayed: today's workflow " + workflow.name;
+  if (workflow.mode == engine::Workflow::Mode::kOff)
+    co_return Error(Code::kConflict, none + " has `mode: off`");
+  for (const BoundStep& step : bound->steps) {
+    if (!step.unusable.empty()) co_return Error(Code::kConflict, none + " cannot be used: " + step.unusable);
+  }
+  AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, workflow.condition.has_value()));
   if (asked.unasked) co_return *asked.unasked;
+  if (asked.condition) {
+    const Said answer(*workflow.condition, *asked.condition);
+    if (answer.no)
+      co_return Error(Code::kConflict, none + " does not want the event: its `if`, `" +
+                                           workflow.condition->text + "`, is false");
+    if (!answer.yes)
+      co_return Error(Code::kConflict, none + " cannot say whether it wants the event: " + answer.wrong);
+  }
   store::NewRun fresh = new_run(*bound, *rules_, event.event, asked.vars, asked.failed, "");
   fresh.replaces = false;  // somebody wants it in addition to what there is
   if (!asked.queue_key.empty()) fresh.queue_key = asked.queue_key;
@@ -250,6 +277,12 @@ rt::Task<> Pipeline::watch_for_storm(Event event) {
   log::error("a storm: runs of this source are held until `postlude unpause --source`",
              {{"source", event.source}, {"why", why}});
   AWAIT_DONE(tell("storm", json::object{{"source", event.source}, {"reason", why}}));
+}
+
+rt::Task<Status> Pipeline::unpause(std::string kind, std::string name, std::string actor) {
+  AWAIT(Status done, parts_.store.unpause(kind, name, std::move(actor), rt::now()));
+  if (done && kind == "source") recent_.erase(name);  // what was held is no part of another storm
+  co_return done;
 }
 
 rt::Task<> Pipeline::tell(std::string hook, json::object payload) {

@@ -52,10 +52,11 @@ rt::Task<Result<Pipeline::Taken>> Pipeline::redeliver(Delivery stored, std::stri
   AWAIT(const auto receipt, parts_.store.append(std::move(*judged.proof), std::move(judged.delivery),
                                                 std::move(judged.event), std::move(judged.identity)));
   if (!receipt) co_return receipt.error();
+  // Before anything else is waited for: who comes meanwhile is newer.
+  if (!receipt->duplicate()) announce(event, *receipt->event(), true);
   AWAIT(const Status noted, parts_.store.note(actor, "delivery.redelivered", stored.id.text(),
                                               "as " + receipt->delivery().text(), rt::now()));
   if (!noted) log::warn("a redelivery could not be recorded", {{"why", noted.error().message}});
-  if (!receipt->duplicate()) announce(event, *receipt->event(), true);
   taken.delivery = receipt->delivery();
   taken.event = *receipt->event();
   taken.duplicate = receipt->duplicate();

@@ -191,7 +191,7 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
       if (workflow == nullptr) continue;
       rules->check_sources(key, *workflow, problems);
       auto bound = rules->bind(std::move(workflow), problems);
-      if (bound == nullptr) continue;
+      if (!bound->usable) continue;
       rules->check_calendars(*bound, input, problems);
       rules->workflows_.push_back(std::move(bound));
     }
@@ -228,12 +228,7 @@ Result<std::shared_ptr<const BoundWorkflow>> Rules::bind_pinned(std::string_view
   }
   TRY(auto workflow, engine::Workflow::parse(name, pinned));
   lang::Problems problems;
-  auto bound = bind(std::move(workflow), problems);
-  if (bound == nullptr) {
-    return Error(Code::kInvalid,
-                 problems.empty() ? "the workflow cannot be used" : lang::to_text(problems.front()));
-  }
-  return bound;
+  return bind(std::move(workflow), problems);
 }
 
 }  // namespace postlude::pipeline

@@ -27,6 +27,7 @@ struct BoundStep {
   std::vector<lang::Expression> leaves;  // of `with`
   std::vector<lang::Expression> each;    // of `forEach`
   std::vector<lang::Expression> key;     // of `key`
+  std::string unusable;  // what it names is not in today's configuration, and where it names it; "": all is
   // team/notify: what it is for each team that can be notified.
   std::map<std::string, std::shared_ptr<const BoundStep>, std::less<>> teams;
 };
@@ -35,6 +36,7 @@ struct BoundWorkflow {
   std::shared_ptr<const engine::Workflow> workflow;
   std::vector<BoundStep> steps;
   std::vector<lang::Expression> vars;  // of all `vars`, in order
+  bool usable = true;                  // each step can be carried out
   bool reads_data = false;             // some expression, or a wait, looks at the tables or calendars
 
   std::vector<lang::Expression> expressions() const;  // all, to be announced and checked
@@ -84,7 +86,8 @@ class Rules {
   // The hooks of our own source that workflows are on.
   std::set<std::string, std::less<>> told() const;
 
-  // The workflow a run was pinned to, bound to today's targets and connectors.
+  // The workflow a run was pinned to, bound to today's targets and connectors. A step that cannot be is
+  // `unusable`: it fails when its turn comes, and the others go on.
   Result<std::shared_ptr<const BoundWorkflow>> bind_pinned(std::string_view name,
                                                            const std::string& pinned) const;
 

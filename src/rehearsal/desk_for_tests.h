@@ -95,6 +95,7 @@ inline std::shared_ptr<const pipeline::Rules> rules(const std::string& limits, c
   input.sources = root->find("sources");
   input.targets = root->find("targets");
   input.workflows = root->find("workflows");
+  input.public_url = "https://postlude.example.com";
   auto out = pipeline::Rules::build(input, catalogue, problems);
   for (const lang::Problem& p : problems) {
     if (!p.warning) ADD_FAILURE() << lang::to_text(p);

@@ -93,6 +93,32 @@ TEST_F(VerbsTest, AWaitBesideAnApprovalLastsAsLongAsItSays) {
   EXPECT_EQ(arrivals_.size(), 1U);
 }
 
+// What was accepted reaches its step, though nobody looked before the run's time was over.
+TEST_F(VerbsTest, ACallbackThatCameInTimeIsTakenAfterIt) {
+  for (const bool dies : {false, true}) {
+    SCOPED_TRACE(dies);
+    begin(rules("",
+                "{id: done, uses: callback, with: {timeout: 2h}}, {id: do, uses: desk/note, with: {text: "
+                "x}}], timeout: "
+                "10m, finally: ["));
+    accept("app");
+    ASSERT_TRUE(rehearsal_->run_until([&] { return step("done").state == StepState::kWaiting; }, minutes(1)));
+    if (dies) {
+      rehearsal_->advance(minutes(9));
+      const auto run = only_run().id;
+      const auto at = step("done").index;
+      // The answer is on disk, and the process dies before anybody has looked.
+      const auto kept = rehearsal_->ask(rehearsal_->store().answer(
+          run, at, postlude::Answer{AnswerKind::kCallback, "ci", "{\"ok\":1}", rt::now()}));
+      ASSERT_TRUE(kept && *kept);
+      rehearsal_->crash_and_restart(hours(1));
+    }
+    EXPECT_TRUE(rehearsal_->run_until_quiet(hours(2)));
+    EXPECT_EQ(step("done").state, dies ? StepState::kSucceeded : StepState::kFailed) << step("done").reason;
+    EXPECT_EQ(only_run().state, RunState::kFailed);
+  }
+}
+
 // What people hold back has its time all the same.
 TEST_F(VerbsTest, APauseIsNoPartOfARunsTimeout) {
   for (const char* kind : {"all", "workflow", "source", "target"}) {

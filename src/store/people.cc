@@ -113,6 +113,14 @@ Status forget_input(Ledger& ledger, Step& step) {
   return ok();
 }
 
+// Whether a key of its went out, with its body, whatever came of it.
+Result<bool> has_written(Ledger& ledger, const Step& step) {
+  bool out = step.spread;  // its elements have keys of their own, and it says what they are
+  TRY_DONE(ledger.db().each("SELECT id FROM requests WHERE step = $1 AND effect <> 1 LIMIT 1", {step.id},
+                            [&](const sql::Row&) { out = true; }));
+  return out;
+}
+
 }  // namespace
 
 namespace {
@@ -402,12 +410,13 @@ Result<RunId> replay(Ledger& ledger, const Replay& wanted) {
   if (!wanted.again) {
     for (Step& step : fresh.steps) {
       const auto at = std::find_if(old.run.steps.begin(), old.run.steps.end(), [&](const Step& s) {
-        return s.part == step.part && s.uses == step.uses && !s.input.empty() && s.uses != "wait" &&
-               !waits_for_somebody(s);  // a replay waits as long as the run before did
+        // What asks no target has no effect that a repetition could meet: it is worked out anew.
+        return s.part == step.part && s.uses == step.uses && !s.input.empty() && !s.target.empty();
       });
       if (at == old.run.steps.end()) continue;
       Step kept = *at;
-      if (text != old.run.text) TRY_DONE(forget_input(ledger, kept));
+      TRY(const bool wrote, has_written(ledger, kept));
+      if (text != old.run.text || !wrote) TRY_DONE(forget_input(ledger, kept));
       step.input = kept.input;
       step.now = kept.now;
     }

@@ -12,7 +12,7 @@ namespace {
 constexpr Duration kLongest = std::chrono::hours(24 * 365);
 
 // Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
-Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, Instant now) {
+Status fail_at_once(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instant now) {
   stored.leases.resize(stored.run.steps.size());
   for (std::size_t i = 0; i < stored.run.steps.size(); ++i) {
     Step& step = stored.run.steps[i];
@@ -22,8 +22,8 @@ Status fail_at_once(Ledger& ledger, StoredRun& stored, const std::string& why, I
     TRY_DONE(save_step(ledger, stored, i));
   }
   stored.queues = false;
-  stored.run.cause = why;
-  return change_state(ledger, stored, RunState::kFailed, why, now);
+  stored.run.cause = wanted.cause;
+  return change_state(ledger, stored, RunState::kFailed, wanted.failed, now);
 }
 
 // `replace`: what older releases have not begun is left out. A newer one is never replaced.
@@ -92,7 +92,7 @@ Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instan
   TRY_DONE(insert_run(ledger, stored));
   TRY_DONE(ledger.audit(now, "postlude", "run.created", run.id.text(),
                         wanted.workflow + " on " + run.event.text()));
-  return begins ? ok() : fail_at_once(ledger, stored, wanted.failed, now);
+  return begins ? ok() : fail_at_once(ledger, stored, wanted, now);
 }
 
 // What it is given as JSON goes in as it is.

@@ -79,8 +79,9 @@ struct NewRun {
   std::optional<Duration> timeout;
   std::string vars = "{}";  // null: they or the key could not be computed, and no retry goes on without them
   std::vector<Step> steps;  // id, state, times are the store's; the first becomes due
-  std::string failed;  // not empty: the run could not begin; it is stored as failed with this reason, its
-                       // steps skipped, and `retry` gives the first its turn
+  std::string failed;      // not empty: the run could not begin; it is stored as failed with this reason, its
+                           // steps skipped, and `retry` gives the first its turn
+  std::string cause = {};  // of that, as failures are grouped
 };
 
 // A claimed step, with all that is needed to carry it out.

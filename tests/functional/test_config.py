@@ -27,6 +27,30 @@ BROKEN = {
         "sources: {f: {type: flagger, auth: none, dedup: {window: 1m}}}\n",
         [f"1:42: unknown key 'dedup' in the source 'f'; did you mean 'dedupe'? {SOURCE_KEYS}"]),
     "a key twice": ("log: {level: info}\nlog: {level: warn}\n", ["2:1: duplicate key 'log'; the first is in line 1"]),
+    "approvers that nobody is": (
+        "access: {tokens: [{name: ops, role: operator, secret: {env: T}}, {name: eyes, role: viewer, secret: {env: T}}]}\n"
+        + workflow("{uses: approval, with: {message: Go, approvers: [opz, eyes, 'team:pay', ops]}}"),
+        ["6:62: 'approvers' names the token 'opz', which does not exist; did you mean 'ops'?",
+         "6:67: 'approvers' names the token 'eyes', which is a viewer's: to answer takes an operator",
+         "6:73: 'approvers' names the team 'pay', which does not exist; 'teams' has none"]),
+    "approvers that are no names": (
+        workflow("{uses: approval, with: {message: Go, approvers: []}}"),
+        ["5:61: 'approvers' is a list of names of tokens, and of team:NAME"]),
+    "a time where it means nothing": (
+        workflow("{uses: approval, timeout: 1h, with: {message: Go}}"),
+        ["5:30: 'timeout' of a step is about requests to a target, and approval makes none; how long it waits is "
+         "`with: {timeout: 1h}`"]),
+    "retries of a wait": (
+        workflow("{uses: wait, retry: {for: 1h}, with: {for: 1s}}"),
+        ["5:26: 'retry' of a step is about requests to a target, and wait makes none"]),
+    "a store in memory": (
+        OPEN + "store: {url: 'sqlite::memory:'}\n",
+        ["2:14: the store is a file, which outlives the process: write sqlite:PATH"]),
+    "an expression in a target's headers": (
+        JIRA.replace("auth: {bearer: {env: T}}}}\n", "auth: {bearer: {env: T}}, headers: {X-A: '${{ .event.name }}'}}}\n", 2)
+            .replace(", headers: {X-A: '${{ .event.name }}'}}}\n", "}}\n", 1),
+        ["2:102: a target's headers are the same for all its requests: no expression is evaluated here; write it in a "
+         "step's `with.headers`"]),
     "a merged map": (
         "x: &a {type: flagger}\nsources: {f: {<<: *a}}\n",
         ["2:15: '<<' (merging of maps) is not supported; write the keys out"]),

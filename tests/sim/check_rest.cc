@@ -164,8 +164,11 @@ void Check::answers_at_rest() {
           if (succeeded && g.certain && row.text(1) != g.body) {
             world_.breaks("22", "step " + id_of(step) + " was given " + g.body + " and has " + row.text(1));
           }
-          if (g.certain && row.text(2).starts_with("nobody called back"))
-            world_.breaks("22", "step " + id_of(step) + " says that nobody called back, and somebody had");
+          // `certain`: a yes that had its 202 while the step could take it. It does not fail any more.
+          if (g.certain && row.integer(0) == static_cast<std::int64_t>(StepState::kFailed) &&
+              row.text(3).empty())
+            world_.breaks("22",
+                          "step " + id_of(step) + " was given " + g.body + " and failed: " + row.text(2));
         });
   }
 }
