@@ -219,7 +219,12 @@ rt::Task<HttpResponse> Api::show(std::string kind, std::string id, Caller who) {
   }
   const RunId run{*value};
   AWAIT(const auto row, run_for(run, std::move(who)));
-  co_return row ? json_answer(view_of(*row)) : problem_of(row.error());
+  if (!row) co_return problem_of(row.error());
+  AWAIT(const auto pauses, store_.pauses());
+  if (!pauses) co_return problem_of(pauses.error());
+  json::object view = view_of(*row);
+  view["pausedBy"] = holding(*pauses, *row);
+  co_return json_answer(view);
 }
 
 // -- acting

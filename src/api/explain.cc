@@ -58,11 +58,14 @@ rt::Task<HttpResponse> Api::explain(std::string id, Caller who) {
         first ? json::value(nullptr) : json::value(event->event.delivery.text());
   }
   out["event"] = view_of(*event);
+  AWAIT(const auto pauses, store_.pauses());
+  if (!pauses) co_return problem_of(pauses.error());
   for (std::size_t i = 0; i < std::min(event->runs.size(), kRunsMax); ++i) {
     AWAIT(const auto run, store_.run(event->runs[i].id));
     if (!run) co_return problem_of(run.error());
     json::object view = view_of(*run);
     shorten(view);
+    view["pausedBy"] = holding(*pauses, *run);
     out["runs"].as_array().push_back(std::move(view));
   }
   co_return json_answer(out);

@@ -210,4 +210,20 @@ json::object view_of(const store::RunDetail& detail) {
   return view;
 }
 
+json::array holding(const std::vector<store::Pause>& pauses, const store::RunDetail& detail) {
+  json::array out;
+  const Run& run = detail.run;
+  if (terminal(run.state)) return out;
+  for (const store::Pause& pause : pauses) {
+    const bool target = std::any_of(run.steps.begin(), run.steps.end(), [&](const Step& step) {
+      return pause.kind == "target" && step.target == pause.name && !terminal(step.state);
+    });
+    if (pause.kind == "all" || (pause.kind == "workflow" && pause.name == run.workflow) ||
+        (pause.kind == "source" && pause.name == run.source) ||
+        (pause.kind == "team" && pause.name == detail.team) || target)
+      out.push_back(view_of(pause));
+  }
+  return out;
+}
+
 }  // namespace postlude::api

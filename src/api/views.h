@@ -13,5 +13,7 @@ json::object view_of(const Run& run);  // without steps
 json::object view_of(const store::Pause& pause);
 json::object view_of(const store::FailureGroup& group);
 json::object view_of(const store::RunDetail& detail);  // with steps, attempts, requests
+// Those of `pauses` that hold the run, or a step of its that has not ended.
+json::array holding(const std::vector<store::Pause>& pauses, const store::RunDetail& detail);
 
 }  // namespace postlude::api

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "app/serve.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/people.h"
 #include "evaluator/child.h"
@@ -87,6 +88,19 @@ void add_offline(CLI::App& app, Choices& c) {
   add_output(shown, c);
   shown->callback(
       [&c] { c.run = [&c] { return connectors_show(c.serve.connectors, c.name, remote_of(c).output); }; });
+
+  connectors->add_subcommand("check", "Not built yet in this version")
+      ->group("")
+      ->allow_extras()
+      ->callback([&c] {
+        c.run = [] {
+          std::fprintf(
+              stderr,
+              "'postlude connectors check' is not built yet in this version of Postlude; `postlude check "
+              "--connectors DIR` checks them\n");
+          return kUsedWrongly;
+        };
+      });
 
   app.add_subcommand("version", "Print the version")->callback([&c] {
     c.run = [] {
@@ -176,6 +190,29 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   return command;
 }
 
+// The first word that is no command where one is wanted: CLI11 says only that one is missing.
+std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with("-")) return std::nullopt;
+    std::vector<std::string> names;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* one : at->get_subcommands([](const CLI::App*) { return true; })) {
+      if (!one->get_group().empty()) names.push_back(one->get_name());
+      if (one->get_name() == word) next = one;
+    }
+    if (names.empty()) return std::nullopt;
+    if (next == nullptr) {
+      const std::string near = nearest(word, names);
+      return "there is no command '" + word.substr(0, 40) + "'; " +
+             (near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?");
+    }
+    at = next;
+  }
+  return std::nullopt;
+}
+
 int run(int argc, char** argv) {
   Choices c;
   c.remote.server.url = from_environment("POSTLUDE_SERVER", c.remote.server.url);
@@ -214,6 +251,10 @@ int run(int argc, char** argv) {
             return kUsedWrongly;
           };
         });
+  }
+  if (const auto unknown = unknown_command(app, argc, argv)) {
+    std::fprintf(stderr, "%s\n", unknown->c_str());
+    return kUsedWrongly;
   }
   try {
     app.parse(argc, argv);

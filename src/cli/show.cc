@@ -159,6 +159,19 @@ void put_attempts(std::string& out, const json::value& step, const std::string& 
   }
 }
 
+// What holds a run back though its time has come.
+void put_pauses(std::string& out, const json::value& run) {
+  const json::value* pauses = find(run, "pausedBy");
+  if (pauses == nullptr || !pauses->is_array()) return;
+  for (const json::value& pause : pauses->get_array()) {
+    const std::string name = cell(pause, "name");
+    const std::string why = cell(pause, "reason");
+    line(out, "held",
+         cell(pause, "kind") + (name.empty() ? "" : " " + name) + " is paused by " + cell(pause, "by") +
+             " since " + cell(pause, "at") + (why.empty() ? "" : ": " + shorter(why, 160)));
+  }
+}
+
 void put_steps(std::string& out, const json::value& run) {
   const json::value* steps = find(run, "steps");
   if (steps == nullptr || !steps->is_array()) return;
@@ -198,6 +211,7 @@ std::string run_text(const json::value& run) {
   if (yes(run, "shadow")) line(out, "shadow", "yes: nothing but reads was sent");
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
+  put_pauses(out, run);
   put_steps(out, run);
   return out;
 }

@@ -25,6 +25,14 @@ Duration duration_of(const Node& node, std::string_view key, Duration otherwise)
   return parsed ? *parsed : otherwise;
 }
 
+// Of a limit: none at all is meant otherwise, and nothing would ever be within it.
+void refuse_zero(const Node& node, std::string_view key, Problems& problems) {
+  const Node* at = node.find(key);
+  if (at != nullptr && duration_of(node, key, Duration(1)) == Duration(0))
+    problems.push_back(
+        {at->place, "'" + std::string(key) + "' is " + at->scalar + ", within which nothing can be done"});
+}
+
 RetryPolicy retry_of(const Node* node) {
   RetryPolicy policy;
   if (node == nullptr) return policy;
@@ -226,6 +234,7 @@ std::optional<StepDefinition> read_step(const Node& node, StepList list, Problem
   }
   step.continues = node.text("continueOnError") == "true";
   step.retry = retry_of(node.find("retry"));
+  refuse_zero(node, "timeout", problems);
   if (node.find("timeout") != nullptr) step.timeout = duration_of(node, "timeout", Duration(0));
   step.on_unclear = on_unclear_named(node.text("onUnclear"));
   if (usable && step.built_in != BuiltIn::kNone && step.built_in != BuiltIn::kTeamNotify)
@@ -386,6 +395,8 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
       if (workflow->queue_key) lang::check_names(*workflow->queue_key, plan_roots(), problems);
     }
   }
+  refuse_zero(node, "maxAge", problems);
+  refuse_zero(node, "timeout", problems);
   workflow->max_age = duration_of(node, "maxAge", workflow->max_age);
   workflow->timeout = duration_of(node, "timeout", workflow->timeout);
   if (const Node* vars = node.find("vars")) {

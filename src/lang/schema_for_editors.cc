@@ -98,6 +98,14 @@ json::value converted(const json::value& given) {
       out[key] = value;
     }
   }
+  // An editor knows none of our formats; more than these patterns say is told by `check`: where an expression may
+  // stand, for one.
+  const std::string_view format = find_text(given, "format");
+  if (!out.contains("pattern")) {
+    if (format == "postlude-duration") out["pattern"] = "^([0-9]+(d|h|ms|m|s|us|µs))+$|[$][{][{]";
+    if (format == "rate") out["pattern"] = "^[0-9]{1,9}/(d|h|m|s)$";
+    if (format == "size") out["pattern"] = "^[0-9]+(B|KiB|MiB|GiB|KB|kB|MB|GB)?$";
+  }
   if (const json::value* also = find(given, "x-alsoWritten")) let_be_written(out, also->as_object());
   return out;
 }

@@ -21,7 +21,7 @@ TEST(SchemaForEditors, TextMayLookLikeANumber) {
       {R"({"type":"string","pattern":"^[a-z]+$"})", R"({"type":["string","boolean"],"pattern":"^[a-z]+$"})"},
       {R"({"type":"string","pattern":"^https:"})", R"({"type":"string","pattern":"^https:"})"},
       {R"({"type":"string","format":"postlude-duration"})",
-       R"({"type":"string","format":"postlude-duration"})"},
+       R"({"type":"string","format":"postlude-duration","pattern":"^([0-9]+(d|h|ms|m|s|us|µs))+$|[$][{][{]"})"},
       {R"({"type":"string","enum":["a"]})", R"({"type":"string","enum":["a"]})"},
       {R"({"type":"integer"})", R"({"type":"integer"})"},
       {R"({"oneOf":[{"type":"string"},{"type":"array","items":{"type":"string","pattern":"x"}}]})",

@@ -53,6 +53,18 @@ def run(binary, *arguments, **options):
 
 # -- without a daemon
 
+@pytest.mark.parametrize("words, said", [
+    ("chek x", "there is no command 'chek'; did you mean 'check'?\n"),
+    ("runs retyr run_1", "there is no command 'retyr'; did you mean 'retry'?\n"),
+    ("connectors foo", "there is no command 'foo'; there are list, show\n"),
+    ("connectors check F", "'postlude connectors check' is not built yet in this version of Postlude; `postlude check "
+                           "--connectors DIR` checks them\n"),
+    ("gates list", "'postlude gates' is not built yet in this version of Postlude\n")])
+def test_words_that_are_no_command(binary, words, said):
+    done = run(binary, *words.split())
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
 def test_version(binary):
     done = run(binary, "version")
     assert done.returncode == 0 and done.stdout.split()[0] == "postlude" and done.stdout.split()[1][0].isdigit()

@@ -43,6 +43,10 @@ BROKEN = {
     "retries of a wait": (
         workflow("{uses: wait, retry: {for: 1h}, with: {for: 1s}}"),
         ["5:26: 'retry' of a step is about requests to a target, and wait makes none"]),
+    "limits of no time": (
+        workflow("{uses: http/request, timeout: 0s, with: {url: 'https://a.example'}}", condition="    timeout: 0s\n    maxAge: 0s\n"),
+        ["5:14: 'timeout' is 0s, within which nothing can be done", "6:13: 'maxAge' is 0s, within which nothing can be done",
+         "7:43: 'timeout' is 0s, within which nothing can be done"]),
     "a store in memory": (
         OPEN + "store: {url: 'sqlite::memory:'}\n",
         ["2:14: the store is a file, which outlives the process: write sqlite:PATH"]),

@@ -558,12 +558,14 @@ def test_a_pause_holds_and_survives_a_restart(daemon, fakes, what):
     assert server.metrics()[f'postlude_paused{{kind="{kind}"}}'] == 1
     second = run_of(server, name="another")
     assert waits(server, run) and waits(server, second) and fakes.state()["requests"] == []
+    assert server.api(f"runs/{run}")["pausedBy"] == [paused]
+    assert server.api(f"explain/{run}")["runs"][0]["pausedBy"] == [paused]
     assert {i["name"]: i["paused"] for i in server.items("workflows")} == {"main": kind in ("workflow", "all")}
     assert {i["name"]: i["paused"] for i in server.items("targets")}["web"] is (kind in ("target", "all"))
     assert {i["name"]: i["breaker"] for i in server.items("targets")}["web"] == "closed"
     done(server, "unpause", what)
     assert act(server, "unpause", what).status == 409 and server.items("pauses") == []
-    in_state(server, run, "succeeded"), in_state(server, second, "succeeded")
+    assert in_state(server, run, "succeeded")["pausedBy"] == [], in_state(server, second, "succeeded")
 
 
 @pytest.mark.parametrize("body, status, word", [

@@ -274,7 +274,7 @@ def test_what_check_takes_an_editor_takes(binary, validators, tmp_path, step):
     "{uses: approval, with: {mesage: x}}", "{uses: approval, with: {message: x, timeout: 1h, onTimeout: ski}}",
     "{id: c, uses: callback, with: {timout: 1h}}", "{uses: assert, with: {taht: true}}", "{uses: assert}", "{uses: set}",
     "{uses: set, with: {values: 3}}", "{uses: set, with: {value: {a: 1}}}", "{uses: hub/request, timeout: 30, with: {path: /a}}",
-    "{id: 7, uses: wait, with: {for: 1s}}"])
+    "{id: 7, uses: wait, with: {for: 1s}}", "{uses: wait, with: {for: banana}}", "{uses: hub/request, timeout: banana, with: {path: /a}}"])
 def test_what_check_refuses_of_built_in_steps_so_does_an_editor(binary, validators, tmp_path, step):
     told, seen = both(binary, validators, tmp_path, step)
     assert told and seen
