@@ -139,12 +139,10 @@ Status siblings(Ledger& ledger, StoredRun& stored, const std::string& part, std:
   }
   stored.alone = !replayed;
   if (!replayed) return ok();
-  return ledger.db().each(
-      "SELECT s.id FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 AND "
-      "r.salt = "
-      "$3 AND r.id <> $4 AND s.part = $5 AND r.shadow = 0 ORDER BY s.id",
-      {run.event.value, run.workflow, run.salt, run.id.value, part},
-      [&](const sql::Row& row) { out.push_back(row.integer(0)); });
+  static const std::string kSql =
+      "SELECT s.id " + std::string(kSameStep) + "WHERE r.shadow = 0 ORDER BY s.id";
+  return ledger.db().each(kSql, {run.event.value, run.workflow, run.salt, run.id.value, part},
+                          [&](const sql::Row& row) { out.push_back(row.integer(0)); });
 }
 
 Result<std::vector<Request>> effects_before(Ledger& ledger, StoredRun& stored, std::size_t index,

@@ -159,6 +159,14 @@ TEST_P(Intake, a_duplicate_has_a_delivery_of_its_own_and_the_first_event) {
   EXPECT_EQ(event->deliveries[0].id, first->delivery());
   EXPECT_EQ(event->deliveries[0].body, "");
   EXPECT_EQ(event->deliveries[1].id, again->delivery());
+  ASSERT_TRUE(append(delivery(1, "B"), last_call(delivery(1, "B"))));
+  Filter of;
+  of.event = first->event()->value;
+  auto listed = driver_.wait(store_->deliveries(of, {}));
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 2U);
+  EXPECT_EQ(listed->at(0).id, again->delivery());
+  EXPECT_EQ(listed->at(1).id, first->delivery());
 }
 
 TEST_P(Intake, a_senders_id_decides_and_another_body_conflicts) {

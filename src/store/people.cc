@@ -56,15 +56,14 @@ std::string_view word_of(ResumeAs as) {
 Status take_over(Ledger& ledger, const Run& run, Step& step) {
   if (!step.outputs.empty()) return ok();
   step.outputs = "null";
-  return ledger.db().each(
-      "SELECT s.outputs FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 AND "
-      "r.salt = $3 AND r.id <> $4 AND r.shadow = 0 AND s.part = $5 AND s.state = $6 AND s.outputs <> '' "
-      "ORDER BY s.id",
-      {run.event.value, run.workflow, run.salt, run.id.value, step.part,
-       static_cast<int>(StepState::kSucceeded)},
-      [&](const sql::Row& row) {
-        if (row.text(0) != "null") step.outputs = row.text(0);
-      });
+  static const std::string kSql = "SELECT s.outputs " + std::string(kSameStep) +
+                                  "WHERE r.shadow = 0 AND s.state = $6 AND s.outputs <> '' ORDER BY s.id";
+  return ledger.db().each(kSql,
+                          {run.event.value, run.workflow, run.salt, run.id.value, step.part,
+                           static_cast<int>(StepState::kSucceeded)},
+                          [&](const sql::Row& row) {
+                            if (row.text(0) != "null") step.outputs = row.text(0);
+                          });
 }
 
 // The step as the person wants it, with nothing of the hold left.

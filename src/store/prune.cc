@@ -80,8 +80,10 @@ Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64
 Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after) {
   std::vector<Row> rows;
   TRY_DONE(ledger.db().each(
-      "SELECT e.id, e.received_at, e.planned = 1 AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.event = e.id), "
-      "e.delivery FROM events e WHERE e.id > $1 ORDER BY e.id LIMIT $2",
+      "SELECT e.id, e.received_at, e.planned = 1 AND "
+      "NOT EXISTS (SELECT 1 FROM runs r WHERE r.event = e.id AND r.replay_of IS NULL) AND "
+      "NOT EXISTS (SELECT 1 FROM runs r WHERE r.event = e.id AND r.replay_of IS NOT NULL), e.delivery "
+      "FROM events e WHERE e.id > $1 ORDER BY e.id LIMIT $2",
       {after, kPortion}, [&](const sql::Row& row) {
         rows.push_back({row.integer(0), row.time(1), row.flag(2), row.integer(3)});
       }));

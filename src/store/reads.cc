@@ -28,6 +28,16 @@ class Query {
   void equal_if(std::string_view column, const std::string& value) {
     if (!value.empty()) equal(column, value);
   }
+  // `of` yields ids, and names the value as $?.
+  void among_if(std::string_view column, std::string_view of, std::int64_t value) {
+    if (value == 0) return;
+    values_.push_back(value);
+    std::string list(of);
+    const std::string number = std::to_string(values_.size());
+    for (std::size_t at = list.find('?'); at != std::string::npos; at = list.find('?', at))
+      list.replace(at, 1, number);
+    where(std::string(column) + " IN (" + list + ")");
+  }
   // `conditions` on the event that the row points to.
   void on_event(std::string_view reference, const Filter& f, bool with_phase) {
     std::string inner;
@@ -151,7 +161,10 @@ Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter&
     if (!verdict) return Error(Code::kInvalid, "no verdict " + f.verdict);
     query.equal("d.verdict", *verdict);
   }
-  if (f.event != 0) query.equal("d.event", f.event);
+  query.among_if("d.id",
+                 "SELECT delivery FROM events WHERE id = $? UNION ALL "
+                 "SELECT id FROM deliveries WHERE event = $? AND verdict = 2",
+                 f.event);
   query.on_event("d.event", f, false);
   if (!f.team.empty()) {
     query.equal("(SELECT t.team FROM events t WHERE t.id = d.event)", f.team);
@@ -195,8 +208,10 @@ Result<EventDetail> show_event(sql::Connection& db, EventId id) {
     out.plan = read_plan(row.bytes(16));
   }));
   if (!found) return Error(Code::kNotFound, "no event " + id.text());
-  TRY_DONE(db.each(select_runs() + "WHERE r.event = $1 ORDER BY r.id", {id.value},
-                   [&](const sql::Row& row) { out.runs.push_back(run_of(row).run); }));
+  // Each half has an index of its own.
+  TRY_DONE(db.each(select_runs() + "WHERE r.event = $1 AND r.replay_of IS NULL UNION ALL " + select_runs() +
+                       "WHERE r.event = $1 AND r.replay_of IS NOT NULL ORDER BY 1",
+                   {id.value}, [&](const sql::Row& row) { out.runs.push_back(run_of(row).run); }));
   TRY_DONE(db.each(select_deliveries(false) + "WHERE d.id = $1", {out.event.delivery.value},
                    [&](const sql::Row& row) { out.deliveries.push_back(delivery_of(row)); }));
   TRY_DONE(db.each(select_deliveries(false) + "WHERE d.event = $1 AND d.verdict = 2 ORDER BY d.id",
@@ -213,7 +228,10 @@ Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const P
     // As a literal, since an index of the failed ones can serve only those who ask for them by that name.
     query.where("r.state = " + std::to_string(static_cast<int>(*state)));
   }
-  if (f.event != 0) query.equal("r.event", f.event);
+  query.among_if("r.id",
+                 "SELECT id FROM runs WHERE event = $? AND replay_of IS NULL UNION ALL "
+                 "SELECT id FROM runs WHERE event = $? AND replay_of IS NOT NULL",
+                 f.event);
   query.equal_if("r.team", f.team);
   if (f.dismissed) query.where(std::string("r.dismissed = ") + (*f.dismissed ? "1" : "0"));
   query.equal_if("r.cause", f.cause);

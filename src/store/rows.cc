@@ -294,15 +294,12 @@ namespace {
 // where the text has changed, unless something of it may have been done already.
 Status inherit(Ledger& ledger, const Run& run, Step& element) {
   if (!run.replay_of || !element.element_of || element.announces || !element.input.empty()) return ok();
+  static const std::string kSql =
+      "SELECT s.input, s.now " + std::string(kSameStep) +
+      "WHERE s.uses = $6 AND s.input <> '' AND EXISTS (SELECT 1 FROM requests q WHERE q.step = s.id AND "
+      "q.effect <> 1 AND (r.text = $7 OR q.result IN (1, 2, 3, 6))) ORDER BY s.id";
   return ledger.db().each(
-      "SELECT s.input, s.now FROM runs r JOIN steps s ON s.run = r.id WHERE r.event = $1 AND r.workflow = $2 "
-      "AND "
-      "r.salt = $3 AND r.id <> $4 AND s.part = $5 AND s.uses = $6 AND s.input <> '' AND "
-      "EXISTS (SELECT 1 FROM requests q WHERE q.step = s.id AND q.effect <> 1 AND (r.text = $7 OR q.result "
-      "IN "
-      "(1, 2, 3, 6))) "
-      "ORDER BY s.id",
-      {run.event.value, run.workflow, run.salt, run.id.value, element.part, element.uses, run.text},
+      kSql, {run.event.value, run.workflow, run.salt, run.id.value, element.part, element.uses, run.text},
       [&](const sql::Row& row) {
         element.input = row.text(0);
         element.now = row.maybe_time(1);

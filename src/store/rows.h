@@ -32,6 +32,13 @@ Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t ste
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step);
 Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step);
 
+// "FROM runs r JOIN steps s …": the step of the part $5 in the runs of the event $1, the workflow $2 and the
+// salt $3 but for the run $4. Each half of the runs has an index of its own.
+constexpr std::string_view kSameStep =
+    "FROM (SELECT id, text, shadow FROM runs WHERE event = $1 AND workflow = $2 AND replay_of IS NULL AND "
+    "salt = $3 AND id <> $4 UNION ALL SELECT id, text, shadow FROM runs WHERE event = $1 AND workflow = $2 "
+    "AND replay_of IS NOT NULL AND salt = $3 AND id <> $4) r JOIN steps s ON s.run = r.id AND s.part = $5 ";
+
 // -- the writer's
 
 // The run whose step has this lease, and which step it is. kConflict: nobody has it any more.
