@@ -58,7 +58,6 @@ class Attempting {
   std::optional<std::string> input;
   std::optional<Instant> step_now;
   std::optional<std::string> trace;
-  std::string key;          // of a step with `key`
   bool unanswered = false;  // it ended because nobody had answered
 
  private:
@@ -73,6 +72,7 @@ class Attempting {
   rt::Task<std::optional<Outcome>> spread();
   rt::Task<std::optional<Outcome>> evaluate_with(bool condition);
   rt::Task<std::optional<Outcome>> take_key();
+  bool has_made() const;
   Outcome built_in();
   Outcome wait();
   Outcome approval();

@@ -163,6 +163,15 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
   co_return std::nullopt;
 }
 
+// This step, or the same of another run of the event, has made what its key stands for: it goes on from
+// there.
+bool Attempting::has_made() const {
+  return std::any_of(work_.before.begin(), work_.before.end(), [](const Request& q) {
+    const bool proved = q.result == RequestResult::kSucceeded || q.result == RequestResult::kExists;
+    return proved && (q.effect == Effect::kKey || q.effect == Effect::kLookup || q.effect == Effect::kNone);
+  });
+}
+
 rt::Task<std::optional<Outcome>> Attempting::take_key() {
   if (!step_->definition->key) co_return std::nullopt;
   AWAIT(Values values, evaluate(step_->key));
@@ -184,8 +193,12 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
     const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
     co_return Retryable{std::string(store::kBusyKey) + " '" + *text + "'", again, false, true};
   }
-  key = *text;
   kept_ = kept->outputs;
+  if (kept->made && !row_.freed && !has_made()) {
+    co_return Held{"what belongs to the key '" + *text +
+                   "' was made before, and nobody knows what it yielded: it cannot be updated; `runs resume` "
+                   "tells how to go on"};
+  }
   if (!kept_.empty()) context_->as_object()["outputs"] = parsed(kept_, nullptr);
   co_return std::nullopt;
 }

@@ -117,7 +117,6 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     end.input = std::move(attempting.input);
     end.step_now = attempting.step_now;
     end.trace = std::move(attempting.trace);
-    end.key = std::move(attempting.key);
     end.unanswered = attempting.unanswered;
   }
   end.ended_at = rt::now();

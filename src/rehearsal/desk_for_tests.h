@@ -66,6 +66,12 @@ actions:
     input: {}
     requests: [{id: do, put: /do, effect: state, body: {key: '${{ .key }}'}}]
     update: [{id: do, put: /do, effect: state, body: {key: '${{ .key }}'}}]
+  ticket:
+    summary: T
+    input: {}
+    requests: [{id: do, put: /do, effect: none, onUnclear: hold, body: {key: '${{ .key }}'}}]
+    update: [{id: change, put: '/do/${{ .outputs.id | @uri }}', effect: state, body: {key: '${{ .key }}'}}]
+    outputs: {id: '${{ .requests.do.response.body.id | ascii_downcase }}'}
   window:
     summary: W
     input: {}
@@ -126,6 +132,7 @@ class DeskTest : public testing::Test {
   void begin(std::shared_ptr<const pipeline::Rules> with) {
     rehearsal_.reset();
     made_ = false;
+    answers_ = "{}";
     arrivals_.clear();
     Options options;
     options.plan_again = options.step_again = hours(1);
@@ -139,7 +146,7 @@ class DeskTest : public testing::Test {
     Answer out{takes_, HttpResponse()};
     out.result->status = 200;
     out.result->headers.add("Content-Type", "application/json");
-    out.result->body = "{}";
+    out.result->body = answers_;
     if (sent.request == "lookup.look") out.result->body = made_ ? R"({"id":"x"})" : "null";
     if (sent.request == "do") made_ = made_ || !(arrivals_.empty() && idle_);
     if (arrivals_.empty() && first_) {
@@ -181,6 +188,7 @@ class DeskTest : public testing::Test {
   std::size_t breaks_ = 0;  // the arrival, counted from 1, that is answered 500
   bool idle_ = false;       // the receiver does not act on the first
   bool made_ = false;
+  std::string answers_ = "{}";  // the body
   std::vector<Arrival> arrivals_;
   std::unique_ptr<Rehearsal> rehearsal_;
 };

@@ -238,6 +238,61 @@ TEST_F(VerbsTest, AReplaySendsElementsAsTheyWere) {
     EXPECT_EQ(before[arrivals_[i].key], arrivals_[i].text);
 }
 
+// What a key stands for was made, and nobody knows what it yielded: the next use does not make another by
+// itself.
+TEST_F(VerbsTest, WhatAKeyStandsForIsNotMadeTwiceInSilence) {
+  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_->result->status = 500;
+  begin(rules("", "{id: do, uses: desk/ticket, key: x}"));
+  const auto resume = [&](store::ResumeAs as) {
+    RunId held;
+    for (const postlude::Run& run : all_runs())
+      held = run.steps[0].held ? run.id : held;
+    const auto done = rehearsal_->ask(rehearsal_->pipeline().resume(held, "do", as, "amy"));
+    ASSERT_TRUE(done && *done);
+    EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  };
+  accept("a");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  resume(store::ResumeAs::kDone);
+  accept("b");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  EXPECT_EQ(arrivals_.size(), 1U);
+  const postlude::Run next = all_runs().at(0);
+  EXPECT_TRUE(next.steps[0].held) << next.steps[0].reason;
+  EXPECT_NE(next.steps[0].reason.find("the key 'x' was made before"), std::string::npos)
+      << next.steps[0].reason;
+  answers_ = R"({"id":"t2"})";
+  resume(store::ResumeAs::kRepeat);  // a person's word for another one
+  accept("c");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  std::vector<std::string> requests;
+  for (const Arrival& arrival : arrivals_)
+    requests.push_back(arrival.request);
+  EXPECT_EQ(requests, (std::vector<std::string>{"do", "do", "update.change"}));
+  for (const postlude::Run& run : all_runs())
+    EXPECT_EQ(run.state, RunState::kSucceeded) << run.steps[0].reason;
+}
+
+// Nor where it was proved and the step failed after that; the same step goes on from there.
+TEST_F(VerbsTest, AFailureBehindTheProofIsNoFirstUseOfTheKey) {
+  begin(rules("", "{id: do, uses: desk/ticket, key: x}"));
+  accept("a");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  ASSERT_EQ(only_run().state, RunState::kFailed);  // there is no id in the answer
+  const RunId failed = only_run().id;
+  accept("b");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  EXPECT_TRUE(all_runs().at(0).steps[0].held) << all_runs().at(0).steps[0].reason;
+  const auto skipped = rehearsal_->ask(rehearsal_->store().skip(all_runs().at(0).id, "do", "amy", rt::now()));
+  ASSERT_TRUE(skipped && *skipped);
+  const auto again = rehearsal_->ask(rehearsal_->store().retry(failed, false, "amy", rt::now()));
+  ASSERT_TRUE(again && *again);
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  EXPECT_EQ(all_runs().at(1).state, RunState::kFailed);  // what was answered is known, and holds no id
+  EXPECT_EQ(arrivals_.size(), 1U);
+}
+
 // An announcement of which nobody knows whether it was made keeps nothing waiting once its wait is over.
 TEST_F(VerbsTest, AHeldAnnouncementEndsWithItsWait) {
   breaks_ = 1;

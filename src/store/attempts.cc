@@ -446,7 +446,6 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   TRY_DONE(apply_decision(ledger, leased.stored, decision, {index}, end.ended_at, go_on ? take_up : nullptr));
   const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
   CHECK(after.state != StepState::kRunning || after.spread);
-  if (!end.key.empty()) TRY_DONE(release_keyed(ledger, leased.stored.run, after, end.key));
   if (next) {
     TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, Row::kToBeWritten, end.ended_at));
     return std::optional<Work>(std::move(work));

@@ -42,7 +42,6 @@ Status give_back(Ledger& ledger, const Lease& lease, Instant now);
 Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
                          const std::string& key);
-Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std::string& key);
 
 // -- people.cc
 Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);

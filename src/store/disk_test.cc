@@ -107,6 +107,8 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("ALTER TABLE steps DROP COLUMN over_by");
   meddle("DROP INDEX runs_live");
   meddle("DROP TABLE once");
+  meddle("ALTER TABLE steps DROP COLUMN key");
+  meddle("ALTER TABLE keyed DROP COLUMN made");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));

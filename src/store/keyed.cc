@@ -9,16 +9,15 @@ namespace postlude::store {
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
                          const std::string& key) {
   TRY(auto leased, load_leased(ledger, lease));
-  const RunId leased_run = leased.stored.run.id;
-  ledger.remember(std::move(leased.stored));  // nothing of it changes here
   Keyed out;
   bool found = false;
   std::int64_t holder = 0;
-  TRY_DONE(ledger.db().each("SELECT outputs, step FROM keyed WHERE target = $1 AND key = $2", {target, key},
-                            [&](const sql::Row& row) {
+  TRY_DONE(ledger.db().each("SELECT outputs, step, made FROM keyed WHERE target = $1 AND key = $2",
+                            {target, key}, [&](const sql::Row& row) {
                               found = true;
                               out.outputs = row.text(0);
                               holder = row.integer(1);
+                              out.made = row.flag(2);
                             }));
   if (holder != 0 && holder != lease.step) {
     // Until it has ended: what it does may not have reached us yet.
@@ -26,10 +25,21 @@ Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& 
       out.busy = !terminal(static_cast<StepState>(row.integer(0)));
     }));
     if (out.busy) {
-      ledger.wait_for(holder, {leased_run, lease.step});
+      ledger.wait_for(holder, {leased.stored.run.id, lease.step});
+      ledger.remember(std::move(leased.stored));  // nothing of it has changed
       return out;
     }
   }
+  std::string& taken = leased.stored.leases[leased.index].key;
+  if (taken != key) {
+    if (!taken.empty()) {
+      const Step& step = leased.stored.run.steps[leased.index];
+      TRY_DONE(settle_key(ledger, leased.stored.run, step, taken));
+    }
+    taken = key;
+    TRY_DONE(ledger.db().run("UPDATE steps SET key = $2 WHERE id = $1", {lease.step, key}));
+  }
+  ledger.remember(std::move(leased.stored));
   if (!found) {
     TRY_DONE(ledger.db().run(
         "INSERT INTO keyed (target, key, outputs, step, attempt, event) VALUES ($1, $2, '', $3, $4, 0)",
@@ -41,17 +51,32 @@ Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& 
   return out;
 }
 
-Status release_keyed(Ledger& ledger, const Run& run, const Step& step, const std::string& key) {
-  if (!terminal(step.state)) return ok();
-  if (step.state != StepState::kSucceeded) {
+Status settle_key(Ledger& ledger, const Run& run, const Step& step, const std::string& key) {
+  if (step.state == StepState::kSucceeded) {
     return ledger.db().run(
-        "UPDATE keyed SET step = 0, attempt = 0 WHERE target = $1 AND key = $2 AND step = $3",
-        {step.target, key, step.id});
+        "UPDATE keyed SET step = 0, attempt = 0, made = 0, outputs = $4, event = $5 WHERE target = $1 AND "
+        "key = $2 AND step = $3",
+        {step.target, key, step.id, step.outputs, run.event.value});
   }
+  // It may have ended in another way after all was done that the first use does. What may be sent again
+  // (state, upsert) makes no second one.
   return ledger.db().run(
-      "UPDATE keyed SET step = 0, attempt = 0, outputs = $4, event = $5 WHERE target = $1 AND key = $2 AND "
-      "step = $3",
-      {step.target, key, step.id, step.outputs, run.event.value});
+      "UPDATE keyed SET step = 0, attempt = 0, made = CASE WHEN outputs = '' AND (made = 1 OR EXISTS (SELECT "
+      "1 FROM requests q WHERE q.step = $3 AND q.effect IN (4, 5, 6) AND q.result IN (2, 3))) THEN 1 ELSE 0 "
+      "END WHERE target = $1 AND key = $2 AND step = $3",
+      {step.target, key, step.id});
+}
+
+Status settle_key_as_done(Ledger& ledger, const Run& run, Step& step, const std::string& key) {
+  // Where it was an update, what the first use yielded holds on.
+  TRY_DONE(ledger.db().each(
+      "SELECT outputs FROM keyed WHERE target = $1 AND key = $2 AND step = $3 AND outputs <> ''",
+      {step.target, key, step.id}, [&](const sql::Row& row) { step.outputs = row.text(0); }));
+  const bool known = step.outputs != "null";
+  return ledger.db().run(
+      "UPDATE keyed SET step = 0, attempt = 0, made = $4, outputs = $5, event = $6 WHERE target = $1 AND key "
+      "= $2 AND step = $3",
+      {step.target, key, step.id, !known, known ? step.outputs : "", run.event.value});
 }
 
 // Who waits for the key that this step has in its hands looks at once, and not when it would by itself.

@@ -83,6 +83,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
       step.unclear = false;
       step.finished_at = wanted.now;
       TRY_DONE(take_over(ledger, stored.run, step));
+      if (!lease.key.empty()) TRY_DONE(settle_key_as_done(ledger, stored.run, step, lease.key));
       return settle(ledger, step.id, RequestResult::kSucceeded, wanted.actor, wanted.now);
     case ResumeAs::kRepeat:
       step.state = StepState::kPending;

@@ -160,7 +160,6 @@ void Plans::carry_out() {
   done(store_->take_keyed(work.lease, "jira", "k"));  // busy
   EXPECT_TRUE(record(ended(work, 21, Refused{"no"}), fail(0)));
   end.outcome = Succeeded{"{}"};
-  end.key = "k";
   done(store_->record_and_go_on(end, succeed(0, at(22))));
   (void)show(second);
 }

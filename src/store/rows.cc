@@ -95,16 +95,17 @@ void read_step(const sql::Row& row, StoredRun& run) {
   lease.token = static_cast<std::uint64_t>(row.integer(6));
   lease.held_at = row.maybe_time(11);
   lease.waited = row.flag(12);
+  lease.key = row.text(36);
   run.run.steps.push_back(std::move(s));
-  run.leases.push_back(lease);
+  run.leases.push_back(std::move(lease));
 }
 
 constexpr std::string_view kSteps =
     "SELECT id, idx, state, attempts, number, attempt, token, due_at, first_at, now, unclear, held_at, "
     "waited, "
     "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs, definition, "
-    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed, over_by FROM "
-    "steps "
+    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed, over_by, key "
+    "FROM steps "
     "WHERE run = $1 ORDER BY idx";
 
 bool all_ended(const Run& run) {
@@ -373,7 +374,10 @@ Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
   const Step& s = stored.run.steps[index];
   const StepLease& lease = stored.leases[index];
   if (s.due_at) ledger.falls_due(*s.due_at);
-  if (terminal(s.state)) TRY_DONE(free_waiters(ledger, stored.run.id, s));
+  if (terminal(s.state)) {
+    if (!lease.key.empty()) TRY_DONE(settle_key(ledger, stored.run, s, lease.key));
+    TRY_DONE(free_waiters(ledger, stored.run.id, s));
+  }
   return ledger.db().run(
       "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
       "first_at = $8, now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = "

@@ -47,6 +47,11 @@ struct Leased {
   std::size_t index = 0;
 };
 Result<Leased> load_leased(Ledger& ledger, const Lease& lease);
+// The step has ended, or goes on under another key: what others will find there. Nothing, where it has none
+// of it in its hands.
+Status settle_key(Ledger& ledger, const Run& run, const Step& step, const std::string& key);
+// The same, where a person says that it was done. The step's outputs are those of the key, if any are known.
+Status settle_key_as_done(Ledger& ledger, const Run& run, Step& step, const std::string& key);
 // Whoever waits for what the step, which has ended, had in its hands: now is the time.
 Status free_waiters(Ledger& ledger, RunId run, const Step& holder);
 

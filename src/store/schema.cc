@@ -178,6 +178,11 @@ constexpr std::string_view kVersion6 = R"sql(
 CREATE TABLE once (id @id, caller TEXT NOT NULL, key TEXT NOT NULL, digest @blob NOT NULL, at @int NOT NULL,
   status @int NOT NULL, answer @blob NOT NULL);
 CREATE UNIQUE INDEX once_key ON once (caller, key);
+
+-- key: the one in `keyed` that the step has taken; '': none. made: what belongs to the key was made, and
+-- nobody knows what it yielded.
+ALTER TABLE steps ADD COLUMN key TEXT NOT NULL DEFAULT '';
+ALTER TABLE keyed ADD COLUMN made @int NOT NULL DEFAULT 0;
 )sql";
 
 constexpr std::array<std::string_view, 6> kSteps{kVersion1, kVersion2, kVersion3,

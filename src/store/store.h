@@ -116,7 +116,6 @@ struct AttemptEnd {
   std::optional<Instant> step_now;
   std::optional<std::string> trace = {};  // of its `if`
   bool unanswered = false;  // it ended because nobody had answered: what has come meanwhile goes first
-  std::string key = {};     // of a step with `key`: its outputs belong to the target and this
 };
 
 // What the reason of a step that waits for a key begins with.
@@ -125,7 +124,8 @@ constexpr std::string_view kBusyKey = "another step works on the key";
 // An effect that belongs to a target and a key (contract 7, `key`).
 struct Keyed {
   bool busy = false;    // another step has it in hand
-  std::string outputs;  // JSON, of the first use; "": this is the first
+  std::string outputs;  // JSON, of the first use; "": this is the first, or nobody knows
+  bool made = false;    // nobody knows: it was made all the same
 };
 
 // What holds runs back. `kind` is workflow, target, team, source or all (then `name` is "").

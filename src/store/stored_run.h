@@ -16,6 +16,7 @@ struct StepLease {
   std::uint32_t number = 0;
   std::optional<Instant> held_at;
   bool waited = false;
+  std::string key;  // that it has taken, of its target; "": none
 };
 struct StoredRun {
   Run run;
