@@ -78,6 +78,29 @@ TEST_F(Disk, a_second_process_is_refused_by_name) {
   EXPECT_TRUE(open());
 }
 
+// By whatever name a second one comes.
+TEST_F(Disk, a_link_to_the_database_is_the_database) {
+  namespace fs = std::filesystem;
+  const auto open_as = [&](const std::string& name) {
+    Options options;
+    options.url = "sqlite:" + folder_.file(name);
+    return Store::open(driver_.loop, options);
+  };
+  fs::create_symlink("a.db", folder_.file("link.db"));  // to nothing yet
+  fs::create_directory_symlink(".", folder_.file("here"));
+  for (const char* first : {"link.db", "a.db"}) {
+    store_ = *open_as(first);
+    for (const char* second : {"a.db", "link.db", "here/a.db", "here/link.db"}) {
+      const auto refused = open_as(second);
+      ASSERT_FALSE(refused) << first << " " << second;
+      EXPECT_EQ(refused.error().code, Code::kConflict) << refused.error().message;
+    }
+    store_.reset();
+  }
+  EXPECT_TRUE(fs::is_symlink(folder_.file("link.db")));
+  EXPECT_EQ(fs::status(folder_.file("a.db")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
 TEST_F(Disk, strangers_files_are_refused_and_left_alone) {
   { std::ofstream(path()) << "these are notes of mine, at least sixteen bytes"; }
   expect_refused(Code::kCorrupt, "not a database");

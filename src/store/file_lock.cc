@@ -59,15 +59,34 @@ std::string owner_of(int fd) {
   return pid.empty() ? "" : " (process " + std::string(pid) + ")";
 }
 
+std::string folder_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+std::string real_path(const std::string& spelled) {
+  std::error_code unknown;
+  auto real = std::filesystem::canonical(spelled, unknown);
+  if (unknown) {
+    // There is none yet, perhaps at the end of a link. It will hold what people released and the secret that
+    // keys are made with: its owner's alone. SQLite gives the log beside it the same mode.
+    const int file = open(spelled.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (file >= 0) close(file);
+    real = std::filesystem::canonical(spelled, unknown);
+  }
+  return unknown ? spelled : real.string();
+}
+
 }  // namespace
 
-Result<FileLock> FileLock::take(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  TRY_DONE(on_local_disk(parent.empty() ? "." : parent, path));
+Result<FileLock> FileLock::take(const std::string& spelled) {
+  TRY_DONE(on_local_disk(folder_of(spelled), spelled));
+  const std::string path = real_path(spelled);
+  TRY_DONE(on_local_disk(folder_of(path), path));
   const std::string name = path + ".lock";
   const int fd = open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return Error(Code::kInvalid, "cannot open " + name + ": " + reason(errno));
-  FileLock lock(fd);
+  FileLock lock(fd, path);
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Error(Code::kInvalid, "cannot lock " + name + ": " + reason(errno));
     return Error(Code::kConflict, "another postlude" + owner_of(fd) + " has the database " + path);

@@ -60,10 +60,6 @@ void sync_folder_of(const std::string& path) {
 
 Result<Opened> open_database(const std::string& path, const Options& options) {
   Opened out;
-  // It holds what people released and the secret that keys are made with: its owner's alone. SQLite gives the
-  // log beside it the same mode.
-  const int fd = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);
   TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max}));
   TRY(const bool known, out.writer->has_schema());
   if (!known) sync_folder_of(path);
@@ -141,10 +137,10 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
     options.memory->revive();
     impl->worker = std::make_unique<Inline>(loop, options.memory, options, impl->teller());
   } else {
-    TRY(const std::string path, path_in(options.url));
-    TRY(FileLock lock, FileLock::take(path));
+    TRY(const std::string spelled, path_in(options.url));
+    TRY(FileLock lock, FileLock::take(spelled));
     impl->lock.emplace(std::move(lock));
-    TRY(Opened opened, open_database(path, options));
+    TRY(Opened opened, open_database(impl->lock->path(), options));
     impl->worker = std::make_unique<Threads>(loop, std::move(opened.writer), std::move(opened.reader),
                                              options, impl->teller());
   }
