@@ -1,7 +1,7 @@
 // Forgetting what is old, a portion at a time, so that nobody waits long behind it.
 //
-// Ids are in the order of their making, so a portion walks up from the oldest and stops at the first young
-// one.
+// Ids are in the order of their making, so a walk goes up from the oldest, portion by portion, and stops when
+// a whole one is young: a few that were stamped by a clock ahead of its time keep nothing behind them.
 
 #include "store/commands.h"
 #include "store/rows.h"
@@ -23,13 +23,13 @@ struct Row {
 // Deletes the rows that go; returns the last id looked at, 0 when the walk is over.
 template <class Delete>
 Result<std::int64_t> walk(const std::vector<Row>& rows, Instant before, Delete remove) {
-  std::int64_t last = 0;
+  bool old = false;
   for (const Row& row : rows) {
-    if (row.at >= before) return 0;
-    last = row.id;
+    if (row.at >= before) continue;
+    old = true;
     if (row.goes) TRY_DONE(remove(row));
   }
-  return rows.size() < kPortion ? 0 : last;
+  return rows.size() < kPortion || !old ? 0 : rows.back().id;
 }
 
 }  // namespace

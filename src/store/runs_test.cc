@@ -518,37 +518,6 @@ TEST_P(Runs, woken_at_once_by_work_and_in_time_by_what_falls_due) {
   EXPECT_GE(rt::now(), due);
 }
 
-TEST_P(Runs, prune_keeps_what_unfinished_runs_need) {
-  const RunId done_run = begin_run(0, "a", {step("one")}, "done");
-  auto work = claim(1);
-  ASSERT_TRUE(commit(work[0], request(Effect::kNone)));
-  ASSERT_TRUE(record(ended(work[0], 2, Succeeded{"{}"}), succeed(0, at(2))));
-  const RunId open_run = begin_run(3, "b", {step("one")}, "open");
-  const EventId unplanned = add_event(4);
-  Delivery forged = delivery(5, "x");
-  forged.verdict = Verdict::kRejected;
-  auto rejected = driver_.wait(store_->append_rejected(forged, ""));
-  ASSERT_TRUE(rejected);
-  const EventId young = add_event(1000);
-  const EventId done_event = show(done_run).run.event;
-  const EventId open_event = show(open_run).run.event;
-
-  ASSERT_TRUE(driver_.wait(store_->prune(at(500), at(500))));
-  EXPECT_EQ(driver_.wait(store_->run(done_run)).error().code, Code::kNotFound);
-  EXPECT_EQ(driver_.wait(store_->event(done_event)).error().code, Code::kNotFound);
-  EXPECT_EQ(driver_.wait(store_->delivery(*rejected)).error().code, Code::kNotFound);
-  EXPECT_EQ(show(open_run).text, "text of b");
-  auto kept = driver_.wait(store_->event(open_event));
-  ASSERT_TRUE(kept);
-  EXPECT_EQ(kept->event.payload, "{\"at\":3}");
-  EXPECT_TRUE(driver_.wait(store_->event(unplanned)));
-  EXPECT_TRUE(driver_.wait(store_->event(young)));
-  EXPECT_EQ(driver_.wait(store_->counts())->runs["succeeded"], 0);
-  // A pruned text is pinned anew.
-  const RunId again = begin_run(2000, "a", {step("one")}, "again");
-  EXPECT_EQ(show(again).text, "text of a");
-}
-
 TEST_P(Runs, every_change_is_in_the_audit_chain) {
   const RunId run = begin_run(0, "a", {step("one")});
   auto work = claim(1);
