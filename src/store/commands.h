@@ -83,6 +83,11 @@ Result<std::vector<Pause>> list_pauses(sql::Connection& db);
 Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after);
 Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64_t after);
 Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after);
+struct Mark {  // a row of high_water; three empty texts come before the first
+  std::string workflow = {}, step = {}, canary = {};
+};
+Result<std::optional<Mark>> prune_marks(Ledger& ledger, const Mark& after);  // nullopt: it is over
+Status prune_openings(Ledger& ledger, Instant before);
 Status prune_texts(Ledger& ledger);
 
 // -- reads.cc

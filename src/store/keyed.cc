@@ -60,11 +60,15 @@ Status settle_key(Ledger& ledger, const Run& run, const Step& step, const std::s
   }
   // It may have ended in another way after all was done that the first use does. What may be sent again
   // (state, upsert) makes no second one.
-  return ledger.db().run(
+  TRY_DONE(ledger.db().run(
       "UPDATE keyed SET step = 0, attempt = 0, made = CASE WHEN outputs = '' AND (made = 1 OR EXISTS (SELECT "
       "1 FROM requests q WHERE q.step = $3 AND q.effect IN (4, 5, 6) AND q.result IN (2, 3))) THEN 1 ELSE 0 "
       "END WHERE target = $1 AND key = $2 AND step = $3",
-      {step.target, key, step.id});
+      {step.target, key, step.id}));
+  // What has left nothing is as if it had never been used.
+  return ledger.db().run(
+      "DELETE FROM keyed WHERE target = $1 AND key = $2 AND step = 0 AND outputs = '' AND made = 0",
+      {step.target, key});
 }
 
 Status settle_key_as_done(Ledger& ledger, const Run& run, Step& step, const std::string& key) {

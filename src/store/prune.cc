@@ -97,6 +97,36 @@ Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t a
   });
 }
 
+// Who sent a step last is asked by older releases: by the events before it, in any of their runs. Where none
+// is left, nobody asks any more.
+Result<std::optional<Mark>> prune_marks(Ledger& ledger, const Mark& after) {
+  sql::Connection& db = ledger.db();
+  std::int64_t oldest = 0;  // no event at all: all go
+  TRY_DONE(db.each("SELECT coalesce(min(id), 9223372036854775807) FROM events", {},
+                   [&](const sql::Row& row) { oldest = row.integer(0); }));
+  std::vector<Mark> gone;
+  std::optional<Mark> last;
+  int seen = 0;
+  TRY_DONE(db.each(
+      "SELECT workflow, step, queue_key, event FROM high_water WHERE (workflow, step, queue_key) > ($1, $2, "
+      "$3) ORDER BY workflow, step, queue_key LIMIT $4",
+      {after.workflow, after.step, after.canary, kPortion}, [&](const sql::Row& row) {
+        last = Mark{row.text(0), row.text(1), row.text(2)};
+        if (row.integer(3) < oldest) gone.push_back(*last);
+        ++seen;
+      }));
+  for (const Mark& mark : gone) {
+    TRY_DONE(db.run("DELETE FROM high_water WHERE workflow = $1 AND step = $2 AND queue_key = $3",
+                    {mark.workflow, mark.step, mark.canary}));
+  }
+  return seen < kPortion ? std::nullopt : last;
+}
+
+// Canaries that call before and during a rollout, and never after it. A call that old is no repeat's.
+Status prune_openings(Ledger& ledger, Instant before) {
+  return ledger.db().run("DELETE FROM openings WHERE at < $1", {before});
+}
+
 Status prune_texts(Ledger& ledger) {
   TRY_DONE(ledger.db().run(
       "DELETE FROM texts WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.text = texts.id) AND "

@@ -96,6 +96,61 @@ TEST_P(Prune, a_row_from_the_future_blocks_nothing) {
   EXPECT_TRUE(driver_.wait(store_->event(ahead)));
 }
 
+// Which release sent a step last is known for as long as an older one could still send it.
+TEST_P(Prune, what_orders_releases_goes_with_the_last_that_it_orders) {
+  const RunId older = begin_run(0, "a", {step("one")}, "older");
+  auto work = claim(0);
+  ASSERT_EQ(work.size(), 1U);
+  StepChange held{0, StepState::kWaiting, {}, "held", true};
+  ASSERT_TRUE(record(ended(work[0], 1, Held{"?"}), leave(held, RunState::kWaiting)));
+  release(2, "a", "newer");
+  EXPECT_EQ(rows("high_water"), 1);
+  prune(500);
+  EXPECT_EQ(rows("high_water"), 1);
+  ASSERT_TRUE(driver_.wait(store_->resume(older, "one", ResumeAs::kRepeat, "ops", at(600), {})));
+  work = claim(600);
+  ASSERT_EQ(work.size(), 1U);
+  EXPECT_EQ(commit(work[0], Effect::kState).error().code, Code::kDenied);
+  ASSERT_TRUE(record(ended(work[0], 600, Refused{"no"}), fail(0)));
+  prune(1000);
+  EXPECT_EQ(rows("runs"), 0);
+  EXPECT_EQ(rows("high_water"), 0);
+}
+
+TEST_P(Prune, many_marks_go_in_portions) {
+  for (int i = 0; i < 450; ++i)
+    release(i, "w" + std::to_string(i), "");
+  const RunId young = release(2000, "young", "");
+  EXPECT_EQ(rows("high_water"), 451);
+  prune(1000);
+  EXPECT_EQ(rows("high_water"), 1);
+  EXPECT_TRUE(driver_.wait(store_->run(young)));
+}
+
+TEST_P(Prune, openings_that_nobody_closed_go) {
+  for (const std::int64_t second : {1, 1000}) {
+    const Delivery d = delivery(second, "{\"at\":" + std::to_string(second) + "}");
+    Identity opening = last_call(d);
+    opening.kind = Identity::Kind::kUntilEnd;
+    opening.key = d.body;
+    EXPECT_TRUE(append(d, opening));
+  }
+  EXPECT_EQ(rows("openings"), 2);
+  prune(500);
+  EXPECT_EQ(rows("openings"), 1);
+}
+
+// A key whose first use has left nothing is as one that was never used.
+TEST_P(Prune, a_key_without_an_effect_leaves_no_row) {
+  begin_run(0, "a", {step("one")});
+  const auto work = claim(0);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_TRUE(driver_.wait(store_->take_keyed(work[0].lease, "jira", "k")));
+  EXPECT_EQ(rows("keyed"), 1);
+  ASSERT_TRUE(record(ended(work[0], 1, Refused{"no"}), fail(0)));
+  EXPECT_EQ(rows("keyed"), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Store, Prune, testing::Values(kSqlite, kMemory),
                          [](const auto& backend) { return std::string(backend.param.name); });
 

@@ -315,8 +315,16 @@ rt::Task<Status> Store::prune(Instant deliveries_before, Instant runs_before) {
       }));
     } while (after != 0);
   }
-  AWAIT_TRY([[maybe_unused]] const Done texts,
-            impl_->write<Done>([](Ledger& ledger) { return prune_texts(ledger); }));
+  std::optional<Mark> mark = Mark();
+  while (mark) {
+    AWAIT_TRY(mark, impl_->write<std::optional<Mark>>(
+                        [after = *mark](Ledger& ledger) { return prune_marks(ledger, after); }));
+  }
+  AWAIT_TRY([[maybe_unused]] const Done rest,
+            impl_->write<Done>([deliveries_before](Ledger& ledger) -> Status {
+              TRY_DONE(prune_openings(ledger, deliveries_before));
+              return prune_texts(ledger);
+            }));
   co_return ok();
 }
 
