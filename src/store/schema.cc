@@ -183,6 +183,12 @@ CREATE UNIQUE INDEX once_key ON once (caller, key);
 -- nobody knows what it yielded.
 ALTER TABLE steps ADD COLUMN key TEXT NOT NULL DEFAULT '';
 ALTER TABLE keyed ADD COLUMN made @int NOT NULL DEFAULT 0;
+
+-- Who is under way comes first, then those that wait for their turn, the oldest first: whose turn it is, is the
+-- first row.
+DROP INDEX runs_queue;
+CREATE INDEX runs_queue ON runs (workflow, queue_key, (state = 1 AND deadline_at IS NULL), event)
+  WHERE state <= 3 AND queues = 1;
 )sql";
 
 constexpr std::array<std::string_view, 6> kSteps{kVersion1, kVersion2, kVersion3,
