@@ -62,8 +62,17 @@ Status Ledger::load() {
 
 Status Ledger::load_pauses() {
   pauses_.clear();
-  return db_.each("SELECT kind, name FROM pauses", {},
-                  [&](const sql::Row& row) { pauses_.emplace(row.text(0), row.text(1)); });
+  return db_.each("SELECT kind, name, at FROM pauses", {}, [&](const sql::Row& row) {
+    pauses_.emplace(std::pair(row.text(0), row.text(1)), row.time(2));
+  });
+}
+
+std::optional<Instant> Ledger::held_since(const StoredRun& stored) const {
+  const Run& run = stored.run;
+  return held_since(run.workflow, run.source, stored.team, [&](const std::string& target) {
+    return std::any_of(run.steps.begin(), run.steps.end(),
+                       [&](const Step& s) { return s.target == target && !terminal(s.state); });
+  });
 }
 
 std::string Ledger::lane_of(std::string_view workflow, std::string_view source, std::string_view team,

@@ -49,6 +49,22 @@ class Ledger {
     return !pauses_.empty() && pauses_.contains(std::pair(std::string(kind), std::string(name)));
   }
   Status load_pauses();
+  // Since when the oldest of the pauses holds that hold such a run now; `has`: a step of this target has not
+  // ended.
+  template <class Has>
+  std::optional<Instant> held_since(std::string_view workflow, std::string_view source, std::string_view team,
+                                    Has has) const {
+    std::optional<Instant> out;
+    for (const auto& [what, at] : pauses_) {
+      const auto& [kind, name] = what;
+      const bool holds = kind == "all" || (kind == "workflow" && name == workflow) ||
+                         (kind == "source" && name == source) || (kind == "team" && name == team) ||
+                         (kind == "target" && has(name));
+      if (holds && (!out || at < *out)) out = at;
+    }
+    return out;
+  }
+  std::optional<Instant> held_since(const StoredRun& run) const;
   // Where a claim finds the steps of such a run for this target.
   std::string lane_of(std::string_view workflow, std::string_view source, std::string_view team,
                       const std::string& target) const;
@@ -149,8 +165,8 @@ class Ledger {
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;
   const Follow follow_;
-  std::map<std::string, Totals> moved_;  // by workflow, in this transaction
-  std::set<std::pair<std::string, std::string>> pauses_;
+  std::map<std::string, Totals> moved_;                            // by workflow, in this transaction
+  std::map<std::pair<std::string, std::string>, Instant> pauses_;  // since when
   std::set<std::string, std::less<>> told_;
   bool made_work_ = true;  // nobody has looked yet
   bool made_event_ = false;

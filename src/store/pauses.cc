@@ -29,32 +29,55 @@ Status move_lanes(Ledger& ledger, const std::string& kind, const std::string& na
   return ok();
 }
 
-// Time in which people held runs back counts for none of their timeouts (contract 9): those that nothing
-// holds any more get it back, and so do the steps of theirs that back off.
+// Time in which people held runs back counts for none of their timeouts (contract 9), nor for steps of theirs
+// that back off. What several of them held at once is given back once: the part before the others by the one
+// that ends, the rest when these end. So it is with a person who is waited for.
 Status give_time_back(Ledger& ledger, const std::string& kind, const std::string& name, Instant since,
                       Instant now) {
+  struct Row {
+    std::int64_t id = 0;
+    Instant from, until;
+    std::string workflow, source, team;
+  };
   std::string mine = "$1 = $1";
   if (kind == "target") {
-    mine = "EXISTS (SELECT 1 FROM steps s WHERE s.run = runs.id AND s.target = $1 AND s.state <= 3)";
+    mine = "EXISTS (SELECT 1 FROM steps s WHERE s.run = r.id AND s.target = $1 AND s.state <= 3)";
   } else if (kind != "all") {
-    mine = (kind == "workflow" ? "workflow" : kind == "source" ? "source" : "team") + std::string(" = $1");
+    mine = "r." + kind + " = $1";
   }
-  const std::string held_time = "($3 - CASE WHEN runs.created_at > $2 THEN runs.created_at ELSE $2 END)";
-  const std::string free =
-      " AND runs.state <= 3 AND runs.people_since IS NULL AND NOT EXISTS (SELECT 1 FROM pauses p WHERE "
-      "p.kind = 'all' "
-      "OR (p.kind = 'workflow' AND p.name = runs.workflow) OR (p.kind = 'source' AND p.name = runs.source) "
-      "OR (p.kind "
-      "= 'team' AND p.name = runs.team))";
-  TRY_DONE(ledger.db().run(
-      "UPDATE steps SET first_at = first_at + (SELECT " + held_time +
-          " FROM runs WHERE runs.id = steps.run) WHERE state = 1 AND first_at IS NOT NULL AND run "
-          "IN (SELECT id FROM runs WHERE " +
-          mine + free + ")",
-      {name, since, now}));
-  TRY_DONE(ledger.db().run("UPDATE runs SET deadline_at = deadline_at + " + held_time +
-                               " WHERE deadline_at IS NOT NULL AND " + mine + free,
-                           {name, since, now}));
+  std::vector<Row> rows;
+  TRY_DONE(
+      ledger.db().each("SELECT r.id, r.created_at, r.people_since, r.workflow, r.source, r.team FROM runs r "
+                       "WHERE r.state <= 3 "
+                       "AND " +
+                           mine,
+                       {name}, [&](const sql::Row& row) {
+                         rows.push_back({row.integer(0), std::max(since, row.time(1)),
+                                         std::min(now, row.maybe_time(2).value_or(now)), row.text(3),
+                                         row.text(4), row.text(5)});
+                       }));
+  for (const Row& row : rows) {
+    Status asked = ok();
+    const auto has = [&](const std::string& target) {
+      bool found = false;
+      const Status done =
+          ledger.db().each("SELECT 1 FROM steps WHERE run = $1 AND target = $2 AND state <= 3 LIMIT 1",
+                           {row.id, target}, [&](const sql::Row&) { found = true; });
+      if (!done) asked = done;
+      return found;
+    };
+    const auto held = ledger.held_since(row.workflow, row.source, row.team, has);
+    TRY_DONE(asked);
+    const Duration given = std::min(row.until, held.value_or(row.until)) - row.from;
+    if (given <= Duration(0)) continue;
+    const auto by = static_cast<std::int64_t>(given.count());
+    TRY_DONE(ledger.db().run(
+        "UPDATE steps SET first_at = first_at + $2 WHERE run = $1 AND state = 1 AND first_at IS NOT NULL",
+        {row.id, by}));
+    TRY_DONE(ledger.db().run(
+        "UPDATE runs SET deadline_at = deadline_at + $2 WHERE id = $1 AND deadline_at IS NOT NULL",
+        {row.id, by}));
+  }
   ledger.forget_runs();
   return ok();
 }

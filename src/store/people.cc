@@ -70,9 +70,9 @@ Status take_over(Ledger& ledger, const Run& run, Step& step) {
 Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resume& wanted) {
   Step& step = stored.run.steps[index];
   StepLease& lease = stored.leases[index];
-  const Duration held = lease.held_at ? std::max(Duration(0), wanted.now - *lease.held_at) : Duration(0);
   // Time that waited for a person counts for nobody's limit; the run's own is moved by take().
-  if (step.first_at) *step.first_at += held;
+  if (step.first_at && lease.held_at)
+    *step.first_at += waited_for_people(ledger, stored, *lease.held_at, wanted.now);
   step.held = false;
   lease.held_at = std::nullopt;
   step.reason.clear();
@@ -232,7 +232,7 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
   if (!queued) {
     run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
     decision = ledger.follow(run, now);
-    const Applied applied = take(stored, decision, now);
+    const Applied applied = take(ledger, stored, decision, now);
     for (const std::size_t i : applied.changed)
       TRY_DONE(save_step(ledger, stored, i));
   }

@@ -412,7 +412,12 @@ Status save_first(Ledger& ledger, const StoredRun& stored, std::size_t index) {
                          {s.id, s.now, s.input, s.trace});
 }
 
-Applied take(StoredRun& stored, const Decision& decision, Instant at) {
+Duration waited_for_people(const Ledger& ledger, const StoredRun& stored, Instant since, Instant now) {
+  const Instant until = std::min(now, ledger.held_since(stored).value_or(now));
+  return std::max(Duration(0), until - since);
+}
+
+Applied take(const Ledger& ledger, StoredRun& stored, const Decision& decision, Instant at) {
   Run& run = stored.run;
   Applied out;
   out.added_from = run.steps.size();
@@ -457,7 +462,7 @@ Applied take(StoredRun& stored, const Decision& decision, Instant at) {
     run.people_since = at;
     out.run_changed = true;
   } else if (!people && run.people_since) {
-    if (run.deadline_at) *run.deadline_at += std::max(Duration(0), at - *run.people_since);
+    if (run.deadline_at) *run.deadline_at += waited_for_people(ledger, stored, *run.people_since, at);
     run.people_since = std::nullopt;
     out.run_changed = true;
   }
@@ -478,7 +483,7 @@ Decision activate(Ledger& ledger, StoredRun& stored, Instant now) {
   stored.leases.resize(run.steps.size());
   Decision decision = ledger.follow(run, now);
   CHECK(decision.added.empty());
-  (void)take(stored, decision, now);
+  (void)take(ledger, stored, decision, now);
   return decision;
 }
 
@@ -503,7 +508,7 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
 Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decision,
                       const std::vector<std::size_t>& also, Instant at, const TakeUp& take_up) {
   Run& run = stored.run;
-  Applied applied = take(stored, decision, at);
+  Applied applied = take(ledger, stored, decision, at);
   for (const std::size_t index : also) {
     if (std::find(applied.changed.begin(), applied.changed.end(), index) == applied.changed.end())
       applied.changed.push_back(index);

@@ -75,7 +75,10 @@ struct Applied {
   std::size_t added_from = 0;  // rows from here on are new
   bool run_changed = false;    // beside its state
 };
-Applied take(StoredRun& run, const Decision& decision, Instant at);
+Applied take(const Ledger& ledger, StoredRun& run, const Decision& decision, Instant at);
+// Time that ends now, and in which people were waited for, but for what a pause that holds the run will give
+// back when it ends.
+Duration waited_for_people(const Ledger& ledger, const StoredRun& run, Instant since, Instant now);
 // The run is active from `now` on: its deadline begins, and whose turn it is, is due. In memory.
 Decision activate(Ledger& ledger, StoredRun& run, Instant now);
 // Changes the state, with everything that hangs on it: totals, audit, the next run of the queue.

@@ -184,8 +184,8 @@ CREATE UNIQUE INDEX once_key ON once (caller, key);
 ALTER TABLE steps ADD COLUMN key TEXT NOT NULL DEFAULT '';
 ALTER TABLE keyed ADD COLUMN made @int NOT NULL DEFAULT 0;
 
--- Who is under way comes first, then those that wait for their turn, the oldest first: whose turn it is, is the
--- first row.
+-- Who is under way comes first, then those that wait for their turn, the oldest first: whose turn it is, is
+-- the first row.
 DROP INDEX runs_queue;
 CREATE INDEX runs_queue ON runs (workflow, queue_key, (state = 1 AND deadline_at IS NULL), event)
   WHERE state <= 3 AND queues = 1;
