@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 15> kBoundNames = {
 struct Options {
   Duration time = std::chrono::milliseconds(250);  // CPU time of one expression
   std::size_t memory_bytes = 256U << 20U;          // RLIMIT_AS above what the child has after compiling
-  std::size_t output_bytes_max = 1U << 20U;        // of one expression's value
+  std::size_t output_bytes_max = kValueBytesMax;   // of one expression's value
   std::size_t children = 2;                        // one hangs, the other goes on
   std::size_t queue_max = 10'000;                  // batches that wait; more is kUnavailable
   Duration standstill = std::chrono::seconds(5);   // wall-clock time without progress that ends a child

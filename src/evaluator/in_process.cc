@@ -8,8 +8,6 @@ namespace postlude::evaluator {
 
 namespace {
 
-constexpr std::size_t kOutputMax = 1U << 20U;
-
 void out_of_memory(void* /*unused*/) {
   CHECK(false);
 }
@@ -34,7 +32,7 @@ struct InProcess::Impl {
   Result<std::string> value_of(const Ref& ref, double now_seconds) {
     const std::string& problem = ref.chunk->problems[ref.index];
     if (!problem.empty()) return Error(Code::kInvalid, problem);
-    Outcome outcome = programs.run(ref.chunk->id, ref.index, now_seconds, kOutputMax);
+    Outcome outcome = programs.run(ref.chunk->id, ref.index, now_seconds, kValueBytesMax);
     if (outcome.verdict == Verdict::kValue) return std::move(outcome.text);
     return Error(outcome.verdict == Verdict::kTooMuch ? Code::kOverloaded : Code::kInvalid,
                  std::move(outcome.text));

@@ -12,6 +12,12 @@ namespace postlude::evaluator {
 // size; kUnavailable: no child could be started; kCancelled: stop()).
 using Values = std::vector<Result<std::string>>;
 
+// As much may one expression yield, whoever evaluates it; and what is said of more.
+constexpr std::size_t kValueBytesMax = 1U << 20U;
+inline std::string too_much(std::size_t bytes_max) {
+  return "yielded more than " + std::to_string(bytes_max >> 10U) + "KiB: take only what is needed of it";
+}
+
 class Interpreter {
  public:
   virtual ~Interpreter() = default;

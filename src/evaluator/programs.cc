@@ -77,7 +77,7 @@ class Jq {
     jv text = jv_dump_string(value, 0);
     if (static_cast<std::size_t>(jv_string_length_bytes(jv_copy(text))) > output_max) {
       jv_free(text);
-      return {Verdict::kTooMuch, "yielded more than " + std::to_string(output_max >> 10U) + "KiB"};
+      return {Verdict::kTooMuch, too_much(output_max)};
     }
     return {Verdict::kValue, text_of(text)};
   }

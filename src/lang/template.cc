@@ -256,8 +256,8 @@ Result<std::string> Template::assemble_text(const std::vector<Evaluated>& values
 }
 
 std::string failure(const Expression& expression, std::string_view why) {
-  const bool said =
-      calls(expression, "error") && !why.starts_with("Cannot ") && !why.starts_with("needed more");
+  const bool said = calls(expression, "error") && !why.starts_with("Cannot ") &&
+                    !why.starts_with("needed more") && !why.starts_with("yielded more");
   if (!said) return blame(expression, why);
   const std::string place = expression.place.text();
   return std::string(why) + (place.empty() ? "" : " (" + place + ")");

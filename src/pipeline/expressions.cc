@@ -45,7 +45,10 @@ rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions
     std::optional<json::value> value;
     if (simple != nullptr) value = simple->evaluate(*context);
     if (value) {
-      values.emplace_back(to_text(*value));
+      std::string text = to_text(*value);
+      const bool fits = text.size() <= evaluator::kValueBytesMax;
+      values.emplace_back(fits ? lang::Evaluated(std::move(text))
+                               : Error(Code::kOverloaded, evaluator::too_much(evaluator::kValueBytesMax)));
     } else {
       values.emplace_back(std::string());
       rest.push_back(i);

@@ -121,6 +121,40 @@ class RehearsalTest : public testing::Test {
   std::unique_ptr<Rehearsal> rehearsal_;
 };
 
+// Whoever evaluates an expression, here or in jq: it yields no more than it may.
+TEST_F(RehearsalTest, AValueIsBoundedWhereverItIsEvaluated) {
+  constexpr const char* kCopy = R"(workflows:
+  w:
+    on: {source: flagger}
+    steps:
+      - {id: get, uses: hub/request, with: {method: GET, path: /x}}
+      - {id: copy, uses: set, with: {values: {x: "${{ VALUE }}"}}}
+)";
+  struct Row {
+    std::size_t bytes;
+    const char* value;  // of the second step
+    const char* reason;
+  };
+  constexpr std::size_t kMax = 1U << 20U;
+  const std::string too_much = "yielded more than 1024KiB: take only what is needed of it";
+  for (const Row& row : {Row{kMax - 2, ".steps.get.outputs.body", ""}, Row{kMax - 1, "1", ".response.body: "},
+                         Row{kMax - 2, ".steps.get.outputs", ".steps.get.outputs: "},
+                         Row{kMax - 2, ".steps.get.outputs | .", ".steps.get.outputs | .: "}}) {
+    SCOPED_TRACE(row.value);
+    std::string text = kCopy;
+    text.replace(text.find("VALUE"), 5, row.value);
+    begin(text);
+    answers_ = {{milliseconds(20), response(200, "\"" + std::string(row.bytes, 'x') + "\"")}};
+    accept();
+    EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+    const postlude::Run run = only_run();
+    const bool fits = *row.reason == '\0';
+    EXPECT_EQ(run.state, fits ? RunState::kSucceeded : RunState::kFailed) << run.reason;
+    if (fits) continue;
+    EXPECT_NE(run.reason.find(row.reason + too_much), std::string::npos) << run.reason;
+  }
+}
+
 TEST_F(RehearsalTest, WaitsForThreeDaysAtOnce) {
   begin(kTwoSteps);
   accept();
