@@ -1,6 +1,7 @@
 #include "store/memory.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "rt/group.h"
 #include "rt/virtual_clock.h"
@@ -156,6 +157,25 @@ TEST_F(MemoryTest, IsQuietWhileNothingIsToCome) {
                         "team, namespace, name, phase, outcome, checksum, planned, metadata) VALUES "
                         "(1, '', '', '', '', 1, 0, '', '', '', '', '', '', 0, '{}')"));
   EXPECT_FALSE(memory_->quiet());
+}
+
+// Its pages are never touched: SQLite sees how long it is.
+TEST_F(MemoryTest, WhatNoRowCanHoldIsRefusedAndNothingElse) {
+  constexpr std::size_t kTooBig = 1'000'000'001;
+  void* pages = mmap(nullptr, kTooBig, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(pages, MAP_FAILED);
+  sql::Connection& db = memory_->db();
+  ASSERT_TRUE(db.begin());
+  const Status done = db.run("INSERT INTO meta (key, value) VALUES ('big', $1)",
+                             {sql::Blob{{static_cast<const char*>(pages), kTooBig}}});
+  munmap(pages, kTooBig);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::kInvalid) << done.error().message;
+  EXPECT_TRUE(db.failed()) << "what else its transaction wrote would be kept";
+  db.roll_back();
+  note("small");
+  run();
+  EXPECT_EQ(seen_, "small@0 ");
 }
 
 }  // namespace

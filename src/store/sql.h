@@ -100,7 +100,7 @@ class Connection {
 
   // Prepared once per text and kept. Parameters are $1, $2, … in both dialects.
   // kOverloaded: the disk is full, or a read took longer than it may. kUnavailable: the database is busy or
-  // gone.
+  // gone. kInvalid: a row would be larger than it may be.
   virtual Status query(std::string_view sql, const Value* values, std::size_t count, Visitor visit) = 0;
   Status each(std::string_view sql, Values values, Visitor visit) {
     return query(sql, values.begin(), values.size(), visit);

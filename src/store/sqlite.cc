@@ -75,7 +75,8 @@ class Sqlite final : public Connection {
     const int prepared = prepare(sql, statement);
     if (prepared != SQLITE_OK) return failure(prepared, sql);
     CHECK(!statement->busy);
-    bind(*statement, values, count);
+    const int bound = bind(*statement, values, count);
+    if (bound != SQLITE_OK) return failure(bound, sql);
     statement->busy = true;
     ++depth_;
     read_until_ = rt::steady_now() + kReadMax;
@@ -243,7 +244,8 @@ class Sqlite final : public Connection {
     return SQLITE_OK;
   }
 
-  static void bind(const Statement& statement, const Value* values, std::size_t count) {
+  // SQLITE_TOOBIG, or nothing.
+  static int bind(const Statement& statement, const Value* values, std::size_t count) {
     for (std::size_t i = 0; i < statement.order.size(); ++i) {
       CHECK(statement.order[i] < count);
       const Value& value = values[statement.order[i]];
@@ -264,8 +266,10 @@ class Sqlite final : public Connection {
           rc = sqlite3_bind_blob64(statement.handle, at, data, value.bytes().size(), nullptr);
           break;
       }
+      if (rc == SQLITE_TOOBIG) return rc;
       CHECK(rc == SQLITE_OK);
     }
+    return SQLITE_OK;
   }
 
   // Which Error a code of SQLite is; or the end of the process.
@@ -277,6 +281,8 @@ class Sqlite final : public Connection {
     // written.
     if (primary == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE) {
       met = Error(Code::kOverloaded, "the disk is full");
+    } else if (primary == SQLITE_TOOBIG) {
+      met = Error(Code::kInvalid, "this is larger than a row of the database may be (1,000,000,000 bytes)");
     } else if (primary == SQLITE_INTERRUPT) {
       met = Error(Code::kOverloaded, "reading took too long; ask for less");
     } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
