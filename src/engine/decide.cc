@@ -10,6 +10,22 @@
 
 namespace postlude::engine {
 
+namespace {
+
+// What tells of a failure, or comes after it in any case, has room of its own.
+constexpr std::size_t kLateRoom = 4U << 20U;
+
+}  // namespace
+
+std::string no_room(std::size_t kept, const Step& step, std::string_view what, std::size_t more) {
+  const bool late = step.list != StepList::kSteps || step.announces;
+  if (kept + more <= kRunValuesMax + (late ? kLateRoom : 0)) return "";
+  return "no room for its " + std::string(what) + " (" + std::to_string(more >> 10U) +
+         "KiB): what a run keeps of inputs and outputs is at most " + std::to_string(kRunValuesMax >> 20U) +
+         "MiB together; name only what is needed in `with` and in the action's `outputs`, or take fewer "
+         "elements";
+}
+
 Duration backoff(const RetryPolicy& policy, std::uint32_t attempts, std::uint64_t jitter) {
   const double exponent = std::min(attempts > 0 ? attempts - 1.0 : 0.0, 64.0);
   const double full = static_cast<double>(policy.initial.count()) * std::pow(policy.factor, exponent);
@@ -89,11 +105,32 @@ bool spreads(const Run& run, const Step& step) {
   return run.cancel.empty() || step.list == StepList::kFinally;
 }
 
+// The step that announces its wait, or nullptr.
+const Step* announcement_of(const Run& run, const Step& step) {
+  const Step* out = nullptr;
+  for (const Step& other : run.steps) {
+    if (other.announces == step.index) out = &other;
+  }
+  return out;
+}
+
+// As the elements' rows will have it.
+std::size_t bytes_of(const Run& run, const Step& step, const Spread& spread) {
+  std::size_t bytes = 0;
+  for (const std::string& item : spread.items)
+    bytes += item.size();
+  return announcement_of(run, step) == nullptr ? bytes : 2 * bytes;
+}
+
 StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, const RetryPolicy& policy,
                      Instant now, std::uint64_t jitter) {
   if (const auto* o = std::get_if<Succeeded>(&outcome)) {
-    StepChange change = ended(step.index, StepState::kSucceeded, "");
-    change.outputs = o->outputs;
+    std::string full = no_room(values_of(run) - step.input.size(), step, "input and outputs",
+                               step.input.size() + o->outputs.size());
+    const bool fits = full.empty();
+    StepChange change = ended(step.index, fits ? StepState::kSucceeded : StepState::kFailed, std::move(full));
+    if (fits) change.outputs = o->outputs;
+    change.no_input = !fits;
     change.unclear = false;
     return change;
   }
@@ -115,8 +152,14 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     }
     return change;
   }
-  if (std::holds_alternative<Spread>(outcome)) {
+  if (const auto* o = std::get_if<Spread>(&outcome)) {
     if (!spreads(run, step)) return ended(step.index, StepState::kCancelled, run.cancel);
+    std::string full = no_room(values_of(run), step, "elements", bytes_of(run, step, *o));
+    if (!full.empty()) {
+      StepChange change = ended(step.index, StepState::kFailed, std::move(full));
+      change.no_input = true;
+      return change;
+    }
     StepChange change = ended(step.index, StepState::kRunning, "");
     change.spread = true;
     return change;
@@ -149,10 +192,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
 
 // The rows of a forEach step's elements, and of what announces each of them.
 void add_elements(const Run& run, const Step& step, const Spread& spread, Instant now, Decision& decision) {
-  const Step* announcement = nullptr;
-  for (const Step& other : run.steps) {
-    if (other.announces == step.index) announcement = &other;
-  }
+  const Step* announcement = announcement_of(run, step);
   std::map<std::string_view, int> seen;  // equal elements are told apart by their order
   for (const std::string& item : spread.items) {
     Step row;
@@ -196,7 +236,8 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
   Decision decision;
   decision.changes.push_back(change_of(run, current, outcome, policy, now, jitter));
   const auto* spread = std::get_if<Spread>(&outcome);
-  if (spread != nullptr && spreads(run, current)) add_elements(run, current, *spread, now, decision);
+  if (spread != nullptr && decision.changes.front().spread)
+    add_elements(run, current, *spread, now, decision);
   settle(run, now, decision);
   return decision;
 }

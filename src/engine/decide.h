@@ -24,6 +24,9 @@ Decision decide(const Run& run, std::uint32_t step, const Outcome& outcome, cons
 // cancelled something. `run` has its new state already.
 Decision follow(const Run& run, Instant now);
 
+// "", or why `more` bytes of `what` of the step's are too many for a run that keeps `kept` (values_of()).
+std::string no_room(std::size_t kept, const Step& step, std::string_view what, std::size_t more);
+
 // How long to wait before attempt number `attempts` + 1: full jitter, that is anything up to the backoff.
 Duration backoff(const RetryPolicy& policy, std::uint32_t attempts, std::uint64_t jitter);
 

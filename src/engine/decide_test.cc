@@ -49,6 +49,37 @@ TEST(Decide, EndsTheRunAfterTheLastStep) {
   EXPECT_EQ(failed.reason, "s1: 404");
 }
 
+TEST(Decide, WhatARunKeepsIsBounded) {
+  auto run = run_of({StepState::kSucceeded, StepState::kRunning, StepState::kPending});
+  run.vars = std::string(kRunValuesMax - 1024, 'v');
+  run.steps[0].outputs = std::string(500, 'o');
+  run.steps[0].input = std::string(300, 'i');
+  run.steps[1].item = std::string(200, 'e');
+  ASSERT_EQ(values_of(run), kRunValuesMax - 24);
+  EXPECT_EQ(decide(run, 1, Succeeded{std::string(24, 'x')}, {}, kNow, 0).run, RunState::kRunning);
+
+  const Decision full = decide(run, 1, Succeeded{std::string(25, 'x')}, {}, kNow, 0);
+  EXPECT_EQ(full.changes[0].state, StepState::kFailed);
+  EXPECT_EQ(full.changes[0].outputs, std::nullopt);
+  EXPECT_TRUE(full.changes[0].no_input);
+  EXPECT_EQ(full.changes[0].unclear, false) << "what it did is known";
+  EXPECT_EQ(full.changes[0].reason,
+            "no room for its input and outputs (0KiB): what a run keeps of inputs and outputs is at most "
+            "16MiB together; "
+            "name only what is needed in `with` and in the action's `outputs`, or take fewer elements");
+  EXPECT_EQ(full.run, RunState::kFailed);
+
+  const Decision list = decide(run, 1, Spread{{std::string(13, 'x'), std::string(12, 'y')}}, {}, kNow, 0);
+  EXPECT_EQ(list.changes[0].state, StepState::kFailed);
+  EXPECT_TRUE(list.added.empty());
+
+  run.steps[1].list = StepList::kOnFailure;  // what tells of it has room
+  EXPECT_EQ(decide(run, 1, Succeeded{std::string(2000, 'x')}, {}, kNow, 0).changes[0].state,
+            StepState::kSucceeded);
+  run.steps[0].spread = true;  // its outputs are its elements'
+  EXPECT_EQ(values_of(run), kRunValuesMax - 524);
+}
+
 TEST(Decide, AFailureSkipsAllButThoseThatAskForIt) {
   auto run = run_of({StepState::kRunning, StepState::kPending, StepState::kPending, StepState::kPending});
   run.steps[2].after_failure = true;

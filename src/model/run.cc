@@ -60,6 +60,13 @@ std::optional<OnUnclear> on_unclear_named(std::string_view name) {
   return named<OnUnclear>(kOnUnclear, name);
 }
 
+std::size_t values_of(const Run& run) {
+  std::size_t bytes = run.vars.size();
+  for (const Step& step : run.steps)
+    bytes += step.item.size() + step.input.size() + (step.spread ? 0 : step.outputs.size());
+  return bytes;
+}
+
 std::string_view kind_of(const Outcome& outcome) {
   constexpr std::array<std::string_view, 8> kKinds{"succeeded", "skipped", "waiting", "held",
                                                    "retryable", "refused", "unclear", "spread"};

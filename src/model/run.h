@@ -154,6 +154,11 @@ struct Run {
   std::vector<Step> steps;
 };
 
+// What a run keeps of values, in bytes: its variables, and its steps' elements, inputs and outputs. A list's
+// outputs are its elements'.
+std::size_t values_of(const Run& run);
+constexpr std::size_t kRunValuesMax = 16U << 20U;
+
 // The right to record one outcome. A later claim of the step carries another token, and voids this one.
 struct Lease {
   std::int64_t step = 0;
@@ -213,6 +218,7 @@ struct StepChange {
   std::optional<bool> unclear = {};  // nullopt: stays as it is
   std::optional<std::string> outputs = {};
   bool uncounted = false;  // what has just ended was no attempt
+  bool no_input = false;   // its input is not kept
   bool asks = false;
   bool spread = false;                  // it has elements now: running, without a lease
   std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more

@@ -71,6 +71,7 @@ class Attempting {
   std::optional<Outcome> judge_condition(Values& values);
   rt::Task<std::optional<Outcome>> spread();
   rt::Task<std::optional<Outcome>> evaluate_with(bool condition);
+  std::optional<Outcome> no_room();
   rt::Task<std::optional<Outcome>> take_key();
   bool has_made() const;
   Outcome built_in();

@@ -4,6 +4,7 @@
 
 #include "base/calendar.h"
 #include "base/check.h"
+#include "engine/decide.h"
 #include "pipeline/attempt.h"
 
 namespace postlude::pipeline {
@@ -124,6 +125,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
                       " elements; at most " + std::to_string(kElementsMax) + " are allowed"};
   }
   input = to_text(list);
+  if (auto full = no_room()) co_return full;
   Spread elements;
   for (const json::value& item : list.get_array())
     elements.items.push_back(to_text(item));
@@ -159,6 +161,7 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
     *with = valid ? std::move(*valid) : std::move(unchecked);
   }
   input = to_text(*with);
+  if (auto full = no_room()) co_return full;
   context["with"] = std::move(*with);
   co_return std::nullopt;
 }
@@ -170,6 +173,15 @@ bool Attempting::has_made() const {
     const bool proved = q.result == RequestResult::kSucceeded || q.result == RequestResult::kExists;
     return proved && (q.effect == Effect::kKey || q.effect == Effect::kLookup || q.effect == Effect::kNone);
   });
+}
+
+// Before anything is sent. What else the run has come to keep since the claim is seen when this is recorded.
+std::optional<Outcome> Attempting::no_room() {
+  const std::size_t before = row_.input.size();
+  std::string why = engine::no_room(work_.kept - before, row_, "input", input->size());
+  if (why.empty()) return std::nullopt;
+  input.reset();
+  return Refused{std::move(why)};
 }
 
 rt::Task<std::optional<Outcome>> Attempting::take_key() {

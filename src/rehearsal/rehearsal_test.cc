@@ -155,6 +155,37 @@ TEST_F(RehearsalTest, AValueIsBoundedWhereverItIsEvaluated) {
   }
 }
 
+// A list that yields too much fails with what fits, says why, and the run can still tell people.
+TEST_F(RehearsalTest, ARunKeepsNoMoreThanItMay) {
+  begin(R"(workflows:
+  w:
+    on: {source: flagger}
+    steps:
+      - {id: get, forEach: "[range(20)]", uses: hub/request, with: {method: GET, path: "/${{ .item }}"}}
+      - {id: late, uses: set, with: {values: {x: "1"}}}
+    onFailure:
+      - {uses: hub/request, with: {method: PUT, path: /told, body: "${{ .failure.reason }}"}}
+)");
+  const std::string body = "\"" + std::string(1'000'000, 'x') + "\"";
+  answers_ = std::vector<Answer>(20, Answer{milliseconds(20), response(200, body)});
+  accept();
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  const postlude::Run run = only_run();
+  EXPECT_EQ(run.state, RunState::kFailed);
+  EXPECT_LE(values_of(run), kRunValuesMax + 100'000);
+  const auto fitted = std::count_if(run.steps.begin(), run.steps.end(), [](const Step& s) {
+    return s.element_of && s.state == StepState::kSucceeded;
+  });
+  EXPECT_EQ(fitted, 16);
+  EXPECT_NE(run.reason.find(
+                "4 of 20 elements failed: no room for its input and outputs (976KiB): what a run keeps"),
+            std::string::npos)
+      << run.reason;
+  ASSERT_EQ(sent_.size(), 21U);
+  EXPECT_NE(sent_.back().request.find("request"), std::string::npos);
+  EXPECT_NE(sent_.back().shown().body.find("no room for its input and outputs"), std::string::npos);
+}
+
 TEST_F(RehearsalTest, WaitsForThreeDaysAtOnce) {
   begin(kTwoSteps);
   accept();

@@ -175,6 +175,29 @@ Result<std::shared_ptr<const Event>> event_of_run(Ledger& ledger, EventId id) {
   return out;
 }
 
+// The run for an element's attempt: without what the others of its list keep, and without their inputs, which
+// nobody else reads. A list would be copied as often as it has elements otherwise.
+Run seen_by_element(Run& run, std::size_t index) {
+  struct Hidden {
+    std::string input, outputs, item;
+  };
+  std::vector<Hidden> hidden(run.steps.size());
+  const auto swap = [&] {
+    for (std::size_t i = 0; i < hidden.size(); ++i) {
+      Step& step = run.steps[i];
+      if (i == index) continue;
+      step.input.swap(hidden[i].input);
+      if (step.element_of != run.steps[index].element_of) continue;
+      step.outputs.swap(hidden[i].outputs);
+      step.item.swap(hidden[i].item);
+    }
+  };
+  swap();
+  Run out = run;
+  swap();
+  return out;
+}
+
 enum class Row : std::uint8_t { kAsItWas, kToBeWritten };  // what the database has of the step
 
 Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row row, Instant now) {
@@ -215,7 +238,8 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row r
   }
   out.lease = Lease{step.id, AttemptId{lease.attempt}, lease.token, run.id};
   out.step = static_cast<std::uint32_t>(index);
-  out.run = run;
+  out.kept = values_of(run);
+  out.run = step.element_of ? seen_by_element(run, index) : run;
   ledger.remember(std::move(stored));
   return out;
 }

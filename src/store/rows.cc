@@ -441,6 +441,7 @@ Applied take(const Ledger& ledger, StoredRun& stored, const Decision& decision, 
     if (change.uncounted && step.attempts == 0) step.first_at = std::nullopt;  // `retry.for` has not begun
     if (change.unclear) step.unclear = *change.unclear;
     if (change.outputs) step.outputs = *change.outputs;
+    if (change.no_input) step.input.clear();
     if (change.over_by) {
       step.over_by = change.over_by;
       step.attempts = 0;

@@ -88,8 +88,9 @@ struct NewRun {
 struct Work {
   Lease lease;
   std::shared_ptr<const Event> event;
-  Run run;                 // with all its steps
+  Run run;                 // with all its steps; an element's without the values of the others of its list
   std::uint32_t step = 0;  // index into run.steps
+  std::size_t kept = 0;    // values_of() the whole of it
   // Writes of earlier attempts, and of other runs of the event, that had or may have had their effect; oldest
   // first.
   std::vector<Request> before;
