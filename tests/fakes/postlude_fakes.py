@@ -10,19 +10,24 @@ whatever becomes of the connection afterwards: that is what makes an answer that
     GET  /_fake/state    everything that happened: {"jira": …, "slack": …, "effects": {key: n}, "requests": […]}
     POST /_fake/faults   {"path": glob, "method": "POST", "times": 1, …one or more of the faults below}
                          or {"clear": true}; faults are used up in their order, the first that fits
-         status, headers, body   answers this instead of applying the request; 429 with {"Retry-After": "1"}
+         status, headers, body   answers this instead of applying the request; 429 with {"Retry-After": "1"}. In a header,
+                                 {date+30}, {epoch+30} and {millis+30} are that many seconds after the answer, which
+                                 is logged as "answered"
          delay                   seconds before the request is applied
+         hold                    true: neither applied nor answered before the release
          delayAfter              seconds between applying it and answering
          close: before | after   closes the connection before or after applying it, without an answer
          cut: N                  applies it, sends the first N bytes of the answer, and closes
          slackError: TEXT        200 with {"ok": false, "error": TEXT}, not applied
     POST /_fake/builds   {"result": "passed"}: all builds of the CI that run are over
+    POST /_fake/release  lets go of what is held, now and later
     POST /_fake/reset    forgets everything
 """
 
 import argparse
 import copy
 import datetime
+import email.utils
 import fnmatch
 import http.server
 import itertools
@@ -493,6 +498,15 @@ class Ci:
 # -- all of them, their log and their faults
 
 
+def timely(headers, now):
+    """The headers of a fault with their times, which count from the answer: who set the fault knows not when that is."""
+    def written(match):
+        at = now + int(match[2])
+        return {"date": lambda: email.utils.formatdate(int(at), usegmt=True), "epoch": lambda: str(int(at)),
+                "millis": lambda: str(int(at * 1000))}[match[1]]()
+    return {name: re.sub(r"\{(date|epoch|millis)([+-]\d+)\}", written, value) for name, value in (headers or {}).items()}
+
+
 class Fakes:
     def __init__(self, base=""):
         self.base = base
@@ -505,6 +519,7 @@ class Fakes:
         self.ci = Ci(self.effects)
         self.faults = []
         self.requests = []
+        self.released = threading.Event()
 
     def fault_for(self, request):
         for fault in self.faults:
@@ -563,6 +578,9 @@ class Fakes:
             if request.method == "POST" and request.path == "/_fake/builds":
                 self.ci.finish((request.json or {}).get("result", "passed"))
                 return Answer(204)
+            if request.method == "POST" and request.path == "/_fake/release":
+                self.released.set()
+                return Answer(204)
             if request.method == "POST" and request.path == "/_fake/reset":
                 self.reset()
                 return Answer(204)
@@ -602,14 +620,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         entry, fault = fakes.begin(request)
         if fault.get("delay"):
             time.sleep(fault["delay"])
+        if fault.get("hold"):
+            fakes.released.wait(120)
         if fault.get("close") == "before":
             self.drop()
         elif "slackError" in fault:
             entry["status"] = 200
             self.answer(Slack.no(fault["slackError"]))
         elif "status" in fault:
-            entry["status"] = fault["status"]
-            self.answer(Answer(fault["status"], fault.get("body"), fault.get("headers")))
+            entry.update(status=fault["status"], answered=time.time())
+            self.answer(Answer(fault["status"], fault.get("body"), timely(fault.get("headers"), entry["answered"])))
         else:
             answer = fakes.apply(request, entry)
             if fault.get("delayAfter"):
@@ -685,6 +705,9 @@ class Server(http.server.ThreadingHTTPServer):
     def fault(self, **fault):
         with LOCK:
             self.fakes.faults.append({"times": 1, **fault})
+
+    def release(self):
+        self.fakes.released.set()
 
     def finish_builds(self, result="passed"):
         with LOCK:

@@ -1,7 +1,6 @@
 """The engine, by what reaches the fakes: order, conditions, retries, time-outs, and effects across a kill -9."""
 
 import datetime
-import email.utils
 import fnmatch
 import http.server
 import json
@@ -131,7 +130,7 @@ def test_null_inside_text_names_the_expression(engine, fakes):
 def test_a_wait_goes_on_across_a_restart(engine, fakes):
     server = engine("""
       - {id: before, uses: web/request, with: {method: PUT, path: /before}}
-      - {uses: wait, with: {for: 2s}}
+      - {uses: wait, with: {for: 5s}}
       - {uses: web/request, with: {method: PUT, path: /after}}
 """)
     event = accept(server)
@@ -144,19 +143,20 @@ def test_a_wait_goes_on_across_a_restart(engine, fakes):
     assert states(run) == ["succeeded"] * 3
     first, second = calls(fakes)
     assert (first["path"], second["path"]) == ("/echo/before", "/echo/after")
-    assert moment(run["steps"][1]["finishedAt"]) - moment(waiting["steps"][1]["startedAt"]) >= 2.0
-    assert second["at"] - first["at"] >= 1.9
+    assert moment(run["steps"][1]["finishedAt"]) - moment(waiting["steps"][1]["startedAt"]) >= 5.0
+    assert second["at"] - first["at"] >= 4.9
 
 
 def test_runs_of_a_canary_queue_and_others_do_not(engine, fakes):
     server = engine("""
       - {uses: web/request, with: {method: PUT, path: '/${{ .event.name }}/${{ .event.checksum }}'}}
 """)
-    fakes.fault(path="/echo/slow/1", delay=2.0)
+    fakes.fault(path="/echo/slow/1", hold=True)
     first, second = accept(server, name="slow", checksum="1"), accept(server, name="slow", checksum="2")
     quick = run_of(server, name="quick", checksum="1")
     assert quick["state"] == "succeeded"
     assert server.runs_of(first)[0]["state"] != "succeeded"
+    fakes.release()
     assert server.wait_run(second)["state"] == "succeeded"
     order = [c["path"] for c in calls(fakes)]
     assert order.index("/echo/slow/1") < order.index("/echo/slow/2") and "/echo/quick/1" in order
@@ -167,18 +167,17 @@ def test_runs_of_a_canary_queue_and_others_do_not(engine, fakes):
 RETRY = "retry: {attempts: 4, backoff: {initial: 100ms, max: 200ms}, for: 30s}"
 
 
-@pytest.mark.parametrize("after, least", [("1", 1.0), ("date", 0.9), (None, 0.0)], ids=["seconds", "date", "none"])
+# A date has whole seconds: from one to two of them after the answer.
+@pytest.mark.parametrize("after, least", [("1", 1.0), ("{date+2}", 1.0), (None, 0.0)], ids=["seconds", "date", "none"])
 def test_retry_after(engine, fakes, after, least):
     server = engine(f"""
       - {{uses: web/request, {RETRY}, with: {{method: PUT, path: /later}}}}
 """)
-    if after == "date":  # whole seconds: from 1 to 2 s from now
-        after = email.utils.formatdate(time.time() + 2, usegmt=True)
     fakes.fault(path="/echo/later", status=429, headers={"Retry-After": after} if after else {})
     run = run_of(server)
     assert run["state"] == "succeeded"
     first, second = calls(fakes)
-    assert least <= second["at"] - first["at"] < 5, second["at"] - first["at"]
+    assert second["at"] - first["answered"] >= least
     attempts = run["steps"][0]["attempts"]
     assert [a["outcome"] for a in attempts] == ["retryable", "succeeded"]
     assert [a["requests"][0]["status"] for a in attempts] == [429, 200]
@@ -243,12 +242,12 @@ def test_a_steps_timeout_bounds_one_request(engine, fakes):
     server = engine(f"""
       - {{uses: web/request, timeout: 500ms, {RETRY}, with: {{method: PUT, path: /slow}}}}
 """)
-    fakes.fault(path="/echo/slow", delayAfter=3.0)
+    fakes.fault(path="/echo/slow", hold=True)
     run = run_of(server)
-    assert run["state"] == "succeeded" and len(calls(fakes)) == 2
+    assert run["state"] == "succeeded" and [c["status"] for c in calls(fakes)] == [None, 200], "the first one hangs still"
     first, second = run["steps"][0]["attempts"]
     assert (first["outcome"], second["outcome"]) == ("unclear", "succeeded")
-    assert 0.4 <= moment(first["endedAt"]) - moment(first["startedAt"]) < 2.5
+    assert moment(first["endedAt"]) - moment(first["startedAt"]) >= 0.49
 
 
 def test_a_runs_timeout_ends_it(engine, fakes):
@@ -265,11 +264,11 @@ def test_a_runs_timeout_ends_it(engine, fakes):
 def test_a_runs_timeout_bounds_its_retries(engine, fakes):
     server = engine("""
       - {uses: web/request, retry: {backoff: {initial: 200ms, max: 200ms}}, with: {method: PUT, path: /never}}
-""", more="    timeout: 1s")
+""", more="    timeout: 3s")
     fakes.fault(path="/echo/never", status=429, times=1000)
     run = run_of(server)
     assert run["state"] == "failed" and "timeout" in run["steps"][0]["reason"]
-    assert 2 <= len(calls(fakes)) < 200
+    assert 2 <= len(calls(fakes)) < 1000, "it was tried again, and would be for ever"
 
 
 # -- effects: killed while the fake has applied the request and has not answered
