@@ -258,16 +258,29 @@ std::vector<Case> broken_requests() {
       {"chunk size with 0x", chunked("0x2\r\n[]\r\n0\r\n\r\n"), {400}, true},
       {"chunk extension without end", chunked("2;" + std::string(70000, 'x')), {400}, true},
       {"bad trailer", chunked("2\r\n[]\r\n0\r\nno colon\r\n\r\n"), {400}, true},
+  };
+  return cases;
+}
+
+std::vector<Case> unfinished_heads() {
+  const std::string h = "Host: a\r\n";
+  return {
       {"slow request line", "GET /ge", {408}, true, "headers"},
       {"slow headers", "GET /get HTTP/1.1\r\n" + h, {408}, true, "headers"},
+  };
+}
+
+std::vector<Case> unfinished_bodies() {
+  return {
       {"slow body", post("/echo", "Content-Length: 10\r\n", "12345"), {408}, true, "body"},
       {"slow chunk", chunked("5\r\n12"), {408}, true, "body"},
       {"slow chunk size", chunked("5"), {408}, true, "body"},
       {"chunked body without last chunk", chunked("2\r\n[]\r\n"), {408}, true, "body"},
-      {"nothing at all", "", {}, true},
-      {"only empty lines", "\r\n\r\n\r\n", {}, true},
   };
-  return cases;
+}
+
+std::vector<Case> silence() {
+  return {{"nothing at all", "", {}, true}, {"only empty lines", "\r\n\r\n\r\n", {}, true}};
 }
 
 void expect_answers(ServerFixture& fixture, const Case& c, bool byte_by_byte) {
@@ -306,20 +319,34 @@ TEST(Server, AnswersGoodAndRefusedRequests) {
 }
 
 TEST(Server, AnswersTheSameWhenBytesComeSingly) {
-  ServerOptions options = ServerFixture::fast();
-  options.header_timeout = options.body_timeout = options.drain_time = seconds(8);
-  ServerFixture fixture(options);
+  ServerFixture fixture;
   for (const Case& c : requests()) {
     if (c.bytes.size() < 500) expect_answers(fixture, c, true);
   }
 }
 
-TEST(Server, RefusesBrokenRequestsAndGoesOn) {
-  ServerFixture fixture;
-  for (const Case& c : broken_requests()) {
+void expect_refusals(const std::vector<Case>& cases, const ServerOptions& options) {
+  ServerFixture fixture(options);
+  for (const Case& c : cases) {
     expect_answers(fixture, c, false);
     fixture.expect_well();
   }
+}
+
+TEST(Server, RefusesBrokenRequestsAndGoesOn) {
+  expect_refusals(broken_requests(), ServerFixture::patient());
+}
+
+TEST(Server, GivesUpOnRequestsWithoutEnd) {
+  ServerOptions options = ServerFixture::patient();
+  options.header_timeout = milliseconds(400);
+  expect_refusals(unfinished_heads(), options);
+  options = ServerFixture::patient();
+  options.body_timeout = milliseconds(400);
+  expect_refusals(unfinished_bodies(), options);
+  options = ServerFixture::patient();
+  options.idle_timeout = milliseconds(400);
+  expect_refusals(silence(), options);
 }
 
 }  // namespace

@@ -46,6 +46,11 @@ class PumpTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+  static rt::Task<int> unplanned(store::Store* store) {
+    AWAIT(const auto counts, store->counts());
+    co_return counts ? static_cast<int>(counts->unplanned) : -1;
+  }
+
   // As after a start that finds them: nobody was told of the events.
   static rt::Task<> story(Pipeline* pipeline, Pump* pump, store::Store* store, rt::Loop* loop,
                           std::vector<int>* left) {
@@ -61,12 +66,13 @@ class PumpTest : public testing::Test {
       AWAIT(const HttpResponse answer, pipeline->receive(std::move(request)));
       EXPECT_EQ(answer.status, 202) << answer.body;
     }
+    AWAIT(const int before, unplanned(store));
+    left->push_back(before);
     pump->start();
-    for (int i = 0; i < 100; ++i) {
-      AWAIT(const auto counts, store->counts());
-      left->push_back(counts ? static_cast<int>(counts->unplanned) : -1);
-      if (left->back() == 0) break;
+    for (int i = 0; i < 1200 && left->back() != 0; ++i) {
       AWAIT_DONE(rt::sleep_for(std::chrono::milliseconds(50)));
+      AWAIT(const int now, unplanned(store));
+      left->push_back(now);
     }
     AWAIT(const bool ended, pump->stop());
     EXPECT_TRUE(ended);
