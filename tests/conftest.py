@@ -14,7 +14,8 @@ import daemon as daemon_module  # noqa: E402
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "timing: asserts how long something takes; not run under sanitizers")
+    config.addinivalue_line("markers", "timing: asserts how long something takes, or is too much for a slow binary; "
+                                       "not run under sanitizers")
 
 
 @pytest.fixture(scope="session")

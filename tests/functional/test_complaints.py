@@ -5,7 +5,6 @@ import asyncio
 import concurrent.futures
 import http.client
 import threading
-import time
 
 import pytest
 from daemon import flagger_body, free_port, wait_until
@@ -30,11 +29,11 @@ workflows:
 
 
 class System:
-    """A plain system on a port of its own, in a thread of its own: answers with .status and keeps when what came."""
+    """A plain system on a port of its own, in a thread of its own: answers with .status and keeps what came."""
 
     def __init__(self, port, status=200):
         self.status, self.port = status, port
-        self.at = {}       # the first time by path, of what was answered 200
+        self.at = set()    # the paths of what was answered 200
         self.refused = 0
         self.loop = asyncio.new_event_loop()
         self.server = self.loop.run_until_complete(
@@ -47,7 +46,7 @@ class System:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 if self.status == 200:
-                    self.at.setdefault(head.split(b" ", 2)[1].decode(), time.monotonic())
+                    self.at.add(head.split(b" ", 2)[1].decode())
                 else:
                     self.refused += 1
                 writer.write(b"HTTP/1.1 %d .\r\nContent-Length: 0\r\n\r\n" % self.status)
@@ -85,13 +84,10 @@ def system():
 
 
 def send_all(server, names, callers=16):
-    """Sends an event for each name; {name: when it was sent}."""
-    sent = {}
-
+    """Sends an event for each name."""
     def send(own):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         for name in own:
-            sent[name] = time.monotonic()
             connection.request("POST", "/hooks/flagger", flagger_body(name=name), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()
@@ -100,21 +96,17 @@ def send_all(server, names, callers=16):
 
     with concurrent.futures.ThreadPoolExecutor(callers) as pool:
         list(pool.map(send, [names[n::callers] for n in range(callers)]))
-    return sent
 
 
-def pace(server, sound, phase, burst=400, single=60):
-    """(median and worst latency of single events, events per second of a burst), from hook to the sound target."""
-    latencies = []
+def flow(server, sound, phase, burst=400, single=60):
+    """Events one by one, and a burst: all reach the sound target. How fast is for tests/bench to say, as `broken`."""
     for number in range(single):
         name = f"flowing-{phase}-{number}"
-        at = send_all(server, [name], callers=1)[name]
-        latencies.append(wait_until(lambda: sound.at.get("/" + name), 10, 0.001, name) - at)
+        send_all(server, [name], callers=1)
+        wait_until(lambda: "/" + name in sound.at, 60, 0.001, name)
     names = [f"flowing-{phase}-burst-{number}" for number in range(burst)]
-    began = min(send_all(server, names, callers=4).values())
-    wait_until(lambda: all("/" + name in sound.at for name in names), 30, 0.01, "the burst")
-    rate = burst / (max(sound.at["/" + name] for name in names) - began)
-    return sorted(latencies)[single // 2], max(latencies), rate
+    send_all(server, names, callers=4)
+    wait_until(lambda: all("/" + name in sound.at for name in names), 60, 0.01, "the burst")
 
 
 def stuck(server, *states):
@@ -132,23 +124,13 @@ def test_one_broken_target_does_not_hold_up_the_others(daemon, system, how, coun
     sound, port = system(free_port()), free_port()
     broken = system(port, 503) if how == "answers 503" else None
     server = daemon(CONFIG.format(broken=port, sound=sound.port))
-    pace(server, sound, "warm", burst=100, single=10)
-    calm = pace(server, sound, "calm")
-
     names = [f"stuck-{number}" for number in range(count)]
-    began = time.monotonic()
     send_all(server, names)
-    accepted = count / (time.monotonic() - began)
-    assert accepted > 200, f"{accepted:.0f} events/s"
-    wait_until(lambda: breaker(server) == "open", 30, 0.05, "the breaker")
-    wait_until(lambda: server.metrics().get("postlude_events_waiting") == 0, 60, 0.1, "the plans")
-    beside = pace(server, sound, "beside")
+    flow(server, sound, "early")  # while they are planned, and their first attempts fail
+    wait_until(lambda: breaker(server) == "open", 60, 0.05, "the breaker")
+    wait_until(lambda: server.metrics().get("postlude_events_waiting") == 0, 120, 0.1, "the plans")
+    flow(server, sound, "beside")
     assert stuck(server, "running", "queued", "waiting") == count, "all of them are under way, none has failed"
-    told = f"calm {calm}, beside {count} runs on a target that {how} {beside}; accepted {accepted:.0f}/s"
-    print(told)
-    assert beside[0] < 3 * calm[0] + 0.02, told
-    assert beside[1] < 3 * calm[1] + 1, told
-    assert beside[2] > calm[2] / 3, told
     if broken:  # the breaker keeps it from being asked 10,000 times over
         assert broken.refused < count / 10, broken.refused
 
@@ -157,8 +139,8 @@ def test_one_broken_target_does_not_hold_up_the_others(daemon, system, how, coun
     else:
         broken = system(port)
     # Its pause, at most a minute, is over some time; the answers to probes close it.
-    wait_until(lambda: stuck(server, "running", "queued", "waiting") == 0, 150, 0.25, "the end of all")
-    assert set(broken.at) == {"/" + name for name in names}
+    wait_until(lambda: stuck(server, "running", "queued", "waiting") == 0, 300, 0.25, "the end of all")
+    assert broken.at == {"/" + name for name in names}
     assert breaker(server) == "closed"
     assert stuck(server, "succeeded") == count and stuck(server, "failed", "cancelled") == 0
 
@@ -172,7 +154,7 @@ workflows:
     vars: {{word: {word}}}
     steps:
       - {{id: before, uses: web/request, with: {{method: PUT, path: '/{word}/before/${{{{ .event.name }}}}'}}}}
-      - {{uses: wait, with: {{for: {wait}}}}}
+      - {wait}
 {more}
 """
 AFTER = """      - uses: web/request
@@ -188,11 +170,12 @@ def test_a_run_goes_on_with_the_text_it_began_with(daemon, fakes, crash):
     def accept(name):
         return server.post("/hooks/flagger", flagger_body(name=name)).json["event"]
 
-    server = daemon(text("old", "4s", True))
+    server = daemon(text("old", "{uses: approval, with: {message: Go on}}", True))
     event = accept("first")
     server.wait_run(event, states=("waiting",))
     revision = server.api("config")["revision"]
-    server.write_config(text("new", "1ms", False))  # another wait, and nothing after it
+    # Another wait, and nothing after it.
+    server.write_config(text("new", "{uses: wait, with: {for: 1ms}}", False))
     wait_until(lambda: server.api("config")["revision"] != revision, why="the new configuration")
     if crash:
         server.kill()
@@ -200,6 +183,7 @@ def test_a_run_goes_on_with_the_text_it_began_with(daemon, fakes, crash):
     second = server.wait_run(accept("second"))
     assert second["state"] == "succeeded" and len(second["steps"]) == 2
     assert server.runs_of(event)[0]["state"] == "waiting", "the edited wait is not the old run's"
+    server.cli("runs", "approve", server.runs_of(event)[0]["id"], check=0)
     first = server.wait_run(event)
     assert first["state"] == "succeeded" and len(first["steps"]) == 3
     sent = [(r["path"].removeprefix("/echo"), r["body"]) for r in fakes.state()["requests"]]

@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -26,11 +27,28 @@ def binary():
     return os.environ.get("POSTLUDE_BINARY") or str(ROOT / "build" / "postlude")
 
 
+def port_range():
+    """Below the ports that the kernel gives to connections: none of these is lost to one while its owner restarts."""
+    given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    return range(15_000, int(given[0]) if int(given[0]) > 16_000 else 65_536)
+
+
+PORTS = port_range()
+HANDED_OUT = set()  # no port twice, so that nobody meets what was meant for another
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.SystemRandom().choice(PORTS)  # others who choose now choose otherwise
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in HANDED_OUT:
+            HANDED_OUT.add(port)
+            return port
 
 
 def wait_until(what, timeout=10.0, every=0.02, why="the state that was waited for"):
@@ -109,7 +127,9 @@ class Daemon:
     def write_config(self, config):
         head = f"server: {{listen: '127.0.0.1:{self.port}', admin: '127.0.0.1:{self.admin_port}'}}\n"
         head += f"store: {{url: '{self.store}'}}\n"
-        self.config_file.write_text(head + config)
+        new = self.config_file.with_name(".new")  # a daemon that looks just now sees the old one or this, whole
+        new.write_text(head + config)
+        os.replace(new, self.config_file)
 
     # -- life
 
