@@ -127,6 +127,7 @@ class Campaign:
         self.refused = 0     # answers 503
         self.began = time.monotonic()
         self.loading = True
+        self.lacks = None    # a function that names what must be met and was not yet
 
     # -- what is started
 
@@ -196,8 +197,26 @@ class Campaign:
         """Tasks of who else is at work until all is settled."""
         return []
 
+    async def goes_on(self):
+        """Up to `kills`; then while something is lacking, which chance has not brought yet, up to three times as many."""
+        if len(self.killed) < self.kills:
+            return True
+        if self.lacks is None or len(self.killed) >= 3 * self.kills:
+            return False
+        if len(self.killed) % 5:
+            return True
+        self.spawn()
+        await self.ready(30)
+        lacking = await asyncio.to_thread(self.lacks)
+        self.note_kill(None)
+        self.kill()
+        return bool(lacking)
+
+    def note_kill(self, after):
+        self.killed.append((round(time.monotonic() - self.began, 3), after and round(after, 3)))
+
     async def kill_all(self):
-        while len(self.killed) < self.kills:
+        while await self.goes_on():
             self.spawn()
             if self.random.random() < 0.15:  # at the start, where the work of the process before is taken up
                 await asyncio.sleep(self.random.uniform(0, 0.15))
@@ -209,7 +228,7 @@ class Campaign:
             self.ending.set()  # who waits for it has its request under way when the process ends
             self.ending = asyncio.Event()
             await asyncio.sleep(self.random.choice([0, 0.001, 0.004]))
-            self.killed.append((round(time.monotonic() - self.began, 3), after and round(after, 3)))
+            self.note_kill(after)
             self.kill()
             self.down.set()    # or finds nobody there
             self.down = asyncio.Event()
@@ -233,7 +252,7 @@ class Campaign:
         """Bodies one after the other, never so many that the end would be a long wait."""
         while self.loading:
             waiting = sum(body.event is None for body in self.bodies[-64:])
-            if waiting < 32 and len(self.bodies) < 4 * self.kills:
+            if waiting < 32 and len(self.bodies) < 4 * max(self.kills, len(self.killed)):
                 body = self.next_body(len(self.bodies))
                 own = "" if body.name.endswith(f"-{len(self.bodies)}") else body.name
                 if own and own not in self.queues:

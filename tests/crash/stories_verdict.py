@@ -311,23 +311,26 @@ class StoriesVerdict(verdict.Verdict):
                 self.wrong(f"the last word of {name} is {messages[-1]['text']!r}, sent was "
                            f"{sent[-1][1]['body']['text']!r}; {last[name]} is the newest", sent[-1][2])
 
-    def unseen(self):
-        """What a long campaign must have met, and this one did not: else it would prove nothing."""
-        acts = [(act["verb"], status, bool(act.get("link"))) for act in self.acts for status in act["answers"]]
-        answers = [status for call in self.log["calls"] for status in call["answers"]]
-        lists = [event["metadata"]["items"].split(",") for event in self.events.values() if "items" in event["metadata"]]
-        seen = {f"a run of {name}": any(run["workflow"] == name for run in self.runs)
-                for name in itertools.chain(*stories.STORIES.values())}
-        seen |= {f"{verb} that was done": (verb, 200, False) in acts for verb in ("replay", "retry", "cancel", "resume")}
-        seen |= {
-            "an approval by link": any(("approve", 200, True) == act or ("reject", 200, True) == act for act in acts),
-            "an approval by API": ("approve", 200, False) in acts or ("reject", 200, False) in acts,
-            "a second decision that was refused": any(status == 409 for _, status, _ in acts),
-            "an act while the daemon was down": any(status is None for _, status, _ in acts),
-            "a callback that was taken": 202 in answers, "a second one that was refused": 409 in answers,
-            "a callback while the daemon was down": None in answers,
-            "a replaced run": any(run["workflow"] == "swap" and run["state"] == "cancelled" for run in self.runs),
-            "equal elements": any(len(set(items)) < len(items) for items in lists),
-            "a chat message that was edited": any(message["edits"] for message in self.log["slack"]["messages"]),
-            "a pause": bool(self.campaign.person.pauses)}
-        return [what for what, there in seen.items() if not there]
+
+def unseen(campaign):
+    """What a long campaign must have met, and this one did not yet: else it would prove nothing."""
+    api, log = verdict.Api(campaign.daemon), campaign.target_log()
+    events, runs = api.items("events"), api.items("runs")
+    acts = [(act["verb"], status, bool(act.get("link"))) for act in campaign.person.acts for status in act["answers"]]
+    answers = [status for call in log["calls"] for status in call["answers"]]
+    lists = [event["metadata"]["items"].split(",") for event in events if "items" in event["metadata"]]
+    seen = {f"a run of {name}": any(run["workflow"] == name for run in runs)
+            for name in itertools.chain(*stories.STORIES.values())}
+    seen |= {f"{verb} that was done": (verb, 200, False) in acts for verb in ("replay", "retry", "cancel", "resume")}
+    seen |= {
+        "an approval by link": any(("approve", 200, True) == act or ("reject", 200, True) == act for act in acts),
+        "an approval by API": ("approve", 200, False) in acts or ("reject", 200, False) in acts,
+        "a second decision that was refused": any(status == 409 for _, status, _ in acts),
+        "an act while the daemon was down": any(status is None for _, status, _ in acts),
+        "a callback that was taken": 202 in answers, "a second one that was refused": 409 in answers,
+        "a callback while the daemon was down": None in answers,
+        "a replaced run": any(run["workflow"] == "swap" and run["state"] == "cancelled" for run in runs),
+        "equal elements": any(len(set(items)) < len(items) for items in lists),
+        "a chat message that was edited": any(message["edits"] for message in log["slack"]["messages"]),
+        "a pause": bool(campaign.person.pauses)}
+    return [what for what, there in seen.items() if not there]

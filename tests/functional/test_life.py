@@ -12,7 +12,8 @@ import time
 
 import pytest
 from daemon import TERMINAL, flagger_body, request, wait_until
-from wire import Closed, Wire, flagger_post
+from wire import Closed, Wire
+from wire import post as post_bytes
 
 SOURCE = "sources: {flagger: {type: flagger, auth: {bearer: {env: HOOK}}}}\n"
 ENVIRONMENT = {"HOOK": "hook-Secret"}
@@ -42,7 +43,7 @@ def post(server, **what):
 def test_sigterm_under_load(daemon, fakes, round):
     server = daemon(config(fakes), environment=ENVIRONMENT)
     fakes.fault(path="/echo/one/*", delayAfter=0.05, times=10**6)
-    fakes.fault(path="/echo/two/*7", delayAfter=30, times=2)  # two that will not be answered in time
+    fakes.fault(path="/echo/two/*7", delayAfter=90, times=2)  # two that will not be answered in time
     accepted, refused, stop = [], [], threading.Event()
 
     def load(worker):
@@ -60,13 +61,10 @@ def test_sigterm_under_load(daemon, fakes, round):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         futures = [pool.submit(load, worker) for worker in range(8)]
         wait_until(lambda: len(accepted) > 60 * round)
-        began = time.monotonic()
-        assert server.stop(timeout=10) == 0
-        took = time.monotonic() - began
+        assert server.stop(timeout=45) == 0, "it does not wait for all"
         stop.set()
         for future in futures:
             future.result()
-    assert took < 10
     for answer in refused:  # while it shut down
         assert (answer.status, answer.headers["retry-after"]) == (503, "2") and answer.json["detail"] == "shutting down"
     assert 'msg=stopped' in server.log().splitlines()[-1]
@@ -101,10 +99,9 @@ def test_an_idle_daemon_stops_at_once_and_leaves_no_child(daemon, fakes, sign):
     children = children_of(server.process.pid)
     assert children, "such expressions are evaluated in children"
     with Wire(server.port) as idle:
-        began = time.monotonic()
         assert server._end(sign, 10) == 0
-        assert time.monotonic() - began < 3
         assert idle.is_closed()
+    assert "closed before they were answered" not in server.log(), "it is closed as idle, at once"
     assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]
     server.start()
     assert server.api(f"events/{event}")["id"] == event
@@ -117,24 +114,27 @@ def children_of(pid):
 
 def test_the_request_in_hand_is_answered(daemon, fakes):
     server = daemon(config(fakes), environment=ENVIRONMENT)
-    data = flagger_post("/hooks/flagger", flagger_body(name="late"), "h", "Bearer hook-Secret")
-    with Wire(server.port) as wire:
-        wire.send(data[:-5])
-        time.sleep(0.1)
-        server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
-        try:
-            answer = wire.send(data[-5:]).answer()
-        except Closed:
-            answer = None
-    assert server.process.wait(10) == 0
-    server.process = None
-    server.start()
-    stored = server.items("events?name=late")
-    if answer is not None and answer.status == 202:
-        assert [e["id"] for e in stored] == [answer.json["event"]]
-    else:
-        assert answer is None or (answer.status == 503 and stored == [])
+    head, body = post_bytes("/hooks/flagger", flagger_body(name="late"),
+                            [("Authorization", "Bearer hook-Secret"), ("Expect", "100-continue")]).split(b"\r\n\r\n")
+    answer = None
+    for _ in range(5):  # it need not wait long for the rest
+        with Wire(server.port) as wire:
+            wire.send(head + b"\r\n\r\n").wait_for(b"100 Continue\r\n\r\n")
+            stops = server.log().count("msg=stopping")
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: server.log().count("msg=stopping") > stops, every=0.001)
+            try:
+                answer = wire.send(body).answer()
+            except Closed:
+                pass
+        assert server.process.wait(10) == 0
+        server.process = None
+        server.start()
+        stored = server.items("events?name=late")
+        assert [e["id"] for e in stored] == ([answer.json["event"]] if answer and answer.status == 202 else [])
+        if answer:
+            break
+    assert answer and (answer.status == 202 or (answer.status == 503 and answer.json["detail"] == "shutting down")), answer
 
 
 def test_children_do_not_outlive_a_killed_daemon(daemon, fakes):

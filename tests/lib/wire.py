@@ -82,6 +82,12 @@ class Wire:
             raise Closed(f"closed after {self.buffer[:200]!r}")
         self.buffer += piece
 
+    def wait_for(self, mark):
+        """Until that has come; it is kept."""
+        while mark not in self.buffer:
+            self._more()
+        return self
+
     def answer(self, bodiless=False):
         """The next whole answer; interim ones (100) are passed over and counted in .interim."""
         interim = 0
