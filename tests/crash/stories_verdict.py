@@ -151,9 +151,9 @@ class StoriesVerdict(verdict.Verdict):
         for pause in self.campaign.person.pauses:
             for run in self.runs:
                 for step in run["steps"] if run["workflow"] == pause["workflow"] else ():
-                    for _, row in writes_of(step):
-                        if pause["since"] + TICK < seconds(row["sentAt"]) < pause["until"] - TICK:
-                            self.wrong(f"sent at {row['sentAt']}, while paused: {pause}", run)
+                    for attempt in step["attempts"]:  # one that has begun goes on
+                        if pause["since"] + TICK < seconds(attempt["startedAt"]) < pause["until"] - TICK and attempt["requests"]:
+                            self.wrong(f"begun at {attempt['startedAt']}, while paused: {pause}", run)
 
     def check_call(self, event, run):  # 22
         calls = [call for call in self.log["calls"] if call["event"] == event]

@@ -9,7 +9,7 @@ from daemon import flagger_body, wait_until
 CONFIG = """
 sources: {flagger: {type: flagger, auth: none}}
 targets:
-  slack: {connector: slack, url: '%s/api', timeout: 2s, limits: {concurrency: 8}, auth: {bearer: {env: TOKEN}}}
+  slack: {connector: slack, url: '%s/api', timeout: 20s, limits: {concurrency: 8}, auth: {bearer: {env: TOKEN}}}
 workflows:
   begun:
     on: {source: flagger, hook: pre-rollout}
@@ -74,7 +74,7 @@ def test_one_message_is_edited_as_a_release_goes_on(server, fakes):
 
 
 def test_a_crash_in_between_makes_no_second_message(server, fakes):
-    fakes.fault(path="/api/chat.postMessage", delayAfter=1.5)  # it is posted, and we die before we hear of it
+    fakes.fault(path="/api/chat.postMessage", delayAfter=60)  # it is posted, and we die before we hear of it
     event = accept(server, "pre-rollout", checksum="one")
     wait_until(lambda: kept(fakes))
     server.kill()
@@ -87,7 +87,7 @@ def test_a_crash_in_between_makes_no_second_message(server, fakes):
     # … and from then on there is one that is edited.
     assert len(kept(fakes)) == first and kept(fakes)[-1]["edits"] == 1
     # A crash after the answer, or in an update, costs nothing at all.
-    fakes.fault(path="/api/chat.update", delayAfter=1.5)
+    fakes.fault(path="/api/chat.update", delayAfter=60)
     event = accept(server, checksum="two")
     wait_until(lambda: kept(fakes)[-1]["edits"] == 2)
     server.kill()
