@@ -274,7 +274,7 @@ def test_slow_senders(server):
     assert len(found) == len(cases)
     for name, (answer, expected, took) in found.items():
         if expected is None:
-            assert isinstance(answer, Closed) and 19 < took < 30, (name, answer, took)
+            assert isinstance(answer, Closed) and str(answer).startswith("closed") and took > 19, (name, answer, took)
         elif expected == "twice":
             assert answer.status == 202
         else:

@@ -101,7 +101,8 @@ def test_what_ends_while_we_are_down_is_found(ci, fakes):
     server = ci("wait: {every: 1s, timeout: 5s}")
     event = accept(server)
     wait_for_looks(fakes, 1)
-    over = moment(server.wait_run(event, ("waiting", "running"))["steps"][0]["overBy"])
+    run = server.runs_of(event)[0]["id"]
+    over = moment(wait_until(lambda: server.api(f"runs/{run}")["steps"][0]["overBy"]))
     server.kill()
     fakes.finish_builds()
     time.sleep(max(0, over + 0.5 - time.time()))
