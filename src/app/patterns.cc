@@ -22,14 +22,55 @@ struct Field {
   bool open = false;      // there may be others
 };
 
+bool any_glob(const Node* globs, std::string_view word) {
+  if (globs == nullptr) return true;
+  if (globs->is_scalar()) return glob_match(globs->scalar, word);
+  return std::any_of(globs->items.begin(), globs->items.end(),
+                     [&](const Node& glob) { return glob_match(glob.scalar, word); });
+}
+
+bool not_built(std::string_view own_hook) {
+  return own_hook == "hook-missed" || own_hook == "gate-timeout";
+}
+
+// Those that make events of the sources that the pattern is on.
+Words hooks_of(const Node& pattern, const Config& config) {
+  const Node* source = pattern.find("source");
+  Words hooks;
+  const auto& sources = config.sources.members;
+  const bool of_senders =
+      sources.empty() || std::any_of(sources.begin(), sources.end(),
+                                     [&](const auto& one) { return any_glob(source, one.first.scalar); });
+  for (const std::string& hook : intake::flagger_hooks()) {
+    if (of_senders && !intake::is_gate(hook)) hooks.push_back(hook);
+  }
+  for (const std::string& hook : pipeline::own_hooks()) {
+    if (any_glob(source, "postlude") && !not_built(hook)) hooks.push_back(hook);
+  }
+  return hooks;
+}
+
+void check_hook(const Node& glob, const Words& hooks, Problems& problems) {
+  const auto matches = [&](const std::string& word) { return glob_match(glob.scalar, word); };
+  if (std::any_of(hooks.begin(), hooks.end(), matches)) return;
+  const Words& senders = intake::flagger_hooks();
+  const Words& own = pipeline::own_hooks();
+  std::string why =
+      "no hook of its source matches '" + glob.scalar + "'" + instead_of(glob.scalar, hooks, "");
+  const auto gate = std::find_if(senders.begin(), senders.end(), matches);
+  const auto told = std::find_if(own.begin(), own.end(), matches);
+  if (gate != senders.end() && intake::is_gate(*gate))
+    why = *gate + " is a gate: it is answered, and makes no event";
+  if (told != own.end() && not_built(*told))
+    why = "the event '" + *told + "' is not built yet in this version of Postlude";
+  problems.push_back({glob.place, std::move(why)});
+}
+
 std::vector<Field> fields_of(const Config& config) {
-  Words hooks = intake::flagger_hooks();
-  hooks.insert(hooks.end(), pipeline::own_hooks().begin(), pipeline::own_hooks().end());
   Words teams;
   for (const engine::Team& team : config.teams)
     teams.push_back(team.name);
-  return {{"hook", std::move(hooks), ""},
-          {"outcome", {"promoted", "rolledBack", "promotionFailed", "unchanged"}, ""},
+  return {{"outcome", {"promoted", "rolledBack", "promotionFailed", "unchanged"}, ""},
           {"kind", {"first", "forward", "back", "configOnly", "unchanged"}, ""},
           {"cluster", config.clusters, "'clusters' has none"},
           {"team", std::move(teams), "'teams' has none"},
@@ -117,6 +158,12 @@ void check_patterns(const Node& workflow, const Config& config, Problems& proble
       for (const Node& glob : globs->items)
         check_field(field, glob, problems);
     }
+    const Node* globs = pattern.find("hook");
+    if (globs == nullptr) return;
+    const Words hooks = hooks_of(pattern, config);
+    if (globs->is_scalar()) check_hook(*globs, hooks, problems);
+    for (const Node& glob : globs->items)
+      check_hook(glob, hooks, problems);
   };
   if (on->is_map()) check(*on);
   for (const Node& pattern : on->items)

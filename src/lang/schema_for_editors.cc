@@ -98,8 +98,8 @@ json::value converted(const json::value& given) {
       out[key] = value;
     }
   }
-  // An editor knows none of our formats; more than these patterns say is told by `check`: where an expression may
-  // stand, for one.
+  // An editor knows none of our formats. `check` says more than these patterns, as where expressions may
+  // stand.
   const std::string_view format = find_text(given, "format");
   if (!out.contains("pattern")) {
     if (format == "postlude-duration") out["pattern"] = "^([0-9]+(d|h|ms|m|s|us|µs))+$|[$][{][{]";

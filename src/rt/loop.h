@@ -19,7 +19,8 @@ class VirtualClock;
 // Wall-clock time now, and a clock that nobody can set for measuring durations. While this thread has a
 // VirtualClock, both are its.
 Instant now();
-// What the machine's clock says, set or not: for times that others have written by theirs, and no wait of ours.
+// What the machine's clock says, set or not: for times that others have written by theirs; for no wait of
+// ours.
 Instant wall_now();
 // How far the wall clock has been set ahead of now() since the start, where that is more than a minute; else
 // 0.
