@@ -87,6 +87,7 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
   }
   AWAIT(std::optional<Outcome> early, begin());
   if (early) co_return early;
+  if (void_) co_return std::nullopt;
 
   updating_ = !kept_.empty();
   AWAIT(Planned planned, go_through(updating_ ? step_->action->update() : &step_->action->plan(), false));

@@ -50,7 +50,8 @@ class Attempting {
   Attempting(const Attempting&) = delete;
   Attempting& operator=(const Attempting&) = delete;
 
-  // nullopt: the lease is void; somebody else has the step, and there is nothing to record.
+  // nullopt: the lease is void; somebody else has the step or it was given back, and there is nothing to
+  // record.
   rt::Task<std::optional<Outcome>> carry_out();
 
   // For the record: answers not stored yet, and what was evaluated first.

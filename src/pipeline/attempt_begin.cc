@@ -193,17 +193,22 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   if (!text) co_return Refused{"key: " + text.error().message};
   if (text->empty()) co_return Refused{"key: is empty"};
   if (work_.run.shadow) co_return std::nullopt;
-  AWAIT(auto kept, parts_.store.take_keyed(work_.lease, target_->name, *text));
+  // The store tells when it is free; a further look is for what it has forgotten, and for who asks at the
+  // wrong moment.
+  const Instant now = rt::now();
+  const Duration waited = now - row_.started_at.value_or(now);
+  const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
+  store::IfBusy busy{now,   now + again, std::string(store::kBusyKey) + " '" + *text + "'",
+                     input, step_now,    trace};
+  if (work_.run.deadline_at && !work_.run.people_since) busy.at = std::min(busy.at, *work_.run.deadline_at);
+  AWAIT(auto kept, parts_.store.take_keyed(work_.lease, target_->name, *text, std::move(busy)));
   if (!kept) {
     void_ = kept.error().code == Code::kConflict;
     co_return Retryable{"the store did not answer: " + kept.error().message, std::nullopt, false, true};
   }
   if (kept->busy) {
-    // The store tells when it is free; this is for what it has forgotten, and for who asks at the wrong
-    // moment.
-    const Duration waited = rt::now() - row_.started_at.value_or(rt::now());
-    const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
-    co_return Retryable{std::string(store::kBusyKey) + " '" + *text + "'", again, false, true};
+    void_ = true;  // given back: this was no attempt
+    co_return std::nullopt;
   }
   kept_ = kept->outputs;
   if (kept->made && !row_.freed && !has_made()) {

@@ -283,13 +283,6 @@ Status close_open_requests(Ledger& ledger, std::int64_t step, std::string_view w
   return ok();
 }
 
-void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now,
-                const std::optional<std::string>& trace) {
-  if (input && step.input.empty()) step.input = *input;
-  if (trace) step.trace = *trace;
-  if (now && !step.now) step.now = now;
-}
-
 // Protocol 4: no two attempts of one key are under way at once. Keys are shared only by runs of one event.
 // And what another run has done since the attempt was claimed was not met yet by the effect's rule.
 Status nobody_else(Ledger& ledger, StoredRun& stored, std::size_t index, const std::string& key,
@@ -333,6 +326,13 @@ Status pass_high_water(Ledger& ledger, const Run& run, std::size_t index, bool o
 }
 
 }  // namespace
+
+void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now,
+                const std::optional<std::string>& trace) {
+  if (input && step.input.empty()) step.input = *input;
+  if (trace) step.trace = *trace;
+  if (now && !step.now) step.now = now;
+}
 
 Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim) {
   std::optional<Instant> next;
@@ -478,6 +478,26 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   return std::optional<Work>();
 }
 
+Status put_back(Ledger& ledger, Leased leased, Instant now) {
+  StoredRun& stored = leased.stored;
+  Step& step = stored.run.steps[leased.index];
+  StepLease& lease = stored.leases[leased.index];
+  TRY_DONE(ledger.db().run("DELETE FROM attempts WHERE step = $1 AND id = $2", {step.id, lease.attempt}));
+  step.state = lease.waited ? StepState::kWaiting : StepState::kPending;
+  --step.attempts;
+  --lease.number;
+  lease.attempt = 0;
+  lease.token = 0;
+  if (step.attempts == 0) step.first_at = std::nullopt;
+  if (!stored.run.cancel.empty()) {  // it came meanwhile, and waited for the attempt
+    const Decision decision = ledger.follow(stored.run, now);
+    return apply_decision(ledger, stored, decision, {leased.index}, now);
+  }
+  TRY_DONE(save_step(ledger, stored, leased.index));
+  ledger.remember(std::move(stored));
+  return ok();
+}
+
 Status give_back(Ledger& ledger, const Lease& given, Instant now) {
   TRY(auto leased, load_leased(ledger, given));
   bool sent = false;
@@ -485,18 +505,9 @@ Status give_back(Ledger& ledger, const Lease& given, Instant now) {
                             {given.step, given.attempt.value}, [&](const sql::Row&) { sent = true; }));
   if (sent) return Error(Code::kInvalid, "the attempt has sent requests: its outcome is to be recorded");
   Step& step = leased.stored.run.steps[leased.index];
-  StepLease& lease = leased.stored.leases[leased.index];
-  TRY_DONE(
-      ledger.db().run("DELETE FROM attempts WHERE step = $1 AND id = $2", {given.step, given.attempt.value}));
-  step.state = lease.waited ? StepState::kWaiting : StepState::kPending;
   step.due_at = now;
-  --step.attempts;
-  --lease.number;
-  lease.attempt = 0;
-  lease.token = 0;
-  if (step.attempts == 0) step.first_at = std::nullopt;
-  if (lease.number == 0) step.started_at = std::nullopt;
-  return save_step(ledger, leased.stored, leased.index);
+  if (leased.stored.leases[leased.index].number == 1) step.started_at = std::nullopt;
+  return put_back(ledger, std::move(leased), now);
 }
 
 Status lapse(Ledger& ledger, Instant now) {

@@ -41,7 +41,7 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
 Status give_back(Ledger& ledger, const Lease& lease, Instant now);
 Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
-                         const std::string& key);
+                         const std::string& key, const IfBusy& busy);
 
 // -- people.cc
 Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);

@@ -7,7 +7,7 @@
 namespace postlude::store {
 
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
-                         const std::string& key) {
+                         const std::string& key, const IfBusy& busy) {
   TRY(auto leased, load_leased(ledger, lease));
   Keyed out;
   bool found = false;
@@ -26,7 +26,11 @@ Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& 
     }));
     if (out.busy) {
       ledger.wait_for(holder, {leased.stored.run.id, lease.step});
-      ledger.remember(std::move(leased.stored));  // nothing of it has changed
+      Step& step = leased.stored.run.steps[leased.index];
+      keep_first(step, busy.input, busy.step_now, busy.trace);
+      step.reason = busy.why;
+      step.due_at = busy.at;
+      TRY_DONE(put_back(ledger, std::move(leased), busy.now));
       return out;
     }
   }

@@ -16,10 +16,11 @@ class KeyedTest : public StoreTest {
     return std::move(work.at(0));
   }
   Keyed take(const Work& work, const std::string& key = "k") {
-    auto kept = driver_.wait(store_->take_keyed(work.lease, "jira", key));
+    auto kept = driver_.wait(store_->take_keyed(work.lease, "jira", key, if_busy_));
     EXPECT_TRUE(kept);
     return *kept;
   }
+  IfBusy if_busy_{at(10), at(1'000'000), std::string(kBusyKey) + " 'k'"};
   Request send(const Work& work, Effect effect, RequestResult result) {
     Store::NewRequest wanted;
     wanted.lease = work.lease;
@@ -62,6 +63,49 @@ TEST_P(KeyedTest, the_next_use_finds_what_the_first_yielded) {
   const auto again = claim(4'000'000'000);
   ASSERT_EQ(again.size(), 1U);
   EXPECT_EQ(take(again[0]).outputs, "{\"ok\":true}");
+}
+
+// Who finds a key in other hands has not begun: nothing is left of the look but what it was for.
+TEST_P(KeyedTest, a_look_at_a_busy_key_is_no_attempt) {
+  const Work first = use(0);
+  take(first);
+  Work second = use(10);
+  if_busy_.input = "{\"text\":1}";
+  if_busy_.step_now = at(9);
+  const auto audits = [&] { return driver_.wait(store_->verify_audit()); };
+  for (int i = 0; i < 3; ++i) {
+    if_busy_.at = at(20 + i);
+    EXPECT_TRUE(take(second).busy);
+    const RunDetail detail = show(second.run.id);
+    EXPECT_TRUE(detail.attempts.empty());
+    const Step& step = detail.run.steps[0];
+    EXPECT_EQ(step.state, StepState::kPending);
+    EXPECT_EQ(step.due_at, at(20 + i));
+    EXPECT_EQ(step.reason, if_busy_.why);
+    EXPECT_EQ(step.attempts, 0U);
+    EXPECT_EQ(step.started_at, at(10));  // since when it has looked
+    EXPECT_EQ(step.input, "{\"text\":1}");
+    EXPECT_EQ(step.now, at(9));
+    EXPECT_EQ(record(ended(second, 20, Succeeded{"{}"}), succeed(0, at(20))).error().code, Code::kConflict);
+    second = claim(20 + i).at(0);
+    if_busy_.input = "other";
+  }
+  EXPECT_EQ(*audits(), "");
+  EXPECT_TRUE(take(second).busy);
+  end(first, 12, Succeeded{"{}"}, succeed(0, at(12)));
+  const auto free = claim(12);  // at once
+  ASSERT_EQ(free.size(), 1U);
+  EXPECT_EQ(take(free[0]).outputs, "{\"ok\":true}");
+}
+
+// What was cancelled while it looked does not go on looking.
+TEST_P(KeyedTest, a_cancelled_run_does_not_wait_for_a_key) {
+  const Work first = use(0);
+  take(first);
+  const Work second = use(10);
+  ASSERT_TRUE(driver_.wait(store_->cancel(second.run.id, "ops", "", at(11))));
+  EXPECT_TRUE(take(second).busy);
+  EXPECT_EQ(show(second.run.id).run.state, RunState::kCancelled);
 }
 
 // A person's word says that it was done, and not what it yielded: a second one is nobody's to make.

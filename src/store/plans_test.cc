@@ -150,7 +150,7 @@ void Plans::carry_out() {
   Work work = claim_of(first, 13);
   done(store_->give_back(work.lease, at(13)));
   work = claim_of(first, 14);
-  done(store_->take_keyed(work.lease, "jira", "k"));
+  done(store_->take_keyed(work.lease, "jira", "k", {at(21), at(22), "busy"}));
   EXPECT_TRUE(commit(work, Effect::kState));
   AttemptEnd end = ended(work, 15, Waits{at(20), "", false, at(99)});
   end.requests = {request(Effect::kRead)};
@@ -162,8 +162,9 @@ void Plans::carry_out() {
   }
   const RunId other = begin_run(21, "b", {step("one")}, "b");
   work = claim_of(other, 21);
-  done(store_->take_keyed(work.lease, "jira", "k"));  // busy
-  EXPECT_TRUE(record(ended(work, 21, Refused{"no"}), fail(0)));
+  done(store_->take_keyed(work.lease, "jira", "k", {at(21), at(22), "busy"}));  // busy
+  work = claim_of(other, 22);
+  EXPECT_TRUE(record(ended(work, 22, Refused{"no"}), fail(0)));
   end.outcome = Succeeded{"{}"};
   done(store_->record_and_go_on(end, succeed(0, at(22))));
   (void)show(second);

@@ -145,7 +145,7 @@ TEST_P(Prune, a_key_without_an_effect_leaves_no_row) {
   begin_run(0, "a", {step("one")});
   const auto work = claim(0);
   ASSERT_EQ(work.size(), 1U);
-  ASSERT_TRUE(driver_.wait(store_->take_keyed(work[0].lease, "jira", "k")));
+  ASSERT_TRUE(driver_.wait(store_->take_keyed(work[0].lease, "jira", "k", {})));
   EXPECT_EQ(rows("keyed"), 1);
   ASSERT_TRUE(record(ended(work[0], 1, Refused{"no"}), fail(0)));
   EXPECT_EQ(rows("keyed"), 0);

@@ -47,6 +47,10 @@ struct Leased {
   std::size_t index = 0;
 };
 Result<Leased> load_leased(Ledger& ledger, const Lease& lease);
+// As if it had never been claimed, but for what was evaluated first, the step's due time and its reason.
+Status put_back(Ledger& ledger, Leased leased, Instant now);
+void keep_first(Step& step, const std::optional<std::string>& input, std::optional<Instant> now,
+                const std::optional<std::string>& trace);
 // The step has ended, or goes on under another key: what others will find there. Nothing, where it has none
 // of it in its hands.
 Status settle_key(Ledger& ledger, const Run& run, const Step& step, const std::string& key);

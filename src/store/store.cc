@@ -264,10 +264,9 @@ rt::Task<Status> Store::unpause(std::string kind, std::string name, std::string 
                              now](Ledger& ledger) { return store::unpause(ledger, k, n, a, now); });
 }
 
-rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key) {
-  return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key)](Ledger& ledger) {
-    return store::take_keyed(ledger, lease, t, k);
-  });
+rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key, IfBusy busy) {
+  return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key), b = std::move(busy)](
+                                 Ledger& ledger) { return store::take_keyed(ledger, lease, t, k, b); });
 }
 
 rt::Task<Result<Before>> Store::begin_once(Once once, Instant now) {

@@ -119,12 +119,23 @@ struct AttemptEnd {
   bool unanswered = false;  // it ended because nobody had answered: what has come meanwhile goes first
 };
 
+// What becomes of an attempt that finds its key in other hands: it is given back, as if it had never been
+// claimed, with what was evaluated first; the step is shown to wait, and looks again `at`, or once it is
+// free.
+struct IfBusy {
+  Instant now, at;
+  std::string why;  // begins with kBusyKey
+  std::optional<std::string> input = {};
+  std::optional<Instant> step_now = {};
+  std::optional<std::string> trace = {};
+};
+
 // What the reason of a step that waits for a key begins with.
 constexpr std::string_view kBusyKey = "another step works on the key";
 
 // An effect that belongs to a target and a key (contract 7, `key`).
 struct Keyed {
-  bool busy = false;    // another step has it in hand
+  bool busy = false;    // another step has it in hand; the lease is void
   std::string outputs;  // JSON, of the first use; "": this is the first, or nobody knows
   bool made = false;    // nobody knows: it was made all the same
 };
@@ -298,7 +309,7 @@ class Store {
   rt::Task<Status> pause(Pause pause);
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor, Instant now);
   // Before the requests of a step with `key`. Held until the step has ended. kConflict: the lease is void.
-  rt::Task<Result<Keyed>> take_keyed(Lease lease, std::string target, std::string key);
+  rt::Task<Result<Keyed>> take_keyed(Lease lease, std::string target, std::string key, IfBusy busy);
   // Kept for 24 hours: the last 1,000, and 4 MiB of answers. What is kNothing is under way from then on,
   // until it ends with the HTTP status and body of its answer; with 5xx it is forgotten, and may be asked
   // again.
