@@ -55,12 +55,13 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
 
   void apply(const std::vector<std::shared_ptr<Write>>& group) {
     high = std::max(high, group.size());
-    if (apply_group(ledger, group)) {
+    const Status applied = apply_group(ledger, group);
+    if (applied) {
       ++commits;
       commands += group.size();
       return;
     }
-    if (group.size() == 1) return;
+    if (group.size() == 1 || applied.error().code != Code::kOverloaded) return;
     for (const auto& command : group) {  // as the writer does
       if (memory->crashed()) return;
       if (apply_group(ledger, {command})) {

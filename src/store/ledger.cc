@@ -13,8 +13,6 @@ namespace {
 constexpr std::array<std::string_view, kSequences> kNames{"delivery", "event",   "run", "step",
                                                           "attempt",  "request", "text"};
 constexpr std::int64_t kBlock = 256;
-constexpr std::size_t kTextsMax = 256;
-constexpr std::size_t kPinnedMax = 1024;
 constexpr std::size_t kWaitersMax = 10'000;
 
 void put(std::string& out, std::string_view text) {
@@ -134,20 +132,26 @@ Result<std::int64_t> Ledger::pin(const std::string& workflow, const std::string&
     TRY(id, next_id(Sequence::kText));
     TRY_DONE(db_.run("INSERT INTO texts (id, hash, text) VALUES ($1, $2, $3)", {id, sql::Blob{hash}, text}));
   }
-  if (pinned_.size() >= kPinnedMax) pinned_.clear();
+  if (found != pinned_.end()) {
+    pinned_bytes_ -= found->second.text.size();
+    pinned_.erase(found);
+  }
+  if (pinned_.size() >= kRememberedMax || pinned_bytes_ + text.size() > kRememberedBytesMax) {
+    pinned_.clear();
+    pinned_bytes_ = 0;
+  }
   pinned_[workflow] = Pinned{id, text};
+  pinned_bytes_ += text.size();
   return id;
 }
 
 Result<std::shared_ptr<const std::string>> Ledger::text(std::int64_t id) {
-  const auto found = texts_.find(id);
-  if (found != texts_.end()) return found->second;
+  if (const auto* known = texts_.find(id)) return *known;
   std::shared_ptr<const std::string> out;
   TRY_DONE(db_.each("SELECT text FROM texts WHERE id = $1", {id},
                     [&](const sql::Row& row) { out = std::make_shared<const std::string>(row.text(0)); }));
   CHECK(out != nullptr);
-  if (texts_.size() >= kTextsMax) texts_.clear();
-  texts_[id] = out;
+  texts_.put(id, out, out->size());
   return out;
 }
 
@@ -194,6 +198,7 @@ std::vector<Ledger::Waiter> Ledger::take_waiters(std::int64_t holder) {
 
 void Ledger::forget_texts() {
   pinned_.clear();
+  pinned_bytes_ = 0;
   texts_.clear();
 }
 

@@ -36,7 +36,7 @@ using Follow = std::function<Decision(const Run& run, Instant now)>;
 
 class Ledger {
  public:
-  static constexpr std::size_t kRememberedMax = 1024;             // runs, and events
+  static constexpr std::size_t kRememberedMax = 1024;             // runs, events, texts, and what is pinned
   static constexpr std::size_t kRememberedBytesMax = 16U << 20U;  // of each, about
 
   Ledger(sql::Connection& db, Follow follow);
@@ -159,7 +159,8 @@ class Ledger {
   sql::Connection& db_;
   Memory memory_;
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
-  std::unordered_map<std::int64_t, std::shared_ptr<const std::string>> texts_;
+  std::size_t pinned_bytes_ = 0;
+  Halves<std::shared_ptr<const std::string>> texts_{kRememberedMax, kRememberedBytesMax};
   Halves<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
   Halves<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder

@@ -48,10 +48,12 @@ void Writer::work() {
   while (true) {
     auto group = queue_.take(group_max_);
     if (group.empty()) return;
-    if (!apply_timed(group) && group.size() > 1) {
-      // One of them met a full disk, and took its neighbours with it. The small ones may still fit.
+    const Status applied = apply_timed(group);
+    if (!applied && applied.error().code == Code::kOverloaded && group.size() > 1) {
+      // One of them met a full disk, and took its neighbours with it. The small ones may still fit. What kept
+      // all of them out would keep out each, for as long.
       for (const auto& command : group)
-        apply_timed({command});
+        (void)apply_timed({command});
     }
     const News news{ledger_.take_made_work(), ledger_.take_made_event(), ledger_.next_due()};
     loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_, news] {
@@ -63,16 +65,16 @@ void Writer::work() {
   }
 }
 
-bool Writer::apply_timed(const std::vector<std::shared_ptr<Write>>& group) {
+Status Writer::apply_timed(const std::vector<std::shared_ptr<Write>>& group) {
   const Duration begun = rt::steady_now();
-  if (!apply_group(ledger_, group)) return false;
+  TRY_DONE(apply_group(ledger_, group));
   ++commits_;
   commands_ += group.size();
   commit_micros_ += static_cast<std::uint64_t>((rt::steady_now() - begun).count());
-  return true;
+  return ok();
 }
 
-bool apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {
+Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {
   const Status done = ledger.transact([&] {
     for (const auto& command : group) {
       command->apply(ledger);
@@ -83,7 +85,7 @@ bool apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& grou
     for (const auto& command : group)
       command->refuse(done.error());
   }
-  return done.has_value();
+  return done;
 }
 
 Reader::Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max)

@@ -74,8 +74,8 @@ struct News {
 };
 using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
 
-// One transaction. false: nothing of it is kept, and each of them was told why.
-bool apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
+// One transaction. An error: nothing of it is kept, and each of them was told why.
+Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
 
 // Worker: who carries a store's commands out: threads, or the loop's own (Inline).
 class Worker {
@@ -102,7 +102,7 @@ class Writer {
 
  private:
   void work();
-  bool apply_timed(const std::vector<std::shared_ptr<Write>>& group);
+  Status apply_timed(const std::vector<std::shared_ptr<Write>>& group);
 
   rt::Loop& loop_;
   std::unique_ptr<sql::Connection> db_;
