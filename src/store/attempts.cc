@@ -1,7 +1,5 @@
 // Attempts: claimed before anything leaves, recorded once, lapsed when their process is gone.
 
-#include <set>
-
 #include "base/check.h"
 #include "base/log.h"
 #include "store/commands.h"
@@ -67,7 +65,6 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
   constexpr std::string_view kLater =
       "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at > $2 ORDER BY due_at "
       "LIMIT 1";
-  const std::set<std::int64_t> in_hand(claim.not_these.begin(), claim.not_these.end());
   std::vector<Ripe> out;
   std::string target;
   bool first = true;
@@ -94,10 +91,9 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     if (room == 0) continue;
     const std::size_t wanted = std::min(room, claim.steps_max);
     Ripe ripe{target, {}, false};
-    const auto limit = static_cast<std::int64_t>(wanted + in_hand.size());
+    const auto limit = static_cast<std::int64_t>(wanted);
     TRY_DONE(ledger.db().each(kDue, {target, claim.now, limit}, [&](const sql::Row& row) {
-      if (ripe.steps.size() < wanted && !in_hand.contains(row.integer(0)))
-        ripe.steps.push_back({row.integer(0), RunId{row.integer(1)}});
+      ripe.steps.push_back({row.integer(0), RunId{row.integer(1)}});
     }));
     TRY_DONE(ledger.db().each(kLater, {target, claim.now}, [&](const sql::Row& row) { later(row.time(0)); }));
     if (!ripe.steps.empty()) out.push_back(std::move(ripe));
@@ -288,15 +284,15 @@ Status close_open_requests(Ledger& ledger, std::int64_t step, std::string_view w
 Status nobody_else(Ledger& ledger, StoredRun& stored, std::size_t index, const std::string& key,
                    std::int64_t seen) {
   const Run& run = stored.run;
+  static const std::string kSql = "SELECT result = 1 FROM requests WHERE step = $1 AND key = $2 AND " +
+                                  std::string(kMayHaveActed) + " AND (result = 1 OR id > $3)";
   std::vector<std::int64_t> others;
   TRY_DONE(siblings(ledger, stored, run.steps[index].part, others));
   for (const std::int64_t other : others) {
     bool open = false;
     bool done = false;
-    TRY_DONE(ledger.db().each(
-        "SELECT result = 1 FROM requests WHERE step = $1 AND key = $2 AND (result = 1 OR (id > $3 AND result "
-        "IN (2, 3, 6)))",
-        {other, key, seen}, [&](const sql::Row& row) { (row.flag(0) ? open : done) = true; }));
+    TRY_DONE(ledger.db().each(kSql, {other, key, seen},
+                              [&](const sql::Row& row) { (row.flag(0) ? open : done) = true; }));
     if (open) return Error(Code::kUnavailable, "another run of the event has this request under way");
     if (done && !run.steps[index].freed)
       return Error(Code::kUnavailable, "another run of the event has made this request meanwhile");

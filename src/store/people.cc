@@ -103,10 +103,10 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
 // What a later step was to do was worked out while an earlier one had failed: anew, unless something of it
 // may have been done already.
 Status forget_input(Ledger& ledger, Step& step) {
+  static const std::string kSql =
+      "SELECT id FROM requests WHERE step = $1 AND " + std::string(kMayHaveActed) + " LIMIT 1";
   bool done = false;
-  TRY_DONE(ledger.db().each(
-      "SELECT id FROM requests WHERE step = $1 AND effect <> 1 AND result IN (1, 2, 3, 6) LIMIT 1", {step.id},
-      [&](const sql::Row&) { done = true; }));
+  TRY_DONE(ledger.db().each(kSql, {step.id}, [&](const sql::Row&) { done = true; }));
   if (done) return ok();
   step.input.clear();
   step.now = std::nullopt;

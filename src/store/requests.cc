@@ -49,7 +49,7 @@ Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t ste
 
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step) {
   static const std::string kSql =
-      std::string(kRequests) + "AND effect <> 1 AND result IN (1, 2, 3, 6) ORDER BY id";
+      std::string(kRequests) + "AND " + std::string(kMayHaveActed) + " ORDER BY id";
   return requests_by(db, kSql, step, {});
 }
 

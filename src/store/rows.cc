@@ -298,7 +298,8 @@ Status inherit(Ledger& ledger, const Run& run, Step& element) {
   static const std::string kSql =
       "SELECT s.input, s.now " + std::string(kSameStep) +
       "WHERE s.uses = $6 AND s.input <> '' AND EXISTS (SELECT 1 FROM requests q WHERE q.step = s.id AND "
-      "q.effect <> 1 AND (r.text = $7 OR q.result IN (1, 2, 3, 6))) ORDER BY s.id";
+      "((r.text = $7 AND effect <> 1) OR (" +
+      std::string(kMayHaveActed) + "))) ORDER BY s.id";
   return ledger.db().each(
       kSql, {run.event.value, run.workflow, run.salt, run.id.value, element.part, element.uses, run.text},
       [&](const sql::Row& row) {

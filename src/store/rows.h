@@ -39,6 +39,9 @@ constexpr std::string_view kSameStep =
     "salt = $3 AND id <> $4 UNION ALL SELECT id, text, shadow FROM runs WHERE event = $1 AND workflow = $2 "
     "AND replay_of IS NOT NULL AND salt = $3 AND id <> $4) r JOIN steps s ON s.run = r.id AND s.part = $5 ";
 
+// Of a row of requests: a write that had its effect or may have had it, open ones among them.
+constexpr std::string_view kMayHaveActed = "effect <> 1 AND result IN (1, 2, 3, 6)";
+
 // -- the writer's
 
 // The run whose step has this lease, and which step it is. kConflict: nobody has it any more.

@@ -83,7 +83,8 @@ CREATE TABLE requests (id @id, step @int NOT NULL, attempt @int NOT NULL, name T
   url TEXT NOT NULL, why TEXT NOT NULL, headers TEXT NOT NULL, body TEXT NOT NULL, response TEXT NOT NULL);
 CREATE INDEX requests_of_step ON requests (step);
 
--- The newest event whose run has sent this step's state (protocol 3).
+-- The newest event whose run has sent this step's state (protocol 3). queue_key: of the canary, whatever the
+-- runs queue behind.
 CREATE TABLE high_water (workflow TEXT NOT NULL, step TEXT NOT NULL, queue_key TEXT NOT NULL,
   event @int NOT NULL,
   PRIMARY KEY (workflow, step, queue_key))@keyed;

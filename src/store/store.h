@@ -48,7 +48,6 @@ class Receipt {
 
  private:
   friend class Store;
-  friend class Writer;
   Receipt(DeliveryId delivery, std::optional<EventId> event, bool duplicate)
       : delivery_(delivery), event_(event), duplicate_(duplicate) {}
   DeliveryId delivery_;
@@ -105,7 +104,6 @@ struct Claim {
   // Room per target; a target that is not listed has `room_default`. 0: skip it.
   std::map<std::string, std::size_t, std::less<>> room;
   std::size_t room_default = 16;
-  std::vector<std::int64_t> not_these;  // steps in hand
 };
 
 struct AttemptEnd {
