@@ -162,11 +162,14 @@ void Ledger::remember(StoredRun stored) {
   for (const Step& step : stored.run.steps)
     bytes += sizeof(Step) + step.input.size() + step.outputs.size() + step.item.size();
   const std::int64_t id = stored.run.id.value;
-  runs_.put(id, std::move(stored), bytes);
+  const bool large = bytes > kRememberedBytesMax / 4;
+  (void)(large ? runs_ : large_runs_).take(id);
+  (large ? large_runs_ : runs_).put(id, std::move(stored), bytes);
 }
 
 std::optional<StoredRun> Ledger::recall(RunId id) {
-  return runs_.take(id.value);
+  auto known = runs_.take(id.value);
+  return known ? std::move(known) : large_runs_.take(id.value);
 }
 
 void Ledger::remember(std::shared_ptr<const Event> event) {

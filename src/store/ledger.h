@@ -39,6 +39,10 @@ class Ledger {
   static constexpr std::size_t kRememberedMax = 1024;             // runs, events, texts, and what is pinned
   static constexpr std::size_t kRememberedBytesMax = 16U << 20U;  // of each, about
 
+  // Runs that keep nearly as much as they may; a list of many is asked for with each of its elements.
+  static constexpr std::size_t kLargeMax = 4;
+  static constexpr std::size_t kLargeBytesMax = 96U << 20U;
+
   Ledger(sql::Connection& db, Follow follow);
   Status load();  // once, before the first transaction
 
@@ -92,8 +96,10 @@ class Ledger {
   // that changes them. Bounded.
   void remember(StoredRun run);               // it has been written as it is
   std::optional<StoredRun> recall(RunId id);  // and forgets it
-  void forget_run(RunId id) { (void)runs_.take(id.value); }
-  void forget_runs() { runs_.clear(); }  // what is known of each besides its rows is no longer so
+  void forget_run(RunId id) { (void)recall(id); }
+  void forget_runs() {
+    runs_.clear(), large_runs_.clear();
+  }  // what is known of each besides its rows is no longer so
   void remember(std::shared_ptr<const Event> event);
   std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
   void forget_events() { events_.clear(); }
@@ -162,6 +168,7 @@ class Ledger {
   std::size_t pinned_bytes_ = 0;
   Halves<std::shared_ptr<const std::string>> texts_{kRememberedMax, kRememberedBytesMax};
   Halves<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
+  Halves<StoredRun> large_runs_{kLargeMax, kLargeBytesMax};  // would each push all others out
   Halves<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;

@@ -140,6 +140,34 @@ TEST_P(Runs, steps_follow_each_other_to_the_end) {
   EXPECT_GT(counts->bytes, 0);
 }
 
+TEST_P(Runs, an_element_is_claimed_without_what_the_others_of_its_list_keep) {
+  std::vector<Step> steps{step("list"), step("one"), step("two"), step("later")};
+  steps[1].element_of = steps[2].element_of = 0;
+  steps[1].item = steps[2].item = "\"item\"";
+  const RunId id = begin_run(0, "w", steps);
+  std::vector<Work> works;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    auto claimed = claim(i + 1);
+    ASSERT_EQ(claimed.size(), 1U);
+    AttemptEnd end = ended(claimed[0], i + 1, Succeeded{});
+    end.input = "{\"of\":1}";
+    ASSERT_TRUE(record(end, succeed(i, at(i + 1))));
+    works.push_back(std::move(claimed[0]));
+  }
+  const auto& two = works[2];
+  EXPECT_EQ(two.run.steps[0].outputs, "{\"ok\":true}");
+  EXPECT_EQ(two.run.steps[0].input, "") << "nobody else reads it";
+  EXPECT_EQ(two.run.steps[1].outputs, "");
+  EXPECT_EQ(two.run.steps[1].item, "");
+  EXPECT_EQ(two.run.steps[1].state, StepState::kSucceeded);
+  EXPECT_EQ(two.run.steps[2].item, "\"item\"");
+  const Step& then = works[3].run.steps[2];
+  EXPECT_EQ(two.kept, works[3].kept - then.input.size() - then.outputs.size()) << "all of it, hidden or not";
+  EXPECT_EQ(works[3].run.steps[1].outputs, "{\"ok\":true}");
+  EXPECT_EQ(works[3].kept, values_of(works[3].run));
+  EXPECT_EQ(show(id).run.steps[1].outputs, "{\"ok\":true}") << "it is hidden, not forgotten";
+}
+
 TEST_P(Runs, a_void_lease_changes_nothing) {
   const RunId run = begin_run(0, "a", {step("one")});
   auto work = claim(1);
