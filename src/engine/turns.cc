@@ -240,28 +240,29 @@ class Turns {
 
   // A forEach step ends with the last of its elements; its outputs are theirs, in order.
   void gather(std::uint32_t i) {
-    std::string outputs = "[";
-    std::size_t all = 0;
-    std::size_t bad = 0;
-    std::string first_bad;
+    std::vector<std::uint32_t> elements;
+    std::vector<std::uint32_t> bad;
     bool cancelled = false;
     for (std::uint32_t e = 0; e < rows_.size(); ++e) {
       if (step(e).element_of != i || step(e).announces) continue;
       if (!ended(e)) return;
-      if (all++ > 0) outputs += ",";
-      outputs += outputs_of(e);
+      elements.push_back(e);
+      if (rows_[e].state == StepState::kFailed) bad.push_back(e);
       cancelled = cancelled || rows_[e].state == StepState::kCancelled;
-      if (rows_[e].state != StepState::kFailed) continue;
-      if (bad++ == 0) first_bad = reason_of(e);
     }
-    outputs += "]";
-    if (bad > 0) {
+    if (!bad.empty()) {
       change(i, StepState::kFailed,
-             std::to_string(bad) + " of " + std::to_string(all) + " elements failed: " + first_bad);
+             std::to_string(bad.size()) + " of " + std::to_string(elements.size()) +
+                 " elements failed: " + reason_of(bad.front()));
     } else if (cancelled) {
       change(i, StepState::kCancelled, run_.cancel);
     } else {
-      change(i, StepState::kSucceeded, "").outputs = std::move(outputs);
+      std::string outputs = "[";
+      for (const std::uint32_t e : elements) {
+        if (outputs.size() > 1) outputs += ",";
+        outputs += outputs_of(e);
+      }
+      change(i, StepState::kSucceeded, "").outputs = outputs + "]";
     }
   }
 
