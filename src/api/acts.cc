@@ -92,7 +92,7 @@ rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::va
 }
 
 // Which step is meant is settled here: what was looked at is what is skipped.
-Status Api::settle_skip(const store::RunDetail& detail, json::value& asked, const Caller& who) {
+Status Api::settle_skip(const store::RunBrief& detail, json::value& asked, const Caller& who) {
   std::string word(find_text(asked, "step"));
   if (word.empty()) word = skipped_by_default(detail.run);
   if (word.empty()) return ok();  // the store says what is to be named
@@ -129,7 +129,7 @@ rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value a
   co_return id;
 }
 
-rt::Task<Status> Api::answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who) {
+rt::Task<Status> Api::answer_approval(store::RunBrief detail, bool approve, json::value asked, Caller who) {
   CO_TRY(const std::uint32_t index, asking_step(detail.run, std::string(find_text(asked, "step"))));
   const Step& step = detail.run.steps[index];
   if (const auto others = not_among(approval_of(step).approvers, who))

@@ -182,8 +182,14 @@ rt::Task<HttpResponse> Api::list(std::string kind, Query query, Caller who) {
   co_return page_of(rows, limit, [](const Run& r) { return view_of(r); });
 }
 
-rt::Task<Result<store::RunDetail>> Api::run_for(RunId id, Caller who) {
+rt::Task<Result<store::RunDetail>> Api::detail_for(RunId id, Caller who) {
   AWAIT_TRY(store::RunDetail run, store_.run(id));
+  if (!who.sees(run.team)) co_return Error(Code::kNotFound, "no run " + id.text());
+  co_return run;
+}
+
+rt::Task<Result<store::RunBrief>> Api::run_for(RunId id, Caller who) {
+  AWAIT_TRY(store::RunBrief run, store_.brief(id));
   if (!who.sees(run.team)) co_return Error(Code::kNotFound, "no run " + id.text());
   co_return run;
 }
@@ -218,7 +224,7 @@ rt::Task<HttpResponse> Api::show(std::string kind, std::string id, Caller who) {
     co_return row ? json_answer(view_of(*row)) : problem_of(row.error());
   }
   const RunId run{*value};
-  AWAIT(const auto row, run_for(run, std::move(who)));
+  AWAIT(const auto row, detail_for(run, std::move(who)));
   if (!row) co_return problem_of(row.error());
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());

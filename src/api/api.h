@@ -64,7 +64,8 @@ class Api {
   rt::Task<HttpResponse> names(std::string kind, Caller who);  // workflows, targets
   rt::Task<HttpResponse> exposition();
   // Of the team that the caller may see; kNotFound otherwise.
-  rt::Task<Result<store::RunDetail>> run_for(RunId id, Caller who);
+  rt::Task<Result<store::RunBrief>> run_for(RunId id, Caller who);
+  rt::Task<Result<store::RunDetail>> detail_for(RunId id, Caller who);
   rt::Task<Result<store::EventDetail>> event_for(EventId id, Caller who);
   rt::Task<Result<Delivery>> delivery_for(DeliveryId id, Caller who);
 
@@ -72,9 +73,9 @@ class Api {
   rt::Task<HttpResponse> write(Path path, HttpRequest request, Caller who);
   rt::Task<HttpResponse> act(Path path, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
-  static Status settle_skip(const store::RunDetail& detail, json::value& asked, const Caller& who);
+  static Status settle_skip(const store::RunBrief& detail, json::value& asked, const Caller& who);
   rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);
-  rt::Task<Status> answer_approval(store::RunDetail detail, bool approve, json::value asked, Caller who);
+  rt::Task<Status> answer_approval(store::RunBrief detail, bool approve, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_failures(std::string verb, json::value asked, Caller who);
   rt::Task<HttpResponse> redeliver(std::string id, Caller who);
   rt::Task<HttpResponse> pause(json::value asked, bool on, Caller who);

@@ -9,18 +9,32 @@ namespace postlude::api {
 namespace {
 
 constexpr std::size_t kRunsMax = 100;
+constexpr std::size_t kValuesMax = 8U << 20U;  // of all runs together
 
-// Of the attempts what was tried and what came of it; the bodies are in runs/{id}.
-void shorten(json::object& run) {
+// Of the attempts what was tried and what came of it; the bodies are in runs/{id}, as is what passes `room`.
+json::object short_view(store::RunDetail detail, std::size_t& room) {
+  std::size_t bytes = detail.run.vars.size();
+  for (const Step& step : detail.run.steps)
+    bytes += step.item.size() + step.input.size() + step.outputs.size();
+  const bool fits = bytes <= room;
+  room = fits ? room - bytes : 0;
+  if (!fits) {
+    detail.run.vars.clear();
+    for (Step& step : detail.run.steps)
+      step.item = step.input = step.outputs = std::string();
+  }
+  json::object run = view_of(detail);
+  if (!fits) run["leftOut"] = true;
   run.erase("definition");
   for (json::value& step : run["steps"].as_array()) {
     for (json::value& attempt : step.as_object()["attempts"].as_array()) {
       for (json::value& request : attempt.as_object()["requests"].as_array()) {
-        for (const char* key : {"headers", "body", "response"})
+        for (const char* key : {"headers", "body", "response", "leftOut"})
           request.as_object().erase(key);
       }
     }
   }
+  return run;
 }
 
 }  // namespace
@@ -60,12 +74,13 @@ rt::Task<HttpResponse> Api::explain(std::string id, Caller who) {
   out["event"] = view_of(*event);
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());
+  std::size_t room = kValuesMax;
   for (std::size_t i = 0; i < std::min(event->runs.size(), kRunsMax); ++i) {
-    AWAIT(const auto run, store_.run(event->runs[i].id));
+    AWAIT(auto run, store_.run(event->runs[i].id, 0));
     if (!run) co_return problem_of(run.error());
-    json::object view = view_of(*run);
-    shorten(view);
-    view["pausedBy"] = holding(*pauses, *run);
+    json::array paused_by = holding(*pauses, *run);
+    json::object view = short_view(*std::move(run), room);
+    view["pausedBy"] = std::move(paused_by);
     out["runs"].as_array().push_back(std::move(view));
   }
   co_return json_answer(out);

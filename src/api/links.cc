@@ -139,7 +139,7 @@ std::string label_of(const Step& step) {
 
 // What has become of the thing that a link is for.
 struct Found {
-  store::RunDetail run;
+  store::RunBrief run;
   const Step* step = nullptr;
   const Answer* answer = nullptr;
 
@@ -161,7 +161,7 @@ std::string state_words(const Found& found) {
   return {};
 }
 
-std::optional<Found> found_in(store::RunDetail detail, const Link& link) {
+std::optional<Found> found_in(store::RunBrief detail, const Link& link) {
   Found found;
   found.run = std::move(detail);
   if (link.step >= found.run.run.steps.size()) return std::nullopt;
@@ -282,7 +282,7 @@ rt::Task<HttpResponse> Links::call_back(Link link, HttpRequest request) {
   const bool settled = !kept && (kept.error().code == Code::kConflict);
   if (!kept && !settled)
     co_return kept.error().code == Code::kNotFound ? unknown() : problem_of(kept.error());
-  AWAIT(auto detail, store_.run(link.run));
+  AWAIT(auto detail, store_.brief(link.run));
   const auto found = detail ? found_in(std::move(*detail), link) : std::nullopt;
   if (kept && !found)  // it is taken, whatever cannot be read just now
     co_return json_answer(json::object{{"run", link.run.text()}, {"step", std::to_string(link.step)}}, 202);
@@ -300,7 +300,7 @@ rt::Task<HttpResponse> Links::call_back(Link link, HttpRequest request) {
 
 rt::Task<HttpResponse> Links::page(Link link, HttpRequest request) {
   (void)request;
-  AWAIT(auto detail, store_.run(link.run));
+  AWAIT(auto detail, store_.brief(link.run));
   if (!detail) co_return detail.error().code == Code::kNotFound ? unknown() : problem_of(detail.error());
   const auto found = found_in(std::move(*detail), link);
   if (!found) co_return unknown();
@@ -333,7 +333,7 @@ bool Links::same_page(const HttpRequest& request) const {
 
 rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
   if (!same_page(request)) co_return html(403, "not allowed", told("Only this page's own button answers."));
-  AWAIT(auto detail, store_.run(link.run));
+  AWAIT(auto detail, store_.brief(link.run));
   if (!detail) co_return detail.error().code == Code::kNotFound ? unknown() : problem_of(detail.error());
   const auto found = found_in(std::move(*detail), link);
   if (!found) co_return unknown();

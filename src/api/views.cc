@@ -20,19 +20,21 @@ json::value stored(const std::string& text) {
 }
 
 json::object view_of(const Request& request) {
-  return {{"request", request.name},
-          {"effect", to_text(request.effect)},
-          {"key", text_or_null(request.key)},
-          {"method", request.method},
-          {"url", request.url},
-          {"headers", stored(request.headers)},
-          {"body", stored(request.body)},
-          {"sentAt", time_or_null(request.sent_at)},
-          {"endedAt", time_or_null(request.ended_at)},
-          {"result", to_text(request.result)},
-          {"status", request.status == 0 ? json::value(nullptr) : json::value(request.status)},
-          {"response", stored(request.response)},
-          {"why", text_or_null(request.why)}};
+  json::object view{{"request", request.name},
+                    {"effect", to_text(request.effect)},
+                    {"key", text_or_null(request.key)},
+                    {"method", request.method},
+                    {"url", request.url},
+                    {"headers", stored(request.headers)},
+                    {"body", stored(request.body)},
+                    {"sentAt", time_or_null(request.sent_at)},
+                    {"endedAt", time_or_null(request.ended_at)},
+                    {"result", to_text(request.result)},
+                    {"status", request.status == 0 ? json::value(nullptr) : json::value(request.status)},
+                    {"response", stored(request.response)},
+                    {"why", text_or_null(request.why)}};
+  if (request.left_out) view["leftOut"] = true;
+  return view;
 }
 
 json::object view_of(const store::Attempt& attempt) {

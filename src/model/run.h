@@ -86,6 +86,7 @@ struct Request {
   std::string
       response;     // JSON {"status","headers","body","text"} as expressions see it; "" if there was none
   std::string why;  // the text to show when it did not succeed
+  bool left_out = false;      // of what is shown of a run: without its headers, body and response
   bool of_other_run = false;  // sent by another run of the same event: an effect that this one meets
 };
 

@@ -12,6 +12,7 @@ namespace postlude::pipeline {
 namespace {
 
 constexpr std::size_t kStoredBodyMax = 64U << 10U;
+constexpr std::size_t kStoredUrlMax = 8U << 10U;
 // What a write was answered may be needed again, when a later attempt goes on behind it.
 constexpr std::size_t kStoredProofMax = 1U << 20U;
 
@@ -308,7 +309,7 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
   row.effect = looking ? Effect::kRead : call.effect();
   if (row.effect != Effect::kRead) row.key = view(context_->as_object().at("key").as_string());
   row.method = request.method;
-  row.url = masker_.mask(request.target);
+  row.url = cut(masker_.mask(request.target), kStoredUrlMax);
   row.headers = masker_.mask_json(step_->action->redact(headers_json(request.headers)));
   row.body = masker_.mask_json(step_->action->redact(cut(request.body, kStoredBodyMax)));
   return row;
@@ -425,7 +426,7 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
   }
   const connector::Ending ending = call->interpret(request, answer, values, rt::now());
   row.result = ending.result;
-  row.why = masker_.mask(ending.why);
+  row.why = bounded(masker_.mask(ending.why));
   ended.push_back(std::move(row));
   if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
     json::object& exchanged = requests_of(call->id()).emplace_object();

@@ -30,6 +30,9 @@ json::value parsed(const std::string& text, json::value otherwise);
 // The attempt to be made later, where no interpreter could be had for one of the values.
 std::optional<Outcome> later(const Values& values);
 
+// A reason as it is kept: at most 4,000 bytes, since it stands in the step, the attempt and the audit.
+std::string bounded(std::string why);
+
 // How the reasons of a step begin that failed by what it waited for.
 constexpr std::string_view kRed = "the result is red: ";
 constexpr std::string_view kNotOver = "what it started was not over within ";

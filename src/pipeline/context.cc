@@ -22,6 +22,7 @@ std::optional<Outcome> later(const Values& values) {
 namespace {
 
 constexpr std::size_t kShownValueMax = 200;
+constexpr std::size_t kWhyMax = 4'000;
 
 // What a whole context lives in: it is made once, read often, and goes at once.
 json::storage_ptr new_room(const store::Work& work) {
@@ -133,6 +134,14 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
     if (const json::value* calendars = find(pinned, "calendars")) context["__calendars"] = *calendars;
   }
   return context;
+}
+
+std::string bounded(std::string why) {
+  if (why.size() <= kWhyMax) return why;
+  std::size_t end = kWhyMax;
+  while (end > 0 && (static_cast<unsigned char>(why[end]) & 0xC0U) == 0x80U)
+    --end;
+  return why.substr(0, end) + "… (cut)";
 }
 
 json::object trace_of(const lang::Expression& condition, const json::value& context,

@@ -25,16 +25,6 @@ std::string team_of(const Rules& rules, const Event& event) {
   return team == nullptr ? "" : team->name;
 }
 
-constexpr std::size_t kWhyMax = 4'000;  // bytes of a reason: it stands in the step, the attempt and the audit
-
-std::string bounded(std::string why) {
-  if (why.size() <= kWhyMax) return why;
-  std::size_t end = kWhyMax;
-  while (end > 0 && (static_cast<unsigned char>(why[end]) & 0xC0U) == 0x80U)
-    --end;
-  return why.substr(0, end) + "… (cut)";
-}
-
 // What systems answered goes into outputs and reasons: a secret that one of them repeats stops here.
 Outcome masked(Outcome outcome, const connector::Masker& masker) {
   std::visit(

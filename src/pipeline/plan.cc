@@ -224,7 +224,7 @@ rt::Task<Pipeline::Evaluation> Pipeline::evaluate_plan(std::shared_ptr<const Bou
 }
 
 rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std::string actor) {
-  AWAIT_TRY(const store::RunDetail old, parts_.store.run(run));
+  AWAIT_TRY(const store::RunBrief old, parts_.store.brief(run));
   AWAIT_TRY(const store::EventDetail event, parts_.store.event(old.run.event));
   std::shared_ptr<const BoundWorkflow> bound;
   for (const auto& current : rules_->workflows()) {

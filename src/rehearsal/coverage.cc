@@ -102,7 +102,7 @@ void Coverage::add(const Seen& seen) {
     const std::string answer = answer_of(planned.trace);
     if (!answer.empty()) reached_[planned.workflow].insert("if " + answer);
   }
-  for (const store::RunDetail& detail : seen.details)
+  for (const store::RunBrief& detail : seen.details)
     add_run(detail.run);
 }
 

@@ -80,6 +80,8 @@ Exchange exchange_of(const json::value& view, const std::string& uses) {
   const auto sent = time(view, "sentAt");
   const auto ended = time(view, "endedAt");
   if (sent && ended && *ended > *sent) out.took = *ended - *sent;
+  const json::value left_out = member(view, "leftOut");
+  out.left_out = left_out.is_bool() && left_out.get_bool();
   read_answer(member(view, "response"), out);
   return out;
 }
@@ -92,6 +94,7 @@ Exchange exchange_of(const Request& request, const std::string& uses) {
   out.key = request.key;
   out.headers = parsed(request.headers);
   out.body = parsed(request.body);
+  out.left_out = request.left_out;
   out.result = to_text(request.result);
   return out;
 }

@@ -22,6 +22,7 @@ struct Exchange {
   Duration took{};
   std::optional<HttpResponse> answer;  // nullopt: there was none, or it is not whole
   bool cut = false;                    // the answer was longer than what is stored
+  bool left_out = false;               // what was sent and answered is not told
 };
 
 struct StepHistory {

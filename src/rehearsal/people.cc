@@ -17,14 +17,14 @@ bool wanted(const Reply& reply, const Run& run, const Step& step) {
 
 }  // namespace
 
-std::vector<store::RunDetail> runs_of(Rehearsal& rehearsal) {
-  std::vector<store::RunDetail> out;
+std::vector<store::RunBrief> runs_of(Rehearsal& rehearsal) {
+  std::vector<store::RunBrief> out;
   store::Page page;
   page.limit = kRunsMax;
   const auto runs = rehearsal.ask(rehearsal.store().runs(store::Filter(), page));
   if (!runs || !*runs) return out;
   for (auto run = (*runs)->rbegin(); run != (*runs)->rend(); ++run) {
-    auto detail = rehearsal.ask(rehearsal.store().run(run->id));
+    auto detail = rehearsal.ask(rehearsal.store().brief(run->id));
     if (detail && *detail) out.push_back(std::move(**detail));
   }
   return out;
@@ -46,7 +46,7 @@ bool People::all_given() const {
 }
 
 void People::look() {
-  for (const store::RunDetail& detail : runs_of(rehearsal_)) {
+  for (const store::RunBrief& detail : runs_of(rehearsal_)) {
     if (!terminal(detail.run.state)) look_at(detail.run);
   }
 }

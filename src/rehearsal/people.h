@@ -58,6 +58,6 @@ class People {
 };
 
 // All runs of the rehearsal, whole, oldest first; 1,000 at most.
-std::vector<store::RunDetail> runs_of(Rehearsal& rehearsal);
+std::vector<store::RunBrief> runs_of(Rehearsal& rehearsal);
 
 }  // namespace postlude::rehearsal

@@ -1,5 +1,6 @@
 // What a run keeps, where it comes to the end of it.
 #include "rehearsal/desk_for_tests.h"
+#include "rehearsal/simulate.h"
 
 namespace postlude::rehearsal {
 namespace {
@@ -47,6 +48,31 @@ TEST_F(RoomTest, AReasonIsCut) {
   for (int i = 0; i < 2'000; ++i)
     wanted += "é";
   EXPECT_EQ(runs[0].steps[0].reason, wanted + "… (cut)");
+}
+
+// What a daemon leaves out of what it tells of a run is no difference.
+TEST_F(RoomTest, ARunOfWhichNotAllIsToldIsNotCompared) {
+  const auto change_of = [](const std::string& exchange) {
+    auto then = event_history(*parse_json(R"({"id":"evt_1","source":"flagger","hook":"post-rollout",
+      "receivedAt":"2026-01-01T00:00:00Z","namespace":"prod","name":"app","phase":"Succeeded","planned":true,
+      "payload":{"name":"app","namespace":"prod","phase":"Succeeded","checksum":"c"}})"));
+    auto run = run_history(*parse_json(R"({"id":"run_1","workflow":"w","state":"succeeded",
+      "createdAt":"2026-01-01T00:00:00Z","steps":[{"id":"do","uses":"desk/note","state":"succeeded",
+      "attempts":[{"requests":[{"method":"PUT","url":"https://desk.example.com/do","result":"succeeded",)" +
+                                       exchange + "}]}]}]}"));
+    EXPECT_TRUE(then && run);
+    then->runs = {*run};
+    const auto change =
+        simulate(*then, rules("", "{id: do, uses: desk/note, with: {text: a}}"), expressions(), "");
+    EXPECT_EQ(change.runs.size(), 1U) << change.error;
+    return change.runs.empty() ? RunChange() : change.runs[0];
+  };
+  const std::string answer = R"("response":{"status":200,"headers":{},"body":{},"text":"{}"})";
+  EXPECT_EQ(change_of(R"("headers":{},"body":{"text":"b"},)" + answer).change, Change::kDifferent);
+  const RunChange left_out = change_of(R"("headers":null,"body":null,"response":null,"leftOut":true)");
+  EXPECT_EQ(left_out.change, Change::kSkipped);
+  ASSERT_FALSE(left_out.notes.empty());
+  EXPECT_EQ(left_out.notes[0], "it has sent more than the daemon tells of a run");
 }
 
 }  // namespace

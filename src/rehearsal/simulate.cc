@@ -16,6 +16,7 @@ namespace {
 constexpr Duration kAtMost = std::chrono::hours(24 * 366);  // of virtual time
 constexpr Duration kRealAtMost = std::chrono::seconds(30);  // of everybody's
 constexpr std::size_t kRequestsMax = 10'000;
+constexpr std::size_t kExchangesMax = 64U << 20U;  // more than is told of what was then
 
 bool ended(const std::string& state) {
   const auto known = run_state_named(state);
@@ -29,7 +30,8 @@ class Recorded {
     for (const RunHistory& run : then.runs) {
       for (const StepHistory& step : run.steps) {
         for (const Exchange& exchange : step.exchanges) {
-          if (exchange.result != "shadow" && !exchange.cut) all_.push_back({&exchange, false});
+          if (exchange.result != "shadow" && !exchange.cut && !exchange.left_out)
+            all_.push_back({&exchange, false});
         }
       }
     }
@@ -185,6 +187,13 @@ std::vector<std::string> unknowns_of(const RunHistory& run) {
   return out;
 }
 
+bool leaves_out(const RunHistory& run) {
+  return std::any_of(run.steps.begin(), run.steps.end(), [](const StepHistory& step) {
+    return std::any_of(step.exchanges.begin(), step.exchanges.end(),
+                       [](const Exchange& exchange) { return exchange.left_out; });
+  });
+}
+
 RunChange compare(const RunHistory* then, const RunHistory* now, const std::string& old_event,
                   const std::string& new_event) {
   RunChange out;
@@ -194,6 +203,11 @@ RunChange compare(const RunHistory* then, const RunHistory* now, const std::stri
   if (then != nullptr && (!ended(then->state) || then->state == "cancelled")) {
     out.change = Change::kSkipped;
     out.notes = {ended(then->state) ? "it was cancelled: " + then->reason : "it is still " + then->state};
+    return out;
+  }
+  if (then != nullptr && leaves_out(*then)) {
+    out.change = Change::kSkipped;
+    out.notes = {"it has sent more than the daemon tells of a run"};
     return out;
   }
   // How it ends is worth a line only where both ends are known.
@@ -260,9 +274,11 @@ Now play_again(const EventHistory& then, const std::shared_ptr<const pipeline::R
       kAtMost);
   if (too_long) now.error = "it did not come to an end within " + to_text(kRealAtMost);
   now.event = event->text();
-  for (const store::RunDetail& detail : runs_of(rehearsal)) {
+  for (const store::RunBrief& run : runs_of(rehearsal)) {
     // A run that fails may make an event of our own: that is another event, with runs of its own.
-    if (detail.run.event == *event) now.runs.push_back(run_history(detail));
+    if (run.run.event != *event) continue;
+    const auto detail = rehearsal.ask(rehearsal.store().run(run.run.id, kExchangesMax));
+    if (detail && *detail) now.runs.push_back(run_history(**detail));
   }
   auto stored = rehearsal.ask(rehearsal.store().event(*event));
   if (stored && *stored) now.plan = std::move((*stored)->plan);

@@ -151,7 +151,7 @@ std::vector<std::string> waits_of(const Run& run) {
 
 void look_at_runs(Rehearsal& rehearsal, EventId event, Seen& seen) {
   seen.details = runs_of(rehearsal);
-  for (const store::RunDetail& detail : seen.details) {
+  for (const store::RunBrief& detail : seen.details) {
     seen.runs.push_back(seen_run(detail.run));
     if (!terminal(detail.run.state)) {
       for (std::string& why : waits_of(detail.run))

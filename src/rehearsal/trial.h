@@ -17,7 +17,7 @@ struct Seen {
   std::vector<std::string> waits;   // runs that have not ended, and what they wait for
   std::vector<std::string> notes;   // why things are as they are: reasons of failures
   // For coverage.
-  std::vector<store::RunDetail> details;
+  std::vector<store::RunBrief> details;
   std::vector<store::Planned> plan;
 };
 

@@ -96,7 +96,8 @@ Result<Delivery> show_delivery(sql::Connection& db, DeliveryId id);
 Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& filter, const Page& page);
 Result<EventDetail> show_event(sql::Connection& db, EventId id);
 Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
-Result<RunDetail> show_run(sql::Connection& db, RunId id);
+Result<RunBrief> brief_run(sql::Connection& db, RunId id);
+Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max);
 Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& filter);
 Result<Counts> count(sql::Connection& db, Instant now);
 

@@ -77,9 +77,8 @@ std::optional<int> verdict_named(const std::string& name) {
   return std::nullopt;
 }
 
-// What those attempts of a step sent, each to its own.
-Status load_exchanges(sql::Connection& db, std::int64_t step, std::vector<Attempt>& attempts,
-                      std::size_t from) {
+// What those attempts of a step sent, each to its own; not yet what was said.
+Status load_heads(sql::Connection& db, std::int64_t step, std::vector<Attempt>& attempts, std::size_t from) {
   if (from == attempts.size()) return ok();
   TRY(auto requests, load_requests(db, step, attempts[from].id));
   for (Request& request : requests) {
@@ -92,14 +91,31 @@ Status load_exchanges(sql::Connection& db, std::int64_t step, std::vector<Attemp
   return ok();
 }
 
+// The newest first, as long as there is room.
+Status load_exchanges(sql::Connection& db, std::vector<Attempt>& attempts, std::size_t room) {
+  std::vector<Request*> newest;
+  for (Attempt& attempt : attempts) {
+    for (Request& request : attempt.requests)
+      newest.push_back(&request);
+  }
+  std::sort(newest.begin(), newest.end(), [](const Request* a, const Request* b) { return a->id > b->id; });
+  for (Request* request : newest) {
+    TRY(const bool fits, load_exchange(db, *request, room));
+    if (!fits) return ok();
+  }
+  return ok();
+}
+
 Status load_attempts(sql::Connection& db, RunDetail& out) {
+  const std::size_t steps = std::max<std::size_t>(out.run.steps.size(), 1);
+  const std::size_t most = std::clamp(kAttemptsInAll / steps, kAttemptsAtLeast, kAttemptsShown);
   for (const Step& step : out.run.steps) {
     const std::size_t from = out.attempts.size();
     TRY_DONE(
         db.each("SELECT id, number, started_at, ended_at, outcome, why FROM attempts WHERE step = $1 ORDER "
                 "BY id DESC "
                 "LIMIT $2",
-                {step.id, static_cast<std::int64_t>(kAttemptsShown)}, [&](const sql::Row& row) {
+                {step.id, static_cast<std::int64_t>(most)}, [&](const sql::Row& row) {
                   Attempt a;
                   a.id = AttemptId{row.integer(0)};
                   a.step = step.id;
@@ -113,16 +129,27 @@ Status load_attempts(sql::Connection& db, RunDetail& out) {
     const std::size_t shown = out.attempts.size() - from;
     std::reverse(out.attempts.begin() + static_cast<std::ptrdiff_t>(from), out.attempts.end());
     out.attempts_of[step.id] = static_cast<std::int64_t>(shown);
-    if (shown == kAttemptsShown) {
+    if (shown == most) {
       TRY_DONE(db.each("SELECT count(*) FROM attempts WHERE step = $1", {step.id},
                        [&](const sql::Row& row) { out.attempts_of[step.id] = row.integer(0); }));
     }
-    TRY_DONE(load_exchanges(db, step.id, out.attempts, from));
+    TRY_DONE(load_heads(db, step.id, out.attempts, from));
+  }
+  return ok();
+}
+
+Status load_brief(sql::Connection& db, RunId id, RunBrief& out) {
+  TRY(auto stored, load_run(db, id));
+  if (!stored) return Error(Code::kNotFound, "no run " + id.text());
+  out.run = std::move(stored->run);
+  out.team = std::move(stored->team);
+  for (const Step& step : out.run.steps) {
     if (step.uses != "approval" && step.uses != "callback") continue;
     TRY(auto answer, load_answer(db, step.id));
     if (answer) out.answers.emplace(step.index, *std::move(answer));
   }
-  return ok();
+  return db.each("SELECT text FROM texts WHERE id = $1", {out.run.text},
+                 [&](const sql::Row& row) { out.text = row.text(0); });
 }
 
 // Due work, target by target through the index of what is due.
@@ -243,15 +270,17 @@ Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const P
   return out;
 }
 
-Result<RunDetail> show_run(sql::Connection& db, RunId id) {
-  TRY(auto stored, load_run(db, id));
-  if (!stored) return Error(Code::kNotFound, "no run " + id.text());
+Result<RunBrief> brief_run(sql::Connection& db, RunId id) {
+  RunBrief out;
+  TRY_DONE(load_brief(db, id, out));
+  return out;
+}
+
+Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max) {
   RunDetail out;
-  out.run = std::move(stored->run);
-  out.team = std::move(stored->team);
+  TRY_DONE(load_brief(db, id, out));
   TRY_DONE(load_attempts(db, out));
-  TRY_DONE(db.each("SELECT text FROM texts WHERE id = $1", {out.run.text},
-                   [&](const sql::Row& row) { out.text = row.text(0); }));
+  TRY_DONE(load_exchanges(db, out.attempts, exchanges_max));
   return out;
 }
 

@@ -26,8 +26,11 @@ StoredRun run_of(const sql::Row& row);
 Result<std::optional<Event>> load_event(sql::Connection& db, EventId id);
 Result<std::optional<StoredRun>> load_run(sql::Connection& db, RunId id);  // with its steps
 
-// What attempts of this step have sent, from that attempt on, oldest first.
-Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from = {});
+// What attempts of this step have sent, from that attempt on, oldest first: left out are headers, bodies and
+// answers.
+Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from);
+// Those of one of them, if they have room; takes it from `room`. false: they have not.
+Result<bool> load_exchange(sql::Connection& db, Request& request, std::size_t& room);
 // Those of them that later attempts must know: writes that had, or may have had, their effect.
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step);
 Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step);

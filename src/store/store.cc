@@ -356,8 +356,13 @@ rt::Task<Result<std::vector<Run>>> Store::runs(Filter filter, Page page) {
       [f = std::move(filter), page](sql::Connection& db) { return list_runs(db, f, page); });
 }
 
-rt::Task<Result<RunDetail>> Store::run(RunId id) {
-  return impl_->read<RunDetail>([id](sql::Connection& db) { return show_run(db, id); });
+rt::Task<Result<RunBrief>> Store::brief(RunId id) {
+  return impl_->read<RunBrief>([id](sql::Connection& db) { return brief_run(db, id); });
+}
+
+rt::Task<Result<RunDetail>> Store::run(RunId id, std::size_t exchanges_max) {
+  return impl_->read<RunDetail>(
+      [id, exchanges_max](sql::Connection& db) { return show_run(db, id, exchanges_max); });
 }
 
 rt::Task<Result<std::vector<FailureGroup>>> Store::failures(Filter filter) {

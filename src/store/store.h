@@ -198,16 +198,25 @@ struct Attempt {
   std::string why;
   std::vector<Request> requests;
 };
-// As many attempts of one step, the newest ones, are in a RunDetail.
-constexpr std::size_t kAttemptsShown = 100;
-
-struct RunDetail {
+// A run, for whoever decides something about it.
+struct RunBrief {
   Run run;
-  std::string team;  // of its event; "": none
+  std::string team;                         // of its event; "": none
+  std::map<std::uint32_t, Answer> answers;  // what came from outside, by the step's index
+  std::string text;                         // the pinned workflow
+};
+
+// As many attempts of one step, the newest ones, are in a RunDetail: fewer where there are many steps, so
+// that all of them are no more than kAttemptsInAll, but kAttemptsAtLeast of each.
+constexpr std::size_t kAttemptsShown = 100;
+constexpr std::size_t kAttemptsInAll = 5'000;
+constexpr std::size_t kAttemptsAtLeast = 5;
+// As many bytes of headers, bodies and answers, the newest ones; the others are left out.
+constexpr std::size_t kExchangesShown = 4U << 20U;
+
+struct RunDetail : RunBrief {
   std::vector<Attempt> attempts;
   std::map<std::int64_t, std::int64_t> attempts_of;  // how many there are, by step
-  std::map<std::uint32_t, Answer> answers;           // what came from outside, by the step's index
-  std::string text;                                  // the pinned workflow
 };
 struct EventDetail {
   Event event;
@@ -329,7 +338,8 @@ class Store {
   rt::Task<Result<std::vector<Event>>> events(Filter filter, Page page);
   rt::Task<Result<EventDetail>> event(EventId id);
   rt::Task<Result<std::vector<Run>>> runs(Filter filter, Page page);  // without steps
-  rt::Task<Result<RunDetail>> run(RunId id);
+  rt::Task<Result<RunBrief>> brief(RunId id);
+  rt::Task<Result<RunDetail>> run(RunId id, std::size_t exchanges_max = kExchangesShown);
   rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most
   rt::Task<Result<std::vector<Pause>>> pauses();
   rt::Task<Result<Counts>> counts();

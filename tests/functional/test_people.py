@@ -719,6 +719,7 @@ workflows:
     elements = [s for s in run["steps"] if s["elementOf"] == by["each"]["number"]]
     assert [s["item"] for s in elements] == ["a", "b"] and by["last"]["list"] == "finally" and by["end"]["list"] == "steps"
     assert all(s["attemptsInAll"] == len(s["attempts"]) for s in run["steps"]) and run["shadow"] is False and run["cancel"] is None
+    assert not any("leftOut" in r for s in run["steps"] for a in s["attempts"] for r in a["requests"])
 
 
 # -- teams
