@@ -34,13 +34,12 @@ bool not_built(std::string_view own_hook) {
 }
 
 // Those that make events of the sources that the pattern is on.
-Words hooks_of(const Node& pattern, const Config& config) {
+Words hooks_of(const Node& pattern) {
   const Node* source = pattern.find("source");
   Words hooks;
-  const auto& sources = config.sources.members;
-  const bool of_senders =
-      sources.empty() || std::any_of(sources.begin(), sources.end(),
-                                     [&](const auto& one) { return any_glob(source, one.first.scalar); });
+  const auto of_sender = [](const Node& glob) { return glob.is_scalar() && glob.scalar != "postlude"; };
+  const bool of_senders = source == nullptr || of_sender(*source) ||
+                          std::any_of(source->items.begin(), source->items.end(), of_sender);
   for (const std::string& hook : intake::flagger_hooks()) {
     if (of_senders && !intake::is_gate(hook)) hooks.push_back(hook);
   }
@@ -160,7 +159,7 @@ void check_patterns(const Node& workflow, const Config& config, Problems& proble
     }
     const Node* globs = pattern.find("hook");
     if (globs == nullptr) return;
-    const Words hooks = hooks_of(pattern, config);
+    const Words hooks = hooks_of(pattern);
     if (globs->is_scalar()) check_hook(*globs, hooks, problems);
     for (const Node& glob : globs->items)
       check_hook(glob, hooks, problems);
