@@ -359,6 +359,16 @@ def test_approvers_hold_for_the_api_too(daemon, fakes):
     in_state(server, run, "succeeded", headers=bearer("ADA"))
 
 
+# An expression that yields nothing lets nobody, not everybody.
+@pytest.mark.parametrize("yields", ['""', "null", "[]", '[""]'])
+def test_approvers_that_come_out_as_nobody(daemon, fakes, yields):
+    server = with_approval(daemon, fakes, "'${{ " + yields + " }}'", TOKENS)
+    run = run_of(server)
+    step_in(server, run, "ok", "waiting", headers=bearer("ADA"))
+    denied = act(server, f"runs/{run}/approve", {}, bearer("BOB"))
+    assert denied.status == 403 and "nobody" in denied.json["detail"]
+
+
 @pytest.mark.parametrize("step", [{}, {"step": "ok"}, {"step": "1"}, {"step": "Roll out <everywhere>"}])
 def test_skipping_an_approval_is_for_its_approvers(daemon, fakes, step):
     server = with_approval(daemon, fakes, "[ada]", TOKENS)
@@ -609,6 +619,31 @@ def test_failures_are_grouped_and_treated_together(daemon, fakes):
         assert act(server, "failures/dismiss", body).status == status
     assert act(server, "failures/forget", {"cause": "x"}).status == 404
     assert server.get("/api/v1/failures?flow=x").status == 400
+
+
+def test_failures_of_an_if_are_one_cause(daemon, fakes):
+    server = daemon(config(fakes, """
+workflows:
+  odd: {on: {source: flagger}, if: .event.name, steps: [{uses: web/request, with: {method: PUT, path: /never}}]}
+"""))
+    runs = [run_of(server, name=name) for name in ("one", "two", "app-3")]
+    reasons = {in_state(server, run, "failed")["reason"] for run in runs}
+    assert len(reasons) == 3 and all('must yield true or false, not "' in reason for reason in reasons)
+    assert [group["count"] for group in server.items("failures")] == [3]
+
+
+def test_after_a_storm_others_count_anew(daemon, fakes):
+    text = config(fakes, """
+workflows:
+  put: {on: {source: flagger}, steps: [{uses: web/request, with: {method: PUT, path: /put}}]}
+""").replace("auth: none}", "auth: none, storm: {events: 3, within: 1h, then: hold}}", 1)
+    server = daemon(text)
+    for number in range(5):
+        start(server, name=f"app-{number}")
+    wait_until(lambda: [p["name"] for p in server.items("pauses")] == ["flagger"])
+    done(server, "unpause", {"source": "flagger"})
+    in_state(server, run_of(server, name="one-more"), "succeeded")
+    assert server.items("pauses") == []
 
 
 # -- redeliver
