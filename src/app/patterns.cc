@@ -98,19 +98,21 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
     Words teams;
     for (const engine::Team& team : config.teams)
       teams.push_back(team.name);
-    if (std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end())
+    if (std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end()) {
       problems.push_back({one.place, "'approvers' names the team '" + name.substr(5) +
                                          "', which does not exist" +
                                          instead_of(name.substr(5), teams, "'teams' has none")});
+    }
     return;
   }
   Words names;
   for (const Token& token : config.tokens) {
-    if (token.name == name && token.role >= Role::kOperator) return;
-    if (token.role >= Role::kOperator) names.push_back(token.name);
-    if (token.name == name)
+    const bool may = token.role >= Role::kOperator;
+    if (may) names.push_back(token.name);
+    if (token.name == name && !may) {
       problems.push_back({one.place, "'approvers' names the token '" + name +
                                          "', which is a viewer's: to answer takes an operator"});
+    }
     if (token.name == name) return;
   }
   // Without tokens the only one there is acts as `local`, and is nobody's name.

@@ -246,9 +246,10 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
   if (asked.unasked) co_return *asked.unasked;
   if (asked.condition) {
     const Said answer(*workflow.condition, *asked.condition);
-    if (answer.no)
+    if (answer.no) {
       co_return Error(Code::kConflict, none + " does not want the event: its `if`, `" +
                                            workflow.condition->text + "`, is false");
+    }
     if (!answer.yes)
       co_return Error(Code::kConflict, none + " cannot say whether it wants the event: " + answer.wrong);
   }
