@@ -66,6 +66,8 @@ def test_failures_are_retried_in_bulk_and_pauses_shown(daemon, fakes, browser):
     browser.press("Pause", "document.querySelector('dialog')")
     browser.wait_text("Paused: workflow main by local (lunch)", "Unpause")
     assert server.items("pauses")[0]["reason"] == "lunch"
+    browser.open(server.admin + "/#/runs/" + run_of(server, name="later"))
+    browser.wait_text("workflow main is paused by local: lunch")
     for page in ("runs", "events", "deliveries", "approvals", "targets", "pauses", "explain/" + runs[0]):
         browser.open(server.admin + "/#/" + page)
         browser.wait_text("Postlude")
