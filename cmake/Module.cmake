@@ -11,7 +11,7 @@
 set(POSTLUDE_TIERS words rules edges flow program)
 
 # Two precompiled headers: std and JSON for words and rules; the loop's coroutines as well for the others.
-file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/pch.cc CONTENT "")  # untouched where it is so already
 add_library(pch_plain OBJECT ${CMAKE_BINARY_DIR}/pch.cc)
 target_link_libraries(pch_plain PUBLIC Boost::headers Boost::json Threads::Threads)
 target_precompile_headers(pch_plain PRIVATE <string> <string_view> <vector> <map> <memory> <optional> <variant>
@@ -21,8 +21,21 @@ target_link_libraries(pch_loop PUBLIC Boost::headers Boost::json Threads::Thread
 target_precompile_headers(pch_loop PRIVATE <string> <string_view> <vector> <map> <memory> <optional> <variant>
   <functional> <chrono> <algorithm> <utility> <cstdint> <cstring> <boost/json.hpp> <boost/asio/awaitable.hpp>)
 
+# The one object that names this checkout's folder (tests/lib/source_folder.h).
+if(BUILD_TESTING)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/source_folder.cc @ONLY CONTENT [=[
+#include "lib/source_folder.h"
+
+namespace postlude {
+std::string source_path(std::string_view below) { return "@CMAKE_SOURCE_DIR@/" + std::string(below); }
+}  // namespace postlude
+]=])
+  add_library(source_folder STATIC ${CMAKE_BINARY_DIR}/source_folder.cc)
+  target_include_directories(source_folder PUBLIC ${CMAKE_SOURCE_DIR}/tests)
+endif()
+
 function(module name)
-  cmake_parse_arguments(M "" "TIER" "USES;HIDES;LINKS;HEAVY" ${ARGN})
+  cmake_parse_arguments(M "" "TIER" "USES;HIDES;LINKS" ${ARGN})
   list(FIND POSTLUDE_TIERS "${M_TIER}" tier)
   if(tier EQUAL -1)
     message(FATAL_ERROR "${name}: unknown tier '${M_TIER}'")
@@ -58,18 +71,11 @@ function(module name)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR}/${name} ${root}/${name} SYMBOLIC)
   target_include_directories(${name} PUBLIC ${root})
   target_link_libraries(${name} PUBLIC Boost::headers Boost::json Threads::Threads ${M_USES} PRIVATE ${M_HIDES} ${M_LINKS})
-  foreach(heavy IN LISTS M_HEAVY)
-    set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/${name}/${heavy} PROPERTIES SKIP_PRECOMPILE_HEADERS OFF)
-  endforeach()
-  if(M_HEAVY)
-    set_target_properties(${name} PROPERTIES JOB_POOL_COMPILE heavy)
-  endif()
 
   if(tests AND BUILD_TESTING)
     add_executable(${name}_test ${tests})
     target_precompile_headers(${name}_test REUSE_FROM ${pch})
-    target_link_libraries(${name}_test PRIVATE ${name} ${M_HIDES} GTest::gtest GTest::gtest_main)
-    target_compile_definitions(${name}_test PRIVATE POSTLUDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_link_libraries(${name}_test PRIVATE ${name} ${M_HIDES} source_folder GTest::gtest GTest::gtest_main)
     add_test(NAME ${name}_test COMMAND ${name}_test)
   endif()
 endfunction()

@@ -9,12 +9,13 @@
 
 #include "app/config.h"
 #include "base/json.h"
+#include "lib/source_folder.h"
 
 namespace postlude::app {
 
 inline const json::value& schema_for_tests() {
   static const json::value value = [] {
-    std::ifstream file(POSTLUDE_SOURCE_DIR "/src/app/config.schema.json");
+    std::ifstream file(source_path("src/app/config.schema.json"));
     std::stringstream text;
     text << file.rdbuf();
     auto parsed = parse_json(text.str());

@@ -5,12 +5,13 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "evaluator/bench_test.h"
+#include "lib/source_folder.h"
 
 namespace postlude::evaluator {
 namespace {
 
 std::string read_text(const char* path) {
-  std::ifstream file(std::string(POSTLUDE_SOURCE_DIR) + path);
+  std::ifstream file(source_path(path));
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -46,7 +47,7 @@ std::vector<Example> examples(std::string_view page) {
 }
 
 TEST(Documented, ExamplesYieldWhatThePageSays) {
-  const std::string page = read_text("/docs/expressions.md");
+  const std::string page = read_text("docs/expressions.md");
   const Instant now = *parse_rfc3339("2026-11-27T10:30:00Z");
   ASSERT_NE(page.find("`2026-11-27T10:30:00Z`"), std::string::npos);
   auto context = parse_json(blocks(page, "json"));
@@ -77,7 +78,7 @@ TEST(Documented, ExamplesYieldWhatThePageSays) {
 }
 
 TEST(Documented, EachAddedFunctionHasAnExample) {
-  const std::string page = read_text("/docs/expressions.md");
+  const std::string page = read_text("docs/expressions.md");
   const std::string all = blocks(page, "jq");
   const std::string prelude = test_options().prelude;
   std::size_t count = 0;

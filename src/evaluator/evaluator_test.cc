@@ -11,6 +11,7 @@
 
 #include "evaluator/bench_test.h"
 #include "evaluator/child.h"
+#include "lib/source_folder.h"
 
 namespace postlude::evaluator {
 namespace {
@@ -28,7 +29,7 @@ Options test_options() {
   o.command = {"/proc/self/exe", std::string(kChildWord)};
   o.standstill = std::chrono::minutes(2);  // on a busy machine an expression's CPU time takes a while
   // An edge may not link a rule; its text is read where it stands.
-  std::ifstream file(POSTLUDE_SOURCE_DIR "/src/lang/prelude.cc");
+  std::ifstream file(source_path("src/lang/prelude.cc"));
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const std::size_t begin = text.find("R\"jq(") + 5;
   o.prelude = text.substr(begin, text.find(")jq\"") - begin);

@@ -8,11 +8,12 @@
 
 #include "base/json.h"
 #include "evaluator/bench_test.h"
+#include "lib/source_folder.h"
 
 namespace postlude::evaluator {
 namespace {
 
-constexpr const char* kFile = POSTLUDE_SOURCE_DIR "/src/lang/native_cases.json";
+const std::string kFile = source_path("src/lang/native_cases.json");
 constexpr std::size_t kCases = 3000;
 
 const std::vector<std::string>& contexts() {

@@ -11,6 +11,7 @@
 
 #include "intake/judge.h"
 #include "lang/yaml.h"
+#include "lib/source_folder.h"
 
 namespace postlude::intake::fixture {
 
@@ -99,7 +100,7 @@ inline std::string stored(const Judged& judged) {
 }
 
 inline std::string testdata(const std::string& name) {
-  std::ifstream file(std::string(POSTLUDE_SOURCE_DIR) + "/tests/testdata/sources/" + name, std::ios::binary);
+  std::ifstream file(source_path("tests/testdata/sources/" + name), std::ios::binary);
   EXPECT_TRUE(file.good()) << name;
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "lang/calendar.h"
 #include "lang/yaml.h"
+#include "lib/source_folder.h"
 
 namespace postlude::lang {
 namespace {
@@ -483,7 +484,7 @@ TEST(PathsOf, Table) {
 
 // The evaluator's test runs each example of the page; here they pass what `check` asks.
 TEST(Documented, ExamplesPassTheChecks) {
-  std::ifstream file(POSTLUDE_SOURCE_DIR "/docs/expressions.md");
+  std::ifstream file(source_path("docs/expressions.md"));
   const std::string page((std::istreambuf_iterator<char>(file)), {});
   const std::vector<std::string> roots = {"event", "run", "workflow", "vars", "steps"};
   std::size_t count = 0;

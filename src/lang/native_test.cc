@@ -3,13 +3,14 @@
 #include <fstream>
 
 #include "lang/expression.h"
+#include "lib/source_folder.h"
 
 namespace postlude::lang {
 namespace {
 
 // Thousands of expressions with what libjq made of them; the evaluator's test holds libjq to the same file.
 TEST(Native, EqualsJqWhereverItAnswers) {
-  std::ifstream file(POSTLUDE_SOURCE_DIR "/src/lang/native_cases.json");
+  std::ifstream file(source_path("src/lang/native_cases.json"));
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   const auto stored = parse_json(text);
   ASSERT_TRUE(stored);

@@ -15,6 +15,7 @@
 #include "evaluator/in_process.h"
 #include "lang/expression.h"
 #include "lang/yaml.h"
+#include "lib/source_folder.h"
 #include "rehearsal/effects_model_for_tests.h"
 #include "rehearsal/effects_receiver_for_tests.h"
 #include "rehearsal/rehearsal.h"
@@ -473,7 +474,7 @@ TEST(EffectsPageTest, IsWhatWasSeen) {
   std::string page = kPage;
   for (const Rule& rule : kRules)
     page += "\n## " + std::string(rule.name) + "\n\n" + table_of(lines_of(rule));
-  const std::string path = std::string(POSTLUDE_SOURCE_DIR) + "/docs/effects.md";
+  const std::string path = source_path("docs/effects.md");
   if (std::getenv("POSTLUDE_UPDATE") != nullptr) std::ofstream(path) << page;
   std::ifstream file(path);
   const std::string written{std::istreambuf_iterator<char>(file), {}};

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "lang/yaml.h"
+#include "lib/source_folder.h"
 
 namespace postlude::sim {
 
@@ -14,7 +15,7 @@ namespace {
 
 // A file of tests/sim/flows.
 std::string text_of(const std::string& name) {
-  const std::string path = std::string(POSTLUDE_SOURCE_DIR "/tests/sim/flows/") + name + ".yaml";
+  const std::string path = source_path("tests/sim/flows/" + name + ".yaml");
   std::ifstream file(path);
   std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (text.empty()) {
