@@ -271,17 +271,7 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
   return store;
 }
 
-}  // namespace
-
-int serve(const ServeOptions& options) {
-  const rt::Notify notify = rt::Notify::from_environment();
-  Version version = read_version(options.config, options.connectors);
-  if (!version.loaded) {
-    std::fputs(report(std::move(version.problems)).c_str(), stderr);
-    return 1;
-  }
-  log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
-
+int run(const ServeOptions& options, Version version, const rt::Notify& notify) {
   rt::Loop loop;
   store::Options store_options;
   store_options.url = version.loaded->config.store.url;
@@ -298,6 +288,22 @@ int serve(const ServeOptions& options) {
   ::malloc_trim(0);
   Daemon daemon(loop, options, std::move(version), std::move(*store), notify);
   return daemon.run();
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  const rt::Notify notify = rt::Notify::from_environment();
+  Version version = read_version(options.config, options.connectors);
+  if (!version.loaded) {
+    std::fputs(report(std::move(version.problems)).c_str(), stderr);
+    return 1;
+  }
+  log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
+  log::start_queue();
+  const int status = run(options, std::move(version), notify);
+  (void)log::flush(std::chrono::seconds(1));
+  return status;
 }
 
 }  // namespace postlude::app

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <ctime>
+#include <memory>
 
-#include "base/json.h"
+#include "base/log_queue.h"
+#include "base/printable.h"
 
 namespace postlude::log {
 
@@ -40,15 +42,57 @@ std::string now_text() {
   return std::string(text, size) + "." + millis + "Z";
 }
 
-// logfmt: bare where nothing needs quoting, else as a JSON string, which also keeps a line a line.
-void put_logfmt(std::string& line, std::string_view value) {
-  const bool bare = !value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string_view::npos;
-  if (bare) {
-    line += value;
-  } else {
-    line += json::serialize(json::string(value));
+// What a line is made of: names are ours, values are anybody's.
+class Line {
+ public:
+  Line(Format format, Level level, std::string_view message) : json_(format == Format::kJson) {
+    text_ = json_ ? "{" : "";
+    put("time", now_text());
+    put("level", name_of(level));
+    put("msg", message);
   }
+
+  void put(std::string_view name, std::string_view value) {
+    std::string shown = quoted_printable(value, kFieldBytesMax);
+    if (!json_ && shown.size() == value.size() + 2 && value.find_first_of(" =") == std::string_view::npos &&
+        !value.empty()) {
+      shown = value;  // nothing needs quoting
+    }
+    if (text_.size() + name.size() + shown.size() > kLineBytesMax) {
+      ++left_out_;
+      return;
+    }
+    if (text_.size() > 1) text_.push_back(json_ ? ',' : ' ');
+    text_ += json_ ? "\"" + std::string(name) + "\":" : std::string(name) + "=";
+    text_ += shown;
+  }
+
+  std::string end() && {
+    if (const int n = std::exchange(left_out_, 0); n > 0) put("fieldsLeftOut", std::to_string(n));
+    text_ += json_ ? "}\n" : "\n";
+    return std::move(text_);
+  }
+
+ private:
+  bool json_;
+  std::string text_;
+  int left_out_ = 0;
+};
+
+std::string made(Level level, std::string_view message, Fields fields) {
+  Line line(format_now, level, message);
+  for (const Field& field : fields)
+    line.put(field.name, field.value);
+  return std::move(line).end();
 }
+
+std::string dropped_line(std::uint64_t count) {
+  return made(Level::kWarn, "log lines were dropped here: standard error was not read fast enough",
+              {{"lines", std::to_string(count)}});
+}
+
+// Never destroyed: its thread may be writing until the process has ended.
+std::shared_ptr<LogQueue>* queue = nullptr;
 
 }  // namespace
 
@@ -61,30 +105,28 @@ bool enabled(Level level) {
   return level >= level_now.load(std::memory_order_relaxed);
 }
 
+void start_queue() {
+  if (queue != nullptr) return;
+  queue = new std::shared_ptr(std::make_shared<LogQueue>(STDERR_FILENO, kQueueBytesMax, dropped_line));
+}
+
+std::uint64_t dropped() {
+  return queue == nullptr ? 0 : (*queue)->dropped();
+}
+
+bool flush(std::chrono::milliseconds at_most) {
+  return queue == nullptr || (*queue)->flush(at_most);
+}
+
 void write(Level level, std::string_view message, Fields fields) {
   if (!enabled(level)) return;
-  std::string line;
-  if (format_now == Format::kJson) {
-    json::object object;
-    object["time"] = now_text();
-    object["level"] = name_of(level);
-    object["msg"] = message;
-    for (const Field& field : fields)
-      object[field.name] = field.value;
-    line = json::serialize(object);
+  std::string line = made(level, message, fields);
+  if (queue != nullptr) {
+    (*queue)->push(std::move(line));
   } else {
-    line = "time=" + now_text() + " level=" + std::string(name_of(level)) + " msg=";
-    put_logfmt(line, message);
-    for (const Field& field : fields) {
-      line.push_back(' ');
-      line += field.name;
-      line.push_back('=');
-      put_logfmt(line, field.value);
-    }
+    // A log that cannot be written is no reason to fail.
+    (void)write_all(STDERR_FILENO, line);
   }
-  line.push_back('\n');
-  // One write keeps lines of several threads whole. A log that cannot be written is no reason to fail.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace postlude::log

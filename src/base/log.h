@@ -1,6 +1,11 @@
 #pragma once
 // Log: one event a line on standard error, as logfmt or JSON, with the ids it concerns. Any thread may call.
+//
+// A daemon calls start_queue(): then no caller ever waits for the reader of standard error. Lines wait in a
+// bounded queue for a thread that writes them; what finds it full is dropped and counted, and a line says how
+// many were, where they are missing. Without it each line is written on the spot.
 
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -10,6 +15,10 @@ namespace postlude::log {
 
 enum class Level : std::uint8_t { kDebug = 1, kInfo, kWarn, kError };
 enum class Format : std::uint8_t { kLogfmt = 1, kJson };
+
+constexpr std::size_t kFieldBytesMax = 8U << 10U;  // of one value or message; what is cut is marked
+constexpr std::size_t kLineBytesMax = 16U << 10U;  // fields beyond it are left out, and the line says so
+constexpr std::size_t kQueueBytesMax = 1U << 20U;
 
 struct Field {
   std::string_view name;
@@ -27,6 +36,11 @@ using Fields = std::initializer_list<Field>;
 void configure(Format format, Level level);  // call before threads start; the default is logfmt and info
 bool enabled(Level level);
 void write(Level level, std::string_view message, Fields fields);
+
+void start_queue();       // once, before other threads start
+std::uint64_t dropped();  // lines, since the start
+// Waits until what is queued has been written, no longer than `at_most`; false: some is not.
+bool flush(std::chrono::milliseconds at_most);
 
 inline void debug(std::string_view message, Fields fields = {}) {
   write(Level::kDebug, message, fields);
