@@ -41,7 +41,7 @@ TEST(Answer, IsAProblemInOneLine) {
 
 TEST(Answer, NamesWhatBecameOfADelivery) {
   const Sources sources = fixture::sources_of("f: {type: flagger, auth: [none]}");
-  const Route route = fixture::route_of(sources, "/hooks/f");
+  const Route route = fixture::route_of(sources, "/hooks/f/post-rollout");
   const HttpResponse accepted = accepted_answer(route, DeliveryId{1}, EventId{2}, false);
   EXPECT_EQ(accepted.status, 202);
   EXPECT_EQ(accepted.body, R"({"delivery":"dlv_000000000001","event":"evt_000000000002","duplicate":false})");

@@ -39,7 +39,7 @@ struct HeadCase {
 
 TEST(JudgeHead, FollowsTheOrderOfTheContract) {
   const Sources sources = sources_of("flagger: {type: flagger, auth: [none], maxBody: 1KiB}");
-  const std::string hook = "/hooks/flagger";
+  const std::string hook = "/hooks/flagger/post-rollout";
   const Header json{"Content-Type", "application/json"};
   const std::vector<HeadCase> cases{
       {"good", "POST", hook, {json}, false, 0},
@@ -106,22 +106,23 @@ TEST(JudgeHead, KeepsSecretsOfStrayCallsOutOfTheRecord) {
       "flagger: {type: flagger, auth: [{query: k, secret: {env: TOKEN}}, {header: X-Mine, secret: {env: "
       "TOKEN}}]}");
   const auto refusal = judge_head(sources,
-                                  post("/hooks/fagger?k=s3cret-token&x=1", "",
+                                  post("/hooks/fagger/post-rollout?k=s3cret-token&x=1", "",
                                        {{"X-Mine", "s3cret-token"}, {"Authorization", "Basic czNjcmV0"}}),
                                   false);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->status, 404);
-  EXPECT_EQ(refusal->delivery.target, "/hooks/fagger?k=***&x=1");
+  EXPECT_EQ(refusal->delivery.target, "/hooks/fagger/post-rollout?k=***&x=1");
   EXPECT_EQ(refusal->delivery.headers.find("s3cret"), std::string::npos) << refusal->delivery.headers;
   EXPECT_EQ(refusal->delivery.headers.find("czNj"), std::string::npos) << refusal->delivery.headers;
-  EXPECT_NE(refusal->detail.find("/hooks/flagger ("), std::string::npos) << refusal->detail;
+  EXPECT_NE(refusal->detail.find("/hooks/flagger/post-rollout ("), std::string::npos) << refusal->detail;
   EXPECT_LE(judge_head(sources, post("/" + std::string(9000, 'x'), ""), false)->delivery.target.size(),
             1024U);
 }
 
 TEST(JudgeHead, RefusesABodyThatTurnedOutTooLarge) {
   const Sources sources = plain();
-  const Refusal refusal = too_large(fixture::route_of(sources, "/hooks/flagger"), post("/hooks/flagger", ""));
+  const Refusal refusal = too_large(fixture::route_of(sources, "/hooks/flagger/post-rollout"),
+                                    post("/hooks/flagger/post-rollout", ""));
   EXPECT_EQ(refusal.status, 413);
   EXPECT_EQ(refusal.detail, "the body is larger than 1048576 bytes");
 }
@@ -231,7 +232,7 @@ TEST(Judge, ReadsBodies) {
 TEST(Judge, NamesInTheRecordWhatItDoesNotEchoInTheAnswer) {
   const Judged result =
       judged(plain(),
-             post("/hooks/flagger",
+             post("/hooks/flagger/post-rollout",
                   R"({"name":"a","namespace":"b","phase":"Failed","metadata":{"weight":5}})", {kProof}),
              kSecrets);
   ASSERT_TRUE(result.refusal);
@@ -245,7 +246,7 @@ TEST(Judge, RefusesWithoutProofAndKeepsNoBody) {
       {{}, 401}, {{{"Authorization", "Bearer wrong-one"}}, 403}};
   for (const std::string& body : {kGood, std::string("{"), std::string()}) {  // 401 and 403 before 400
     for (const auto& [headers, status] : cases) {
-      const Judged result = judged(sources, post("/hooks/flagger", body, headers), kSecrets);
+      const Judged result = judged(sources, post("/hooks/flagger/post-rollout", body, headers), kSecrets);
       ASSERT_EQ(status_of(result), status);
       EXPECT_EQ(result.refusal->keep, Keep::kSample);
       EXPECT_EQ(result.refusal->delivery.body, "");
@@ -260,16 +261,18 @@ TEST(Judge, RefusesWithoutProofAndKeepsNoBody) {
 
 TEST(Judge, AsksTheRateOnlyForAuthenticCalls) {
   const Sources sources = plain();
-  const Route route = fixture::route_of(sources, "/hooks/flagger");
+  const Route route = fixture::route_of(sources, "/hooks/flagger/post-rollout");
   int asked = 0;
   const auto over = [&] {
     ++asked;
     return false;
   };
-  EXPECT_EQ(status_of(judge(route, post("/hooks/flagger", kGood), kSecrets, over, fixture::kNow)), 401);
+  EXPECT_EQ(
+      status_of(judge(route, post("/hooks/flagger/post-rollout", kGood), kSecrets, over, fixture::kNow)),
+      401);
   EXPECT_EQ(asked, 0);
-  const Judged result =
-      judge(route, post("/hooks/flagger", "{", {kProof}), kSecrets, over, fixture::kNow);  // before 400
+  const Judged result = judge(route, post("/hooks/flagger/post-rollout", "{", {kProof}), kSecrets, over,
+                              fixture::kNow);  // before 400
   EXPECT_EQ(status_of(result), 429);
   EXPECT_EQ(asked, 1);
   EXPECT_EQ(result.refusal->keep, Keep::kSample);
@@ -278,18 +281,18 @@ TEST(Judge, AsksTheRateOnlyForAuthenticCalls) {
 
 TEST(Judge, SaysSoWhereAMetadataProofCannotBeLookedFor) {
   const Sources sources = with_metadata_proof();
-  const Judged nobody =
-      judged(sources, post("/hooks/flagger", "{\"metadata\":{\"token\":\"s3cret-meta\""), kSecrets);
+  const Judged nobody = judged(
+      sources, post("/hooks/flagger/post-rollout", "{\"metadata\":{\"token\":\"s3cret-meta\""), kSecrets);
   EXPECT_EQ(status_of(nobody), 400);
   EXPECT_EQ(nobody.refusal->keep, Keep::kSample);
   EXPECT_EQ(nobody.refusal->delivery.body, "");
   const Judged wrong =
-      judged(sources, post("/hooks/flagger", "{", {{"Authorization", "Bearer x"}}), kSecrets);
+      judged(sources, post("/hooks/flagger/post-rollout", "{", {{"Authorization", "Bearer x"}}), kSecrets);
   EXPECT_EQ(status_of(wrong), 400);
-  const Judged known = judged(sources, post("/hooks/flagger", "{", {kProof}), kSecrets);
+  const Judged known = judged(sources, post("/hooks/flagger/post-rollout", "{", {kProof}), kSecrets);
   EXPECT_EQ(status_of(known), 400);
   EXPECT_EQ(known.refusal->keep, Keep::kStore);
-  EXPECT_EQ(status_of(judged(sources, post("/hooks/flagger", kGood), kSecrets)), 401);
+  EXPECT_EQ(status_of(judged(sources, post("/hooks/flagger/post-rollout", kGood), kSecrets)), 401);
 }
 
 TEST(Judge, TurnsFlaggersBytesIntoEvents) {
@@ -318,7 +321,7 @@ TEST(Judge, TurnsFlaggersBytesIntoEvents) {
 TEST(Judge, ReadsTheRequestThatFlaggerSends) {
   const std::string raw = testdata("flagger-post-rollout.http");
   const std::size_t end = raw.find("\r\n\r\n");
-  HttpRequest request = post("/hooks/flagger", raw.substr(end + 4), {kProof});
+  HttpRequest request = post("/hooks/flagger/post-rollout", raw.substr(end + 4), {kProof});
   for (const std::string_view line : split(std::string_view(raw).substr(0, end), '\n')) {
     const std::size_t colon = line.find(": ");
     if (colon == std::string_view::npos) continue;
@@ -477,7 +480,8 @@ TEST(Judge, SaysWhatMakesACallTheSame) {
 TEST(Judge, LetsTheSendersOwnIdDecide) {
   const Sources sources = sources_of("flagger: {type: flagger, auth: [none]}");
   const auto key = [&](std::vector<Header> headers) {
-    const Judged result = judged(sources, post("/hooks/flagger", kGood, std::move(headers)), kSecrets);
+    const Judged result =
+        judged(sources, post("/hooks/flagger/post-rollout", kGood, std::move(headers)), kSecrets);
     EXPECT_EQ(status_of(result), 0);
     EXPECT_EQ(result.identity.digest, to_hex(sha256(kGood)));
     return result.identity.kind == Identity::Kind::kSenderId ? result.identity.key : std::string("none");
@@ -508,20 +512,21 @@ TEST(Judge, StoresNoSecret) {
   const std::string with_token =
       R"({"name":"a","namespace":"b","phase":"Failed","metadata":{"a":"1","token":"s3cret-meta","z":"2"}})";
   const std::vector<HttpRequest> requests{
-      post("/hooks/flagger", kGood, {kProof}),
-      post("/hooks/flagger", kGood, {{"Authorization", "Basic " + to_base64("f:s3cret-token")}}),
-      post("/hooks/flagger", kGood, {{"X-Mine", "s3cret-token"}}),
-      post("/hooks/flagger", kGood, {{"X-Gitlab-Token", "s3cret-token"}}),
-      post("/hooks/flagger", kGood, {{"X-Sum", sum}}),
-      post("/hooks/flagger?k=s3cret-token&v=1", kGood),
-      post("http://f:s3cret-token@host/hooks/flagger?k=s3cret%2Dtoken", kGood,
+      post("/hooks/flagger/post-rollout", kGood, {kProof}),
+      post("/hooks/flagger/post-rollout", kGood, {{"Authorization", "Basic " + to_base64("f:s3cret-token")}}),
+      post("/hooks/flagger/post-rollout", kGood, {{"X-Mine", "s3cret-token"}}),
+      post("/hooks/flagger/post-rollout", kGood, {{"X-Gitlab-Token", "s3cret-token"}}),
+      post("/hooks/flagger/post-rollout", kGood, {{"X-Sum", sum}}),
+      post("/hooks/flagger/post-rollout?k=s3cret-token&v=1", kGood),
+      post("http://f:s3cret-token@host/hooks/flagger/post-rollout?k=s3cret%2Dtoken", kGood,
            {{"Referer", "http://x/?s3cret-token"}}),
-      post("/hooks/flagger", with_token),
+      post("/hooks/flagger/post-rollout", with_token),
       post("/hooks/flagger/rollback", with_token),
-      post("/hooks/flagger", R"({"metadata":{"token":"s3cret-meta"},"x":1})"),
-      post("/hooks/flagger", R"({"name":1,"metadata":{"token":"s3cret-meta"}})", {kProof}),
-      post("/hooks/flagger", R"({"name":"a","metadata":{"token":"s3cret-old","x":"s3cret-meta" )", {kProof}),
-      post("/hooks/flagger", with_token, {kProof}),
+      post("/hooks/flagger/post-rollout", R"({"metadata":{"token":"s3cret-meta"},"x":1})"),
+      post("/hooks/flagger/post-rollout", R"({"name":1,"metadata":{"token":"s3cret-meta"}})", {kProof}),
+      post("/hooks/flagger/post-rollout",
+           R"({"name":"a","metadata":{"token":"s3cret-old","x":"s3cret-meta" )", {kProof}),
+      post("/hooks/flagger/post-rollout", with_token, {kProof}),
   };
   for (const HttpRequest& request : requests) {
     const Judged result = judged(sources, request, kSecrets);
@@ -536,7 +541,7 @@ TEST(Judge, StoresNoSecret) {
 TEST(Judge, TakesTheTokenOutOfTheBodyAndItsIdentity) {
   const Sources sources = with_metadata_proof();
   const auto with = [&](const std::string& body) {
-    return judged(sources, post("/hooks/flagger", body), kSecrets);
+    return judged(sources, post("/hooks/flagger/post-rollout", body), kSecrets);
   };
   const Judged one = with(
       R"({"name":"a", "namespace":"b","phase":"Failed","metadata":{"a":"1","token":"s3cret-meta","z":"2"}})");

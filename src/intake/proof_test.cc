@@ -25,7 +25,7 @@ int proved(const std::string& auth, HttpRequest request, const SecretLookup& loo
 }
 
 HttpRequest call(std::vector<Header> headers, std::string query = "") {
-  return post("/hooks/f" + query, kBody, std::move(headers));
+  return post("/hooks/f/post-rollout" + query, kBody, std::move(headers));
 }
 
 struct Case {
@@ -117,7 +117,7 @@ TEST(Proof, KnowsGithubsVector) {
   const auto lookup = secrets({{"A", "It's a Secret to Everybody"}});
   const std::string auth = "[{hmac: github, secret: [{env: GONE}, {env: A}]}]";
   const auto with = [](std::string signature) {
-    return post("/hooks/f", "Hello, World!", {{"X-Hub-Signature-256", std::move(signature)}});
+    return post("/hooks/f/post-rollout", "Hello, World!", {{"X-Hub-Signature-256", std::move(signature)}});
   };
   const std::string mac = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
   EXPECT_EQ(proved(auth, with("sha256=" + mac), lookup), 0);
@@ -126,9 +126,10 @@ TEST(Proof, KnowsGithubsVector) {
   EXPECT_EQ(proved(auth, with("sha256=" + std::string(64, '0')), lookup), 403);
   EXPECT_EQ(proved(auth, with("sha256=zz"), lookup), 403);
   EXPECT_EQ(proved(auth, with(""), lookup), 403);
-  EXPECT_EQ(proved(auth, post("/hooks/f", "Hello, World!"), lookup), 401);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", "Hello, World!"), lookup), 401);
   EXPECT_EQ(
-      proved(auth, post("/hooks/f", "Hello, world!", {{"X-Hub-Signature-256", "sha256=" + mac}}), lookup),
+      proved(auth, post("/hooks/f/post-rollout", "Hello, world!", {{"X-Hub-Signature-256", "sha256=" + mac}}),
+             lookup),
       403);
 }
 
@@ -138,7 +139,7 @@ TEST(Proof, KnowsFluxVectors) {
   const std::string body = fixture::testdata("flux-generic-hmac.json");
   ASSERT_EQ(body.size(), 226U);
   const auto with = [&](std::string signature) {
-    return post("/hooks/f", body, {{"X-Signature", std::move(signature)}});
+    return post("/hooks/f/post-rollout", body, {{"X-Signature", std::move(signature)}});
   };
   EXPECT_EQ(
       proved(auth, with("sha256=b06d783f7373c61d2feb6a540194b3a863b5f121e5130ed4da93c701ac03c315"), lookup),
@@ -153,7 +154,7 @@ TEST(Proof, KnowsFluxVectors) {
   }
   EXPECT_EQ(proved(auth, with("sha1=" + to_hex(hmac(Algorithm::kSha1, "flux-token", body))), lookup), 403);
   EXPECT_EQ(proved(auth, with("=" + to_hex(hmac(Algorithm::kSha256, "flux-token", body))), lookup), 403);
-  EXPECT_EQ(proved(auth, post("/hooks/f", body), lookup), 401);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", body), lookup), 401);
 }
 
 const std::string kKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -163,7 +164,7 @@ constexpr std::int64_t kStandardTime = 1614265330;
 
 HttpRequest standard(std::string signature, std::string timestamp = "1614265330",
                      std::string id = "msg_p5jXN8AQM9LWM0D4loKWxJek") {
-  return post("/hooks/f", kStandardBody,
+  return post("/hooks/f/post-rollout", kStandardBody,
               {{"webhook-id", std::move(id)},
                {"webhook-timestamp", std::move(timestamp)},
                {"webhook-signature", std::move(signature)}});
@@ -187,7 +188,7 @@ TEST(Proof, KnowsStandardWebhooksVector) {
   EXPECT_EQ(proved(auth, standard("v1," + kStandardMac, "1614265331"), lookup, at(0)), 403);
   EXPECT_EQ(proved(auth, standard("v1," + kStandardMac, "soon"), lookup, at(0)), 403);
   EXPECT_EQ(proved(auth, standard("v1," + kStandardMac, "1614265330", "msg_other"), lookup, at(0)), 403);
-  EXPECT_EQ(proved(auth, post("/hooks/f", kStandardBody), lookup, at(0)), 401);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", kStandardBody), lookup, at(0)), 401);
   // The prefix of the key may be missing.
   EXPECT_EQ(proved("[{hmac: standard-webhooks, secret: {env: B}}]", standard("v1," + kStandardMac),
                    secrets({{"B", kKey.substr(6)}}), at(0)),
@@ -211,11 +212,11 @@ TEST(Proof, TakesGitlabsTokenOrItsSignature) {
   const std::string auth = "[{hmac: gitlab, secret: [{env: A}, {env: B}]}]";
   const Instant then = instant(kStandardTime * 1'000'000);
   const auto token = [](std::string text) {
-    return post("/hooks/f", kStandardBody, {{"X-Gitlab-Token", std::move(text)}});
+    return post("/hooks/f/post-rollout", kStandardBody, {{"X-Gitlab-Token", std::move(text)}});
   };
   EXPECT_EQ(proved(auth, token("gitlab-token"), lookup), 0);
   EXPECT_EQ(proved(auth, token("gitlab-tokem"), lookup), 403);
-  EXPECT_EQ(proved(auth, post("/hooks/f", "{}"), lookup), 401);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", "{}"), lookup), 401);
   EXPECT_EQ(proved(auth, standard("v1," + kStandardMac), lookup, then), 0);
   HttpRequest mixed = standard("v1," + to_base64(std::string(32, 'x')));
   mixed.headers.add("X-Gitlab-Token", "gitlab-token");
@@ -224,7 +225,9 @@ TEST(Proof, TakesGitlabsTokenOrItsSignature) {
 
 TEST(Proof, ChecksSignaturesAsDescribed) {
   const auto lookup = secrets({{"A", "key"}});
-  const auto with = [](std::string value) { return post("/hooks/f", kBody, {{"X-Sig", std::move(value)}}); };
+  const auto with = [](std::string value) {
+    return post("/hooks/f/post-rollout", kBody, {{"X-Sig", std::move(value)}});
+  };
   const std::string base64 =
       "[{hmac: {header: X-Sig, algorithm: sha512, prefix: 'v0:', encoding: base64}, secret: {env: A}}]";
   EXPECT_EQ(proved(base64, with("v0:" + to_base64(hmac(Algorithm::kSha512, "key", kBody))), lookup), 0);
@@ -239,7 +242,8 @@ TEST(Proof, LooksIntoMetadata) {
   const auto lookup = secrets({{"A", "tok-1"}, {"B", "tok-2"}});
   const std::string auth = "[{metadata: token, secret: [{env: A}, {env: B}]}]";
   const auto with = [](const std::string& metadata) {
-    return post("/hooks/f", R"({"name":"a","namespace":"b","phase":"Failed","metadata":)" + metadata + "}");
+    return post("/hooks/f/post-rollout",
+                R"({"name":"a","namespace":"b","phase":"Failed","metadata":)" + metadata + "}");
   };
   EXPECT_EQ(proved(auth, with(R"({"token":"tok-2","x":"y"})"), lookup), 0);
   EXPECT_EQ(proved(auth, with(R"({"t\u006fken":"tok\u002d1"})"), lookup), 0);
@@ -247,10 +251,10 @@ TEST(Proof, LooksIntoMetadata) {
   EXPECT_EQ(proved(auth, with(R"({"token":1})"), lookup), 403);
   EXPECT_EQ(proved(auth, with(R"({"Token":"tok-1"})"), lookup), 401);
   EXPECT_EQ(proved(auth, with("[]"), lookup), 401);
-  EXPECT_EQ(proved(auth, post("/hooks/f", R"({"token":"tok-1"})"), lookup), 401);
-  EXPECT_EQ(proved(auth, post("/hooks/f", R"(["tok-1"])"), lookup), 400);
-  EXPECT_EQ(proved(auth, post("/hooks/f", R"({"metadata":{"token":"tok-1")"), lookup), 400);
-  EXPECT_EQ(proved(auth, post("/hooks/f", ""), lookup), 400);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", R"({"token":"tok-1"})"), lookup), 401);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", R"(["tok-1"])"), lookup), 400);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", R"({"metadata":{"token":"tok-1")"), lookup), 400);
+  EXPECT_EQ(proved(auth, post("/hooks/f/post-rollout", ""), lookup), 400);
 }
 
 TEST(Proof, IsNamedInTheDelivery) {

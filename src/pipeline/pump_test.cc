@@ -57,7 +57,7 @@ class PumpTest : public testing::Test {
     for (int i = 0; i < 24; ++i) {
       HttpRequest request;
       request.method = "POST";
-      request.target = "/hooks/flagger";
+      request.target = "/hooks/flagger/post-rollout";
       request.headers.add("Content-Type", "application/json");
       request.body = R"({"name":"app)" + std::to_string(i) +
                      R"(","namespace":"prod","phase":"Succeeded","metadata":{"x":")" +

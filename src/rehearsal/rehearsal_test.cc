@@ -284,7 +284,7 @@ TEST_F(RehearsalTest, TakesTheWholeRoadOfACall) {
   const auto call = [&](const char* token) {
     HttpRequest request;
     request.method = "POST";
-    request.target = "/hooks/flagger";
+    request.target = "/hooks/flagger/post-rollout";
     request.headers.add("Content-Type", "application/json");
     request.headers.add("Authorization", std::string("Bearer ") + token);
     request.body = kPayload;
@@ -356,7 +356,7 @@ TEST_F(RehearsalTest, LetsTheWorldGoOnWhileTheProcessIsDown) {
     rehearsal_->clock().after(seconds(10 * i), [&] {
       HttpRequest request;
       request.method = "POST";
-      request.target = "/hooks/flagger";
+      request.target = "/hooks/flagger/post-rollout";
       rehearsal_->receive(std::move(request), [&](const auto& answer) { answer ? ++reached : ++missed; });
     });
   }
@@ -388,7 +388,7 @@ TEST_F(RehearsalTest, RepeatsItself) {
       rehearsal_->clock().after(seconds(1), [this, name] {
         HttpRequest request;
         request.method = "POST";
-        request.target = "/hooks/flagger";
+        request.target = "/hooks/flagger/post-rollout";
         request.headers.add("Content-Type", "application/json");
         request.headers.add("Authorization", "Bearer ***");
         request.body = std::string(R"({"name":")") + name + R"(","namespace":"prod","phase":"Succeeded"})";

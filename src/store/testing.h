@@ -157,7 +157,7 @@ class StoreTest : public testing::TestWithParam<Backend> {
     d.hook = "post-rollout";
     d.received_at = at(second);
     d.method = "POST";
-    d.target = "/hooks/flagger";
+    d.target = "/hooks/flagger/post-rollout";
     d.remote = "127.0.0.1";
     d.headers = R"({"content-type":"application/json"})";
     d.body = std::move(body);

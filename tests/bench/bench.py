@@ -165,7 +165,7 @@ http {{
         calls came in, and once all calls were in (as overall where that was too short to tell)."""
         before, failed = self.runs(daemon, "succeeded"), self.runs(daemon, "failed")
         begin = time.monotonic()
-        sent = self.wrk(daemon.hooks + "/hooks/flagger", names=0, seconds=seconds)["requests"]
+        sent = self.wrk(daemon.hooks + "/hooks/flagger/post-rollout", names=0, seconds=seconds)["requests"]
         stopped, then = time.monotonic(), self.runs(daemon, "succeeded") - before
         wait_until(lambda: self.runs(daemon, "succeeded") - before >= sent, 300, 0.1, f"the end of {sent} runs")
         now = time.monotonic()
@@ -217,7 +217,7 @@ http {{
         for number in range(seconds * 40):
             names = [f"good-{number % 20}"] + ([f"bad-{number}"] if kill and number % 40 == 0 else [])
             for name in names:
-                answer = daemon.post("/hooks/flagger", json.dumps({
+                answer = daemon.post("/hooks/flagger/post-rollout", json.dumps({
                     "name": name, "namespace": "prod-shop", "phase": "Succeeded", "checksum": f"{kill:d}{number}"}), headers)
                 if name.startswith("good"):
                     events.append(answer.json["event"])

@@ -65,7 +65,7 @@ class FlowingParts(Bench):
         with self.daemon(config, "broken") as daemon:
             sent = 0
             while sent < 10_000:
-                sent += self.wrk(daemon.hooks + "/hooks/flagger", kind="failed", names=0, seconds=1)["requests"]
+                sent += self.wrk(daemon.hooks + "/hooks/flagger/post-rollout", kind="failed", names=0, seconds=1)["requests"]
             wait_until(lambda: daemon.metrics()["postlude_events_waiting"] == 0, 120, 0.25, "the planning of what waits")
             if not broken:
                 wait_until(lambda: self.runs(daemon, "succeeded") >= sent, 120, 0.25, "the end of what does not wait")

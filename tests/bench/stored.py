@@ -94,7 +94,7 @@ class StoredParts(Bench):
         daemon = self.daemon(config, name)
         try:
             for number in range(SEEDS):
-                answer = daemon.post("/hooks/flagger", flagger_body(
+                answer = daemon.post("/hooks/flagger/post-rollout", flagger_body(
                     name=f"old-{number}", checksum=f"{number:010x}", metadata={"environment": "production", "jiraProject": "PROJ"}),
                     {"Authorization": f"Bearer {TOKEN}"})
                 if answer.status != 202:
@@ -224,6 +224,6 @@ class StoredParts(Bench):
                  *(f"{statistics.median(pair[side] for pair in found):.0f}/s" for side in (0, 1)), f"{ratio:.2f}", f">= {goal}", ratio >= goal)
 
     def intake_rate(self, what, daemon):
-        rate = self.wrk(daemon.hooks + "/hooks/flagger", seconds=2)["rate"]
+        rate = self.wrk(daemon.hooks + "/hooks/flagger/post-rollout", seconds=2)["rate"]
         print(f"  {what:6} {rate:.0f}/s", flush=True)
         return rate

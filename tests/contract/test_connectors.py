@@ -122,7 +122,7 @@ def chain(specs, tmp_path):
 
 def run_all(daemon, config, **environment):
     made = daemon(config, environment=environment)
-    answer = made.post("/hooks/test", flagger_body())
+    answer = made.post("/hooks/test/post-rollout", flagger_body())
     assert answer.status == 202, answer
     run = made.wait_run(answer.json["event"], timeout=60)
     assert run["state"] == "succeeded", json.dumps(run, indent=1)

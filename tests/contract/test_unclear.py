@@ -26,7 +26,7 @@ workflows:
     on: {{source: test, hook: post-rollout}}
     steps: [{step}]
 """, environment={"SECRET": "t0ken-of-the-bot"})
-    answer = made.post("/hooks/test", flagger_body())
+    answer = made.post("/hooks/test/post-rollout", flagger_body())
     run = made.wait_run(answer.json["event"], timeout=60)
     assert run["state"] == "succeeded", json.dumps(run, indent=1)
     for path in (made.log_file, made.database):

@@ -281,7 +281,7 @@ class Campaign:
         while True:
             body.tries += 1
             try:
-                status, answer = await caller.call("POST", "/hooks/flagger", body.bytes, timeout=5)
+                status, answer = await caller.call("POST", "/hooks/flagger/post-rollout", body.bytes, timeout=5)
             except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.TimeoutError):
                 await asyncio.sleep(0.01)
                 continue

@@ -113,7 +113,7 @@ class FullDisk(Campaign):
 
     def look(self):
         body = daemons.flagger_body("large", "crash", "Failed", "x", {"padding": "y" * 500_000})
-        return self.daemon.post("/hooks/flagger", body), self.daemon.get("/readyz")
+        return self.daemon.post("/hooks/flagger/post-rollout", body), self.daemon.get("/readyz")
 
 
 @pytest.fixture

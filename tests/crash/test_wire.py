@@ -195,7 +195,7 @@ class Wire:
 
     def run(self, method, padding=2000):
         body = daemons.flagger_body(f"{method}-{next(self.numbers)}", "wire", metadata={"padding": "x" * padding})
-        event = self.daemon.post("/hooks/flagger", body).json["event"]
+        event = self.daemon.post("/hooks/flagger/post-rollout", body).json["event"]
         return self.daemon.wait_run(event, (*daemons.TERMINAL, "waiting"))
 
     def case(self, method, reused, arm, padding=2000):

@@ -21,7 +21,7 @@ def server(tmp_path_factory, binary):
     made.kill()
 
 
-def good(path="/hooks/open"):
+def good(path="/hooks/open/post-rollout"):
     return flagger_post(path, flagger_body(name=f"good-{next(fresh)}"), "127.0.0.1")
 
 
@@ -67,22 +67,22 @@ def test_a_broken_request(server, data, status, detail):
 
 def test_the_answer_to_head_has_no_body(server):
     with Wire(server.port) as wire:
-        answer = wire.send(raw("HEAD /hooks/open HTTP/1.1\nHost: h\n\n")).answer(bodiless=True)
+        answer = wire.send(raw("HEAD /hooks/open/post-rollout HTTP/1.1\nHost: h\n\n")).answer(bodiless=True)
         assert answer.status == 405
         assert wire.send(good()).answer().status == 202
 
 
 GOOD_ONES = {
-    "bearer": lambda b: ("/hooks/bearer", [("Authorization", f"bearer {SECRET}")]),
-    "basic": lambda b: ("/hooks/basic", [("Authorization", basic("flagger", SECRET))]),
-    "header": lambda b: ("/hooks/header", [("x-token", SECRET)]),
-    "query": lambda b: (f"/hooks/query?a=b&t={SECRET}", []),
-    "github": lambda b: ("/hooks/github", github(b)),
-    "flux": lambda b: ("/hooks/flux", [("X-Signature", "sha512=" + sign(SECRET, b, "sha512").hexdigest())]),
-    "gitlab": lambda b: ("/hooks/gitlab", [("X-Gitlab-Token", SECRET)]),
-    "standard": lambda b: ("/hooks/standard", standard(b, at=int(time.time()))),
-    "custom": lambda b: ("/hooks/custom", custom(b)),
-    "both": lambda b: ("/hooks/both", [("Authorization", f"Bearer {SECRET}"), ("X-Token", ENVIRONMENT["OTHER_SECRET"])]),
+    "bearer": lambda b: ("/hooks/bearer/post-rollout", [("Authorization", f"bearer {SECRET}")]),
+    "basic": lambda b: ("/hooks/basic/post-rollout", [("Authorization", basic("flagger", SECRET))]),
+    "header": lambda b: ("/hooks/header/post-rollout", [("x-token", SECRET)]),
+    "query": lambda b: (f"/hooks/query/post-rollout?a=b&t={SECRET}", []),
+    "github": lambda b: ("/hooks/github/post-rollout", github(b)),
+    "flux": lambda b: ("/hooks/flux/post-rollout", [("X-Signature", "sha512=" + sign(SECRET, b, "sha512").hexdigest())]),
+    "gitlab": lambda b: ("/hooks/gitlab/post-rollout", [("X-Gitlab-Token", SECRET)]),
+    "standard": lambda b: ("/hooks/standard/post-rollout", standard(b, at=int(time.time()))),
+    "custom": lambda b: ("/hooks/custom/post-rollout", custom(b)),
+    "both": lambda b: ("/hooks/both/post-rollout", [("Authorization", f"Bearer {SECRET}"), ("X-Token", ENVIRONMENT["OTHER_SECRET"])]),
     "cluster": lambda b: ("/hooks/multi/cn-2/post-rollout", [("Authorization", f"Bearer {SECRET}")]),
 }
 
@@ -100,7 +100,7 @@ def test_each_proof_lets_the_right_caller_in(server, kind):
 
 
 def test_a_token_in_the_metadata_is_cut_out(server):
-    answer = exchange(server.port, post("/hooks/metadata", metadata_body(SECRET)))
+    answer = exchange(server.port, post("/hooks/metadata/post-rollout", metadata_body(SECRET)))
     assert answer.status == 202, answer
     stored = server.api(f"deliveries/{answer.json['delivery']}")
     assert SECRET not in json.dumps(stored) and "token" not in stored["body"]
@@ -110,23 +110,23 @@ def test_a_token_in_the_metadata_is_cut_out(server):
 def test_unusual_but_right(server):
     body = flagger_body(name="unusual")
     for number, data in enumerate([
-            post("/hooks/open/", event(name="slash")),
-            post("/hooks/open?x=y", event(name="query")),
-            post("http://any.host/hooks/open", event(name="absolute")),
+            post("/hooks/open/post-rollout/", event(name="slash")),
+            post("/hooks/open/post-rollout?x=y", event(name="query")),
+            post("http://any.host/hooks/open/post-rollout", event(name="absolute")),
             post("/hooks/%6Fpen", event(name="escape")),
-            post("/hooks/open", event(name="charset"), type='Application/JSON; Charset="UTF-8"'),
-            post("/hooks/open", event(name="suffix"), type="application/cloudevents+json"),
-            post("/hooks/open", event(name="plain"), [("Content-Encoding", "identity")]),
-            post("/hooks/open", chunked(event(name="chunks")[:9], event(name="chunks")[9:]),
+            post("/hooks/open/post-rollout", event(name="charset"), type='Application/JSON; Charset="UTF-8"'),
+            post("/hooks/open/post-rollout", event(name="suffix"), type="application/cloudevents+json"),
+            post("/hooks/open/post-rollout", event(name="plain"), [("Content-Encoding", "identity")]),
+            post("/hooks/open/post-rollout", chunked(event(name="chunks")[:9], event(name="chunks")[9:]),
                  [("Transfer-Encoding", "Chunked")], length=None),
-            post("/hooks/open", event(name="more", unknown={"deep": [1, None]})),
-            post("/hooks/open", event(name="without", checksum=...)),
-            post("/hooks/open", event(name="blanks") + b" \r\n"),
+            post("/hooks/open/post-rollout", event(name="more", unknown={"deep": [1, None]})),
+            post("/hooks/open/post-rollout", event(name="without", checksum=...)),
+            post("/hooks/open/post-rollout", event(name="blanks") + b" \r\n"),
             post("/hooks/open/event", event(name="started", phase="")),
-            b"\r\n" + post("/hooks/open", body),
-            raw(f"POST /hooks/open HTTP/1.0\nContent-Type: application/json\nContent-Length: {len(body)}\n\n")
+            b"\r\n" + post("/hooks/open/post-rollout", body),
+            raw(f"POST /hooks/open/post-rollout HTTP/1.0\nContent-Type: application/json\nContent-Length: {len(body)}\n\n")
             + flagger_body(name="UNUSUAL"),
-            post("/hooks/small", GOOD + b" " * (1024 - len(GOOD))),
+            post("/hooks/small/post-rollout", GOOD + b" " * (1024 - len(GOOD))),
     ]):
         answer = exchange(server.port, data)
         assert answer.status == 202, (number, answer)
@@ -134,38 +134,38 @@ def test_unusual_but_right(server):
 
 def test_unknown_fields_are_kept(server):
     body = event(name="kept", later={"field": [1]})
-    answer = exchange(server.port, post("/hooks/open", body))
+    answer = exchange(server.port, post("/hooks/open/post-rollout", body))
     assert server.api(f"events/{answer.json['event']}")["payload"]["later"] == {"field": [1]}
 
 
 def test_100_continue(server):
     body = flagger_body(name="waits")
-    data = post("/hooks/open", body, [("Expect", "100-continue")])
+    data = post("/hooks/open/post-rollout", body, [("Expect", "100-continue")])
     with Wire(server.port) as wire:
         wire.send(data[:-len(body)])
         assert wire.socket.recv(25, 0x2).startswith(b"HTTP/1.1 100 Continue")  # MSG_PEEK
         answer = wire.send(body).answer()
         assert (answer.status, answer.interim) == (202, 1)
     with Wire(server.port) as wire:  # refused by its head: no invitation
-        answer = wire.send(post("/hooks/opne", GOOD, [("Expect", "100-continue")])[:-len(GOOD)]).answer()
+        answer = wire.send(post("/hooks/opne/post-rollout", GOOD, [("Expect", "100-continue")])[:-len(GOOD)]).answer()
         assert (answer.status, answer.interim) == (404, 0)
 
 
 def test_the_same_senders_id_with_another_body(server):
     headers = [("Idempotency-Key", "call-1")]
-    first = exchange(server.port, post("/hooks/open", event(name="first"), headers))
-    again = exchange(server.port, post("/hooks/open", event(name="first"), headers))
+    first = exchange(server.port, post("/hooks/open/post-rollout", event(name="first"), headers))
+    again = exchange(server.port, post("/hooks/open/post-rollout", event(name="first"), headers))
     assert (first.status, again.status, again.json["event"]) == (202, 200, first.json["event"])
-    answer = exchange(server.port, post("/hooks/open", event(name="second"), headers))
+    answer = exchange(server.port, post("/hooks/open/post-rollout", event(name="second"), headers))
     assert_problem(answer, 422, None)
     is_alive(server)
 
 
 def test_over_the_rate(server):
-    assert exchange(server.port, post("/hooks/limited", event(name="first"))).status == 202
-    answer = exchange(server.port, post("/hooks/limited", event(name="second")))
+    assert exchange(server.port, post("/hooks/limited/post-rollout", event(name="first"))).status == 202
+    answer = exchange(server.port, post("/hooks/limited/post-rollout", event(name="second")))
     assert_problem(answer, 429, "more calls than this source may make")
-    answer = exchange(server.port, post("/hooks/limited", b"{"))
+    answer = exchange(server.port, post("/hooks/limited/post-rollout", b"{"))
     assert_problem(answer, 429, "more calls than this source may make")  # before 400
     is_alive(server)
 
@@ -176,7 +176,7 @@ def test_over_the_rate(server):
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.99])
 def test_a_truncated_request_leaves_nothing(server, share, how):
     before = len(server.items("events?name=cut"))
-    data = post("/hooks/open", flagger_body(name="cut", checksum=f"{share}{how}"))
+    data = post("/hooks/open/post-rollout", flagger_body(name="cut", checksum=f"{share}{how}"))
     with Wire(server.port) as wire:
         wire.send(data[:int(len(data) * share)])
         if how == "fin":
@@ -193,27 +193,27 @@ def test_a_truncated_request_leaves_nothing(server, share, how):
 
 def test_a_sender_that_leaves_after_its_request_is_served(server):
     with Wire(server.port) as wire:
-        wire.send(post("/hooks/open", flagger_body(name="left")))
+        wire.send(post("/hooks/open/post-rollout", flagger_body(name="left")))
     wait_until(lambda: server.items("events?name=left"))
     is_alive(server)
 
 
 @pytest.mark.parametrize("broken, statuses", [
-    (post("/hooks/open", b"{"), [202, 400, 202, 202]),
-    (post("/hooks/opne", GOOD), [202, 404, 202, 202]),
-    (post("/hooks/small", b" " * 3000), [202, 413, 202, 202]),
-    (post("/hooks/open", chunked(GOOD), [("Transfer-Encoding", "chunked")], length=None, type="text/plain"),
+    (post("/hooks/open/post-rollout", b"{"), [202, 400, 202, 202]),
+    (post("/hooks/opne/post-rollout", GOOD), [202, 404, 202, 202]),
+    (post("/hooks/small/post-rollout", b" " * 3000), [202, 413, 202, 202]),
+    (post("/hooks/open/post-rollout", chunked(GOOD), [("Transfer-Encoding", "chunked")], length=None, type="text/plain"),
      [202, 415, 202, 202]),
-    (post("/hooks/bearer", GOOD), [202, 401, 202, 202]),
-    (post("/hooks/open", GOOD, length="x"), [202, 400]),
-    (post("/hooks/open", chunked(GOOD), [("Transfer-Encoding", "chunked")]), [202, 400]),
+    (post("/hooks/bearer/post-rollout", GOOD), [202, 401, 202, 202]),
+    (post("/hooks/open/post-rollout", GOOD, length="x"), [202, 400]),
+    (post("/hooks/open/post-rollout", chunked(GOOD), [("Transfer-Encoding", "chunked")]), [202, 400]),
     (b"nonsense\r\n\r\n", [202, 400]),
 ], ids=["json", "path", "large", "type", "proof", "length", "both lengths", "nonsense"])
 def test_among_pipelined_requests(server, broken, statuses):
     name = f"piped-{next(fresh)}"
     bodies = [flagger_body(name=name, checksum=str(n)) for n in range(3)]
     with Wire(server.port) as wire:
-        wire.send(post("/hooks/open", bodies[0]) + broken + post("/hooks/open", bodies[1]) + post("/hooks/open", bodies[2]))
+        wire.send(post("/hooks/open/post-rollout", bodies[0]) + broken + post("/hooks/open/post-rollout", bodies[1]) + post("/hooks/open/post-rollout", bodies[2]))
         assert [wire.answer().status for _ in statuses] == statuses
         assert statuses[-1] == 202 or wire.is_closed()
     assert len(server.items(f"events?name={name}")) == statuses.count(202), "nothing after a broken one is believed"
@@ -221,12 +221,12 @@ def test_among_pipelined_requests(server, broken, statuses):
 
 
 def test_a_request_hidden_in_a_body_is_no_request(server):
-    hidden = post("/hooks/open", event(name="smuggled"))
+    hidden = post("/hooks/open/post-rollout", event(name="smuggled"))
     with Wire(server.port) as wire:
-        answer = wire.send(post("/hooks/open", hidden)).answer()
+        answer = wire.send(post("/hooks/open/post-rollout", hidden)).answer()
         assert answer.status == 400
     with Wire(server.port) as wire:
-        wire.send(post("/hooks/opne", chunked(hidden), [("Transfer-Encoding", "chunked")], length=None) + good())
+        wire.send(post("/hooks/opne/post-rollout", chunked(hidden), [("Transfer-Encoding", "chunked")], length=None) + good())
         assert [wire.answer().status, wire.answer().status] == [404, 202]
     assert server.items("events?name=smuggled") == []
 
@@ -242,7 +242,7 @@ def test_byte_by_byte(server):
 def test_slow_senders(server):
     """One test for all of them: each has to wait its time."""
     body = flagger_body(name="slow")
-    whole = post("/hooks/open", body)
+    whole = post("/hooks/open/post-rollout", body)
     found, dripping = {}, time.monotonic() + 13
 
     def slow(name, first, drip, expected):
@@ -261,7 +261,7 @@ def test_slow_senders(server):
     cases = [("a header that stops", whole[:40], False, (408, "the headers took too long")),
              ("a header in drops", whole[:40] + b"X-", True, (408, "the headers took too long")),
              ("a body that stops", whole[:-10], False, (408, "the body took too long")),
-             ("chunks that stop", post("/hooks/open", b"5\r\n{", [("Transfer-Encoding", "chunked")], length=None), False,
+             ("chunks that stop", post("/hooks/open/post-rollout", b"5\r\n{", [("Transfer-Encoding", "chunked")], length=None), False,
               (408, "the body took too long")),
              ("a silent connection", b"", False, None),
              ("after an answer", good(), False, "twice")]
@@ -363,7 +363,7 @@ def test_an_open_source_does_not_open_its_gates(gates, hook):
 
 def test_a_gate_pointed_at_post_rollout_by_mistake_stays_closed(gates):
     for phase in ("Progressing", "Waiting", "WaitingPromotion", "Initialized"):
-        answer = exchange(gates.port, post("/hooks/gopen", flagger_body(phase=phase)))
+        answer = exchange(gates.port, post("/hooks/gopen/post-rollout", flagger_body(phase=phase)))
         assert_problem(answer, 403, "this path takes the phases Succeeded and Failed; "
                                     "is a hook of another type pointed at it?")
 

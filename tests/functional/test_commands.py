@@ -33,11 +33,11 @@ def server(tmp_path_factory, binary, web):
     """With 7 good releases, one failed, one duplicate, one filtered and one refused call."""
     made = Daemon(tmp_path_factory.mktemp("commands"), CONFIG.replace("URL", web.url))
     try:
-        made.events = [made.post("/hooks/flagger", flagger_body(name=f"app-{n}")).json["event"] for n in range(7)]
-        failed = made.post("/hooks/flagger", flagger_body(name="broken", phase="Failed")).json
-        assert made.post("/hooks/flagger", flagger_body(name="broken", phase="Failed")).json["duplicate"] is True
-        filtered = made.post("/hooks/flagger", flagger_body(namespace="dev")).json
-        made.post("/hooks/flagger", b"{")
+        made.events = [made.post("/hooks/flagger/post-rollout", flagger_body(name=f"app-{n}")).json["event"] for n in range(7)]
+        failed = made.post("/hooks/flagger/post-rollout", flagger_body(name="broken", phase="Failed")).json
+        assert made.post("/hooks/flagger/post-rollout", flagger_body(name="broken", phase="Failed")).json["duplicate"] is True
+        filtered = made.post("/hooks/flagger/post-rollout", flagger_body(namespace="dev")).json
+        made.post("/hooks/flagger/post-rollout", b"{")
         made.failed, made.failed_delivery, made.filtered = failed["event"], failed["delivery"], filtered["delivery"]
         for event in [*made.events, made.failed]:
             made.wait_run(event)
@@ -99,7 +99,7 @@ def test_could_not_reach_is_3(binary, arguments):
     url = f"http://127.0.0.1:{free_port()}"
     done = run(binary, *arguments, "--server", url)
     assert done.returncode == 3 and done.stdout == "" and url in done.stderr
-    assert run(binary, "send", "--url", url + "/hooks/flagger").returncode == 3
+    assert run(binary, "send", "--url", url + "/hooks/flagger/post-rollout").returncode == 3
 
 
 def test_schemas(binary):
@@ -193,7 +193,7 @@ def test_send_judges_as_flagger_does(binary, status, code):
 
 
 def test_send_to_the_daemon(server, tmp_path):
-    url = f"{server.hooks}/hooks/flagger"
+    url = f"{server.hooks}/hooks/flagger/post-rollout"
     done = server.cli("send", "--url", url, "--name", "sent", "--namespace", "prod-x", check=0)
     answer = json.loads(done.stdout)
     assert answer["duplicate"] is False and server.api(f"events/{answer['event']}")["name"] == "sent"
@@ -349,7 +349,7 @@ SECRETS = {"VIEWER": "v-token", "OPERATOR": "o-token", "OPERATOR_OLD": "o-old-to
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory, binary):
     made = Daemon(tmp_path_factory.mktemp("guarded"), TOKENS, environment=SECRETS)
-    made.event = made.post("/hooks/flagger", flagger_body(checksum="no duration")).json["event"]
+    made.event = made.post("/hooks/flagger/post-rollout", flagger_body(checksum="no duration")).json["event"]
     yield made
     made.kill()
 
@@ -410,7 +410,7 @@ def test_without_a_token_only_this_machine(server):
 
 
 def test_the_admin_listener_takes_no_hooks_and_the_other_no_api(server):
-    assert request(server.admin, "POST", "/hooks/flagger", flagger_body(), {"Content-Type": "application/json"}).status == 404
+    assert request(server.admin, "POST", "/hooks/flagger/post-rollout", flagger_body(), {"Content-Type": "application/json"}).status == 404
     assert request(server.hooks, "GET", "/api/v1/runs").status == 404
     assert request(server.hooks, "GET", "/").status == 404
 

@@ -88,7 +88,7 @@ def send_all(server, names, callers=16):
     def send(own):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         for name in own:
-            connection.request("POST", "/hooks/flagger", flagger_body(name=name), {"Content-Type": "application/json"})
+            connection.request("POST", "/hooks/flagger/post-rollout", flagger_body(name=name), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             answer.read()
             assert answer.status == 202, answer.status
@@ -168,7 +168,7 @@ def test_a_run_goes_on_with_the_text_it_began_with(daemon, fakes, crash):
         return EDITED.format(url=fakes.url, word=word, wait=wait, more=AFTER.format(word=word) if steps else "")
 
     def accept(name):
-        return server.post("/hooks/flagger", flagger_body(name=name)).json["event"]
+        return server.post("/hooks/flagger/post-rollout", flagger_body(name=name)).json["event"]
 
     server = daemon(text("old", "{uses: approval, with: {message: Go on}}", True))
     event = accept("first")

@@ -230,8 +230,8 @@ workflows: {{w: {{on: {{source: b}}, steps: [{{uses: web/request, with: {{method
     server = daemon(text)
     body = b'{"name":"n","namespace":"s","phase":"Failed"}'
     for token in ("", "x"):
-        assert server.post("/hooks/a", body, {"Authorization": f"Bearer {token}"}).status == 403
-    run_ = server.wait_run(server.post("/hooks/b", body).json["event"])
+        assert server.post("/hooks/a/post-rollout", body, {"Authorization": f"Bearer {token}"}).status == 403
+    run_ = server.wait_run(server.post("/hooks/b/post-rollout", body).json["event"])
     assert run_["state"] == "failed" and "MISSING_2" in run_["steps"][0]["reason"]
     assert fakes.state()["requests"] == [], "nothing is sent without its secret"
 
@@ -282,7 +282,7 @@ workflows:
       - {{uses: slack/message, with: {{channel: '#releases', text: no}}}}
 """, environment={"T": "t0ken-t0ken"})
     for namespace in ("no", "on", "1.10"):
-        answer = server.post("/hooks/flagger", json.dumps({"name": "n", "namespace": namespace, "phase": "Failed"}).encode())
+        answer = server.post("/hooks/flagger/post-rollout", json.dumps({"name": "n", "namespace": namespace, "phase": "Failed"}).encode())
         assert server.wait_run(answer.json["event"])["workflow"] == "no"
     assert [m["text"] for m in fakes.state()["slack"]["messages"]] == ["1.10", "no"] * 3
 

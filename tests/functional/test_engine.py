@@ -38,7 +38,7 @@ def engine(daemon, fakes):
 
 
 def accept(server, **what):
-    answer = server.post("/hooks/flagger", flagger_body(**what))
+    answer = server.post("/hooks/flagger/post-rollout", flagger_body(**what))
     assert answer.status == 202, answer
     return answer.json["event"]
 

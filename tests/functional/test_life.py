@@ -34,7 +34,7 @@ workflows:
 
 
 def post(server, **what):
-    return server.post("/hooks/flagger", flagger_body(**what), BEARER)
+    return server.post("/hooks/flagger/post-rollout", flagger_body(**what), BEARER)
 
 
 # -- stopping
@@ -114,7 +114,7 @@ def children_of(pid):
 
 def test_the_request_in_hand_is_answered(daemon, fakes):
     server = daemon(config(fakes), environment=ENVIRONMENT)
-    head, body = post_bytes("/hooks/flagger", flagger_body(name="late"),
+    head, body = post_bytes("/hooks/flagger/post-rollout", flagger_body(name="late"),
                             [("Authorization", "Bearer hook-Secret"), ("Expect", "100-continue")]).split(b"\r\n\r\n")
     answer = None
     for _ in range(5):  # it need not wait long for the rest
@@ -305,8 +305,8 @@ def test_health_and_metrics(daemon, fakes):
     before = server.metrics()
     server.wait_run(post(server, name="one").json["event"])
     post(server, name="one")
-    server.post("/hooks/flagger", flagger_body())
-    server.post("/hooks/flagger", b"{", BEARER)
+    server.post("/hooks/flagger/post-rollout", flagger_body())
+    server.post("/hooks/flagger/post-rollout", b"{", BEARER)
 
     def count(metrics, name, **labels):
         found = [value for row, value in metrics.items() if row.split("{")[0] == name

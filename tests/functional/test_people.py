@@ -25,7 +25,7 @@ def done(server, path, body=None, headers=None):
 
 
 def start(server, **what):
-    answer = server.post("/hooks/flagger", flagger_body(**what))
+    answer = server.post("/hooks/flagger/post-rollout", flagger_body(**what))
     assert answer.status == 202, answer
     return answer.json["event"]
 
@@ -658,7 +658,7 @@ workflows: {main: {on: {source: flagger}, steps: [{uses: web/request, with: {met
 def test_redeliver_what_was_filtered(daemon, fakes):
     text = ACCEPT.replace("URL", fakes.url).replace("AUTH", "none")
     server = daemon(text.replace("NAMESPACE", "never"))
-    filtered = server.post("/hooks/flagger", flagger_body()).json["delivery"]
+    filtered = server.post("/hooks/flagger/post-rollout", flagger_body()).json["delivery"]
     no = act(server, f"deliveries/{filtered}/redeliver")
     assert no.status == 409 and "not accepted by the source: namespace is prod-shop, wanted never" in no.json["detail"]
     server.write_config(text.replace("NAMESPACE", "prod-*"))
@@ -678,11 +678,11 @@ def test_redeliver_what_was_filtered(daemon, fakes):
 def test_redeliver_only_what_was_proved(daemon, fakes):
     text = ACCEPT.replace("URL", fakes.url).replace("NAMESPACE", "*")
     server = daemon(text.replace("AUTH", "[{bearer: {env: HOOK}}]"), environment={"HOOK": "hook-secret"})
-    assert server.post("/hooks/flagger", flagger_body()).status == 401
+    assert server.post("/hooks/flagger/post-rollout", flagger_body()).status == 401
     unproved = wait_until(lambda: server.items("deliveries?verdict=rejected"))[0]["id"]
     no = act(server, f"deliveries/{unproved}/redeliver")
     assert no.status == 409 and "without a valid proof" in no.json["detail"]
-    assert server.post("/hooks/flagger", b"{", {"Authorization": "Bearer hook-secret"}).status == 400
+    assert server.post("/hooks/flagger/post-rollout", b"{", {"Authorization": "Bearer hook-secret"}).status == 400
     broken = wait_until(lambda: [d for d in server.items("deliveries?verdict=rejected") if d["proof"]])[0]["id"]
     no = act(server, f"deliveries/{broken}/redeliver")
     assert no.status == 409 and "still cannot be taken in" in no.json["detail"]
@@ -704,8 +704,8 @@ workflows:
       - {id: two, uses: web/request, if: '.event.name != "podinfo"', with: {method: PUT, path: /two}}
   unwanted: {on: {source: flagger}, if: .event.metadata.env == "test", steps: [{uses: wait, with: {for: 1s}}]}
 """))
-    first = server.post("/hooks/flagger", flagger_body(metadata={"env": "production"})).json
-    second = server.post("/hooks/flagger", flagger_body(metadata={"env": "production"})).json
+    first = server.post("/hooks/flagger/post-rollout", flagger_body(metadata={"env": "production"})).json
+    second = server.post("/hooks/flagger/post-rollout", flagger_body(metadata={"env": "production"})).json
     assert second["duplicate"] is True
     run = server.wait_run(first["event"])
     whole = server.api(f"explain/{second['delivery']}")

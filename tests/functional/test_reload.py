@@ -64,13 +64,13 @@ def test_a_valid_change_takes_effect_at_once(daemon, fakes):
     assert first["files"] == [str(server.config_file)]
     assert reloads(server) == {}
     assert server.metrics()[f'postlude_config_revision_info{{revision="{first["revision"]}"}}'] == 1
-    server.wait_run(server.post("/hooks/flagger", flagger_body(name="a")).json["event"])
+    server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body(name="a")).json["event"])
 
     server.write_config(config(fakes, path="/two", source="argo", more="log: {format: json}\n"))
     second = wait_revision(server, first["revision"])
     assert second["loadedAt"] > first["loadedAt"]
-    assert server.post("/hooks/flagger", flagger_body(name="b")).status == 404
-    assert server.wait_run(server.post("/hooks/argo", flagger_body(name="c")).json["event"])["state"] == "succeeded"
+    assert server.post("/hooks/flagger/post-rollout", flagger_body(name="b")).status == 404
+    assert server.wait_run(server.post("/hooks/argo/post-rollout", flagger_body(name="c")).json["event"])["state"] == "succeeded"
     assert [p.split("/echo")[1] for p in paths(fakes)] == ["/one", "/two"]
     told = server.metrics()
     assert reloads(server) == {"loaded": 1} and told["postlude_config_valid"] == 1
@@ -96,7 +96,7 @@ def test_an_invalid_change_is_refused_whole(daemon, fakes):
     now = state(server)
     assert (now["revision"], now["loadedAt"], now["valid"]) == (first["revision"], first["loadedAt"], False)
     assert server.metrics()["postlude_config_valid"] == 0 and reloads(server) == {"rejected": 1}
-    assert server.wait_run(server.post("/hooks/flagger", flagger_body()).json["event"])["state"] == "succeeded"
+    assert server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"])["state"] == "succeeded"
     assert paths(fakes)[0].endswith("/one"), "the old one goes on"
     log = server.log()
     for problem in refused["problems"]:
@@ -120,7 +120,7 @@ def test_what_jq_refuses_is_refused(daemon, fakes):
     server = daemon(config(fakes))
     server.write_config(config(fakes, more="    if: '.event.name | matchs(\"x\") | . and true'\n"))
     assert any("matchs" in p and f"{server.config_file}:10:" in p for p in wait_refused(server)["problems"])
-    assert server.post("/hooks/flagger", flagger_body()).status == 202
+    assert server.post("/hooks/flagger/post-rollout", flagger_body()).status == 202
 
 
 def mount(folder, name, files):
@@ -146,7 +146,7 @@ def test_a_mounted_config_map(daemon, fakes, tmp_path):
     source, rest = config(fakes, path="/two", source="other").split("\ntargets:")
     mount(folder, "two", {"a.yaml": source, "b.yaml": "targets:" + rest})
     second = wait_revision(server, first["revision"])
-    assert server.wait_run(server.post("/hooks/other", flagger_body()).json["event"])["state"] == "succeeded"
+    assert server.wait_run(server.post("/hooks/other/post-rollout", flagger_body()).json["event"])["state"] == "succeeded"
     mount(folder, "three", {"a.yaml": source, "b.yaml": "targets:" + rest})
     time.sleep(2.5)  # it looks once a second
     assert state(server)["loadedAt"] == second["loadedAt"]
@@ -159,7 +159,7 @@ def test_a_deleted_file(daemon, fakes):
     text = server.config_file.read_text()
     server.config_file.unlink()
     assert wait_refused(server)["problems"] == [f"{server.config_file}: no such file or folder"]
-    assert server.wait_run(server.post("/hooks/flagger", flagger_body()).json["event"])["state"] == "succeeded"
+    assert server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"])["state"] == "succeeded"
     new = server.config_file.with_suffix(".new")
     new.write_text(text)
     os.rename(new, server.config_file)
@@ -176,12 +176,12 @@ def test_a_file_more_and_one_less(daemon, fakes, tmp_path):
     first = state(server)["revision"]
     (folder / "b.yaml").write_text("sources: {more: {type: flagger, auth: none}}\n")
     second = wait_revision(server, first)["revision"]
-    assert server.post("/hooks/more", flagger_body()).status == 202
+    assert server.post("/hooks/more/post-rollout", flagger_body()).status == 202
     (folder / ".swap.yaml").write_text("nonsense: [\n")
     (folder / "x.test.yaml").write_text("nonsense: [\n")
     (folder / "b.yaml").unlink()
     assert wait_revision(server, second)["revision"] == first
-    assert server.post("/hooks/more", flagger_body()).status == 404
+    assert server.post("/hooks/more/post-rollout", flagger_body()).status == 404
     assert reloads(server) == {"loaded": 2}
 
 
@@ -214,10 +214,10 @@ def test_connectors_are_watched(daemon, fakes, tmp_path):
     (folder / "catalog.yaml").write_text(example())
     server = daemon(CATALOG % fakes.url, arguments=["--connectors", str(folder)],
                     environment={"CATALOG": "catalog-token-1"})
-    server.wait_run(server.post("/hooks/flagger", flagger_body(name="a")).json["event"])
+    server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body(name="a")).json["event"])
     (folder / "catalog.yaml").write_text(example().replace("/version", "/release"))
     wait_until(lambda: reloads(server) == {"loaded": 1}, 15)
-    server.wait_run(server.post("/hooks/flagger", flagger_body(name="b")).json["event"])
+    server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body(name="b")).json["event"])
     assert [p.split("/echo")[1] for p in paths(fakes)] == ["/services/a/version", "/services/b/release"]
     (folder / "catalog.yaml").write_text(example().replace("effect:", "efect:"))
     assert any("did you mean 'effect'" in p for p in wait_refused(server)["problems"])
@@ -230,7 +230,7 @@ def test_many_changes_while_hooks_come_in(daemon, fakes):
     def load():
         number = 0
         while not stop.is_set():
-            answer = server.post("/hooks/flagger", flagger_body(name=f"n{number}"))
+            answer = server.post("/hooks/flagger/post-rollout", flagger_body(name=f"n{number}"))
             (events if answer.status == 202 else refused).append(answer)
             number += 1
 
@@ -259,7 +259,7 @@ def test_many_changes_while_hooks_come_in(daemon, fakes):
     assert len(paths(fakes)) == len(events)
     server.write_config(config(fakes, path="/last"))
     wait_until(lambda: state(server)["valid"], 15)
-    server.wait_run(server.post("/hooks/flagger", flagger_body(name="last")).json["event"])
+    server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body(name="last")).json["event"])
     assert paths(fakes)[-1].endswith("/last")
 
 
@@ -272,7 +272,7 @@ def test_a_secret_that_changes_needs_no_reload(daemon, fakes, tmp_path):
                     f"access: {{tokens: [{{name: ops, role: admin, secret: {{file: {api}}}}}]}}\n")
 
     def status(token, number):
-        return server.post("/hooks/flagger", flagger_body(name=f"n{number}"), {"Authorization": f"Bearer {token}"}).status
+        return server.post("/hooks/flagger/post-rollout", flagger_body(name=f"n{number}"), {"Authorization": f"Bearer {token}"}).status
 
     def api_status(token):
         return server.get("/api/v1/config", {"Authorization": f"Bearer {token}"}).status
@@ -343,7 +343,7 @@ def test_a_large_configuration_does_not_hold_up_the_loop(daemon, fakes):
     server.process.send_signal(signal.SIGHUP)
     answered = 0
     while state(server)["revision"] == before:
-        assert server.post("/hooks/flagger", flagger_body(name=f"n{answered}")).status == 202
+        assert server.post("/hooks/flagger/post-rollout", flagger_body(name=f"n{answered}")).status == 202
         answered += 1
     # Had the loop read it, one or two would have waited until it was done.
     assert answered > 10, answered
@@ -382,13 +382,13 @@ workflows:
 
     server = daemon(text("/one", "{uses: approval, with: {message: Go on}}"), folder=tmp_path / "d")
     first = state(server)["revision"]
-    old = server.post("/hooks/flagger", flagger_body(name="old")).json["event"]
+    old = server.post("/hooks/flagger/post-rollout", flagger_body(name="old")).json["event"]
     run = server.wait_run(old, ("waiting",))
     table.write_text("word: new\n")
     second = wait_revision(server, first)["revision"]
     server.write_config(text("/two", "{uses: wait, with: {for: 1ms}}"))
     wait_revision(server, second)
-    new = server.post("/hooks/flagger", flagger_body(name="new")).json["event"]
+    new = server.post("/hooks/flagger/post-rollout", flagger_body(name="new")).json["event"]
     assert server.wait_run(new)["state"] == "succeeded"
     server.cli("runs", "approve", run["id"], check=0)
     assert server.wait_run(old)["state"] == "succeeded"
@@ -408,7 +408,7 @@ workflows:
 
     server = daemon(text("web"))
     first = state(server)["revision"]
-    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    event = server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"]
     run = server.wait_run(event, ("waiting",))
     server.write_config(text("other"))
     wait_revision(server, first)

@@ -30,7 +30,7 @@ def shadow(daemon, fakes):
         head = server.config_file.read_text()
         server.config_file.write_text(head.replace("admin: '127", f"publicUrl: '{server.hooks}', admin: '127", 1))
         server.start()
-        answer = server.post("/hooks/flagger", flagger_body())
+        answer = server.post("/hooks/flagger/post-rollout", flagger_body())
         return server.wait_run(answer.json["event"])
     return run
 

@@ -50,7 +50,7 @@ def test_an_event_is_its_teams(daemon, fakes, tmp_path):
     wanted = {"pay-api": ["for-payments", "payments-own"], "ledger": ["for-payments", "payments-own"],
               "shop-cart": ["shop-own"], "other": []}
     for namespace, workflows in wanted.items():
-        event = server.post("/hooks/flagger", flagger_body(name=namespace, namespace=namespace)).json["event"]
+        event = server.post("/hooks/flagger/post-rollout", flagger_body(name=namespace, namespace=namespace)).json["event"]
         if workflows:
             wait_until(lambda e=event, w=workflows: len(server.runs_of(e)) == len(w))
         assert settle(server, event) == workflows
@@ -92,7 +92,7 @@ workflows:
     on: {source: flagger}
     steps: [{uses: team/notify, with: {body: {text: 'released ${{ .event.name }}'}}}]
 """)
-    event = server.post("/hooks/flagger", flagger_body(name="api", namespace="pay-api")).json["event"]
+    event = server.post("/hooks/flagger/post-rollout", flagger_body(name="api", namespace="pay-api")).json["event"]
     run = server.wait_run(event, workflow="tell")
     sent = [r for r in fakes.state()["requests"] if "pager" in r["path"]]
     assert len(sent) == 1 and "released api" in json.dumps(sent), (run, sent)
@@ -116,6 +116,6 @@ workflows:
       - uses: web/request
         with: {{method: PUT, path: '/${{{{ .data.services.podinfo.owner }}}}'}}
 """, folder=tmp_path / "d")
-    run = server.wait_run(server.post("/hooks/flagger", flagger_body(name="podinfo")).json["event"])
+    run = server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body(name="podinfo")).json["event"])
     assert run["state"] == "succeeded"
     assert [r["path"].split("/echo")[1] for r in fakes.state()["requests"]] == ["/blue"]

@@ -47,7 +47,7 @@ def ci(daemon, fakes, folder):
 
 
 def accept(server, **what):
-    answer = server.post("/hooks/flagger", flagger_body(**what))
+    answer = server.post("/hooks/flagger/post-rollout", flagger_body(**what))
     assert answer.status == 202, answer
     return answer.json["event"]
 

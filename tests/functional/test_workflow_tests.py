@@ -590,7 +590,7 @@ def live(daemon, fakes, tmp_path):
 
     made = Live()
     made.server = daemon(made.config, environment={"TOKEN": SECRET})
-    made.events = [made.server.post("/hooks/flagger", flagger_body(name=f"app-{n}")).json["event"] for n in range(3)]
+    made.events = [made.server.post("/hooks/flagger/post-rollout", flagger_body(name=f"app-{n}")).json["event"] for n in range(3)]
     for event in made.events:
         assert made.server.wait_run(event)["state"] == "succeeded"
     made.before = len(fakes.state()["requests"])
@@ -613,7 +613,7 @@ def test_simulating_the_same_finds_nothing(live):
 def test_what_is_another_time_in_each_run_is_no_difference(daemon, fakes, tmp_path):
     config = LIVE.format(url=fakes.url).replace("text: old", "text: old, a: '${{ now }}', b: '${{ now | todate }}', c: 'at ${{ now * 1000 | floor }}', d: '${{ .run.createdAt }}'")
     server = daemon(config, environment={"TOKEN": SECRET})
-    assert server.wait_run(server.post("/hooks/flagger", flagger_body()).json["event"])["state"] == "succeeded"
+    assert server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"])["state"] == "succeeded"
     assert server.cli("simulate", "--config", str(server.config_file), check=0).stdout == "1 events: 1 the same, 0 different\n"
     changed = tmp_path / "changed.yaml"
     changed.write_text(config.replace("now | todate", "now + 3600 | todate"))
@@ -626,7 +626,7 @@ def test_an_event_of_our_own_is_an_event_of_its_own(daemon, fakes):
     config = LIVE.format(url=fakes.url) + "      - {uses: assert, with: {that: 'false', message: no}}\n" + \
         "  alarm: {on: {source: postlude, hook: run-failed, namespace: 'prod-*', metadata: {tier: '1'}}, steps: [{uses: web/request, with: {path: '/alarm/${{ .event.name }}'}}]}\n"
     server = daemon(config, environment={"TOKEN": SECRET})
-    event = server.post("/hooks/flagger", flagger_body(metadata={"tier": "1"})).json["event"]
+    event = server.post("/hooks/flagger/post-rollout", flagger_body(metadata={"tier": "1"})).json["event"]
     assert server.wait_run(event)["state"] == "failed"
     wait_until(lambda: [run for run in server.api("runs")["items"] if run["workflow"] == "alarm" and run["state"] == "succeeded"])
     assert server.cli("simulate", "--config", str(server.config_file), check=0).stdout == "2 events: 2 the same, 0 different\n"
@@ -679,7 +679,7 @@ def test_simulate_used_wrongly_or_with_nobody_there(live, binary):
 def test_what_a_cluster_told_is_taken_along(daemon, fakes, tmp_path):
     config = LIVE.format(url=fakes.url).replace("text: old", "text: '${{ .event.release.version.new // \"none\" }}'")
     server = daemon(config, environment={"TOKEN": SECRET})
-    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    event = server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"]
     assert server.wait_run(event)["state"] == "succeeded"
     told = server.api(f"events/{event}")
     assert told["release"] is None and told["canary"] is None and told["outcome"] == "promoted"
@@ -700,7 +700,7 @@ def test_what_a_cluster_told_is_taken_along(daemon, fakes, tmp_path):
 def test_what_people_answered_is_answered_again(daemon, fakes, tmp_path):
     config = LIVE.format(url=fakes.url).replace("    steps:\n", "    steps:\n      - {id: ok, uses: approval, with: {message: may it}}\n").replace("text: old", "text: '${{ .steps.ok.outputs.by }}'")
     server = daemon(config, environment={"TOKEN": SECRET})
-    event = server.post("/hooks/flagger", flagger_body()).json["event"]
+    event = server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"]
     run = server.wait_run(event, states=("waiting",))
     changed = tmp_path / "changed.yaml"
     changed.write_text(config.replace("path: /say", "path: /tell"))

@@ -1,7 +1,7 @@
 """A real `postlude serve` under test: its folder, its ports, its life, and how to speak to it.
 
     with Daemon(tmp_path, "sources: …") as daemon:
-        answer = daemon.post("/hooks/flagger", flagger_body())
+        answer = daemon.post("/hooks/flagger/post-rollout", flagger_body())
         run = daemon.wait_run(answer.json["event"])
 
 Standard library only. Nothing here sleeps longer than it must: every wait polls a state and has a limit.
