@@ -61,8 +61,8 @@ int simulate(const Remote& remote, const SimulateChoice& choice);
 
 // -- a hook's
 struct SendChoice {
-  std::string url = "http://127.0.0.1:8080/hooks/flagger";
-  std::string hook;  // appended to the URL's path; "" leaves it as it is
+  std::string url = "http://127.0.0.1:8080/hooks/flagger/post-rollout";
+  std::string hook;  // instead of the URL's own, or after its path; "" leaves it as it is
   std::string phase = "Succeeded";
   std::string name = "podinfo";
   std::string name_space = "test";

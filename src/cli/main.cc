@@ -147,12 +147,12 @@ void add_simulate(CLI::App& app, Choices& c) {
 
 void add_send(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
-  command->add_option("--url", c.send.url, "The source's URL; user:password@ makes a Basic header")
+  command->add_option("--url", c.send.url, "The hook's URL; user:password@ makes a Basic header")
       ->capture_default_str();
-  command->add_option("--hook", c.send.hook, "Appended to the URL's path: post-rollout, event, …");
-  command->add_option("--phase", c.send.phase)->capture_default_str();
+  command->add_option("--hook", c.send.hook, "Call this hook of that source instead: event, pre-rollout, …");
+  command->add_option("--phase", c.send.phase, "The Canary's phase")->capture_default_str();
   command->add_option("--name", c.send.name, "The Canary's name")->capture_default_str();
-  command->add_option("--namespace", c.send.name_space)->capture_default_str();
+  command->add_option("--namespace", c.send.name_space, "The Canary's namespace")->capture_default_str();
   command->add_option("--checksum", c.send.checksum,
                       "Without it a fresh one: each call is a release of its own");
   command->add_option("--metadata", c.send.metadata, "key=value; may be repeated");

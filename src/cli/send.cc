@@ -1,5 +1,6 @@
 // `postlude send`: calls a hook as Flagger does, byte for byte.
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -8,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "intake/source.h"
 
 namespace postlude::cli {
 
@@ -72,13 +74,22 @@ Result<std::string> body_of(const std::string& file) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+// The URL with that hook at its end: instead of the one that stands there, or after the source's name.
+std::string with_hook(std::string url, const std::string& hook) {
+  const auto& hooks = intake::flagger_hooks();
+  while (url.ends_with('/'))
+    url.pop_back();
+  if (hook.empty()) return url;
+  const std::size_t slash = url.rfind('/');
+  const std::string last = slash == std::string::npos ? "" : url.substr(slash + 1);
+  if (std::find(hooks.begin(), hooks.end(), last) != hooks.end()) url.resize(slash);
+  return url + "/" + hook;
+}
+
 Result<HttpRequest> request_of(const SendChoice& choice) {
   HttpRequest request;
   request.method = "POST";
-  request.target = choice.url;
-  while (request.target.ends_with('/'))
-    request.target.pop_back();
-  if (!choice.hook.empty()) request.target += "/" + choice.hook;
+  request.target = with_hook(choice.url, choice.hook);
   request.headers.add("Content-Type", "application/json");
   move_user_info(request);
   for (const std::string& header : choice.headers) {

@@ -43,11 +43,11 @@ TEST(JudgeHead, FollowsTheOrderOfTheContract) {
   const Header json{"Content-Type", "application/json"};
   const std::vector<HeadCase> cases{
       {"good", "POST", hook, {json}, false, 0},
-      {"gate", "POST", hook + "/rollback", {json}, false, 0},
+      {"gate", "POST", "/hooks/flagger/rollback", {json}, false, 0},
       {"404 before 405", "GET", "/x", {}, true, 404},
       {"405 before 431", "GET", hook, {}, true, 405},
       {"HEAD", "HEAD", hook, {}, false, 405},
-      {"PUT on a gate", "PUT", hook + "/confirm-rollout", {json}, false, 405},
+      {"PUT on a gate", "PUT", "/hooks/flagger/confirm-rollout", {json}, false, 405},
       {"lower case", "post", hook, {json}, false, 405},
       {"431 before 415", "POST", hook, {}, true, 431},
       {"no content type", "POST", hook, {}, false, 415},
@@ -80,7 +80,7 @@ TEST(JudgeHead, FollowsTheOrderOfTheContract) {
       {"at the limit", "POST", hook, {json, {"Content-Length", "1024"}}, false, 0},
       {"over the limit", "POST", hook, {json, {"Content-Length", "1025"}}, false, 413},
       {"far over", "POST", hook, {json, {"Content-Length", "99999999999999999999999"}}, false, 413},
-      {"413 on a gate", "POST", hook + "/rollback", {json, {"Content-Length", "1025"}}, false, 413},
+      {"413 on a gate", "POST", "/hooks/flagger/rollback", {json, {"Content-Length", "1025"}}, false, 413},
   };
   for (const HeadCase& c : cases) {
     HttpRequest head;
