@@ -12,10 +12,35 @@ for folder in ("lib", "fakes"):
 
 import daemon as daemon_module  # noqa: E402
 
+# The unit programs run under AddressSanitizer, all of them. Of the tests of the binary only these files run with it a
+# second time: they reach code that no unit program reaches, or in an order that none has.
+SANITIZED = {
+    "test_bad_requests": "strangers' bytes at a real socket: half requests, limits, resets",
+    "test_commands": "the commands' own code, from arguments to tables",
+    "test_engine": "evaluator processes, answers of all kinds, and starts from what a killed daemon left",
+    "test_life": "starts, stops, signals, a full disk, children that die",
+    "test_people": "the API's views and verbs, and its pages",
+    "test_reload": "two configurations alive at once, while requests and runs hold the older",
+}
+
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "timing: asserts how long something takes, or is too much for a slow binary; "
-                                       "not run under sanitizers")
+    for marker in ("timing: asserts how long something takes, or is too much for a slow binary; not run under sanitizers",
+                   "heavy: keeps a core busy for half a minute or more; two of them at a time, and before all others",
+                   "sanitize: run a second time, with the binary that AddressSanitizer watches (SANITIZED says why)",
+                   "xdist_group(name): those of one name run one after the other (pytest-xdist, --dist loadgroup)"):
+        config.addinivalue_line("markers", marker)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
+def pytest_collection_modifyitems(items):
+    heavy = [item for item in items if item.get_closest_marker("heavy")]
+    for number, item in enumerate(heavy):
+        item.add_marker(pytest.mark.xdist_group(f"heavy{number % 2 + 1}"))
+    items[:] = heavy + [item for item in items if item not in heavy]
+    for item in items:
+        if item.path.stem in SANITIZED:
+            item.add_marker("sanitize")
 
 
 @pytest.fixture(scope="session")

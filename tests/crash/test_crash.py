@@ -3,11 +3,13 @@
 import asyncio
 import time
 
+import pytest
 from stories import Stories
 from stories_verdict import StoriesVerdict, unseen
 from verdict import report
 
 
+@pytest.mark.heavy
 def test_each_effect_survives_kills(tmp_path, binary, seed, kills):
     campaign = Stories(tmp_path, seed, kills)
     if kills >= 100:  # fewer prove what they happen to meet

@@ -123,6 +123,7 @@ def disk(tmp_path):
     made.close()
 
 
+@pytest.mark.heavy
 def test_a_full_disk_loses_nothing(tmp_path, binary, disk, monkeypatch):
     inside = tmp_path / "inside"
     inside.write_text(f"#!/bin/sh\nexec {' '.join(disk.enter)} '{binary}' \"$@\"\n")

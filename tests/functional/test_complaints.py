@@ -119,6 +119,7 @@ def breaker(server):
 
 
 @pytest.mark.timing
+@pytest.mark.heavy
 @pytest.mark.parametrize("how, count", [("refuses connections", 10_000), ("answers 503", 10_000)], ids=["gone", "503"])
 def test_one_broken_target_does_not_hold_up_the_others(daemon, system, how, count):
     sound, port = system(free_port()), free_port()

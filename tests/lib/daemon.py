@@ -28,9 +28,12 @@ def binary():
 
 
 def port_range():
-    """Below the ports that the kernel gives to connections: none of these is lost to one while its owner restarts."""
+    """Below the ports that the kernel gives to connections: none of these is lost to one while its owner restarts.
+    Each of pytest's workers has its own share, so that none takes the port of a daemon that another restarts."""
     given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    return range(15_000, int(given[0]) if int(given[0]) > 16_000 else 65_536)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    mine = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % workers
+    return range(15_000 + mine, int(given[0]) if int(given[0]) > 16_000 else 65_536, workers)
 
 
 PORTS = port_range()
