@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <vector>
 
+#include "evaluator/fence.h"
 #include "evaluator/programs.h"
 #include "evaluator/wire.h"
 
@@ -49,13 +49,17 @@ void enter(Phase phase, std::uint32_t running = 0) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+int own_size = -1;  // /proc/self/statm, open since nothing can be opened any more
+
 std::size_t address_space() {
-  FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  std::size_t pages = 0;
-  const int read = std::fscanf(file, "%zu", &pages);
-  std::fclose(file);
-  return read == 1 ? pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) : 0;
+  char text[64];
+  const ssize_t read = pread(own_size, text, sizeof text - 1, 0);
+  if (read <= 0) return 0;
+  text[read] = '\0';
+  return std::strtoull(text, nullptr, 10) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+void open_own_size() {
+  own_size = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 }
 // Counted from what it has now: compiled programs are no expression's fault.
 void bound_memory(std::size_t bytes) {
@@ -64,6 +68,7 @@ void bound_memory(std::size_t bytes) {
   if (now != 0) setrlimit(RLIMIT_AS, &limit);
 }
 #else
+void open_own_size() {}
 void bound_memory(std::size_t /*bytes*/) {}  // a sanitizer reserves terabytes; the parent watches RSS instead
 #endif
 
@@ -79,13 +84,14 @@ void lock_down() {
   setrlimit(RLIMIT_FSIZE, &no_files);
   for (const int s : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPROF})
     signal(s, SIG_DFL);
-  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
+  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM})
     signal(s, SIG_IGN);     // the parent says when
   setenv("TZ", "UTC0", 1);  // or libc reads /etc/localtime
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
   mallopt(M_MMAP_THRESHOLD, 1 << 18);
   std::set_new_handler(out_of_memory);
+  open_own_size();
 }
 
 bool read_all(char* to, std::size_t count) {
@@ -118,7 +124,7 @@ class Server {
     const char kind = in.byte();
     Writer out;
     out.byte(kind);
-    const bool done = kind == kSetUp     ? set_up(in)
+    const bool done = kind == kSetUp     ? set_up(in, out)
                       : kind == kCompile ? compile(in, out)
                                          : evaluate(in, out, kind);
     enter(Phase::kIdle);
@@ -126,12 +132,13 @@ class Server {
   }
 
  private:
-  bool set_up(Reader& in) {
+  bool set_up(Reader& in, Writer& out) {
     time_micros_ = in.u64();
     memory_ = in.u64();
     output_ = in.u64();
     programs_.emplace(std::string(in.text()), out_of_memory_in_jq);
     bound_memory(memory_);
+    out.text(raise_fence());
     return in.ok();
   }
 

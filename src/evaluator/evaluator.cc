@@ -215,6 +215,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
         std::string frame = std::move(out).frame();
         AWAIT(const Result<std::string> answer, slot->process->ask(std::move(frame)));
         if (answer) {
+          note_fence(*answer);
           slot->idle = true;
           co_return true;
         }
@@ -235,6 +236,15 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
       notify();
     }
     co_return false;
+  }
+
+  void note_fence(std::string_view answer) {
+    Reader in(answer);
+    (void)in.byte();
+    const std::string missing(in.text());
+    if (missing.empty() || std::exchange(fence_told, true)) return;
+    log::warn("expressions run with less isolation than this program wants: the kernel refuses some of it",
+              {{"missing", missing}});
   }
 
   // Those who wait in check() look again.
@@ -541,6 +551,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   std::vector<std::shared_ptr<rt::Waker>> checking;
   Duration start_after{};
   std::string start_failure;
+  bool fence_told = false;
   std::uint64_t start_failures = 0;
   bool stopping = false;
   Stats stats;

@@ -19,6 +19,8 @@ namespace postlude::evaluator {
 namespace {
 
 constexpr std::size_t kMessageMax = 2000;  // bytes of one error message
+constexpr const char* kNone = "yielded no value; write first(…, null) to have null then, or […] for a list";
+constexpr const char* kSeveral = "yielded several values; write first(…) for one or […] for a list of all";
 
 std::string text_of(jv string) {  // consumes
   std::string text(jv_string_value(string),
@@ -46,26 +48,21 @@ class Jq {
   bool compile(const std::string& program) { return jq_compile(state_, program.c_str()) != 0; }
   const std::vector<std::string>& errors() const { return errors_; }
 
+  // The program yields its values, no more than two, as one list, and is then run to its end: jq cannot be
+  // started again, or torn down, while a generator waits inside a path.
   Outcome run(jv input, std::size_t output_max) {  // consumes
     jq_start(state_, input, 0);
-    jv value = jq_next(state_);
+    jv values = jq_next(state_);
     Outcome outcome;
-    if (!jv_is_valid(value)) {
-      outcome = failure(value);
+    if (jv_get_kind(values) != JV_KIND_ARRAY) {
+      outcome = failure(values);
     } else {
-      jv second = jq_next(state_);
-      if (jv_is_valid(second)) {
-        outcome = {Verdict::kInvalid,
-                   "yielded several values; write first(…) for one or […] for a list of all"};
-        jv_free(second);
-        jv_free(value);
-      } else if (jv_invalid_has_msg(jv_copy(second))) {
-        jv_free(value);
-        outcome = failure(second);
-      } else {
-        jv_free(second);
-        outcome = printed(value, output_max);
-      }
+      const int count = jv_array_length(jv_copy(values));
+      outcome = count == 1   ? printed(jv_array_get(jv_copy(values), 0), output_max)
+                : count == 0 ? Outcome{Verdict::kInvalid, kNone}
+                             : Outcome{Verdict::kInvalid, kSeveral};
+      jv_free(values);
+      jv_free(jq_next(state_));
     }
     jv_free(answer_);
     answer_ = jv_invalid();
@@ -86,8 +83,7 @@ class Jq {
     if (!jv_invalid_has_msg(jv_copy(invalid))) {
       jv_free(invalid);
       if (jq_halted(state_) != 0) return {Verdict::kInvalid, "halted"};
-      return {Verdict::kInvalid,
-              "yielded no value; write first(…, null) to have null then, or […] for a list"};
+      return {Verdict::kInvalid, kNone};
     }
     jv message = jv_invalid_get_msg(invalid);
     if (jv_get_kind(message) != JV_KIND_STRING) message = jv_dump_string(message, 0);
@@ -233,8 +229,9 @@ struct Programs::Impl {
       });
       if (used) s.add("$__c." + std::string(name) + " as $" + std::string(name) + " | ");
     }
-    s.add("$__c |\n");
+    s.add("$__c | [limit(2;\n");
     s.select(texts, which, 0, which.size());
+    s.add(")]");
     return s;
   }
 

@@ -17,7 +17,7 @@ constexpr std::size_t kContextMax = 64U << 20U;  // JSON text of one batch
 constexpr std::size_t kAnswersMax = 64U << 20U;  // all values of one batch together
 
 // The first byte of a frame's body. Every request has one answer, which begins with the same byte.
-constexpr char kSetUp = 'S';    // time_us u64, memory u64, output u64, prelude text -> nothing
+constexpr char kSetUp = 'S';    // time_us u64, memory u64, output u64, prelude text -> text (fence.h)
 constexpr char kCompile = 'C';  // forget u32 × id, id u32, n u32 × text -> n × message ("": compiled)
 constexpr char kEvaluate =
     'E';  // now f64, context text, n u32 × (program u32, index u32) -> n × (Verdict u8, text)
