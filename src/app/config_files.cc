@@ -1,8 +1,11 @@
 // The disk part of config.h. std::filesystem is used in its forms that do not throw.
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -27,21 +30,40 @@ bool is_configuration(const std::string& name) {
   return name.ends_with(".yaml") || name.ends_with(".yml");
 }
 
+std::string not_a_file(mode_t mode) {
+  const char* what = S_ISDIR(mode)    ? "a folder"
+                     : S_ISFIFO(mode) ? "a named pipe"
+                     : S_ISSOCK(mode) ? "a socket"
+                                      : "a device";
+  return std::string("is ") + what + "; only ordinary files are read";
+}
+
 }  // namespace
 
-// One byte more than may be read tells that a file is too long: its reader says so.
+// By descriptor, and never waiting: opening a pipe waits for who writes into it, opening a device may act.
 Result<std::string> read_file(const std::string& path, std::size_t most) {
-  const auto close = [](std::FILE* file) { std::fclose(file); };
-  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   const auto refused = [] {
     return Error(Code::kInvalid,
                  "cannot be read: " + std::error_code(errno, std::generic_category()).message());
   };
-  if (!file) return refused();
-  std::string text(most + 1, '\0');
-  errno = 0;
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return refused();
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return refused();
+  if (!S_ISREG(found.st_mode)) return Error(Code::kInvalid, not_a_file(found.st_mode));
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd < 0) return refused();
+  const auto close = [](const int* file) { ::close(*file); };
+  const std::unique_ptr<const int, decltype(close)> closed(&fd, close);
+  if (::fstat(fd, &found) != 0) return refused();
+  if (!S_ISREG(found.st_mode)) return Error(Code::kInvalid, not_a_file(found.st_mode));  // replaced since
+  std::string text;
+  while (text.size() <= most) {  // one byte more tells that it is too long: its reader says so
+    const std::size_t had = text.size();
+    text.resize(std::min(most + 1, had + (64U << 10U)));
+    const ssize_t got = ::read(fd, text.data() + had, text.size() - had);
+    if (got < 0 && errno != EINTR) return refused();
+    text.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) break;
+  }
   text.shrink_to_fit();
   return text;
 }

@@ -13,6 +13,8 @@ namespace postlude::app {
 namespace {
 
 constexpr Duration kEvery = std::chrono::seconds(1);
+constexpr Duration kAgainMin = std::chrono::seconds(2);
+constexpr Duration kAgainMax = std::chrono::seconds(60);
 
 api::Options api_options(const Config& config, const SecretLookup& secrets) {
   api::Options options;
@@ -94,19 +96,36 @@ rt::Task<> Reload::follow() {
     AWAIT_DONE(wake_.wait_at_most(kEvery));
     if (stopping_) break;
     const bool asked = std::exchange(asked_, false);
-    Look last;
-    last.paths = paths_;
-    last.connectors = connectors_;
-    last.read = read_;
-    last.fingerprint = fingerprint_;
-    last.at_once = asked;
-    std::function<Seen()> call = [last] { return look(last); };
-    AWAIT(Seen seen, aside_.run(std::move(call)));
-    if (stopping_ || seen.version == nullptr) continue;
-    fingerprint_ = std::move(seen.fingerprint);
-    read_ = seen.version->read;
-    AWAIT_DONE(consider(std::move(seen.version), asked));
+    AWAIT(Result<Seen> seen, look_at_files(asked));
+    if (!seen && asked) asked_ = true;
+    if (stopping_ || !seen || seen->version == nullptr) continue;
+    fingerprint_ = std::move(seen->fingerprint);
+    read_ = seen->version->read;
+    AWAIT_DONE(consider(std::move(seen->version), asked));
+    plan_again();
   }
+}
+
+rt::Task<Result<Seen>> Reload::look_at_files(bool asked) {
+  Look last;
+  last.paths = paths_;
+  last.connectors = connectors_;
+  last.read = read_;
+  last.fingerprint = fingerprint_;
+  last.at_once = asked;
+  last.again = again_after_ > Duration(0) && rt::steady_now() >= again_at_;
+  std::function<Seen()> call = [last] { return look(last); };
+  AWAIT(Result<Seen> seen, aside_.run(std::move(call)));
+  if (!seen && !std::exchange(no_thread_, true))
+    log::error("changes of the configuration are not seen for now", {{"why", seen.error().message}});
+  if (seen && std::exchange(no_thread_, false)) log::info("changes of the configuration are seen again");
+  co_return seen;
+}
+
+void Reload::plan_again() {
+  again_after_ =
+      refused_.empty() ? Duration(0) : std::clamp<Duration>(2 * again_after_, kAgainMin, kAgainMax);
+  again_at_ = rt::steady_now() + again_after_;
 }
 
 void Reload::now() {

@@ -36,12 +36,15 @@ class Reload {
   // The first version takes effect, unless jq's compiler refuses it: kInvalid then has all problems, one a
   // line.
   rt::Task<Status> begin();
-  // From then on, until stop(): looks once a second.
+  // From then on, until stop(): looks once a second. What was refused is also read again without any change,
+  // less and less often: the reason may have been that a file could not be read just then.
   rt::Task<> follow();
   void now();   // SIGHUP
   void stop();  // follow() ends when the look that is under way does
 
  private:
+  rt::Task<Result<Seen>> look_at_files(bool asked);
+  void plan_again();
   rt::Task<> consider(std::shared_ptr<Version> version, bool asked);
   rt::Task<> refuse(lang::Problems problems, bool asked);
   rt::Task<> take(Loaded loaded, lang::Problems problems, std::vector<std::string> read);
@@ -61,6 +64,9 @@ class Reload {
   rt::Aside aside_;
   rt::Waker wake_;
   bool asked_ = false;
+  Duration again_after_{};  // 0: what was read last is in force
+  Duration again_at_{};     // by the clock that nobody sets
+  bool no_thread_ = false;  // told
   bool stopping_ = false;
 };
 

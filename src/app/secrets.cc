@@ -1,11 +1,11 @@
 #include "app/secrets.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <map>
+
+#include "app/config.h"
 
 namespace postlude::app {
 
@@ -27,18 +27,16 @@ Result<std::string> without_line_break(std::string value, const SecretRef& ref) 
   return value;
 }
 
-Result<std::string> read_file(int file, const SecretRef& ref) {
-  std::string value;
-  char buffer[4096];
-  while (true) {
-    const ssize_t got = ::read(file, buffer, sizeof buffer);
-    if (got < 0) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
-    if (got == 0) break;
-    value.append(buffer, static_cast<std::size_t>(got));
-    if (value.size() > kSecretMax)
-      return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is larger than 64 KiB");
+Result<std::string> read_secret(const SecretRef& ref) {
+  auto value = read_file(ref.name, kSecretMax);
+  if (!value) {
+    return Error(Code::kNotFound,
+                 "the secret in " + to_text(ref) + " " +
+                     (value.error().message.starts_with("is ") ? value.error().message : "cannot be read"));
   }
-  return without_line_break(std::move(value), ref);
+  if (value->size() > kSecretMax)
+    return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is larger than 64 KiB");
+  return without_line_break(*std::move(value), ref);
 }
 
 }  // namespace
@@ -60,10 +58,7 @@ SecretLookup secret_lookup() {
                       known.changed.tv_sec == now.st_mtim.tv_sec &&
                       known.changed.tv_nsec == now.st_mtim.tv_nsec && !known.value.empty();
     if (same) return known.value;
-    const int file = ::open(ref.name.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
-    auto value = read_file(file, ref);
-    ::close(file);
+    auto value = read_secret(ref);
     if (value) known = {*value, now.st_mtim, now.st_ino, now.st_size};
     return value;
   };

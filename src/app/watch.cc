@@ -67,7 +67,7 @@ std::string fingerprint(const std::vector<std::string>& read) {
 Seen look(const Look& last) {
   std::string now = fingerprint(last.read);
   if (!last.at_once) {
-    if (now == last.fingerprint) return {nullptr, now};
+    if (now == last.fingerprint && !last.again) return {nullptr, now};
     for (int i = 0; i < kQuietTries; ++i) {
       std::this_thread::sleep_for(kQuiet);
       std::string later = fingerprint(last.read);

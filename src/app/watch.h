@@ -29,6 +29,7 @@ struct Look {
   std::vector<std::string> read;  // by the version before
   std::string fingerprint;        // of these, then
   bool at_once = false;  // whether or not anything changed, and without waiting until writers are done
+  bool again = false;    // whether or not anything changed
 };
 struct Seen {
   std::shared_ptr<Version> version;  // nullptr: nothing changed

@@ -1,12 +1,10 @@
 #include "http/client.h"
 
-#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -18,6 +16,7 @@
 
 #include "base/check.h"
 #include "http/exchange.h"
+#include "rt/thread.h"
 
 namespace postlude::http {
 namespace {
@@ -59,8 +58,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  bool submit(ExchangePtr exchange);  // any thread; false: stopped
-  void stop();                        // any thread
+  // Any thread. kCancelled: stopped. kUnavailable: our own thread cannot be started now.
+  Status submit(ExchangePtr exchange);
+  void stop();  // any thread
 
  private:
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* user, void* known);
@@ -101,7 +101,7 @@ class Engine {
   std::uint32_t last_id_ = 0;
   Duration next_sweep_{};
   Batch finished_;
-  std::thread thread_;  // last: begins when all else is there
+  std::thread thread_;  // guarded by the mutex; begins with the first exchange
 };
 
 Engine::Engine(ClientOptions options, std::function<void(Batch)> hand_back)
@@ -115,26 +115,28 @@ Engine::Engine(ClientOptions options, std::function<void(Batch)> hand_back)
   event.events = EPOLLIN;
   event.data.u64 = kWakeKey;
   CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) == 0);
-  thread_ = std::thread([this] { run(); });
 }
 
 Engine::~Engine() {
   stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   ::close(wake_);
   ::close(epoll_);
 }
 
-bool Engine::submit(ExchangePtr exchange) {
+Status Engine::submit(ExchangePtr exchange) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return false;
+    if (stopping_) return shutting_down();
+    if (!thread_.joinable()) {
+      TRY(thread_, rt::start_thread("http-client", [this] { run(); }));
+    }
     inbox_.push_back(std::move(exchange));
     wake = !std::exchange(woken_, true);
   }
   if (wake) eventfd_write(wake_, 1);
-  return true;
+  return ok();
 }
 
 void Engine::stop() {
@@ -146,11 +148,6 @@ void Engine::stop() {
 }
 
 void Engine::run() {
-  pthread_setname_np(pthread_self(), "http-client");
-  // Signals are the main thread's; and OpenSSL writes to sockets without MSG_NOSIGNAL.
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   while (take_inbox()) {
     start_what_may();
     act_on_timers();
@@ -422,7 +419,7 @@ struct Desk {
 };
 
 rt::Task<Result<HttpResponse>> answer_to(Engine* engine, std::shared_ptr<Desk> desk, ExchangePtr exchange) {
-  if (!engine->submit(exchange)) co_return shutting_down();
+  if (const Status taken = engine->submit(exchange); !taken) co_return taken.error();
   desk->open.insert(exchange);
   co_await exchange->done->wait();
   co_return std::move(*exchange->result);

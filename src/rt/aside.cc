@@ -2,7 +2,8 @@
 
 #include <mutex>
 #include <set>
-#include <thread>
+
+#include "rt/thread.h"
 
 namespace postlude::rt {
 
@@ -25,20 +26,22 @@ Aside::~Aside() {
   door_->waited.clear();
 }
 
-Latch* Aside::begin(std::function<void()> call) {
+Result<Latch*> Aside::begin(std::function<void()> call) {
   const auto latch = std::make_shared<Latch>();
+  TRY(std::thread thread,
+      start_thread("aside", [door = door_, call = std::move(call), weak = std::weak_ptr(latch)] {
+        call();
+        const std::lock_guard lock(door->mutex);
+        if (door->loop == nullptr) return;
+        door->loop->post([door, weak] {
+          const auto held = weak.lock();
+          if (held == nullptr) return;
+          door->waited.erase(held);
+          held->open();
+        });
+      }));
+  thread.detach();
   door_->waited.insert(latch);
-  std::thread([door = door_, call = std::move(call), weak = std::weak_ptr(latch)] {
-    call();
-    const std::lock_guard lock(door->mutex);
-    if (door->loop == nullptr) return;
-    door->loop->post([door, weak] {
-      const auto held = weak.lock();
-      if (held == nullptr) return;
-      door->waited.erase(held);
-      held->open();
-    });
-  }).detach();
   return latch.get();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/result.h"
 #include "rt/loop.h"
 
 namespace postlude::rt {
@@ -17,19 +18,20 @@ class Aside {
   Aside& operator=(const Aside&) = delete;
 
   // Loop thread. `call` shares nothing with the loop: it owns what it uses. Whoever calls answers for its
-  // end.
+  // end. kUnavailable: no thread can be started now, and nothing was called.
   template <class T>
-  Task<T> run(std::function<T()> call) {
+  Task<Result<T>> run(std::function<T()> call) {
     auto value = std::make_shared<std::optional<T>>();
-    Latch* done = begin([call = std::move(call), value] { value->emplace(call()); });
-    co_await done->wait();
+    const Result<Latch*> done = begin([call = std::move(call), value] { value->emplace(call()); });
+    if (!done) co_return done.error();
+    co_await (*done)->wait();
     co_return std::move(**value);
   }
 
  private:
   struct Door;
   // Ours until it has opened: whoever waits for it goes with it.
-  Latch* begin(std::function<void()> call);
+  Result<Latch*> begin(std::function<void()> call);
   std::shared_ptr<Door> door_;
 };
 

@@ -15,7 +15,8 @@ Task<> story(Loop* loop, Aside* aside, std::thread::id* where, std::string* what
     *where = std::this_thread::get_id();
     return std::string("from aside");
   };
-  *what = co_await aside->run(std::move(call));
+  const Result<std::string> came = co_await aside->run(std::move(call));
+  *what = came ? *came : came.error().message;
   loop->stop();
 }
 

@@ -1,18 +1,51 @@
 #include "rt/signals.h"
 
+#include <array>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 
+#include "base/log.h"
+
 namespace postlude::rt {
+
+namespace {
+
+// What means nothing to us, and would by default end the process. SIGQUIT and faults still do.
+struct Unused {
+  int number;
+  const char* name;
+};
+constexpr std::array<Unused, 6> kUnused{{{SIGUSR1, "SIGUSR1"},
+                                         {SIGUSR2, "SIGUSR2"},
+                                         {SIGALRM, "SIGALRM"},
+                                         {SIGVTALRM, "SIGVTALRM"},
+                                         {SIGIO, "SIGIO"},
+                                         {SIGPWR, "SIGPWR"}}};
+
+bool told_as_unused(int number) {
+  for (const Unused& one : kUnused) {
+    if (one.number != number) continue;
+    log::info("a signal was ignored; SIGHUP reads the configuration again, SIGTERM stops",
+              {{"signal", one.name}});
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 struct Signals::Impl {
   Impl(Loop& loop, std::function<void(Signal)> on_signal_in)
-      : set(loop.context(), SIGTERM, SIGINT, SIGHUP), on_signal(std::move(on_signal_in)) {}
+      : set(loop.context(), SIGTERM, SIGINT, SIGHUP), on_signal(std::move(on_signal_in)) {
+    for (const Unused& one : kUnused)
+      set.add(one.number);
+  }
 
   static void listen(const std::shared_ptr<Impl>& self) {
     self->set.async_wait([self](const boost::system::error_code& error, int number) {
       if (error || self->closed) return;
       listen(self);  // first, so that the next one is heard even if this one destroys the object
+      if (told_as_unused(number)) return;
       self->on_signal(number == SIGHUP ? Signal::kReload : Signal::kStop);
     });
   }
@@ -24,7 +57,8 @@ struct Signals::Impl {
 
 Signals::Signals(Loop& loop, std::function<void(Signal)> on_signal)
     : impl_(std::make_shared<Impl>(loop, std::move(on_signal))) {
-  std::signal(SIGPIPE, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGXFSZ})
+    std::signal(number, SIG_IGN);
   Impl::listen(impl_);
 }
 

@@ -2,7 +2,9 @@
 // Signals: what the operating system's signals ask of the process, told on the loop's thread.
 //
 // SIGTERM and SIGINT ask to stop, SIGHUP to read the configuration again. A broken pipe is an error of the
-// write that met it, so SIGPIPE is ignored from here on. Make it before other threads start; one per process.
+// write that met it, and so is a file at its size limit: SIGPIPE and SIGXFSZ are ignored from here on. Those
+// that other programs take for commands of their own (SIGUSR1 …) are named in the log and do nothing; the
+// default would end the process. Make it before other threads start; one per process.
 
 #include <cstdint>
 #include <functional>
