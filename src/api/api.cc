@@ -155,8 +155,10 @@ rt::Task<HttpResponse> Api::read_config(Path path, Caller who) {
     AWAIT(const auto verified, store_.verify_audit());
     if (!verified) co_return problem_of(verified.error());
     co_return json_answer(
-        json::object{{"intact", verified->empty()},
-                     {"firstBad", verified->empty() ? json::value(nullptr) : json::value(*verified)}});
+        json::object{{"intact", verified->bad.empty()},
+                     {"firstBad", verified->bad.empty() ? json::value(nullptr) : json::value(verified->bad)},
+                     {"records", verified->records},
+                     {"head", verified->head}});
   }
   co_return problem(404, "not found", "there is config, audit/verify");
 }

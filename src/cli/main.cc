@@ -6,6 +6,7 @@
 
 #include "app/serve.h"
 #include "base/text.h"
+#include "cli/audit.h"
 #include "cli/commands.h"
 #include "cli/people.h"
 #include "evaluator/child.h"
@@ -235,13 +236,14 @@ int run(int argc, char** argv) {
     add_output(command, c);
   };
   add_people(app, *runs, *deliveries, {&c.run, add_both, [&c] { return remote_of(c); }});
+  add_audit(app, {&c.run, add_both, [&c] { return remote_of(c); }});
   auto* explained = app.add_subcommand("explain", "Why it ran what it ran, and why not the rest");
   explained->add_option("id", c.id, "Of an event, a delivery or a run")->required();
   add_remote(explained, c);
   add_output(explained, c);
   explained->callback([&c] { c.run = [&c] { return explain(remote_of(c), c.id); }; });
 
-  for (const char* later : {"doctor", "releases", "gates", "watch", "audit", "backup", "restore"}) {
+  for (const char* later : {"doctor", "releases", "gates", "watch", "backup", "restore"}) {
     app.add_subcommand(later, "Not built yet in this version")
         ->group("")
         ->allow_extras()

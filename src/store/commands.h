@@ -4,6 +4,7 @@
 // A command checks before it writes, takes its input by const reference and may be applied again after a
 // rollback.
 
+#include "store/audit.h"
 #include "store/ledger.h"
 #include "store/rows.h"
 #include "store/store.h"
@@ -109,5 +110,6 @@ struct Verified {
   std::string bad;  // the first bad record; "": none so far
 };
 Result<Verified> verify(sql::Connection& db, const Verified& before);
+AuditCheck check_of(const Verified& verified);
 
 }  // namespace postlude::store

@@ -186,8 +186,8 @@ TEST_F(Disk, an_altered_record_is_named) {
   store_ = *open();
   auto bad = driver_.wait(store_->verify_audit());
   ASSERT_TRUE(bad);
-  EXPECT_EQ(bad->substr(0, 8), "record 3") << *bad;
-  EXPECT_NE(bad->find("delivery.accepted"), std::string::npos);
+  EXPECT_EQ(bad->bad.substr(0, 8), "record 3") << bad->bad;
+  EXPECT_NE(bad->bad.find("delivery.accepted"), std::string::npos);
 }
 
 TEST_F(Disk, a_missing_record_is_named) {
@@ -197,7 +197,7 @@ TEST_F(Disk, a_missing_record_is_named) {
   store_.reset();
   meddle("DELETE FROM audit WHERE seq = 2");
   store_ = *open();
-  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "record 2 is missing");
+  EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "record 2 is missing");
 }
 
 TEST_F(Disk, a_full_store_refuses_and_keeps_nothing_of_it) {
@@ -206,7 +206,7 @@ TEST_F(Disk, a_full_store_refuses_and_keeps_nothing_of_it) {
   EXPECT_GT(stored, 0);
   EXPECT_LT(stored, 20);
   EXPECT_EQ(events(), static_cast<std::size_t>(stored));
-  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+  EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "");
   // Its neighbours in the same group are not hurt.
   std::vector<rt::Task<Result<Receipt>>> calls;
   for (int i = 0; i < 8; ++i) {
@@ -220,7 +220,7 @@ TEST_F(Disk, a_full_store_refuses_and_keeps_nothing_of_it) {
   store_.reset();
   store_ = *open();  // with room again
   EXPECT_EQ(fill(), 20);
-  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+  EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "");
 }
 
 // A file system of 2 MiB, where the process may make one.
@@ -262,7 +262,7 @@ TEST_F(SmallDisk, what_a_full_disk_took_comes_back_with_the_space) {
   store_ = *open();
   EXPECT_EQ(events(), before + 1);
   EXPECT_TRUE(driver_.wait(store_->event(event)));
-  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+  EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "");
 }
 
 TEST_F(Disk, a_hundred_thousand_waiting_runs_open_quickly) {

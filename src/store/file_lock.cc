@@ -91,6 +91,17 @@ Result<FileLock> FileLock::take(const std::string& spelled) {
     if (errno != EWOULDBLOCK) return Error(Code::kInvalid, "cannot lock " + name + ": " + reason(errno));
     return Error(Code::kConflict, "another postlude" + owner_of(fd) + " has the database " + path);
   }
+  lock.database_fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (lock.database_fd_ < 0 || fstat(lock.database_fd_, &lock.database_) != 0)
+    return Error(Code::kInvalid, "cannot open the database " + path + ": " + reason(errno));
+  if (!S_ISREG(lock.database_.st_mode)) return Error(Code::kInvalid, path + " is no ordinary file");
+  // Not one of fcntl()'s, which are SQLite's and its readers'.
+  if (flock(lock.database_fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return Error(Code::kInvalid, "cannot lock " + path + ": " + reason(errno));
+    return Error(Code::kConflict,
+                 "another postlude has the database " + path +
+                     ", by another name of the same file or since its lock file was removed");
+  }
   // For the message above, and nothing else: on a full disk it stays empty.
   const std::string pid = std::to_string(getpid()) + "\n";
   if (ftruncate(fd, 0) == 0) [[maybe_unused]]
@@ -98,7 +109,16 @@ Result<FileLock> FileLock::take(const std::string& spelled) {
   return lock;
 }
 
+bool FileLock::lost() const {
+  struct stat ours {};
+  struct stat now {};
+  if (fstat(fd_, &ours) != 0) return false;
+  if (stat((path_ + ".lock").c_str(), &now) != 0) return errno == ENOENT;
+  return now.st_ino != ours.st_ino || now.st_dev != ours.st_dev;
+}
+
 FileLock::~FileLock() {
+  if (database_fd_ >= 0) close(database_fd_);
   if (fd_ >= 0) close(fd_);  // the file stays: removing it would let two processes lock two files of one name
 }
 

@@ -15,7 +15,7 @@ class Inline final : public Worker {
   bool push(std::shared_ptr<Write> command) override;
   bool push(std::shared_ptr<Read> command) override;
   Ledger& ledger() override;
-  void begin() override {}
+  Status begin() override { return ok(); }
   Stats stats() const override;
 
  private:

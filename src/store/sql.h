@@ -21,6 +21,10 @@
 #include "base/result.h"
 #include "base/time.h"
 
+namespace postlude::store {
+class CommitNote;
+}
+
 namespace postlude::store::sql {
 
 // Bytes, where text would be the wrong type. A view.
@@ -100,7 +104,8 @@ class Connection {
 
   // Prepared once per text and kept. Parameters are $1, $2, … in both dialects.
   // kOverloaded: the disk is full, or a read took longer than it may. kUnavailable: the database is busy or
-  // gone. kInvalid: a row would be larger than it may be.
+  // gone. kCorrupt: a page is damaged (of a read-only connection; where it writes, that ends the process).
+  // kInvalid: a row would be larger than it may be.
   virtual Status query(std::string_view sql, const Value* values, std::size_t count, Visitor visit) = 0;
   Status each(std::string_view sql, Values values, Visitor visit) {
     return query(sql, values.begin(), values.size(), visit);
@@ -137,8 +142,15 @@ struct OpenOptions {
   bool durable = true;
   bool read_only = false;
   std::int64_t bytes_max = 0;  // 0: as much as the disk holds
+  bool existing = false;       // by its file's own rights to be read; none is made
+  CommitNote* note = nullptr;  // outlives the connection; it is told of each commit
 };
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options);
+
+// Of a connection to a file. All that it sees, into a new file that only its owner may read; not synced. Or
+// the whole log into the database.
+Status copy_to_file(Connection& db, const std::string& path);
+Status copy_back(Connection& db);
 
 // A database of one connection alone, in memory. Its image is the whole of it; "" begins with an empty one.
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image);

@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -10,6 +12,7 @@
 #include "base/log.h"
 #include "rt/loop.h"
 #include "store/sql.h"
+#include "store/wal.h"
 
 namespace postlude::store::sql {
 
@@ -65,6 +68,7 @@ class Sqlite final : public Connection {
   }
   ~Sqlite() override {
     forget_statements();
+    if (options_.note != nullptr) options_.note->clear();  // the last to close copies the log back
     sqlite3_close(db_);
   }
   Sqlite(const Sqlite&) = delete;
@@ -103,6 +107,7 @@ class Sqlite final : public Connection {
   Status commit() override {
     Status out = run("COMMIT");
     if (!out) roll_back();
+    if (out && options_.note != nullptr) note_commit();
     return out;
   }
   void roll_back() override {
@@ -198,6 +203,39 @@ class Sqlite final : public Connection {
     CHECK(rc == SQLITE_OK);
   }
 
+  // These answer for themselves: their failure is no news about the database.
+  Status copy_to(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+      return Error(Code::kUnavailable, "cannot make " + path + ": " + std::generic_category().message(errno));
+    }
+    ::close(fd);
+    sqlite3* to = nullptr;
+    int rc = sqlite3_open_v2(path.c_str(), &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
+    if (rc == SQLITE_OK) rc = sqlite3_exec(to, "PRAGMA journal_mode = OFF", nullptr, nullptr, nullptr);
+    if (rc == SQLITE_OK) {
+      sqlite3_backup* backup = sqlite3_backup_init(to, "main", db_, "main");
+      if (backup != nullptr) {
+        rc = sqlite3_backup_step(backup, -1);
+        sqlite3_backup_finish(backup);
+        if (rc == SQLITE_DONE) rc = SQLITE_OK;
+      } else {
+        rc = sqlite3_errcode(to);
+      }
+    }
+    sqlite3_close(to);
+    if (rc == SQLITE_OK) return ok();
+    return Error(Code::kUnavailable, "cannot copy the database to " + path + ": " + sqlite3_errstr(rc));
+  }
+  Status copy_log_back() {
+    int left = 0;
+    int done = 0;
+    const int rc = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_FULL, &left, &done);
+    if (rc == SQLITE_OK && left == done) return ok();
+    return Error(Code::kUnavailable,
+                 "the write-ahead log cannot be copied back: " + std::string(sqlite3_errstr(rc)));
+  }
+
   Status configure() {
     sqlite3_busy_timeout(db_, 2000);  // only ever met while a reader of another process looks at the file
     TRY_DONE(run(options_.durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
@@ -213,6 +251,16 @@ class Sqlite final : public Connection {
   }
 
  private:
+  void note_commit() {
+    sqlite3_file* log = nullptr;
+    WalHeader header{};
+    if (wal_pages_ == 0) return;  // nothing was written
+    sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log == nullptr || log->pMethods == nullptr) return;
+    if (log->pMethods->xRead(log, header.data(), static_cast<int>(header.size()), 0) == SQLITE_OK)
+      options_.note->write(header, static_cast<std::uint32_t>(wal_pages_));
+  }
+
   static int too_long(void* self) {
     return rt::steady_now() > static_cast<Sqlite*>(self)->read_until_ ? 1 : 0;
   }
@@ -276,6 +324,7 @@ class Sqlite final : public Connection {
   Status failure(int rc, std::string_view what) {
     const std::string said = sqlite3_errmsg(db_);
     const int primary = rc & 0xff;
+    const bool damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
     std::optional<Error> met;
     // The index of the WAL grows in a file of its own: that it cannot is a full disk, and nothing was
     // written.
@@ -287,8 +336,11 @@ class Sqlite final : public Connection {
       met = Error(Code::kOverloaded, "reading took too long; ask for less");
     } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
       met = Error(Code::kUnavailable, "the database is busy: " + said);
+    } else if (damaged && options_.read_only && in_service_) {
+      log::error("the database is damaged: what stands there cannot be read; restore a backup",
+                 {{"file", path_}, {"what", said}, {"code", rc}, {"at", what}});
+      met = Error(Code::kCorrupt, "the database is damaged where this stands: " + said);
     } else if (!in_service_) {
-      const bool damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
       met = Error(damaged ? Code::kCorrupt : Code::kUnavailable,
                   "cannot use the database " + path_ + ": " + said);
     }
@@ -297,9 +349,11 @@ class Sqlite final : public Connection {
       return *met;
     }
     log::error(
-        "the database failed; stopping, since only a new start can tell what is on disk",
+        damaged ? "the database is damaged; ending: restore a backup"
+                : "the database failed; ending, since only a new start can tell what is on disk",
         {{"file", path_}, {"what", said}, {"code", rc}, {"errno", sqlite3_system_errno(db_)}, {"at", what}});
-    check_failed("the database works", __FILE__, __LINE__);
+    (void)log::flush(std::chrono::seconds(1));
+    _exit(1);
   }
 
   sqlite3* db_;
@@ -321,7 +375,8 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOpt
   static const int counts_memory = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   CHECK(counts_memory == SQLITE_OK);
   sqlite3* db = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int flags = SQLITE_OPEN_NOMUTEX |
+                    (options.existing ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const int rc = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
   if (rc != SQLITE_OK) {
     const std::string said = db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
@@ -331,6 +386,13 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOpt
   auto connection = std::make_unique<Sqlite>(db, path, options);
   TRY_DONE(connection->configure());
   return std::unique_ptr<Connection>(std::move(connection));
+}
+
+Status copy_to_file(Connection& db, const std::string& path) {
+  return static_cast<Sqlite&>(db).copy_to(path);
+}
+Status copy_back(Connection& db) {
+  return static_cast<Sqlite&>(db).copy_log_back();
 }
 
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image) {

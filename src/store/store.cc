@@ -1,18 +1,18 @@
 #include "store/store.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <filesystem>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "store/commands.h"
+#include "store/custody.h"
 #include "store/file_lock.h"
 #include "store/inline.h"
 #include "store/rows.h"
 #include "store/schema.h"
+#include "store/wal.h"
 #include "store/writer.h"
 
 namespace postlude::store {
@@ -49,23 +49,47 @@ struct Opened {
   std::unique_ptr<sql::Connection> reader;
 };
 
-// A database that was made just now is there after a power loss only if its folder has been synced.
-void sync_folder_of(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  fsync(fd);
-  close(fd);
+// Who begins with an empty database beside a rescued one has most likely not been told.
+void name_rescued(const std::string& path) {
+  const std::filesystem::path database(path);
+  std::error_code unknown;
+  const std::filesystem::path folder = database.has_parent_path() ? database.parent_path() : ".";
+  std::filesystem::directory_iterator at(folder, unknown);
+  for (; !unknown && at != std::filesystem::directory_iterator(); at.increment(unknown)) {
+    if (!at->path().filename().string().starts_with(database.filename().string() + ".rescued-")) continue;
+    log::error(
+        "this database is new and empty, and beside it is a copy that was rescued from one that was removed: "
+        "if that is the one you want, stop Postlude, move the copy to the database's path and start again",
+        {{"file", path}, {"copy", at->path().string()}});
+  }
 }
 
-Result<Opened> open_database(const std::string& path, const Options& options) {
+// What the log has lost, if it has: told, and kept for whoever wants to look, before SQLite makes it anew.
+std::optional<std::string> damage_of(CommitNote& note, const std::string& path) {
+  auto missing = note.missing();
+  note.clear();  // what it told of is looked at once: SQLite makes the log anew before it commits again
+  if (!missing) return std::nullopt;
+  const std::string kept = free_name(path + "-wal", "damaged");
+  const Status copied = copy_file(path + "-wal", kept);
+  log::error(
+      "the write-ahead log is damaged, and events that were acknowledged are lost: check the disk, and ask "
+      "the senders to send again what they sent last before this start",
+      {{"what", *missing}, {"kept", copied ? kept : "not: " + copied.error().message}});
+  return missing;
+}
+
+Result<Opened> open_database(const std::string& path, const Options& options, CommitNote* note) {
   Opened out;
-  TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max}));
+  TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max, false, note}));
   TRY(const bool known, out.writer->has_schema());
-  if (!known) sync_folder_of(path);
+  if (!known) {
+    // A database that was made just now is there after a power loss only if its folder has been synced.
+    (void)sync_folder_of(path);
+    name_rescued(path);
+  }
   TRY_DONE(out.writer->begin_service());
   TRY_DONE(migrate(*out.writer));
-  TRY(out.reader, sql::open_sqlite(path, {options.durable, true, 0}));
+  TRY(out.reader, sql::open_sqlite(path, {options.durable, true, 0, false, nullptr}));
   TRY_DONE(out.reader->begin_service());
   return out;
 }
@@ -122,6 +146,7 @@ struct Store::Impl {
   }
 
   std::optional<FileLock> lock;
+  std::optional<CommitNote> note;
   std::string secret;
   std::optional<Duration> writable_at;
   std::shared_ptr<Horizon> horizon;
@@ -133,6 +158,7 @@ Store::~Store() = default;
 
 Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
   auto impl = std::make_unique<Impl>(loop);
+  std::optional<std::string> damage;
   if (options.memory != nullptr) {
     options.memory->revive();
     impl->worker = std::make_unique<Inline>(loop, options.memory, options, impl->teller());
@@ -140,9 +166,14 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
     TRY(const std::string spelled, path_in(options.url));
     TRY(FileLock lock, FileLock::take(spelled));
     impl->lock.emplace(std::move(lock));
-    TRY(Opened opened, open_database(impl->lock->path(), options));
+    const std::string& path = impl->lock->path();
+    impl->note.emplace(path);
+    damage = damage_of(*impl->note, path);
+    TRY(Opened opened, open_database(path, options, &*impl->note));
+    const auto custody = std::make_shared<Custody>(*impl->lock);
     impl->worker = std::make_unique<Threads>(loop, std::move(opened.writer), std::move(opened.reader),
-                                             options, impl->teller());
+                                             options, impl->teller(),
+                                             [custody](sql::Connection& db) { return custody->look(db); });
   }
   Ledger& ledger = impl->worker->ledger();
   TRY_DONE(ledger.db().each("SELECT value FROM meta WHERE key = 'secret'", {}, [&](const sql::Row& row) {
@@ -155,9 +186,10 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
   TRY_DONE(ledger.transact([&] {
     lapsed = lapse(ledger, rt::now());
     if (lapsed) lapsed = lapse_once(ledger);
+    if (lapsed && damage) lapsed = ledger.audit(rt::now(), "postlude", "store.damaged", "store", *damage);
   }));
   if (!lapsed) return lapsed.error();
-  impl->worker->begin();
+  TRY_DONE(impl->worker->begin());
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
@@ -378,12 +410,12 @@ rt::Task<Result<Counts>> Store::counts() {
   return impl_->read<Counts>([](sql::Connection& db) { return count(db, rt::now()); });
 }
 
-rt::Task<Result<std::string>> Store::verify_audit() {
+rt::Task<Result<AuditCheck>> Store::verify_audit() {
   Verified so_far;
   while (!so_far.done) {
     AWAIT_TRY(so_far, impl_->read<Verified>([so_far](sql::Connection& db) { return verify(db, so_far); }));
   }
-  co_return so_far.bad;
+  co_return check_of(so_far);
 }
 
 rt::Task<Status> Store::writable() {

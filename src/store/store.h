@@ -22,6 +22,7 @@
 #include "model/event.h"
 #include "model/run.h"
 #include "rt/loop.h"
+#include "store/audit.h"
 
 namespace postlude::store {
 
@@ -343,8 +344,8 @@ class Store {
   rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most
   rt::Task<Result<std::vector<Pause>>> pauses();
   rt::Task<Result<Counts>> counts();
-  rt::Task<Result<std::string>> verify_audit();  // "" when the chain holds, else the first bad record
-  rt::Task<Status> writable();                   // /readyz: a write transaction can be committed
+  rt::Task<Result<AuditCheck>> verify_audit();
+  rt::Task<Status> writable();  // /readyz: a write transaction can be committed
 
   // When the next step falls due; completes at once when a commit made work or freed a target's room (start,
   // record, give_back, retry, resume), at the latest after `at_most`.

@@ -1,34 +1,22 @@
 #include "store/writer.h"
 
-#include <pthread.h>
-
 #include "base/log.h"
+#include "rt/thread.h"
 
 namespace postlude::store {
 
 namespace {
-
-// A thread that leaves signals to the process's own.
-template <class Work>
-std::thread start_thread(const char* name, Work work) {
-  sigset_t all{};
-  sigset_t before{};
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread(std::move(work));
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(thread.native_handle(), name);
-  return thread;
+constexpr Duration kLookEvery = std::chrono::milliseconds(500);
 }
 
-}  // namespace
-
-Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell)
+Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell,
+               Look look)
     : loop_(loop),
       db_(std::move(db)),
       ledger_(*db_, options.follow),
       group_max_(options.group_max),
       tell_(std::move(tell)),
+      look_(std::move(look)),
       queue_(options.queue_max) {}
 
 Writer::~Writer() {
@@ -36,8 +24,9 @@ Writer::~Writer() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Writer::begin() {
-  thread_ = start_thread("store writer", [this] { work(); });
+Status Writer::begin() {
+  TRY(thread_, rt::start_thread("store writer", [this] { work(); }));
+  return ok();
 }
 
 Stats Writer::stats() const {
@@ -45,10 +34,11 @@ Stats Writer::stats() const {
 }
 
 void Writer::work() {
-  while (true) {
-    auto group = queue_.take(group_max_);
-    if (group.empty()) return;
-    const Status applied = apply_timed(group);
+  while (auto taken = queue_.take_within(group_max_, kLookEvery)) {
+    std::vector<std::shared_ptr<Write>> group = std::move(*taken);
+    const Status ours = look_ ? look_(*db_) : ok();
+    if (group.empty()) continue;
+    const Status applied = ours ? apply_timed(group) : refuse(group, ours.error());
     if (!applied && applied.error().code == Code::kOverloaded && group.size() > 1) {
       // One of them met a full disk, and took its neighbours with it. The small ones may still fit. What kept
       // all of them out would keep out each, for as long.
@@ -74,6 +64,12 @@ Status Writer::apply_timed(const std::vector<std::shared_ptr<Write>>& group) {
   return ok();
 }
 
+Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& error) {
+  for (const auto& command : group)
+    command->refuse(error);
+  return error;
+}
+
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {
   const Status done = ledger.transact([&] {
     for (const auto& command : group) {
@@ -81,16 +77,15 @@ Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& gr
       if (ledger.db().failed()) return;
     }
   });
-  if (!done) {
-    for (const auto& command : group)
-      command->refuse(done.error());
-  }
-  return done;
+  return done ? done : refuse(group, done.error());
 }
 
 Reader::Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max)
-    : loop_(loop), db_(std::move(db)), queue_(queue_max) {
-  thread_ = start_thread("store reader", [this] { work(); });
+    : loop_(loop), db_(std::move(db)), queue_(queue_max) {}
+
+Status Reader::begin() {
+  TRY(thread_, rt::start_thread("store reader", [this] { work(); }));
+  return ok();
 }
 
 Reader::~Reader() {

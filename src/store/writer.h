@@ -40,12 +40,14 @@ class Queue {
   std::vector<Item> take(std::size_t most) {  // waits for some; empty: closed, and there are no more
     std::unique_lock lock(mutex_);
     filled_.wait(lock, [this] { return closed_ || !items_.empty(); });
-    std::vector<Item> out;
-    while (!items_.empty() && out.size() < most) {
-      out.push_back(std::move(items_.front()));
-      items_.pop_front();
-    }
-    return out;
+    return taken(most);
+  }
+  // Not longer than `at_most`. nullopt: closed, and there are no more.
+  std::optional<std::vector<Item>> take_within(std::size_t most, Duration at_most) {
+    std::unique_lock lock(mutex_);
+    filled_.wait_for(lock, at_most, [this] { return closed_ || !items_.empty(); });
+    if (closed_ && items_.empty()) return std::nullopt;
+    return taken(most);
   }
   void close() {
     const std::lock_guard lock(mutex_);
@@ -58,6 +60,15 @@ class Queue {
   }
 
  private:
+  std::vector<Item> taken(std::size_t most) {  // under the lock
+    std::vector<Item> out;
+    while (!items_.empty() && out.size() < most) {
+      out.push_back(std::move(items_.front()));
+      items_.pop_front();
+    }
+    return out;
+  }
+
   const std::size_t most_;
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable filled_;
@@ -73,9 +84,13 @@ struct News {
   std::optional<Instant> next_due;
 };
 using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
+using Look =
+    std::function<Status(sql::Connection&)>;  // before each group and each second: may we still write?
 
 // One transaction. An error: nothing of it is kept, and each of them was told why.
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
+// Tells each of them why; yields that.
+Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& error);
 
 // Worker: who carries a store's commands out: threads, or the loop's own (Inline).
 class Worker {
@@ -84,20 +99,21 @@ class Worker {
   virtual bool push(std::shared_ptr<Write> command) = 0;  // false: its queue is full
   virtual bool push(std::shared_ptr<Read> command) = 0;
   virtual Ledger& ledger() = 0;  // before begin()
-  virtual void begin() = 0;
+  virtual Status begin() = 0;    // kUnavailable: no thread can be started
   virtual Stats stats() const = 0;
 };
 
 class Writer {
  public:
-  Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell);
+  Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell,
+         Look look = {});
   ~Writer();  // commits what is queued
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
   bool push(std::shared_ptr<Write> command) { return queue_.push(std::move(command)); }
   Ledger& ledger() { return ledger_; }  // before begin()
-  void begin();
+  Status begin();
   Stats stats() const;
 
  private:
@@ -109,6 +125,7 @@ class Writer {
   Ledger ledger_;
   const std::size_t group_max_;
   Tell tell_;
+  Look look_;
   Queue<Ledger> queue_;
   std::atomic<std::uint64_t> commits_{0}, commands_{0}, commit_micros_{0};
   std::thread thread_;
@@ -121,6 +138,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
+  Status begin();
   bool push(std::shared_ptr<Read> command) { return queue_.push(std::move(command)); }
 
  private:
@@ -135,14 +153,17 @@ class Reader {
 class Threads final : public Worker {
  public:
   Threads(rt::Loop& loop, std::unique_ptr<sql::Connection> writer, std::unique_ptr<sql::Connection> reader,
-          const Options& options, Tell tell)
+          const Options& options, Tell tell, Look look)
       : reader_(loop, std::move(reader), options.queue_max),
-        writer_(loop, std::move(writer), options, std::move(tell)) {}
+        writer_(loop, std::move(writer), options, std::move(tell), std::move(look)) {}
 
   bool push(std::shared_ptr<Write> command) override { return writer_.push(std::move(command)); }
   bool push(std::shared_ptr<Read> command) override { return reader_.push(std::move(command)); }
   Ledger& ledger() override { return writer_.ledger(); }
-  void begin() override { writer_.begin(); }
+  Status begin() override {
+    TRY_DONE(reader_.begin());
+    return writer_.begin();
+  }
   Stats stats() const override { return writer_.stats(); }
 
  private:

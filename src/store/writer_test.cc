@@ -46,7 +46,7 @@ int begins(Code code) {
       calls.push_back(std::make_shared<Call<Ledger, Done>>([](Ledger&) { return ok(); }));
       EXPECT_TRUE(writer.push(calls.back()));
     }
-    writer.begin();
+    EXPECT_TRUE(writer.begin());
   }
   for (const auto& call : calls)
     EXPECT_EQ(call->take().error().code, code);

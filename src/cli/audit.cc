@@ -1,0 +1,76 @@
+#include "cli/audit.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/printable.h"
+#include "store/audit.h"
+
+namespace postlude::cli {
+
+namespace {
+
+constexpr std::size_t kShownMax = 400;
+
+int print_check(const Remote& remote, const json::value& check) {
+  const json::value* intact = find(check, "intact");
+  const bool holds = intact != nullptr && *intact == json::value(true);
+  const json::value* records = find(check, "records");
+  const std::string count = records == nullptr ? "0" : to_text(*records);
+  const std::string table =
+      holds ? "the chain holds: " + count + " records, head " + std::string(find_text(check, "head")) +
+                  "\nRecords that were cut off at the end do not show: compare with a number and a head that "
+                  "you kept elsewhere.\n"
+            : "the chain is broken after " + count +
+                  " records: " + quoted_printable(find_text(check, "firstBad"), kShownMax) + "\n";
+  (void)print_answer(remote, check, table);
+  return holds ? kFine : kFoundWrong;
+}
+
+int verify(const Remote& remote, const std::string& file) {
+  if (file.empty()) {
+    const auto answer = get(remote.server, "/api/v1/audit/verify");
+    return answer ? print_check(remote, *answer) : failed(remote, answer.error());
+  }
+  const auto check = store::verify_audit_file(file);
+  if (!check) {
+    std::fprintf(stderr, "%s\n", check.error().message.c_str());
+    return kUsedWrongly;
+  }
+  return print_check(
+      remote, json::object{{"intact", check->bad.empty()},
+                           {"firstBad", check->bad.empty() ? json::value(nullptr) : json::value(check->bad)},
+                           {"records", check->records},
+                           {"head", check->head}});
+}
+
+int export_records(const std::string& file) {
+  bool written = true;
+  const Status done = store::export_audit_file(file, [&](const std::string& line) {
+    written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
+    return written;
+  });
+  if (done && written && std::fflush(stdout) == 0) return kFine;
+  std::fprintf(stderr, "%s\n", done ? "standard output cannot be written" : done.error().message.c_str());
+  return done ? kFoundWrong : kUsedWrongly;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, const Wiring& wiring) {
+  const auto file = std::make_shared<std::string>();
+  auto* audit = app.add_subcommand("audit", "The chain of audit records")->require_subcommand(1);
+  auto* verified = audit->add_subcommand(
+      "verify", "Whether the chain of audit records holds; names the first bad one, and ends with 1");
+  verified->add_option(
+      "--file", *file,
+      "Read this database file instead of asking the daemon; it is safe beside a running one");
+  wiring.add_remote(verified);
+  verified->callback(
+      [wiring, file] { *wiring.run = [wiring, file] { return verify(wiring.remote(), *file); }; });
+  auto* exported = audit->add_subcommand("export", "All records of a database file, one JSON object a line");
+  exported->add_option("--file", *file, "The database file; it is safe beside a running daemon")->required();
+  exported->callback([wiring, file] { *wiring.run = [file] { return export_records(*file); }; });
+}
+
+}  // namespace postlude::cli

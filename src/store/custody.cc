@@ -1,0 +1,89 @@
+#include "store/custody.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/log.h"
+#include "store/wal.h"
+
+namespace postlude::store {
+
+namespace {
+
+constexpr Duration kTryAgain = std::chrono::seconds(1);
+
+// For what only a new start can mend. Whatever is not in the database by now was not acknowledged.
+[[noreturn]] void end_process(const std::string& message, log::Fields fields) {
+  log::error(message, fields);
+  (void)log::flush(std::chrono::seconds(1));
+  _exit(1);
+}
+
+}  // namespace
+
+bool Custody::File::gone() const {
+  struct stat now {};
+  if (!known) return false;
+  if (stat(path.c_str(), &now) != 0) return errno == ENOENT;
+  return now.st_ino != ours.st_ino || now.st_dev != ours.st_dev;
+}
+
+Custody::Custody(const FileLock& lock)
+    : lock_(lock),
+      database_{lock.path(), lock.database(), true},
+      log_{lock.path() + "-wal", {}, false},
+      index_{lock.path() + "-shm", {}, false} {}
+
+Status Custody::look(sql::Connection& db) {
+  if (lost_.empty()) {
+    for (File* file : {&log_, &index_}) {
+      if (!file->known) file->known = stat(file->path.c_str(), &file->ours) == 0;
+    }
+    if (database_.gone()) {
+      lost_ = "the database is no longer the file at its path";
+    } else if (log_.gone() || index_.gone()) {
+      lost_ = "the database's write-ahead log is no longer the file at its path";
+    } else if (lock_.lost()) {
+      end_process(
+          "the lock file beside the database was removed or replaced; ending, since another process "
+          "could take the database: leave PATH.lock alone, and start Postlude again",
+          {{"file", lock_.path() + ".lock"}});
+    } else {
+      return ok();
+    }
+    log::error("nothing more is accepted: " + lost_, {{"file", lock_.path()}});
+  }
+  return rescue(db);
+}
+
+Status Custody::rescue(sql::Connection& db) {
+  const Error refused(Code::kUnavailable, lost_);
+  if (rt::steady_now() < next_try_) return refused;
+  if (!database_.gone() && sql::copy_back(db) && sync_file(lock_.path())) {
+    end_process("all of the write-ahead log is in the database now; ending, start Postlude again",
+                {{"what", lost_}, {"file", lock_.path()}});
+  }
+  const std::string to = free_name(lock_.path(), "rescued");
+  Status copied = sql::copy_to_file(db, to);
+  if (copied) copied = sync_file(to);
+  if (copied) copied = sync_folder_of(to);
+  if (copied) {
+    end_process(
+        "all that was stored is in the rescued copy; ending: move the copy to the database's path and "
+        "start Postlude again",
+        {{"what", lost_}, {"copy", to}, {"file", lock_.path()}});
+  }
+  (void)unlink(to.c_str());
+  if (rt::steady_now() >= next_told_) {
+    next_told_ = rt::steady_now() + std::chrono::minutes(1);
+    log::error(
+        "what is stored could not be copied; trying again each second: make room in the database's folder "
+        "and do not end this process, it alone has what was stored",
+        {{"copy", to}, {"why", copied.error().message}});
+  }
+  next_try_ = rt::steady_now() + kTryAgain;
+  return refused;
+}
+
+}  // namespace postlude::store
