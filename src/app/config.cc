@@ -310,6 +310,10 @@ void Reader::read_store(StoreConfig& store) {
   const std::string path = store.url.substr(std::min(store.url.size(), std::string_view("sqlite:").size()));
   if (path == ":memory:" || path.starts_with("file:"))
     problem(*map->find("url"), "the store is a file, which outlives the process: write sqlite:PATH");
+  if (path.find_first_of("?#") != std::string::npos) {
+    problem(*map->find("url"),
+            "the store's url takes no parameters, and '?' and '#' may not be in its path: write sqlite:PATH");
+  }
   const Node* retention = map->find("retention");
   constexpr Duration kLeast = std::chrono::minutes(1);
   constexpr Duration kMost = std::chrono::hours(24 * 3650);

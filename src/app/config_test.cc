@@ -344,6 +344,9 @@ TEST(BrokenConfig, not_built_yet) {
        "p.yaml:1:10: 'tls' is not built yet in this version of Postlude: remove it"},
       {"store: {url: 'postgres://db/postlude'}",
        "p.yaml:1:14: a PostgreSQL store is not built yet in this version of Postlude: write sqlite:PATH"},
+      {"store: {url: 'sqlite:x.db?mode=ro'}",
+       "p.yaml:1:14: the store's url takes no parameters, and '?' and '#' may not be in its path: write "
+       "sqlite:PATH"},
       {"store: {url: 'mysql://db'}", "p.yaml:1:14: 'url' is 'mysql://db'; sqlite:PATH is wanted"},
       {"clusters: {prod: {inCluster: true}}",
        "p.yaml:1:19: 'inCluster' is not built yet in this version of Postlude: remove it"},

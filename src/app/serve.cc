@@ -22,6 +22,9 @@ namespace postlude::app {
 
 namespace {
 
+// No process of ours is idler than this: the configuration's files are looked at as often.
+constexpr Duration kTick = std::chrono::seconds(1);
+
 // Everything that exists while the daemon runs, in order of dependency; destruction is in reverse.
 class Daemon {
  public:
@@ -66,9 +69,15 @@ class Daemon {
   rt::Task<> live() {
     AWAIT(const Status started, start());
     if (started) {
+      Duration next_watchdog{};
       while (!stopping_) {
-        AWAIT_DONE(stop_.wait_at_most(notify_.watchdog_period().value_or(std::chrono::hours(1)) / 2));
-        if (notify_.watchdog_period()) (void)notify_.watchdog();
+        const auto watchdog = notify_.watchdog_period();
+        AWAIT_DONE(stop_.wait_at_most(watchdog ? std::min(kTick, *watchdog / 2) : kTick));
+        if (watchdog && rt::steady_now() >= next_watchdog) {
+          (void)notify_.watchdog();
+          next_watchdog = rt::steady_now() + *watchdog / 2 - kTick;
+        }
+        look_at_clock();
         begin_chores();
       }
     } else {
@@ -171,7 +180,6 @@ class Daemon {
   // it.
   void begin_chores() {
     const Duration now = rt::steady_now();
-    look_at_clock();
     if (stopping_ || now < next_prune_ || chores_.size() > 0) return;
     next_prune_ = now + std::chrono::hours(1);
     chores_.start(prune());
@@ -179,6 +187,7 @@ class Daemon {
 
   // Nothing falls due because the clock was set; that it was, somebody should know.
   void look_at_clock() {
+    (void)rt::now();  // compares the two clocks
     const Duration off = rt::wall_off();
     metrics_.set("postlude_clock_off_seconds",
                  "How far the wall clock was set away from the time that has passed since the start.", {},

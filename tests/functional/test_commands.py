@@ -83,7 +83,7 @@ def test_used_wrongly_is_2(binary, arguments):
     assert done.stderr.strip()
 
 
-@pytest.mark.parametrize("later", ["doctor", "releases", "gates", "watch", "audit",
+@pytest.mark.parametrize("later", ["doctor", "releases", "gates", "watch",
                                    "backup", "restore"])
 def test_what_is_not_built_is_refused_by_name(binary, later):
     done = run(binary, later, "--any", "thing")
