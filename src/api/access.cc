@@ -3,13 +3,49 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/loopback.h"
 #include "base/text.h"
 
 namespace postlude::api {
 
-void Access::use(std::vector<Token> tokens, SecretLookup secrets) {
+namespace {
+
+// "https://a.example/x" -> "https://a.example".
+std::string origin_of(std::string_view url) {
+  const std::size_t host = url.find("://");
+  return lower(host == std::string_view::npos ? std::string_view() : url.substr(0, url.find('/', host + 3)));
+}
+
+}  // namespace
+
+void Access::use(std::vector<Token> tokens, SecretLookup secrets, std::string_view admin_url) {
   tokens_ = std::move(tokens);
   secrets_ = std::move(secrets);
+  origin_ = origin_of(admin_url);
+  host_ = origin_.empty() ? "" : host_of(std::string_view(origin_).substr(origin_.find("://") + 3)).value_or("");
+}
+
+// A page that a browser was led to has a name of its own, even where its owner lets that name lead to this
+// machine; and calls from there, or from any other page, bear its origin.
+Status Access::local(const HttpRequest& request) const {
+  if (!tokens_.empty()) return ok();
+  const auto& list = request.headers.list;
+  const std::string_view name = request.headers.get("Host");
+  const auto host = host_of(name);
+  const bool known = host && (is_loopback(*host) || (!host_.empty() && *host == host_));
+  if (!known || request.headers.count("Host") != 1) {
+    return Error(Code::kDenied,
+                 "without access.tokens only calls to localhost, 127.0.0.1, [::1] or the host of server.adminUrl "
+                 "are answered; the Host header of this one is something else");
+  }
+  const std::string own = "http://" + lower(name);
+  const bool foreign = std::any_of(list.begin(), list.end(), [&](const Header& header) {
+    if (!equal_ignoring_case(header.name, "Origin")) return false;
+    const std::string origin = lower(header.value);
+    return origin != own && (*host != host_ || origin != origin_);
+  });
+  if (foreign) return Error(Code::kDenied, "calls from another origin are refused");
+  return ok();
 }
 
 std::optional<Caller> Access::known(std::string_view secret) const {
@@ -24,20 +60,8 @@ std::optional<Caller> Access::known(std::string_view secret) const {
 }
 
 Result<Caller> Access::caller(const HttpRequest& request) const {
-  if (tokens_.empty()) {
-    // The listener is on loopback; a page of another origin that a browser was led to must not act through
-    // it.
-    const std::string_view host = request.headers.get("Host");
-    const std::string_view name =
-        host.starts_with("[") ? host.substr(0, host.find(']') + 1) : host.substr(0, host.find(':'));
-    if (name != "localhost" && !name.starts_with("127.") && name != "[::1]") {
-      return Error(Code::kDenied, "without access.tokens the API answers only calls to localhost");
-    }
-    const std::string* origin = request.headers.find("Origin");
-    if (origin != nullptr && *origin != "http://" + std::string(host))
-      return Error(Code::kDenied, "calls from another origin are refused");
-    return Caller{"local", Role::kAdmin, ""};
-  }
+  TRY_DONE(local(request));
+  if (tokens_.empty()) return Caller{"local", Role::kAdmin, ""};
   const std::string_view authorization = request.headers.get("Authorization");
   const bool bearer = authorization.size() > 7 && equal_ignoring_case(authorization.substr(0, 7), "Bearer ");
   auto found = known(bearer ? trim(authorization.substr(7)) : std::string_view());

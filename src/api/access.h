@@ -32,9 +32,12 @@ struct Caller {
 
 class Access {
  public:
-  // Without tokens whoever reaches the listener, which then is on loopback, may do everything.
-  void use(std::vector<Token> tokens, SecretLookup secrets);
+  // Without tokens whoever calls this machine by a name of its own, or by that of `admin_url`, may do
+  // everything; the listener is on loopback then.
+  void use(std::vector<Token> tokens, SecretLookup secrets, std::string_view admin_url);
 
+  // kDenied: there are no tokens, and a browser may have been led here by a page of somebody else.
+  Status local(const HttpRequest& request) const;
   // kNotFound: no token, or one that nobody was given; kDenied: not from where the call comes.
   Result<Caller> caller(const HttpRequest& request) const;
   // Whose token this is; nullopt: nobody's. Takes as long whichever it is.
@@ -43,6 +46,7 @@ class Access {
  private:
   std::vector<Token> tokens_;
   SecretLookup secrets_;
+  std::string origin_, host_;  // of server.adminUrl, in lower case; "": it is not set
 };
 
 // nullopt when `who` is among an approval's `approvers` (names of tokens, and team:x); else who is. An empty

@@ -34,7 +34,7 @@ HttpResponse Api::problem(int status, std::string_view title, std::string_view d
 }
 
 void Api::use(Options options) {
-  access_.use(std::move(options.tokens), std::move(options.secrets));
+  access_.use(std::move(options.tokens), std::move(options.secrets), options.admin_url);
   metrics_need_token_ = options.metrics_need_token;
 }
 
@@ -68,6 +68,11 @@ rt::Task<Result<HttpResponse>> Api::health(HttpRequest request) {
 }
 
 rt::Task<HttpResponse> Api::handle(HttpRequest request) {
+  const std::string_view asked = request.path();
+  if (asked != "/healthz" && asked != "/readyz") {
+    if (const Status local = access_.local(request); !local)
+      co_return problem(403, "not allowed", local.error().message);
+  }
   AWAIT(auto health_answer, health(request));
   if (health_answer) co_return std::move(*health_answer);
   const bool get = request.method != "POST";
@@ -178,10 +183,10 @@ rt::Task<HttpResponse> Api::list(std::string kind, Query query, Caller who) {
   }
   if (kind == "events") {
     AWAIT(const auto rows, store_.events(asked->filter, asked->page));
-    co_return page_of(rows, limit, [](const Event& e) { return view_of(e); });
+    co_return page_of(rows, limit, [](const Event& e) { return line_of(e); });
   }
   AWAIT(const auto rows, store_.runs(asked->filter, asked->page));
-  co_return page_of(rows, limit, [](const Run& r) { return view_of(r); });
+  co_return page_of(rows, limit, [](const store::RunLine& r) { return line_of(r); });
 }
 
 rt::Task<Result<store::RunDetail>> Api::detail_for(RunId id, Caller who) {

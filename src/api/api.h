@@ -19,6 +19,7 @@ struct Options {
   std::vector<Token>
       tokens;  // none: whoever reaches the listener, which then is on loopback, may do everything
   SecretLookup secrets;
+  std::string admin_url;  // as people reach the listener; "": not known
   bool metrics_need_token = false;
 };
 

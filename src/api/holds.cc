@@ -200,7 +200,7 @@ rt::Task<HttpResponse> Api::act_on_failures(std::string verb, json::value asked,
   if (!runs) co_return problem_of(runs.error());
   std::int64_t done = 0;
   json::array refused;
-  for (const Run& run : *runs) {
+  for (const store::RunLine& run : *runs) {
     if (run.cause != cause->cause) continue;  // "" asks for those without one
     Status said = ok();
     if (verb == "retry") {

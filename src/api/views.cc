@@ -119,7 +119,9 @@ json::object view_of(const Delivery& delivery, bool whole) {
                     {"event", delivery.event ? json::value(delivery.event->text()) : json::value(nullptr)},
                     {"method", delivery.method},
                     {"path", delivery.target},
-                    {"remote", delivery.remote}};
+                    {"remote", delivery.remote},
+                    {"repeats", delivery.repeats},
+                    {"lastAt", time_or_null(delivery.last_at)}};
   if (whole) {
     view["headers"] = stored(delivery.headers);
     view["body"] = delivery.body;
@@ -127,20 +129,23 @@ json::object view_of(const Delivery& delivery, bool whole) {
   return view;
 }
 
-json::object view_of(const Event& event) {
-  return document_of(event);
+json::object line_of(const Event& event) {
+  json::object view = document_of(event);
+  for (const std::string_view key : {"metadata", "payload", "canary", "release"})
+    view.erase(key);
+  return view;
 }
 
 json::object view_of(const store::EventDetail& detail) {
-  json::object view = view_of(detail.event);
+  json::object view = document_of(detail.event);
   json::array plan;
   for (const store::Planned& p : detail.plan) {
     plan.push_back(
         json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}, {"trace", stored(p.trace)}});
   }
   json::array runs;
-  for (const Run& run : detail.runs)
-    runs.push_back(view_of(run));
+  for (const store::RunLine& run : detail.runs)
+    runs.push_back(line_of(run));
   json::array deliveries;
   for (const Delivery& delivery : detail.deliveries)
     deliveries.push_back(view_of(delivery, false));
@@ -169,6 +174,27 @@ json::object view_of(const Run& run) {
           {"finishedAt", time_or_null(run.finished_at)},
           {"deadlineAt", time_or_null(run.deadline_at)},
           {"peopleSince", time_or_null(run.people_since)}};
+}
+
+json::object line_of(const store::RunLine& run) {
+  json::object view = view_of(run);
+  view["namespace"] = text_or_null(run.name_space);
+  view["name"] = text_or_null(run.name);
+  view["version"] = nullptr;  // of the release: no cluster tells of it yet
+  view["durationSeconds"] = nullptr;
+  if (run.started_at && run.finished_at)
+    view["durationSeconds"] = static_cast<double>((*run.finished_at - *run.started_at).count()) / 1e6;
+  json::array paused_by;
+  for (const store::Pause& pause : run.paused_by)
+    paused_by.push_back(view_of(pause));
+  view["pausedBy"] = std::move(paused_by);
+  json::array waiting;
+  for (const store::RunLine::Waiting& step : run.waiting) {
+    waiting.push_back(json::object{
+        {"number", step.index + 1}, {"name", step.title}, {"for", step.asks ? "approval" : "resume"}});
+  }
+  view["waitingSteps"] = std::move(waiting);
+  return view;
 }
 
 json::object view_of(const store::Pause& pause) {
@@ -217,13 +243,12 @@ json::array holding(const std::vector<store::Pause>& pauses, const store::RunDet
   const Run& run = detail.run;
   if (terminal(run.state)) return out;
   for (const store::Pause& pause : pauses) {
-    const bool target = std::any_of(run.steps.begin(), run.steps.end(), [&](const Step& step) {
-      return pause.kind == "target" && step.target == pause.name && !terminal(step.state);
-    });
-    if (pause.kind == "all" || (pause.kind == "workflow" && pause.name == run.workflow) ||
-        (pause.kind == "source" && pause.name == run.source) ||
-        (pause.kind == "team" && pause.name == detail.team) || target)
-      out.push_back(view_of(pause));
+    const auto works_on = [&](std::string_view target) {
+      return std::any_of(run.steps.begin(), run.steps.end(), [&](const Step& step) {
+        return step.target == target && !terminal(step.state);
+      });
+    };
+    if (store::holds(pause, run, detail.team, works_on)) out.push_back(view_of(pause));
   }
   return out;
 }

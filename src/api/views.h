@@ -7,9 +7,10 @@
 namespace postlude::api {
 
 json::object view_of(const Delivery& delivery, bool whole);  // whole: with headers and body
-json::object view_of(const Event& event);
+json::object line_of(const Event& event);  // without metadata, payload, canary, release
 json::object view_of(const store::EventDetail& detail);
 json::object view_of(const Run& run);  // without steps
+json::object line_of(const store::RunLine& run);
 json::object view_of(const store::Pause& pause);
 json::object view_of(const store::FailureGroup& group);
 json::object view_of(const store::RunDetail& detail);  // with steps, attempts, requests

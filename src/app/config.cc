@@ -10,6 +10,7 @@
 #include "app/teams.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/loopback.h"
 #include "base/text.h"
 #include "lang/schema.h"
 #include "lang/secrets.h"
@@ -201,9 +202,6 @@ std::optional<Address> parse_address(std::string_view text) {
   return address;
 }
 
-bool is_loopback(const Address& address) {
-  return address.host == "localhost" || address.host == "::1" || address.host.starts_with("127.");
-}
 bool is_any(const Address& address) {
   return address.host == "0.0.0.0" || address.host == "::";
 }
@@ -212,7 +210,7 @@ bool is_any(const Address& address) {
 
 bool others_reach_admin(const ServerConfig& server) {
   const std::optional<Address> admin = parse_address(server.admin);
-  return !admin || !is_loopback(*admin);
+  return !admin || !is_loopback(admin->host);
 }
 
 namespace {
@@ -274,6 +272,7 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
       server.hosts.push_back(lower(host.scalar));
   }
   server.metrics_on_listen = map->text("metrics") == "listen";
+  duration(map, "idleTimeout", std::chrono::seconds(1), std::chrono::hours(1), server.idle_timeout);
 
   const auto address = [&](std::string_view key, const std::string& written) {
     std::optional<Address> parsed = parse_address(written);
@@ -291,7 +290,7 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
     const Node* at = map->find("admin") != nullptr ? map->find("admin") : map->find("listen");
     problem(*at,
             "'listen' is " + server.listen + " and 'admin' is " + server.admin + "; two ports are wanted");
-  } else if (!has_token && !is_loopback(*admin)) {
+  } else if (!has_token && !is_loopback(admin->host)) {
     problem(*map->find("admin"), "'admin' is '" + server.admin +
                                      "', which others can reach, and 'access' has no token; "
                                      "add one, or write 127.0.0.1:" +

@@ -27,6 +27,7 @@ struct ServerConfig {
   std::string admin_url;                 // as people see `admin`; "" unknown; no slash at its end
   std::vector<std::string> hosts;        // by which Canaries call us
   bool metrics_on_listen = false;        // /metrics on both listeners
+  Duration idle_timeout = std::chrono::seconds(20);  // of a connection between two requests
 };
 
 // The API's listener is not on a loopback address.

@@ -86,7 +86,7 @@ TEST(BrokenConfig, unknown_keys) {
        "data, evaluator, log, server, sources, store, targets, teams, workflows"},
       {"server: {lisen: 127.0.0.1:1}",
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
-       "listen, metrics, publicUrl)"},
+       "idleTimeout, listen, metrics, publicUrl)"},
       {"store: {retention: {run: 1d}}",
        "p.yaml:1:21: unknown key 'run' in 'retention'; did you mean 'runs'? (deliveries, runs)"},
       {source("pahts: {/a: event}"),
@@ -545,7 +545,7 @@ TEST(BrokenConfig, several_at_once) {
   expect_all({
       {"server: {lisen: x}\nsources: {f: {type: flagger, auth: none, rate: fast}}\ntargets: {t: {url: x}}",
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
-       "listen, metrics, publicUrl)\n"
+       "idleTimeout, listen, metrics, publicUrl)\n"
        "p.yaml:2:48: 'rate': 'fast' is no rate; write 10/s, 100/m or 5/h\n"
        "p.yaml:3:20: 'url' is 'x'; a URL such as https://postlude.example.com is wanted\n"
        "p.yaml:3:11: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},

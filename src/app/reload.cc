@@ -25,6 +25,7 @@ api::Options api_options(const Config& config, const SecretLookup& secrets) {
     options.tokens.push_back({token.name, role, token.secrets, token.team});
   }
   options.secrets = secrets;
+  options.admin_url = config.server.admin_url;
   return options;
 }
 
@@ -59,6 +60,7 @@ std::vector<std::string> needs_restart(const Config& running, const Config& want
   compare(now.listen == then.listen, "server.listen");
   compare(now.admin == then.admin, "server.admin");
   compare(now.metrics_on_listen == then.metrics_on_listen, "server.metrics");
+  compare(now.idle_timeout == then.idle_timeout, "server.idleTimeout");
   compare(running.store.url == wanted.store.url, "store.url");
   compare(running.evaluator.time == wanted.evaluator.time, "evaluator.time");
   compare(running.evaluator.memory_bytes == wanted.evaluator.memory_bytes, "evaluator.memory");
@@ -188,6 +190,7 @@ rt::Task<> Reload::take(Loaded loaded, lang::Problems problems, std::vector<std:
   loaded.config.server.listen = loaded_.config.server.listen;
   loaded.config.server.admin = loaded_.config.server.admin;
   loaded.config.server.metrics_on_listen = loaded_.config.server.metrics_on_listen;
+  loaded.config.server.idle_timeout = loaded_.config.server.idle_timeout;
   loaded.config.store.url = loaded_.config.store.url;
   loaded.config.evaluator = loaded_.config.evaluator;
   parts_.metrics.unset("postlude_config_revision_info", {{"revision", loaded_.config.revision}});

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "api/links.h"
+#include "app/limits.h"
 #include "app/reload.h"
 #include "app/secrets.h"
 #include "base/check.h"
@@ -96,8 +97,8 @@ class Daemon {
     reload_.on_config_rejected = [this](const std::string& problems) {
       follow_.start(pipeline_.tell("config-rejected", json::object{{"reason", problems}}));
     };
-    CO_TRY(hooks_, http::Server::listen(loop_, listening_on(reload_.config().server.listen), hook_handler()));
-    CO_TRY(admin_, http::Server::listen(loop_, listening_on(reload_.config().server.admin), admin_handler()));
+    CO_TRY(hooks_, http::Server::listen(loop_, hooks_options(), hook_handler()));
+    CO_TRY(admin_, http::Server::listen(loop_, admin_options(), admin_handler()));
     AWAIT(const Status noted, store_->note("postlude", "started", "daemon",
                                            "version " POSTLUDE_VERSION ", configuration " +
                                                reload_.config().revision.substr(0, 12),
@@ -122,19 +123,43 @@ class Daemon {
     co_return ok();
   }
 
-  static http::ServerOptions listening_on(const std::string& address) {
+  http::ServerOptions hooks_options() const {
     http::ServerOptions options;
-    options.listen = address;
+    options.listen = reload_.config().server.listen;
+    options.idle_timeout = reload_.config().server.idle_timeout;
+    options.connections_max = limits_.hooks;
     return options;
+  }
+
+  http::ServerOptions admin_options() const {
+    http::ServerOptions options = hooks_options();
+    options.listen = reload_.config().server.admin;
+    options.connections_max = limits_.admin;
+    options.bytes_max = kAdminBytesMax;
+    return options;
+  }
+
+  static bool is_probe(const HttpRequest& request) {
+    const std::string_view path = request.path();
+    return (request.method == "GET" || request.method == "HEAD") && (path == "/healthz" || path == "/readyz");
+  }
+
+  // Of a listener: what is answered whatever comes, and who is told that somebody had to go.
+  void watch_room(http::Handler& handler, const char* listener) {
+    handler.always = is_probe;
+    handler.let_go = [this, listener](std::string_view why) {
+      metrics_.count("postlude_connections_let_go_total",
+                     "Connections closed, or requests refused with 503, to make room for others.",
+                     {{"listener", listener}, {"was", std::string(why)}});
+    };
   }
 
   http::Handler hook_handler() {
     http::Handler handler;
     const bool metrics = reload_.config().server.metrics_on_listen;
     const auto is_health = [metrics](const HttpRequest& request) {
-      const std::string_view path = request.path();
-      return (request.method == "GET" || request.method == "HEAD") &&
-             (path == "/healthz" || path == "/readyz" || (metrics && path == "/metrics"));
+      return is_probe(request) || (metrics && (request.method == "GET" || request.method == "HEAD") &&
+                                   request.path() == "/metrics");
     };
     handler.head = [this, is_health](const HttpRequest& request, bool too_large) -> http::HeadVerdict {
       if (is_health(request) && !too_large) return http::ReadBody{0};
@@ -155,6 +180,7 @@ class Daemon {
                      {{"status", std::to_string(status)}});
       return intake::problem_answer(status, why);
     };
+    watch_room(handler, "hooks");
     return handler;
   }
 
@@ -173,6 +199,7 @@ class Daemon {
     };
     handler.handle = [this](HttpRequest request) { return api_.handle(std::move(request)); };
     handler.broken = [](int status, const std::string& why) { return intake::problem_answer(status, why); };
+    watch_room(handler, "admin");
     return handler;
   }
 
@@ -206,6 +233,7 @@ class Daemon {
 
   // What retention lets go.
   rt::Task<> prune() {
+    AWAIT_DONE(pipeline_.sum_up());
     const StoreConfig& keep = reload_.config().store;
     AWAIT(const Status pruned, store_->prune(rt::now() - keep.keep_deliveries, rt::now() - keep.keep_runs));
     if (!pruned) log::warn("old rows could not be removed", {{"why", pruned.error().message}});
@@ -240,8 +268,11 @@ class Daemon {
     log::info("stopped");
   }
 
+  static constexpr std::size_t kAdminBytesMax = 16U << 20U;
+
   rt::Loop& loop_;
   ServeOptions options_;
+  const ConnectionLimits limits_ = connection_limits(raise_descriptors());
   rt::Notify notify_;
   SecretLookup secrets_;
   rt::Signals signals_;  // goes late: a second SIGTERM while stopping is heard, and changes nothing

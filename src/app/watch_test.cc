@@ -150,11 +150,13 @@ TEST(NeedsRestart, names_the_keys) {
   wanted.server.listen = "127.0.0.1:1";
   wanted.server.admin = "127.0.0.1:2";
   wanted.server.metrics_on_listen = true;
+  wanted.server.idle_timeout = std::chrono::minutes(2);
   wanted.store.url = "sqlite:other.db";
   wanted.evaluator.time = std::chrono::seconds(1);
   wanted.evaluator.memory_bytes = 1;
   EXPECT_EQ(needs_restart(running, wanted),
-            (std::vector<std::string>{"server.listen", "server.admin", "server.metrics", "store.url",
+            (std::vector<std::string>{"server.listen", "server.admin", "server.metrics",
+                                      "server.idleTimeout", "store.url",
                                       "evaluator.time", "evaluator.memory"}));
 }
 

@@ -141,6 +141,17 @@ char lower_char(char c) {
 }
 }  // namespace
 
+std::string cut(std::string text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  constexpr std::string_view kMore = "…";
+  std::size_t end = bytes_max < kMore.size() ? 0 : bytes_max - kMore.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+    --end;
+  text.resize(end);
+  if (bytes_max >= kMore.size()) text += kMore;
+  return text;
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](char x, char y) { return lower_char(x) == lower_char(y); });

@@ -14,6 +14,8 @@ namespace postlude {
 bool glob_match(std::string_view pattern, std::string_view text);
 
 bool valid_utf8(std::string_view bytes);
+// At most so many bytes of it, cut between characters; "…" says that something was cut, and counts.
+std::string cut(std::string text, std::size_t bytes_max);
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII
 std::string lower(std::string_view text);                          // ASCII
 std::string_view trim(std::string_view text);                      // spaces and tabs

@@ -15,7 +15,7 @@ using beast::error_code;
 using beast::string_view;
 
 // What is set aside for a body before its bytes have come: an announcement alone must not cost memory.
-constexpr std::uint64_t kReserveMax = 64U << 10U;
+constexpr std::uint64_t kReserveMax = 4U << 10U;
 
 std::string_view plain(string_view text) {
   return {text.data(), text.size()};
@@ -45,6 +45,7 @@ class Parser : public beast::http::basic_parser<true> {
 
   std::string why;
   std::size_t body_bytes_max = 0;
+  std::uint64_t announced = 0;  // of the body; 0: chunked
   std::size_t hosts = 0;
   bool expects_continue = false;
   bool discarding = false;
@@ -77,6 +78,7 @@ class Parser : public beast::http::basic_parser<true> {
 
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
+    announced = length ? *length : 0;
     if (!discarding && length) request_.body.reserve(std::min(*length, kReserveMax));
   }
   std::size_t on_body_impl(string_view bytes, error_code&) override { return keep(bytes); }
@@ -93,6 +95,11 @@ class Parser : public beast::http::basic_parser<true> {
       discarding = true;
       request_.body = std::string();
     } else {
+      // Twice as much each time, but no more than was announced.
+      const std::size_t wanted = request_.body.size() + bytes.size();
+      if (wanted > request_.body.capacity() && announced >= wanted)
+        request_.body.reserve(static_cast<std::size_t>(
+            std::min<std::uint64_t>(announced, std::max(wanted, 2 * request_.body.capacity()))));
       request_.body.append(bytes.data(), bytes.size());
     }
     return bytes.size();
@@ -194,6 +201,17 @@ void RequestReader::read_body(std::size_t bytes_max) {
 void RequestReader::discard_body() {
   impl_->parser->discarding = true;
   impl_->request.body = std::string();
+}
+
+void RequestReader::drop() {
+  discard_body();
+  impl_->request.headers.list = {};
+}
+
+std::size_t RequestReader::bytes() const {
+  const HttpRequest& request = impl_->request;
+  return request.body.capacity() + request.target.capacity() + impl_->header_bytes +
+         request.headers.list.capacity() * sizeof(Header);
 }
 
 bool RequestReader::started() const {

@@ -37,6 +37,8 @@ class RequestReader {
   Step take(std::string_view bytes);
   void read_body(std::size_t bytes_max);
   void discard_body();
+  void drop();  // forgets what has come of the request; nothing of it is asked for any more
+  std::size_t bytes() const;  // kept of the request so far, about
 
   bool started() const;   // something other than empty lines has come
   bool has_body() const;  // more than the head belongs to the request and has not been taken yet

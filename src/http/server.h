@@ -16,13 +16,15 @@ namespace postlude::http {
 
 struct ServerOptions {
   std::string listen = "127.0.0.1:0";         // host:port, [v6]:port; port 0: any, port() tells
-  std::size_t connections_max = 4096;         // more are closed at once
+  std::size_t connections_max = 4096;         // for more, others are closed: see http/room.h
+  std::size_t bytes_max = 64U << 20U;         // of all requests that have not come whole; then 503
   std::size_t header_bytes_max = 16U << 10U;  // 431
   std::size_t drain_bytes_max = 16U << 20U;   // of a body that was refused by its head
   Duration drain_time = std::chrono::seconds(2);
   Duration header_timeout = std::chrono::seconds(10);  // 408
   Duration body_timeout = std::chrono::seconds(15);    // 408
-  Duration idle_timeout = std::chrono::seconds(20);    // keep-alive, closed silently
+  // Between requests, then closed silently; before the first one 20 s at most.
+  Duration idle_timeout = std::chrono::seconds(20);
   Duration write_timeout = std::chrono::seconds(30);
 };
 
@@ -41,8 +43,13 @@ struct Handler {
   std::function<HttpResponse(const HttpRequest& request)> too_large;  // 413
   std::function<rt::Task<HttpResponse>(HttpRequest request)> handle;
   // What the server itself must refuse: 400 (malformed, both Content-Length and Transfer-Encoding, HTTP/0.9
-  // …), 408 (slow header or body), 501/505 as 400.
+  // …), 408 (slow header or body), 501/505 as 400, 503 (no room for it).
   std::function<HttpResponse(int status, std::string why)> broken;
+  // Answered even when all connections that there may be are being answered. May be empty.
+  std::function<bool(const HttpRequest& request)> always = nullptr;
+  // A connection was closed, or its request refused, for want of room; `why`: as name_of(Stage) in http/room.h,
+  // "memory", "all answered". May be empty.
+  std::function<void(std::string_view why)> let_go = nullptr;
 };
 
 // For streams of server-sent events and the like, a later issue adds a streaming response here.

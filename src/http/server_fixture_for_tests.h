@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <vector>
 
 #include "http/loopback_for_tests.h"
@@ -33,6 +34,8 @@ class ServerFixture {
     handler.too_large = [](const HttpRequest&) { return answer(413, "too large"); };
     handler.handle = [this](HttpRequest request) { return handle(std::move(request)); };
     handler.broken = [](int status, std::string why) { return answer(status, "broken: " + why); };
+    handler.always = [](const HttpRequest& request) { return request.path() == "/get"; };
+    handler.let_go = [this](std::string_view why) { ++let_go_[std::string(why)]; };
     thread_.call_void([&] {
       auto listening = Server::listen(thread_.loop(), options, handler);
       EXPECT_TRUE(listening) << (listening ? "" : listening.error().message);
@@ -81,6 +84,9 @@ class ServerFixture {
   std::string last_remote() {
     return thread_.call<std::string>([this] { return last_remote_; });
   }
+  int let_go(const std::string& why) {
+    return thread_.call<int>([&] { return let_go_[why]; });
+  }
   int handled() {
     return thread_.call<int>([this] { return handled_; });
   }
@@ -123,6 +129,7 @@ class ServerFixture {
   std::vector<std::shared_ptr<rt::Latch>> waiting_;
   std::string last_remote_;
   int handled_ = 0;
+  std::map<std::string, int> let_go_;
   std::unique_ptr<Server> server_;
   LoopThread thread_;
 };

@@ -206,7 +206,7 @@ TEST(Server, SendsAnAnswerThatIsLargerThanItsBuffers) {
   EXPECT_EQ(hear(eager).body.size(), 8U << 20U);
 }
 
-TEST(Server, ClosesConnectionsBeyondItsLimit) {
+TEST(Server, LetsTheLongestIdleConnectionGoForANewOne) {
   ServerOptions options = ServerFixture::patient();
   options.connections_max = 2;
   ServerFixture fixture(options);
@@ -217,10 +217,95 @@ TEST(Server, ClosesConnectionsBeyondItsLimit) {
   b.send(sized("b"));
   EXPECT_EQ(hear(b).body, "b");
   Wire c = fixture.connect();
-  EXPECT_TRUE(c.closed());
-  a.close_now();
-  EXPECT_TRUE(fixture.eventually([&] { return fixture.connections() == 1; }));
+  EXPECT_TRUE(a.closed());
+  c.send(sized("c"));
+  EXPECT_EQ(hear(c).body, "c");
+  b.send(sized("b again"));
+  EXPECT_EQ(hear(b).body, "b again");
+}
+
+TEST(Server, ServesHonestSendersWhileSilentAndSlowOnesFillIt) {
+  ServerOptions options = ServerFixture::patient();
+  options.connections_max = 10;
+  ServerFixture fixture(options);
+  std::vector<Wire> strangers;
+  const std::string whole = sized("never sent whole");
+  const std::string_view begins[] = {"", "POST /ec", std::string_view(whole).substr(0, whole.size() - 3)};
+  for (std::size_t i = 0; i < 40; ++i) {
+    strangers.push_back(fixture.connect());
+    strangers.back().send(begins[i % 3]);
+    if (i % 4 == 3) fixture.expect_well();
+  }
+  EXPECT_LE(fixture.connections(), 10U);
+  // Whoever had begun is told why it had to go.
+  EXPECT_TRUE(strangers[0].closed());
+  EXPECT_EQ(hear(strangers[1]).status, 503);
+  EXPECT_EQ(hear(strangers[2]).status, 503);
+  EXPECT_GT(fixture.let_go("silent") + fixture.let_go("head") + fixture.let_go("body"), 20);
+}
+
+TEST(Server, AnswersProbesWhileAllItsConnectionsAreBeingAnswered) {
+  ServerOptions options = ServerFixture::patient();
+  options.connections_max = 3;
+  ServerFixture fixture(options);
+  std::vector<Wire> busy;
+  for (int i = 0; i < 3; ++i) {
+    busy.push_back(fixture.connect());
+    busy.back().send(post("/slow", "Content-Length: 2\r\n", "{}"));
+  }
+  ASSERT_TRUE(fixture.eventually([&] { return fixture.waiting() == 3; }));
+  Wire probe = fixture.connect();
+  probe.send("GET /get HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(hear(probe).status, 200);
+  Wire late = fixture.connect();
+  late.send(sized("late"));
+  EXPECT_EQ(hear(late).status, 503);
+  fixture.release();
+  for (Wire& wire : busy)
+    EXPECT_EQ(hear(wire).status, 200);
   fixture.expect_well();
+}
+
+TEST(Server, RefusesTheOldestUnfinishedRequestsWhenTheirBytesAreTooMany) {
+  ServerOptions options = ServerFixture::patient();
+  options.bytes_max = 64U << 10U;
+  ServerFixture fixture(options);
+  std::vector<Wire> strangers;
+  const std::string body(1000, 'x');
+  for (int i = 0; i < 30; ++i) {
+    strangers.push_back(fixture.connect());
+    strangers.back().send(post("/echo", "Content-Length: 1001\r\n", body));
+    if (i % 5 == 4) fixture.expect_well();
+  }
+  EXPECT_TRUE(fixture.eventually([&] { return fixture.let_go("memory") > 5; }));
+  EXPECT_EQ(hear(strangers[0]).status, 503);
+  strangers.back().send("y");  // the newest have room
+  EXPECT_EQ(hear(strangers.back()).body, body + "y");
+}
+
+TEST(Server, BoundsTheBytesOfManyHeadsToo) {
+  ServerOptions options = ServerFixture::patient();
+  options.bytes_max = 256U << 10U;
+  ServerFixture fixture(options);
+  std::vector<Wire> strangers;
+  std::string head = "GET /get HTTP/1.1\r\nHost: a\r\n";
+  for (int i = 0; i < 1500; ++i)
+    head += "a:\r\n";
+  for (int i = 0; i < 12; ++i) {
+    strangers.push_back(fixture.connect());
+    strangers.back().send(head);
+    fixture.expect_well();
+  }
+  EXPECT_TRUE(fixture.eventually([&] { return fixture.let_go("memory") > 3; }));
+  EXPECT_EQ(hear(strangers[0]).status, 503);
+}
+
+TEST(Server, KeepsASilentConnectionNoLongerThanItsFirstRequestMayTake) {
+  ServerOptions options = ServerFixture::patient();
+  options.idle_timeout = milliseconds(100);
+  ServerFixture fixture(options);
+  Wire silent = fixture.connect();
+  EXPECT_TRUE(silent.closed());
 }
 
 TEST(Server, HoldsManyConnections) {
@@ -238,8 +323,8 @@ TEST(Server, HoldsManyConnections) {
 TEST(Server, GoesOnAfterRunningOutOfDescriptors) {
   ServerFixture fixture;
   Wire wire = fixture.connect();
-  wire.send(sized("before"));
-  EXPECT_EQ(hear(wire).body, "before");
+  wire.send(post("/slow", "Content-Length: 2\r\n", "{}"));
+  ASSERT_TRUE(fixture.eventually([&] { return fixture.waiting() == 1; }));
   // UBSan opens a pipe when it first sees a class; what logging needs must be known to it by now.
   log::warn("descriptors run out now, on purpose", {{"why", "a test"}});
   rlimit old{};
@@ -254,11 +339,12 @@ TEST(Server, GoesOnAfterRunningOutOfDescriptors) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ASSERT_EQ(connect(waiting.fd(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   waiting.send(sized("waited"));
-  EXPECT_TRUE(waiting.quiet_for(150));
-  wire.send(sized("meanwhile"));
-  EXPECT_EQ(hear(wire).body, "meanwhile");
+  EXPECT_TRUE(waiting.quiet_for(150)) << "nobody can go for it";
+  fixture.release();
+  EXPECT_EQ(hear(wire).body, "{}");
+  EXPECT_EQ(hear(waiting).body, "waited") << "the other idled, and went";
+  EXPECT_TRUE(wire.closed());
   setrlimit(RLIMIT_NOFILE, &old);
-  EXPECT_EQ(hear(waiting).body, "waited");
 }
 
 TEST(Server, ClosesWithGrace) {

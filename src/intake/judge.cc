@@ -98,7 +98,9 @@ std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& hea
   if (!route) {
     Delivery delivery = record_of(head, sources.carriers(), {});
     if (delivery.target.size() > kTargetMax) delivery.target.resize(kTargetMax);
-    return refuse(404, route.error().message, std::move(delivery), Keep::kSample);
+    // What is configured is not for strangers: the nearest path is in the record only.
+    delivery.reason = route.error().message;
+    return refuse(404, kNoSuchPath, std::move(delivery), Keep::kSample);
   }
   const auto refused = [&](int status, std::string detail) {
     return refuse(status, std::move(detail), record_of(*route, head, {}), Keep::kSample);

@@ -15,6 +15,9 @@ namespace postlude::intake {
 
 std::string_view title_of(int status);  // the short title of a problem
 
+// All that a caller is told of a path that is not configured.
+constexpr const char* kNoSuchPath = "no such path";
+
 // Whether a refused delivery is stored for itself, or only counted and now and then one of them stored.
 enum class Keep : std::uint8_t { kStore = 1, kSample };
 

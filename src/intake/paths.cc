@@ -82,8 +82,11 @@ std::size_t nearest_path(std::string_view path, std::span<const std::string> kno
   const std::string slip = nearest(path, known);
   if (!slip.empty())
     return static_cast<std::size_t>(std::find(known.begin(), known.end(), slip) - known.begin());
-  if (best != known.size()) return best;
-  best = 0;
+  return best;
+}
+
+std::size_t likest_path(std::string_view path, std::span<const std::string> known) {
+  std::size_t best = 0;
   for (std::size_t i = 1; i < known.size(); ++i) {
     if (common_ends(path, known[i]) > common_ends(path, known[best])) best = i;
   }

@@ -18,7 +18,9 @@ Result<std::string> canonical_path(std::string_view path);
 // The path of a request's target, which may be in absolute form (`http://host/path?query`).
 std::string_view path_of(std::string_view target);
 
-// The index of the one that was probably meant; `known` is not empty. Both in canonical form.
+// The index of the one that was probably meant; known.size(): none is near. Both in canonical form.
 std::size_t nearest_path(std::string_view path, std::span<const std::string> known);
+// The index of the one that is most like it, however little; `known` is not empty.
+std::size_t likest_path(std::string_view path, std::span<const std::string> known);
 
 }  // namespace postlude::intake

@@ -112,6 +112,18 @@ std::optional<Authentic> Source::proved(const Delivery& stored) const {
   return Authentic(stored.proof);
 }
 
+// Where nothing is really near, no gate is named: whoever follows the hint would open or close one.
+std::optional<std::string> Sources::nearest_name(std::string_view path) const {
+  const std::size_t near = nearest_path(path, names_);
+  if (near < names_.size()) return names_[near];
+  std::vector<std::string> others;
+  for (const std::string& name : names_) {
+    if (!is_gate(entries_.find(name)->second.hook)) others.push_back(name);
+  }
+  if (others.empty()) return std::nullopt;
+  return others[likest_path(path, others)];
+}
+
 Result<Route> Sources::route(std::string_view target) const {
   const auto path = canonical_path(path_of(target));
   if (!path) return Error(Code::kNotFound, "no such path: " + path.error().message);
@@ -121,9 +133,10 @@ Result<Route> Sources::route(std::string_view target) const {
     return Route{list_[entry.source], entry.cluster, entry.hook, is_gate(entry.hook)};
   }
   if (names_.empty()) return Error(Code::kNotFound, "no such path: no source is configured");
-  const std::string& near = names_[nearest_path(*path, names_)];
-  const Entry& entry = entries_.find(near)->second;
-  std::string message = "no such path; the nearest configured one is " + near + " (" + entry.hook + " of " +
+  const std::optional<std::string> near = nearest_name(*path);
+  if (!near) return Error(Code::kNotFound, "no such path");
+  const Entry& entry = entries_.find(*near)->second;
+  std::string message = "no such path; the nearest configured one is " + *near + " (" + entry.hook + " of " +
                         list_[entry.source]->name() + ")";
   if (path->starts_with("/cluster.local/")) {
     message += "; the host seems to have been cut: write svc.cluster.local, not svc/cluster.local";

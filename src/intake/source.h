@@ -86,6 +86,8 @@ class Sources {
   }  // of all: also a call that went astray brings its secret
 
  private:
+  std::optional<std::string> nearest_name(std::string_view path) const;
+
   friend class SourcesReader;
   struct Entry {
     std::size_t source = 0;

@@ -133,6 +133,10 @@ flagger:
   EXPECT_NE(why("/hooks/flagger/what/ever/else").find("/hooks/flagger ("), std::string::npos);
   EXPECT_NE(why("/proxy/prefix/hooks/flagger/event").find("/hooks/flagger/event ("), std::string::npos);
   EXPECT_LT(why("/" + std::string(10'000, 'x')).size(), 200U);  // no echo
+  for (const char* far : {"/rollback", "/confirm", "/x/confirm/y", "/robots.txt", "/rollout", "/z"})
+    EXPECT_EQ(why(far).find("(confirm-"), std::string::npos) << why(far);
+  EXPECT_EQ(why("/rollback").find("(rollback"), std::string::npos);
+  EXPECT_NE(why("/hooks/flagger/confirm-rolout").find("/hooks/flagger/confirm-rollout ("), std::string::npos);
   EXPECT_EQ(Sources().route("/x").error().message, "no such path: no source is configured");
 }
 

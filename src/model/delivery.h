@@ -34,6 +34,8 @@ struct Delivery {
   std::string proof;   // what proved it, say "bearer" or "hmac github"; "": nothing did
   int status = 0;      // what was answered
   std::optional<EventId> event;
+  std::int64_t repeats = 0;        // equal refusals that followed it, and are counted here only
+  std::optional<Instant> last_at;  // of the last of them
 };
 
 // The right to say that a sender proved itself: only intake makes one.

@@ -54,7 +54,7 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   if (stopping_) co_return intake::problem_answer(503, "shutting down");
   const auto rules = rules_;  // this version, whatever is loaded meanwhile
   const auto route = rules->sources().route(request.target);
-  if (!route) co_return intake::problem_answer(404, route.error().message);
+  if (!route) co_return intake::problem_answer(404, intake::kNoSuchPath);
 
   intake::Judged judged =
       judge(*route, std::move(request));  // who sends, what they say, whether it is wanted

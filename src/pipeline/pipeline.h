@@ -79,6 +79,9 @@ class Pipeline {
 
   // Waits for what refused calls still have to store; before the store is closed.
   rt::Task<> settle();
+  // Writes down how many calls without proof were refused since the last time, by the answer's status: one
+  // record of the audit for all of them. Once an hour, and at the end.
+  rt::Task<> sum_up();
 
   // The store had no room for a call in the last few seconds: not ready, whatever a smaller write would say.
   bool refused_lately() const {
@@ -133,6 +136,8 @@ class Pipeline {
   Rates rates_;           // of sources
   Rates target_rates_;
   rt::Group background_;  // records of refused calls, whose answer does not wait for them
+  std::map<int, std::uint64_t> refused_;  // calls, by the answer's status, since they were last summed up
+  Instant refused_since_;
   bool stopping_ = false;
   std::map<std::string, engine::Breaker, std::less<>> breakers_;
   std::map<std::string, std::deque<Instant>, std::less<>> recent_;  // events by source, for storms

@@ -1,6 +1,11 @@
 // What happens to calls that make no event: the answer, the count, and the record that is kept of them.
 
+#include <algorithm>
+#include <array>
+
+#include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "intake/answer.h"
 #include "pipeline/pipeline.h"
 
@@ -11,6 +16,30 @@ namespace {
 constexpr Rate kSampled{5, std::chrono::seconds(1)};
 // Records on their way to the store; more are counted only.
 constexpr std::size_t kBackgroundMax = 256;
+// What is kept of such a call: enough to see what it was, and where it came from.
+constexpr std::size_t kTargetKept = 300;
+constexpr std::size_t kReasonKept = 300;
+constexpr std::size_t kHeaderKept = 100;
+constexpr std::array<std::string_view, 5> kHeadersKept{"host", "user-agent", "content-type", "content-length",
+                                                       "x-forwarded-for"};
+
+Delivery brief(Delivery delivery) {
+  delivery.target = cut(std::move(delivery.target), kTargetKept);
+  delivery.reason = cut(std::move(delivery.reason), kReasonKept);
+  json::object kept;
+  const auto headers = parse_json(delivery.headers);
+  if (headers && headers->is_object()) {
+    for (const auto& [name, value] : headers->get_object()) {
+      const bool wanted = std::any_of(kHeadersKept.begin(), kHeadersKept.end(), [&](std::string_view one) {
+        return equal_ignoring_case(std::string_view(name.data(), name.size()), one);
+      });
+      if (wanted && value.is_string()) kept[name] = cut(std::string(view(value.get_string())), kHeaderKept);
+    }
+  }
+  delivery.headers = json::serialize(kept);
+  return delivery;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(Parts parts) : parts_(std::move(parts)), background_(parts_.loop, "refused deliveries") {}
@@ -52,16 +81,18 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
 HttpResponse Pipeline::refused(intake::Refusal refusal) {
   HttpResponse answer = intake::problem_answer(refusal);
   note_delivery(refusal.delivery.source, refusal.delivery.hook, Verdict::kRejected, Duration(0));
+  if (refused_.empty()) refused_since_ = rt::now();
+  ++refused_[refusal.status];
   if (!stopping_ && background_.size() < kBackgroundMax &&
       rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
-    background_.start(store_refusal(std::move(refusal.delivery), ""));
+    background_.start(store_refusal(brief(std::move(refusal.delivery)), ""));
   }
   return answer;
 }
 
 HttpResponse Pipeline::too_large(const HttpRequest& request) {
   const auto route = rules_->sources().route(request.target);
-  if (!route) return intake::problem_answer(404, route.error().message);
+  if (!route) return intake::problem_answer(404, intake::kNoSuchPath);
   return refused(intake::too_large(*route, request));
 }
 
@@ -91,7 +122,22 @@ void Pipeline::announce(Event event, EventId id, bool to_plan) {
   if (to_plan && on_event) on_event(std::move(event));
 }
 
+rt::Task<> Pipeline::sum_up() {
+  if (refused_.empty()) co_return;
+  std::uint64_t all = 0;
+  std::vector<std::string> parts;
+  for (const auto& [status, count] : std::exchange(refused_, {})) {
+    all += count;
+    parts.push_back(std::to_string(status) + " x " + std::to_string(count));
+  }
+  std::string detail = std::to_string(all) + " since " + to_rfc3339(refused_since_) + ": " + join(parts, ", ");
+  AWAIT(const Status noted, parts_.store.note("nobody", "delivery.rejected", "calls without proof",
+                                              std::move(detail), rt::now()));
+  if (!noted) log::warn("refused calls could not be summed up", {{"why", noted.error().message}});
+}
+
 rt::Task<> Pipeline::settle() {
+  AWAIT_DONE(sum_up());
   AWAIT(const bool all, background_.close(std::chrono::milliseconds(300)));
   if (!all) background_.abandon();
 }

@@ -22,6 +22,17 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                                    const std::string& authentic_canary);
 
+// -- refusals.cc
+// Whether the refused call may be anybody's, or one of too many: no record of the audit is made of it.
+bool of_a_stranger(const Delivery& delivery);
+Status thin_out_strangers(Ledger& ledger);
+// The delivery with which an equal refusal was counted; nullopt: it is to be stored, and remembered.
+Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery& delivery,
+                                                  const std::string& canary);
+Status remember_refusal(Ledger& ledger, const Delivery& delivery, const std::string& canary, DeliveryId id);
+Status forget_refusal(Ledger& ledger, const Delivery& delivery, const std::string& canary);  // one was taken
+
+// -- intake.cc
 // An event of our own, without a delivery; 0: no workflow is on its hook.
 Result<EventId> tell(Ledger& ledger, const Event& event);
 
@@ -96,7 +107,7 @@ Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter&
 Result<Delivery> show_delivery(sql::Connection& db, DeliveryId id);
 Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& filter, const Page& page);
 Result<EventDetail> show_event(sql::Connection& db, EventId id);
-Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
+Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
 Result<RunBrief> brief_run(sql::Connection& db, RunId id);
 Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max);
 Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& filter);

@@ -132,6 +132,9 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("DROP TABLE once");
   meddle("ALTER TABLE steps DROP COLUMN key");
   meddle("ALTER TABLE keyed DROP COLUMN made");
+  meddle("DROP TABLE refusals");
+  meddle("DROP TABLE last_refusals");
+  meddle("DROP INDEX deliveries_unproved");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));
@@ -152,10 +155,6 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   EXPECT_EQ(after->event.release, told.release);
   EXPECT_EQ(after->event.canary, told.canary);
   EXPECT_EQ(after->event.payload, told.payload);
-  const auto list = driver_.wait(store_->events({}, {10, 0}));
-  ASSERT_TRUE(list);
-  EXPECT_EQ(list->at(0).release, told.release);
-  EXPECT_EQ(list->at(1).release, "");
 }
 
 TEST_F(Disk, wrong_places_are_refused) {

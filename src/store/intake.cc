@@ -162,9 +162,20 @@ Status insert_delivery(Ledger& ledger, const Delivery& d, DeliveryId id, std::op
       {id.value, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, d.headers,
        static_cast<int>(d.verdict), d.reason, d.proof, d.status,
        event ? sql::Value(event->value) : sql::Value(nullptr), d.body}));
+  // Strangers cannot be let write into what is kept for good.
+  if (of_a_stranger(d)) return thin_out_strangers(ledger);
   const std::string detail = d.source + "/" + d.hook + (d.reason.empty() ? "" : ": " + d.reason);
   return ledger.audit(d.received_at, d.proof.empty() ? "nobody" : d.source,
                       "delivery." + std::string(to_text(d.verdict)), id.text(), detail);
+}
+
+// Whether the delivery that made the event has this very body.
+Result<bool> has_body(Ledger& ledger, EventId event, const std::string& body) {
+  bool same = false;
+  TRY_DONE(ledger.db().each(
+      "SELECT 1 FROM events e JOIN deliveries d ON d.id = e.delivery WHERE e.id = $1 AND d.body = $2",
+      {event.value, body}, [&](const sql::Row&) { same = true; }));
+  return same;
 }
 
 // What a cluster told. Most events have nothing of it, and their row is written once.
@@ -217,6 +228,8 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
     again.verdict = Verdict::kDuplicate;
     again.status = 200;
     again.reason = "repeats " + repeat.event.text();
+    TRY(const bool same, has_body(ledger, repeat.event, again.body));
+    if (same) again.body.clear();  // it is shown from there
     TRY_DONE(insert_delivery(ledger, again, id, repeat.event));
     TRY_DONE(remember(ledger, delivery, identity, last, known, repeat.event, true));
     return Appended{id, repeat.event, true};
@@ -229,7 +242,10 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
     if (!nothing_runs) ledger.made_work();
   }
   TRY_DONE(insert_delivery(ledger, delivery, id, made));
-  if (made) TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));
+  if (made) {
+    TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));
+    TRY_DONE(forget_refusal(ledger, delivery, identity.canary));
+  }
   return Appended{id, made, false};
 }
 
@@ -247,8 +263,15 @@ Result<EventId> tell(Ledger& ledger, const Event& event) {
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                                    const std::string& authentic_canary) {
   TRY(const LastCall last, last_call(ledger, delivery, authentic_canary));
-  TRY(const std::int64_t number, ledger.next_id(Sequence::kDelivery));
-  TRY_DONE(insert_delivery(ledger, delivery, DeliveryId{number}, std::nullopt));
+  TRY(const auto counted, counted_refusal(ledger, delivery, authentic_canary));
+  DeliveryId id;
+  if (counted) {
+    id = *counted;
+  } else {
+    TRY(id.value, ledger.next_id(Sequence::kDelivery));
+    TRY_DONE(insert_delivery(ledger, delivery, id, std::nullopt));
+    TRY_DONE(remember_refusal(ledger, delivery, authentic_canary, id));
+  }
   if (!authentic_canary.empty()) {
     TRY_DONE(note_between(ledger, delivery, authentic_canary, last));
     // An end that nobody wanted is an end all the same: what comes after it belongs to the next release.
@@ -259,7 +282,7 @@ Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
                           {delivery.source, delivery.cluster, authentic_canary}));
     }
   }
-  return DeliveryId{number};
+  return id;
 }
 
 }  // namespace postlude::store

@@ -113,6 +113,9 @@ class Ledger {
   void wait_for(std::int64_t holder, Waiter waiter);
   std::vector<Waiter> take_waiters(std::int64_t holder);
 
+  // Now and then, of those that keep what strangers left: look whether it is too much.
+  bool time_to_thin_out() { return ++strangers_ % 32 == 0; }
+
   // What the loop is told after the commit.
   void made_work() { made_work_ = true; }                       // there is something to plan
   void falls_due(Instant at);                                   // a step has this due time now
@@ -180,6 +183,7 @@ class Ledger {
   bool made_event_ = false;
   std::optional<Instant> next_due_;
   std::string last_target_;
+  std::uint64_t strangers_ = 0;
 };
 
 }  // namespace postlude::store

@@ -41,7 +41,7 @@ constexpr Allowed kAllowed[] = {
     {"DESC LIMIT $", "lists, newest first, a page of them: the reader stops what takes too long"},
 };
 // An index of few: whatever is walked through in it is all there is to see.
-constexpr std::string_view kOfFew[] = {"events_unplanned", "steps_due",   "steps_running", "steps_asking",
+constexpr std::string_view kOfFew[] = {"events_unplanned", "steps_due",   "steps_running", "steps_asking", "deliveries_unproved",
                                        "runs_live",        "runs_causes", "runs_failed"};
 
 // The table behind a name in a plan, or "" where it is one of a subquery's.
@@ -128,7 +128,13 @@ void Plans::take_in() {
   sent.digest = "another";
   EXPECT_FALSE(append(delivery(1), sent));
   EXPECT_TRUE(append(delivery(2), opening));
-  done(store_->append_rejected(delivery(3), "prod/app"));
+  for (int i = 0; i < 40; ++i) {
+    Delivery refused = delivery(3);
+    refused.verdict = Verdict::kRejected;
+    done(store_->append_rejected(refused, i == 0 ? "prod/app" : ""));
+    refused.proof = "bearer";
+    done(store_->append_rejected(refused, "prod/app"));
+  }
   Event told = event_of(delivery(4));
   told.release = told.canary = "{}";
   done(store_->append(intake::Source::authentic(), delivery(4), told, Identity{},

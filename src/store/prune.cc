@@ -71,7 +71,8 @@ Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64
         const bool repeat = static_cast<Verdict>(row.integer(3)) == Verdict::kDuplicate;
         rows.push_back({row.integer(0), row.time(1), row.null(2) || repeat, 0});
       }));
-  return walk(rows, before, [&](const Row& row) {
+  return walk(rows, before, [&](const Row& row) -> Status {
+    TRY_DONE(ledger.db().run("DELETE FROM refusals WHERE delivery = $1", {row.id}));
     return ledger.db().run("DELETE FROM deliveries WHERE id = $1", {row.id});
   });
 }
@@ -90,6 +91,11 @@ Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t a
   return walk(rows, before, [&](const Row& row) -> Status {
     sql::Connection& db = ledger.db();
     TRY_DONE(db.run("DELETE FROM known WHERE key IN (SELECT known FROM events WHERE id = $1)", {row.id}));
+    // Repeats that outlive it get back what they shared with it.
+    TRY_DONE(
+        db.run("UPDATE deliveries SET body = coalesce((SELECT b.body FROM deliveries b WHERE b.id = $2), '') "
+               "WHERE event = $1 AND verdict = 2 AND body = ''",
+               {row.id, row.other}));
     TRY_DONE(db.run("UPDATE deliveries SET event = NULL WHERE event = $1 AND verdict = 2", {row.id}));
     TRY_DONE(db.run("DELETE FROM deliveries WHERE id = $1", {row.other}));
     ledger.forget_events();
@@ -124,6 +130,7 @@ Result<std::optional<Mark>> prune_marks(Ledger& ledger, const Mark& after) {
 
 // Canaries that call before and during a rollout, and never after it. A call that old is no repeat's.
 Status prune_openings(Ledger& ledger, Instant before) {
+  TRY_DONE(ledger.db().run("DELETE FROM last_refusals WHERE since < $1", {before}));
   return ledger.db().run("DELETE FROM openings WHERE at < $1", {before});
 }
 

@@ -1,7 +1,9 @@
 // What the API and the CLI ask: lists, newest first, and single things whole.
 
 #include <algorithm>
+#include <iterator>
 
+#include "base/text.h"
 #include "store/commands.h"
 #include "store/rows.h"
 
@@ -152,6 +154,70 @@ Status load_brief(sql::Connection& db, RunId id, RunBrief& out) {
                  [&](const sql::Row& row) { out.text = row.text(0); });
 }
 
+RunLine run_line_of(const sql::Row& row) {
+  StoredRun stored = run_of(row);
+  RunLine line;
+  static_cast<Run&>(line) = std::move(stored.run);
+  line.team = std::move(stored.team);
+  line.name_space = row.text(25);
+  line.name = row.text(26);
+  return line;
+}
+
+void shorten(std::string& text) {
+  text = cut(std::move(text), kListedText);
+}
+
+Delivery listed(Delivery d) {
+  for (std::string* text : {&d.target, &d.reason})
+    shorten(*text);
+  return d;
+}
+
+Event listed(Event e) {
+  for (std::string* text : {&e.name_space, &e.name, &e.phase, &e.checksum})
+    shorten(*text);
+  return e;
+}
+
+// Its cause is what failures are grouped by, and asked for: it stays as it is.
+RunLine listed(RunLine r) {
+  for (std::string* text : {&r.queue_key, &r.reason, &r.cancel, &r.name_space, &r.name})
+    shorten(*text);
+  return r;
+}
+
+Result<bool> works_on(sql::Connection& db, RunId run, const std::string& target) {
+  bool found = false;
+  TRY_DONE(db.each("SELECT 1 FROM steps WHERE run = $1 AND target = $2 AND state <= 3 LIMIT 1",
+                   {run.value, target}, [&](const sql::Row&) { found = true; }));
+  return found;
+}
+
+// What holds the runs that have not ended.
+Status load_holds(sql::Connection& db, std::vector<RunLine>& runs) {
+  TRY(const std::vector<Pause> pauses, list_pauses(db));
+  for (RunLine& run : runs) {
+    if (terminal(run.state)) continue;
+    for (const Pause& pause : pauses) {
+      bool works = false;
+      if (pause.kind == "target") {
+        TRY(works, works_on(db, run.id, pause.name));
+      }
+      if (holds(pause, run, run.team, [&](const std::string&) { return works; })) run.paused_by.push_back(pause);
+    }
+    if (!run.people_since) continue;
+    TRY_DONE(db.each(
+        "SELECT idx, title, asks FROM steps WHERE run = $1 AND state = 3 AND (asks = 1 OR held_at IS NOT "
+        "NULL) ORDER BY idx LIMIT $2",
+        {run.id.value, static_cast<std::int64_t>(kWaitingListed)}, [&](const sql::Row& row) {
+          run.waiting.push_back(
+              {static_cast<std::uint32_t>(row.integer(0)), cut(row.text(1), kListedText), row.flag(2)});
+        }));
+  }
+  return ok();
+}
+
 // Due work, target by target through the index of what is due.
 Status count_due(sql::Connection& db, Instant now, Counts& out) {
   std::string target;
@@ -198,7 +264,7 @@ Result<std::vector<Delivery>> list_deliveries(sql::Connection& db, const Filter&
   }
   query.page("d.id", page);
   std::vector<Delivery> out;
-  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(delivery_of(row)); }));
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(listed(delivery_of(row))); }));
   return out;
 }
 
@@ -221,7 +287,7 @@ Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& f, con
   query.equal_if("e.team", f.team);
   query.page("e.id", page);
   std::vector<Event> out;
-  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(event_of(row)); }));
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(listed(event_of(row))); }));
   return out;
 }
 
@@ -236,18 +302,24 @@ Result<EventDetail> show_event(sql::Connection& db, EventId id) {
   }));
   if (!found) return Error(Code::kNotFound, "no event " + id.text());
   // Each half has an index of its own.
-  TRY_DONE(db.each(select_runs() + "WHERE r.event = $1 AND r.replay_of IS NULL UNION ALL " + select_runs() +
-                       "WHERE r.event = $1 AND r.replay_of IS NOT NULL ORDER BY 1",
-                   {id.value}, [&](const sql::Row& row) { out.runs.push_back(run_of(row).run); }));
+  TRY_DONE(db.each(select_run_lines() + "WHERE r.event = $1 AND r.replay_of IS NULL UNION ALL " +
+                       select_run_lines() + "WHERE r.event = $1 AND r.replay_of IS NOT NULL ORDER BY 1",
+                   {id.value}, [&](const sql::Row& row) { out.runs.push_back(listed(run_line_of(row))); }));
+  TRY_DONE(load_holds(db, out.runs));
   TRY_DONE(db.each(select_deliveries(false) + "WHERE d.id = $1", {out.event.delivery.value},
-                   [&](const sql::Row& row) { out.deliveries.push_back(delivery_of(row)); }));
-  TRY_DONE(db.each(select_deliveries(false) + "WHERE d.event = $1 AND d.verdict = 2 ORDER BY d.id",
-                   {id.value}, [&](const sql::Row& row) { out.deliveries.push_back(delivery_of(row)); }));
+                   [&](const sql::Row& row) { out.deliveries.push_back(listed(delivery_of(row))); }));
+  std::vector<Delivery> repeats;
+  TRY_DONE(
+      db.each(select_deliveries(false) + "WHERE d.event = $1 AND d.verdict = 2 ORDER BY d.id DESC LIMIT $2",
+              {id.value, static_cast<std::int64_t>(kRepeatsShown)},
+              [&](const sql::Row& row) { repeats.push_back(listed(delivery_of(row))); }));
+  out.deliveries.insert(out.deliveries.end(), std::make_move_iterator(repeats.rbegin()),
+                        std::make_move_iterator(repeats.rend()));
   return out;
 }
 
-Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const Page& page) {
-  Query query(select_runs());
+Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& f, const Page& page) {
+  Query query(select_run_lines());
   query.equal_if("r.workflow", f.workflow);
   if (!f.state.empty()) {
     const auto state = run_state_named(f.state);
@@ -265,8 +337,9 @@ Result<std::vector<Run>> list_runs(sql::Connection& db, const Filter& f, const P
   if (f.asks) query.where("r.id IN (SELECT run FROM steps WHERE asks = 1 AND state = 3)");
   query.on_event("r.event", f, true);
   query.page("r.id", page);
-  std::vector<Run> out;
-  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(run_of(row).run); }));
+  std::vector<RunLine> out;
+  TRY_DONE(query.each(db, [&](const sql::Row& row) { out.push_back(listed(run_line_of(row))); }));
+  TRY_DONE(load_holds(db, out));
   return out;
 }
 

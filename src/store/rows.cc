@@ -168,12 +168,20 @@ Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
 
 }  // namespace
 
-std::string select_deliveries(bool with_body) {
-  return std::string(
-             "SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, "
-             "d.headers, "
-             "d.verdict, d.reason, d.proof, d.status, d.event, ") +
-         (with_body ? "d.body" : "''") + " FROM deliveries d ";
+namespace {
+
+// A repeat with the same body as the event's delivery has none of its own.
+constexpr const char* kWholeBody =
+    "CASE WHEN d.verdict = 2 AND d.body = '' THEN coalesce((SELECT b.body FROM events o JOIN deliveries b ON "
+    "b.id = o.delivery WHERE o.id = d.event), '') ELSE d.body END";
+
+}  // namespace
+
+std::string select_deliveries(bool whole) {
+  return std::string("SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, ") +
+         (whole ? "d.headers, " : "'', ") + "d.verdict, d.reason, d.proof, d.status, d.event, " +
+         (whole ? kWholeBody : "''") +
+         ", coalesce(f.n, 0), f.last_at FROM deliveries d LEFT JOIN refusals f ON f.delivery = d.id ";
 }
 
 Delivery delivery_of(const sql::Row& row) {
@@ -193,18 +201,19 @@ Delivery delivery_of(const sql::Row& row) {
   d.status = static_cast<int>(row.integer(12));
   if (!row.null(13)) d.event = EventId{row.integer(13)};
   d.body = row.text(14);
+  d.repeats = row.integer(15);
+  d.last_at = row.maybe_time(16);
   return d;
 }
 
-std::string select_events(bool with_payload) {
+std::string select_events(bool whole) {
   return std::string(
              "SELECT e.id, e.nonce, e.delivery, e.source, e.cluster, e.hook, e.origin, e.received_at, "
              "e.team, "
-             "e.namespace, e.name, e.phase, e.outcome, e.checksum, e.metadata, e.planned, e.plan, ") +
-         (with_payload
-              ? "coalesce(e.payload, d.body, '{}'), e.canary, e.release FROM events e LEFT JOIN deliveries d "
-                "ON d.id = e.delivery "
-              : "'{}', e.canary, e.release FROM events e ");
+             "e.namespace, e.name, e.phase, e.outcome, e.checksum, ") +
+         (whole ? "e.metadata, e.planned, e.plan, coalesce(e.payload, d.body, '{}'), e.canary, e.release "
+                  "FROM events e LEFT JOIN deliveries d ON d.id = e.delivery "
+                : "'{}', e.planned, NULL, '{}', NULL, NULL FROM events e ");
 }
 
 Event event_of(const sql::Row& row) {
@@ -237,12 +246,25 @@ Result<std::optional<Event>> load_event(sql::Connection& db, EventId id) {
   return out;
 }
 
-std::string select_runs() {
+namespace {
+
+std::string run_columns(std::string_view vars) {
   return "SELECT r.id, r.event, r.workflow, r.text, r.queue_key, r.state, r.reason, r.created_at, "
-         "r.started_at, "
-         "r.finished_at, r.deadline_at, r.stale, r.vars, r.timeout, r.queues, r.source, r.team, "
-         "r.people_since, "
-         "r.data, r.shadow, r.dismissed, r.replay_of, r.salt, r.cancel, r.cause FROM runs r ";
+         "r.started_at, r.finished_at, r.deadline_at, r.stale, " +
+         std::string(vars) +
+         ", r.timeout, r.queues, r.source, r.team, r.people_since, r.data, r.shadow, r.dismissed, "
+         "r.replay_of, r.salt, r.cancel, r.cause";
+}
+
+}  // namespace
+
+std::string select_runs() {
+  return run_columns("r.vars") + " FROM runs r ";
+}
+
+std::string select_run_lines() {
+  return run_columns("'{}'") +
+         ", coalesce(e.namespace, ''), coalesce(e.name, '') FROM runs r LEFT JOIN events e ON e.id = r.event ";
 }
 
 StoredRun run_of(const sql::Row& row) {

@@ -15,9 +15,12 @@
 
 namespace postlude::store {
 
-std::string select_deliveries(bool with_body);  // "SELECT … FROM deliveries d ", to be completed
-std::string select_events(bool with_payload);   // "SELECT … FROM events e … "
-std::string select_runs();                      // "SELECT … FROM runs r "
+// Whole rows, or what lists show of them: without headers and body, and without metadata, plan, payload and
+// what a cluster told.
+std::string select_deliveries(bool whole);  // "SELECT … FROM deliveries d ", to be completed
+std::string select_events(bool whole);      // "SELECT … FROM events e … "
+std::string select_runs();                  // "SELECT … FROM runs r "
+std::string select_run_lines();  // the same without its variables, then namespace and name of its event
 Delivery delivery_of(const sql::Row& row);
 Event event_of(const sql::Row& row);
 StoredRun run_of(const sql::Row& row);

@@ -192,8 +192,18 @@ CREATE INDEX runs_queue ON runs (workflow, queue_key, (state = 1 AND deadline_at
   WHERE state <= 3 AND queues = 1;
 )sql";
 
-constexpr std::array<std::string_view, 6> kSteps{kVersion1, kVersion2, kVersion3,
-                                                 kVersion4, kVersion5, kVersion6};
+// refusals: of calls with proof that were refused as the one before: how many followed this delivery.
+// last_refusals: which delivery that is, by canary and hook. An index of what callers without proof left.
+constexpr std::string_view kVersion7 = R"sql(
+CREATE TABLE refusals (delivery @int PRIMARY KEY, n @int NOT NULL, last_at @int NOT NULL)@keyed;
+CREATE TABLE last_refusals (source TEXT NOT NULL, cluster TEXT NOT NULL, canary TEXT NOT NULL,
+  hook TEXT NOT NULL, digest @blob NOT NULL, since @int NOT NULL, delivery @int NOT NULL,
+  PRIMARY KEY (source, cluster, canary, hook))@keyed;
+CREATE INDEX deliveries_unproved ON deliveries (id) WHERE verdict = 4 AND (proof = '' OR status = 429);
+)sql";
+
+constexpr std::array<std::string_view, 7> kSteps{kVersion1, kVersion2, kVersion3, kVersion4,
+                                                 kVersion5, kVersion6, kVersion7};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;

@@ -383,8 +383,8 @@ rt::Task<Result<EventDetail>> Store::event(EventId id) {
   return impl_->read<EventDetail>([id](sql::Connection& db) { return show_event(db, id); });
 }
 
-rt::Task<Result<std::vector<Run>>> Store::runs(Filter filter, Page page) {
-  return impl_->read<std::vector<Run>>(
+rt::Task<Result<std::vector<RunLine>>> Store::runs(Filter filter, Page page) {
+  return impl_->read<std::vector<RunLine>>(
       [f = std::move(filter), page](sql::Connection& db) { return list_runs(db, f, page); });
 }
 

@@ -175,6 +175,13 @@ struct FailureGroup {
 // Called inside the transaction with the run as it is then. Pure, and brief: every writer waits for it.
 using Rule = std::function<Decision(const Run& run)>;
 
+// So many refused deliveries of callers without proof are kept, the newest. What they did is in the audit
+// chain as a sum, see Pipeline::sum_up().
+constexpr std::size_t kStrangersKept = 1'000;
+// An authentic call that is refused as the one before it (its canary, hook, body, and why) is counted with
+// that one, for as long.
+constexpr Duration kRefusalsTogether = std::chrono::hours(1);
+
 // Payloads in one answer of unplanned(): a list that holds as much may have been cut.
 constexpr std::size_t kUnplannedBytes = 8U << 20U;
 
@@ -199,6 +206,31 @@ struct Attempt {
   std::string why;
   std::vector<Request> requests;
 };
+// Whether the pause holds such a run; `works_on(target)`: a step of that target has not ended.
+template <class WorksOn>
+bool holds(const Pause& pause, const Run& run, std::string_view team, WorksOn works_on) {
+  return pause.kind == "all" || (pause.kind == "workflow" && pause.name == run.workflow) ||
+         (pause.kind == "source" && pause.name == run.source) ||
+         (pause.kind == "team" && pause.name == team) || (pause.kind == "target" && works_on(pause.name));
+}
+
+// A run as lists show it: without steps and variables, with its event's names and with what holds it.
+struct RunLine : Run {
+  std::string team, name_space, name;
+  std::vector<Pause> paused_by;  // while it has not ended
+  struct Waiting {               // a step that a person is to decide about
+    std::uint32_t index = 0;
+    std::string title;
+    bool asks = false;  // approve or reject; else: resume
+  };
+  std::vector<Waiting> waiting;  // the first of them
+};
+// So many bytes of a text that a sender or a user wrote are in a list; all of it in what shows one thing.
+constexpr std::size_t kListedText = 256;
+constexpr std::size_t kWaitingListed = 3;
+// So many repeats of an event are shown with it, the newest.
+constexpr std::size_t kRepeatsShown = 100;
+
 // A run, for whoever decides something about it.
 struct RunBrief {
   Run run;
@@ -223,8 +255,8 @@ struct EventDetail {
   Event event;
   bool planned = false;
   std::vector<Planned> plan;
-  std::vector<Run> runs;             // without steps
-  std::vector<Delivery> deliveries;  // that reported it, without bodies
+  std::vector<RunLine> runs;
+  std::vector<Delivery> deliveries;  // that reported it, without headers and bodies; kRepeatsShown
 };
 // So many workflows are counted for themselves; what is left, as "other".
 constexpr std::size_t kWorkflowsCounted = 500;
@@ -267,7 +299,8 @@ class Store {
                                    Identity identity,
                                    std::optional<std::vector<Planned>> nothing_runs = std::nullopt);
   // A delivery that made no event: rejected, unreadable, filtered, or without proof. `authentic_canary` is
-  // namespace/name where the sender proved itself and named it: it then stands between two equal calls.
+  // namespace/name where the sender proved itself and named it: it then stands between two equal calls. The id
+  // is that of an earlier one where it is only counted there.
   rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, std::string authentic_canary);
   // All of them or none, and once per event: kConflict after that.
   rt::Task<Status> start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan, Instant now);
@@ -332,13 +365,14 @@ class Store {
   // A run goes when it has ended; an event, with the delivery that made it, when no run refers to it.
   rt::Task<Status> prune(Instant deliveries_before, Instant runs_before);
 
-  // -- reads: a caller sees its own completed writes. Lists are newest first, without bodies and payloads.
+  // -- reads: a caller sees its own completed writes. Lists are newest first, without headers, bodies,
+  // metadata and payloads; texts in them are cut at kListedText.
   rt::Task<Result<std::vector<Event>>> unplanned(std::size_t limit);  // oldest first; kUnplannedBytes
   rt::Task<Result<std::vector<Delivery>>> deliveries(Filter filter, Page page);
   rt::Task<Result<Delivery>> delivery(DeliveryId id);
   rt::Task<Result<std::vector<Event>>> events(Filter filter, Page page);
   rt::Task<Result<EventDetail>> event(EventId id);
-  rt::Task<Result<std::vector<Run>>> runs(Filter filter, Page page);  // without steps
+  rt::Task<Result<std::vector<RunLine>>> runs(Filter filter, Page page);
   rt::Task<Result<RunBrief>> brief(RunId id);
   rt::Task<Result<RunDetail>> run(RunId id, std::size_t exchanges_max = kExchangesShown);
   rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most

@@ -212,7 +212,7 @@ def test_the_mistaken_path_is_explained(postlude):
     assert answer.headers["content-type"] == "application/problem+json"
     expected = ("no such path; the nearest configured one is /jira-update (post-rollout of flagger); "
                 "the host seems to have been cut: write svc.cluster.local, not svc/cluster.local")
-    assert answer.json["detail"] == expected
+    assert answer.json["detail"] == "no such path", "what is configured is in the record only"
     record, = wait_until(lambda: postlude.items("deliveries?verdict=rejected"))
     assert (record["status"], record["path"], record["reason"]) == (404, path, expected)
     assert (record["event"], record["source"], record["hook"]) == (None, None, None)

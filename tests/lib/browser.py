@@ -16,7 +16,7 @@ class Browser:
     def found():
         return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-    def __init__(self, folder):
+    def __init__(self, folder, *arguments):
         to_read, self.write_end = os.pipe()
         self.read_end, to_write = os.pipe()
 
@@ -27,7 +27,7 @@ class Browser:
 
         self.process = subprocess.Popen(
             [self.found(), "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
-             f"--user-data-dir={folder}/profile", "about:blank"],
+             f"--user-data-dir={folder}/profile", *arguments, "about:blank"],
             preexec_fn=fixed_ends, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, start_new_session=True)
         os.close(to_read), os.close(to_write)
