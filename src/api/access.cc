@@ -22,7 +22,8 @@ void Access::use(std::vector<Token> tokens, SecretLookup secrets, std::string_vi
   tokens_ = std::move(tokens);
   secrets_ = std::move(secrets);
   origin_ = origin_of(admin_url);
-  host_ = origin_.empty() ? "" : host_of(std::string_view(origin_).substr(origin_.find("://") + 3)).value_or("");
+  host_ =
+      origin_.empty() ? "" : host_of(std::string_view(origin_).substr(origin_.find("://") + 3)).value_or("");
 }
 
 // A page that a browser was led to has a name of its own, even where its owner lets that name lead to this
@@ -34,9 +35,10 @@ Status Access::local(const HttpRequest& request) const {
   const auto host = host_of(name);
   const bool known = host && (is_loopback(*host) || (!host_.empty() && *host == host_));
   if (!known || request.headers.count("Host") != 1) {
-    return Error(Code::kDenied,
-                 "without access.tokens only calls to localhost, 127.0.0.1, [::1] or the host of server.adminUrl "
-                 "are answered; the Host header of this one is something else");
+    return Error(
+        Code::kDenied,
+        "without access.tokens only calls to localhost, 127.0.0.1, [::1] or the host of server.adminUrl "
+        "are answered; the Host header of this one is something else");
   }
   const std::string own = "http://" + lower(name);
   const bool foreign = std::any_of(list.begin(), list.end(), [&](const Header& header) {

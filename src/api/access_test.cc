@@ -22,15 +22,16 @@ Access without_tokens(std::string_view admin_url = "") {
 
 TEST(Access, without_tokens_a_call_names_this_machine) {
   const Access access = without_tokens();
-  for (const char* host : {"127.0.0.1:8081", "127.0.0.1", "127.1.2.3:1", "localhost", "LOCALHOST:8081", "[::1]", "[::1]:8081"}) {
+  for (const char* host :
+       {"127.0.0.1:8081", "127.0.0.1", "127.1.2.3:1", "localhost", "LOCALHOST:8081", "[::1]", "[::1]:8081"}) {
     const auto caller = access.caller(request({host}));
     ASSERT_TRUE(caller) << host;
     EXPECT_EQ(caller->role, Role::kAdmin);
   }
-  for (const char* host :
-       {"", "127.evil.example", "127.evil.example:8081", "127.0.0.1.evil.com:8081", "localhost.evil", "evil.localhost",
-        "evil.example", "127.0.0.1@evil.com", "localhost:80:evil", "0.0.0.0:8081", "127.1", "[::ffff:7f00:1]", "[::2]",
-        "::1", "[::1", "127.0.0.1:", "127.0.0.1:x", "2130706433", "postlude.example.com"}) {
+  for (const char* host : {"", "127.evil.example", "127.evil.example:8081", "127.0.0.1.evil.com:8081",
+                           "localhost.evil", "evil.localhost", "evil.example", "127.0.0.1@evil.com",
+                           "localhost:80:evil", "0.0.0.0:8081", "127.1", "[::ffff:7f00:1]", "[::2]", "::1",
+                           "[::1", "127.0.0.1:", "127.0.0.1:x", "2130706433", "postlude.example.com"}) {
     const auto caller = access.caller(request({host}));
     ASSERT_FALSE(caller) << host;
     EXPECT_EQ(caller.error().code, Code::kDenied) << host;
@@ -44,8 +45,9 @@ TEST(Access, without_tokens_calls_of_other_pages_are_refused) {
   const Access access = without_tokens();
   EXPECT_TRUE(access.caller(request({"127.0.0.1:8081"}, {"http://127.0.0.1:8081"})));
   EXPECT_TRUE(access.caller(request({"LocalHost:8081"}, {"http://localhost:8081"})));
-  for (const char* origin : {"http://evil.example", "null", "", "https://127.0.0.1:8081", "http://127.0.0.1:9000",
-                             "http://127.0.0.1", "http://127.0.0.1:8081.evil.example"})
+  for (const char* origin :
+       {"http://evil.example", "null", "", "https://127.0.0.1:8081", "http://127.0.0.1:9000",
+        "http://127.0.0.1", "http://127.0.0.1:8081.evil.example"})
     EXPECT_FALSE(access.caller(request({"127.0.0.1:8081"}, {origin}))) << origin;
   EXPECT_FALSE(access.caller(request({"127.0.0.1:8081"}, {"http://127.0.0.1:8081", "http://evil.example"})));
 }
@@ -63,8 +65,9 @@ TEST(Access, the_host_of_the_admin_url_is_known_too) {
 
 TEST(Access, where_there_are_tokens_any_name_will_do) {
   Access access;
-  access.use({{"ops", Role::kOperator, {SecretRef{}}, ""}},
-             [](const SecretRef&) -> Result<std::string> { return std::string("s3cret"); }, "");
+  access.use(
+      {{"ops", Role::kOperator, {SecretRef{}}, ""}},
+      [](const SecretRef&) -> Result<std::string> { return std::string("s3cret"); }, "");
   HttpRequest call = request({"postlude.internal"}, {"https://elsewhere.example"});
   EXPECT_TRUE(access.local(call));
   ASSERT_FALSE(access.caller(call));

@@ -244,9 +244,8 @@ json::array holding(const std::vector<store::Pause>& pauses, const store::RunDet
   if (terminal(run.state)) return out;
   for (const store::Pause& pause : pauses) {
     const auto works_on = [&](std::string_view target) {
-      return std::any_of(run.steps.begin(), run.steps.end(), [&](const Step& step) {
-        return step.target == target && !terminal(step.state);
-      });
+      return std::any_of(run.steps.begin(), run.steps.end(),
+                         [&](const Step& step) { return step.target == target && !terminal(step.state); });
     };
     if (store::holds(pause, run, detail.team, works_on)) out.push_back(view_of(pause));
   }

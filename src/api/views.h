@@ -7,7 +7,7 @@
 namespace postlude::api {
 
 json::object view_of(const Delivery& delivery, bool whole);  // whole: with headers and body
-json::object line_of(const Event& event);  // without metadata, payload, canary, release
+json::object line_of(const Event& event);                    // without metadata, payload, canary, release
 json::object view_of(const store::EventDetail& detail);
 json::object view_of(const Run& run);  // without steps
 json::object line_of(const store::RunLine& run);

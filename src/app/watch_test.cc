@@ -155,9 +155,8 @@ TEST(NeedsRestart, names_the_keys) {
   wanted.evaluator.time = std::chrono::seconds(1);
   wanted.evaluator.memory_bytes = 1;
   EXPECT_EQ(needs_restart(running, wanted),
-            (std::vector<std::string>{"server.listen", "server.admin", "server.metrics",
-                                      "server.idleTimeout", "store.url",
-                                      "evaluator.time", "evaluator.memory"}));
+            (std::vector<std::string>{"server.listen", "server.admin", "server.metrics", "server.idleTimeout",
+                                      "store.url", "evaluator.time", "evaluator.memory"}));
 }
 
 TEST(OpenListener, keeps_its_token_until_the_restart) {

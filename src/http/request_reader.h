@@ -37,7 +37,7 @@ class RequestReader {
   Step take(std::string_view bytes);
   void read_body(std::size_t bytes_max);
   void discard_body();
-  void drop();  // forgets what has come of the request; nothing of it is asked for any more
+  void drop();                // forgets what has come of the request; nothing of it is asked for any more
   std::size_t bytes() const;  // kept of the request so far, about
 
   bool started() const;   // something other than empty lines has come

@@ -1,10 +1,10 @@
 #pragma once
-// Room: how many connections a listener keeps, and how many bytes of unread requests; and whom it lets go when
-// there are too many. No socket, no clock.
+// Room: how many connections a listener keeps, and how many bytes of unread requests; and whom it lets go
+// when there are too many. No socket, no clock.
 //
 // A new connection is always let in while another can go for it: first one that idles after an answer, the
-// longest idle first; then one whose request has not come whole, the oldest first; then one that is only drained,
-// or that does not read its answer. Whoever is being answered stays.
+// longest idle first; then one whose request has not come whole, the oldest first; then one that is only
+// drained, or that does not read its answer. Whoever is being answered stays.
 
 #include <array>
 #include <cstdint>
@@ -35,8 +35,8 @@ class Room {
 
   void come(Guest& guest, Stage stage, Duration now);
   void move(Guest& guest, Stage stage, Duration now);
-  void leave(Guest& guest);                          // its descriptor is free again
-  void weigh(Guest& guest, std::size_t bytes);       // so many of it are kept just now
+  void leave(Guest& guest);                     // its descriptor is free again
+  void weigh(Guest& guest, std::size_t bytes);  // so many of it are kept just now
 
   std::size_t connections() const { return connections_; }
   std::size_t bytes() const { return bytes_; }

@@ -14,7 +14,7 @@ namespace {
 constexpr int kBacklog = 4096;
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 constexpr std::size_t kExtra = 16;  // connections beyond the limit, while all others are being answered
-constexpr int kMadeAtOnce = 8;  // connections closed when no descriptor is left
+constexpr int kMadeAtOnce = 8;      // connections closed when no descriptor is left
 
 }  // namespace
 

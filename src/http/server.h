@@ -47,8 +47,8 @@ struct Handler {
   std::function<HttpResponse(int status, std::string why)> broken;
   // Answered even when all connections that there may be are being answered. May be empty.
   std::function<bool(const HttpRequest& request)> always = nullptr;
-  // A connection was closed, or its request refused, for want of room; `why`: as name_of(Stage) in http/room.h,
-  // "memory", "all answered". May be empty.
+  // A connection was closed, or its request refused, for want of room; `why`: as name_of(Stage) in
+  // http/room.h, "memory", "all answered". May be empty.
   std::function<void(std::string_view why)> let_go = nullptr;
 };
 

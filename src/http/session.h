@@ -110,7 +110,7 @@ class Session : public Room::Guest {
   void expire(Duration now);
   void close_if_idle();
   void close();
-  void give_way();     // to another connection: with 503 where a request has begun
+  void give_way();      // to another connection: with 503 where a request has begun
   void drop_request();  // there is no room for its bytes: 503
 
  private:

@@ -135,7 +135,7 @@ class Pipeline {
   Duration masked_at_{};  // when it last looked at the secrets
   Rates rates_;           // of sources
   Rates target_rates_;
-  rt::Group background_;  // records of refused calls, whose answer does not wait for them
+  rt::Group background_;                  // records of refused calls, whose answer does not wait for them
   std::map<int, std::uint64_t> refused_;  // calls, by the answer's status, since they were last summed up
   Instant refused_since_;
   bool stopping_ = false;

@@ -130,7 +130,8 @@ rt::Task<> Pipeline::sum_up() {
     all += count;
     parts.push_back(std::to_string(status) + " x " + std::to_string(count));
   }
-  std::string detail = std::to_string(all) + " since " + to_rfc3339(refused_since_) + ": " + join(parts, ", ");
+  std::string detail =
+      std::to_string(all) + " since " + to_rfc3339(refused_since_) + ": " + join(parts, ", ");
   AWAIT(const Status noted, parts_.store.note("nobody", "delivery.rejected", "calls without proof",
                                               std::move(detail), rt::now()));
   if (!noted) log::warn("refused calls could not be summed up", {{"why", noted.error().message}});

@@ -204,7 +204,8 @@ Status load_holds(sql::Connection& db, std::vector<RunLine>& runs) {
       if (pause.kind == "target") {
         TRY(works, works_on(db, run.id, pause.name));
       }
-      if (holds(pause, run, run.team, [&](const std::string&) { return works; })) run.paused_by.push_back(pause);
+      if (holds(pause, run, run.team, [&](const std::string&) { return works; }))
+        run.paused_by.push_back(pause);
     }
     if (!run.people_since) continue;
     TRY_DONE(db.each(

@@ -1,5 +1,5 @@
-// What refused calls leave behind, so that neither strangers nor somebody who asks again and again can fill the
-// store.
+// What refused calls leave behind, so that neither strangers nor somebody who asks again and again can fill
+// the store.
 
 #include "base/hash.h"
 #include "store/commands.h"
@@ -28,7 +28,8 @@ Status thin_out_strangers(Ledger& ledger) {
       {kThinnedAtOnce, static_cast<std::int64_t>(kStrangersKept)});
 }
 
-Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery& d, const std::string& canary) {
+Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery& d,
+                                                  const std::string& canary) {
   std::optional<DeliveryId> first;
   if (canary.empty() || d.verdict != Verdict::kRejected) return first;
   const std::string digest = digest_of(d);
@@ -40,10 +41,11 @@ Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery
         if (same) first = DeliveryId{row.integer(0)};
       }));
   if (!first) return first;
-  TRY_DONE(ledger.db().run(
-      "INSERT INTO refusals (delivery, n, last_at) VALUES ($1, 1, $2) ON CONFLICT (delivery) DO UPDATE SET n = "
-      "refusals.n + 1, last_at = excluded.last_at",
-      {first->value, d.received_at}));
+  TRY_DONE(
+      ledger.db().run("INSERT INTO refusals (delivery, n, last_at) VALUES ($1, 1, $2) ON CONFLICT (delivery) "
+                      "DO UPDATE SET n = "
+                      "refusals.n + 1, last_at = excluded.last_at",
+                      {first->value, d.received_at}));
   return first;
 }
 
@@ -51,8 +53,10 @@ Status remember_refusal(Ledger& ledger, const Delivery& d, const std::string& ca
   if (canary.empty() || d.verdict != Verdict::kRejected) return ok();
   const std::string digest = digest_of(d);
   return ledger.db().run(
-      "INSERT INTO last_refusals (source, cluster, canary, hook, digest, since, delivery) VALUES ($1, $2, $3, "
-      "$4, $5, $6, $7) ON CONFLICT (source, cluster, canary, hook) DO UPDATE SET digest = excluded.digest, since "
+      "INSERT INTO last_refusals (source, cluster, canary, hook, digest, since, delivery) VALUES ($1, $2, "
+      "$3, "
+      "$4, $5, $6, $7) ON CONFLICT (source, cluster, canary, hook) DO UPDATE SET digest = excluded.digest, "
+      "since "
       "= excluded.since, delivery = excluded.delivery",
       {d.source, d.cluster, canary, d.hook, sql::Blob{digest}, d.received_at, id.value});
 }

@@ -37,7 +37,8 @@ class Refusals : public StoreTest {
   std::int64_t audit_rows() {
     std::int64_t count = 0;
     const auto look = [&](sql::Connection& db) {
-      EXPECT_TRUE(db.each("SELECT count(*) FROM audit", {}, [&](const sql::Row& row) { count = row.integer(0); }));
+      EXPECT_TRUE(
+          db.each("SELECT count(*) FROM audit", {}, [&](const sql::Row& row) { count = row.integer(0); }));
     };
     if (memory_ != nullptr) {
       look(memory_->db());
@@ -183,7 +184,8 @@ TEST_P(Refusals, lists_cut_what_senders_wrote) {
   event.release = event.canary = event.metadata;
   const auto receipt = driver_.wait(store_->append(intake::Source::authentic(), d, event, Identity{}));
   ASSERT_TRUE(receipt);
-  ASSERT_TRUE(driver_.wait(store_->start(*receipt->event(), {new_run("w", {step("one")}, large)}, {}, at(2))));
+  ASSERT_TRUE(
+      driver_.wait(store_->start(*receipt->event(), {new_run("w", {step("one")}, large)}, {}, at(2))));
 
   const auto total = [](std::initializer_list<std::string> texts) {
     std::size_t bytes = 0;
@@ -194,8 +196,8 @@ TEST_P(Refusals, lists_cut_what_senders_wrote) {
   const Delivery one = driver_.wait(store_->deliveries({}, {}))->at(0);
   EXPECT_LE(total({one.target, one.headers, one.body, one.reason}), 3 * kListedText);
   const Event listed = driver_.wait(store_->events({}, {}))->at(0);
-  EXPECT_LE(total({listed.name, listed.name_space, listed.phase, listed.checksum, listed.metadata, listed.payload,
-                   listed.release, listed.canary}),
+  EXPECT_LE(total({listed.name, listed.name_space, listed.phase, listed.checksum, listed.metadata,
+                   listed.payload, listed.release, listed.canary}),
             5 * kListedText);
   const RunLine run = driver_.wait(store_->runs({}, {}))->at(0);
   EXPECT_LE(total({run.name, run.name_space, run.queue_key, run.vars}), 4 * kListedText);

@@ -178,7 +178,8 @@ constexpr const char* kWholeBody =
 }  // namespace
 
 std::string select_deliveries(bool whole) {
-  return std::string("SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, ") +
+  return std::string(
+             "SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, ") +
          (whole ? "d.headers, " : "'', ") + "d.verdict, d.reason, d.proof, d.status, d.event, " +
          (whole ? kWholeBody : "''") +
          ", coalesce(f.n, 0), f.last_at FROM deliveries d LEFT JOIN refusals f ON f.delivery = d.id ";
@@ -264,7 +265,8 @@ std::string select_runs() {
 
 std::string select_run_lines() {
   return run_columns("'{}'") +
-         ", coalesce(e.namespace, ''), coalesce(e.name, '') FROM runs r LEFT JOIN events e ON e.id = r.event ";
+         ", coalesce(e.namespace, ''), coalesce(e.name, '') FROM runs r LEFT JOIN events e ON e.id = "
+         "r.event ";
 }
 
 StoredRun run_of(const sql::Row& row) {

@@ -299,8 +299,8 @@ class Store {
                                    Identity identity,
                                    std::optional<std::vector<Planned>> nothing_runs = std::nullopt);
   // A delivery that made no event: rejected, unreadable, filtered, or without proof. `authentic_canary` is
-  // namespace/name where the sender proved itself and named it: it then stands between two equal calls. The id
-  // is that of an earlier one where it is only counted there.
+  // namespace/name where the sender proved itself and named it: it then stands between two equal calls. The
+  // id is that of an earlier one where it is only counted there.
   rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, std::string authentic_canary);
   // All of them or none, and once per event: kConflict after that.
   rt::Task<Status> start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan, Instant now);
