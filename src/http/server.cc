@@ -103,7 +103,9 @@ Task<> Server::Impl::accept(std::shared_ptr<Impl> self) {
       continue;
     }
     told = false;
-    const bool extra = self->room.full() && !self->make_room();
+    while (self->room.full() && self->make_room()) {
+    }
+    const bool extra = self->room.full();
     if (extra && self->room.connections() >= self->options.connections_max + kExtra) {
       self->count("all answered");
       continue;
@@ -158,7 +160,7 @@ std::uint16_t Server::port() const {
 }
 
 std::size_t Server::connections() const {
-  return impl_->sessions.size();
+  return impl_->room.connections();
 }
 
 Task<bool> Server::close(Duration at_most) {

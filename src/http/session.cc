@@ -58,11 +58,12 @@ void Session::expire(Duration now) {
   if (phase_ == Phase::kHead || phase_ == Phase::kBody || phase_ == Phase::kDraining) {
     socket_.cancel(ignored);
   } else {
-    socket_.close(ignored);
+    close();
   }
 }
 
 void Session::close() {
+  closed_ = true;
   error_code ignored;
   socket_.close(ignored);
   server_.room.leave(*this);
@@ -225,6 +226,7 @@ void Session::answer(const HttpResponse& response, bool head_only, bool keep) {
 Task<Came> Session::advance() {
   using Got = RequestReader::Got;
   while (true) {
+    if (closed_) co_return Came::kGone;  // what came in that moment is not taken: the answer has gone out
     if (dropped_) co_return Came::kNoRoom;
     if (begin_ < end_) {
       const auto step = reader_.take(buffered());

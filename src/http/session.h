@@ -150,6 +150,7 @@ class Session : public Room::Guest {
   bool broken_pipe_ = false;
   bool answered_ = false;  // a request, at least
   bool dropped_ = false;
+  bool closed_ = false;
   const bool extra_;
 };
 
