@@ -59,21 +59,24 @@ Room::Guest* Room::first(Stage stage) const {
   return all.empty() ? nullptr : all.front();
 }
 
+Room::Guest* Room::oldest(std::initializer_list<Stage> stages) const {
+  Guest* found = nullptr;
+  for (const Stage stage : stages) {
+    Guest* one = first(stage);
+    if (one != nullptr && (found == nullptr || one->since < found->since)) found = one;
+  }
+  return found;
+}
+
 Room::Guest* Room::next_to_go() const {
   if (Guest* idle = first(Stage::kIdle)) return idle;
-  Guest* oldest = nullptr;
-  for (const Stage stage : {Stage::kSilent, Stage::kHead, Stage::kBody}) {
-    Guest* one = first(stage);
-    if (one != nullptr && (oldest == nullptr || one->since < oldest->since)) oldest = one;
-  }
-  if (oldest != nullptr) return oldest;
+  if (Guest* unfinished = oldest({Stage::kSilent, Stage::kHead, Stage::kBody})) return unfinished;
   Guest* drained = first(Stage::kDraining);
   return drained != nullptr ? drained : first(Stage::kWriting);
 }
 
 Room::Guest* Room::next_to_refuse() const {
-  Guest* body = first(Stage::kBody);
-  return body != nullptr ? body : first(Stage::kHead);
+  return oldest({Stage::kHead, Stage::kBody});
 }
 
 }  // namespace postlude::http

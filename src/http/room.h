@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <list>
 
 #include "base/time.h"
@@ -51,6 +52,7 @@ class Room {
  private:
   std::list<Guest*>& queue(Stage stage) { return queues_.at(static_cast<std::size_t>(stage)); }
   Guest* first(Stage stage) const;
+  Guest* oldest(std::initializer_list<Stage> stages) const;
 
   std::size_t connections_max_, bytes_max_;
   std::size_t connections_ = 0, bytes_ = 0;

@@ -49,13 +49,14 @@ TEST(Room, counts_age_from_the_stage_that_was_entered_last) {
   EXPECT_EQ(room.next_to_go(), &b);
 }
 
-TEST(Room, refuses_the_oldest_bodies_first_when_it_is_heavy) {
+TEST(Room, refuses_the_oldest_unfinished_request_when_it_is_heavy) {
   Room room(10, 100);
-  Room::Guest head, old_body, body, handled;
-  room.come(head, Stage::kHead, seconds(1));
-  room.come(old_body, Stage::kBody, seconds(2));
-  room.come(body, Stage::kBody, seconds(3));
+  Room::Guest head, old_body, body, handled, silent;
   room.come(handled, Stage::kNone, seconds(0));
+  room.come(silent, Stage::kSilent, seconds(0));
+  room.come(old_body, Stage::kBody, seconds(1));
+  room.come(head, Stage::kHead, seconds(2));
+  room.come(body, Stage::kBody, seconds(3));
   room.weigh(head, 30);
   room.weigh(old_body, 40);
   room.weigh(body, 30);
@@ -66,10 +67,10 @@ TEST(Room, refuses_the_oldest_bodies_first_when_it_is_heavy) {
   room.leave(old_body);
   EXPECT_EQ(room.bytes(), 61U);
   EXPECT_FALSE(room.heavy());
-  EXPECT_EQ(room.next_to_refuse(), &body);
-  room.move(body, Stage::kDraining, seconds(4));
   EXPECT_EQ(room.next_to_refuse(), &head);
-  room.leave(head);
+  room.move(head, Stage::kDraining, seconds(4));
+  EXPECT_EQ(room.next_to_refuse(), &body);
+  room.leave(body);
   EXPECT_EQ(room.next_to_refuse(), nullptr);
 }
 
