@@ -17,6 +17,12 @@ using beast::string_view;
 // What is set aside for a body before its bytes have come: an announcement alone must not cost memory.
 constexpr std::uint64_t kReserveMax = 4U << 10U;
 
+// Assigning an empty value would keep the memory.
+template <class T>
+void give_back(T& value) {
+  T().swap(value);
+}
+
 std::string_view plain(string_view text) {
   return {text.data(), text.size()};
 }
@@ -93,7 +99,7 @@ class Parser : public beast::http::basic_parser<true> {
     if (bytes.size() > body_bytes_max - request_.body.size()) {
       too_large = true;
       discarding = true;
-      request_.body = std::string();
+      give_back(request_.body);
     } else {
       // Twice as much each time, but no more than was announced.
       const std::size_t wanted = request_.body.size() + bytes.size();
@@ -200,12 +206,12 @@ void RequestReader::read_body(std::size_t bytes_max) {
 
 void RequestReader::discard_body() {
   impl_->parser->discarding = true;
-  impl_->request.body = std::string();
+  give_back(impl_->request.body);
 }
 
 void RequestReader::drop() {
   discard_body();
-  impl_->request.headers.list = {};
+  give_back(impl_->request.headers.list);
 }
 
 std::size_t RequestReader::bytes() const {

@@ -267,7 +267,7 @@ void Session::make_room() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
     // What a large body needed is not kept for a connection that may idle.
-    if (phase_ == Phase::kIdle && in_.size() > kBufferMin) in_ = std::string();
+    if (phase_ == Phase::kIdle && in_.size() > kBufferMin) std::string().swap(in_);
   }
   if (in_.empty()) in_.resize(kBufferMin);
   if (end_ < in_.size()) return;
@@ -305,7 +305,7 @@ bool Session::try_flush() {
   if (sent_ < out_.size()) return false;
   sent_ = 0;
   out_.clear();
-  if (out_.capacity() > 2 * kFlushAt) out_ = std::string();
+  if (out_.capacity() > 2 * kFlushAt) std::string().swap(out_);
   return true;
 }
 
