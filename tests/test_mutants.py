@@ -22,3 +22,9 @@ def test_a_recipe_fits(path):
         text = texts.get(file) or (ROOT / file).read_text()
         assert text.count(old) == 1, f"{file} has this {text.count(old)} times:\n{old}"
         texts[file] = text.replace(old, new)
+
+
+def test_each_fault_has_its_turn():
+    names = sorted(path.name for path in mutants.RECIPES.iterdir())
+    assert {mutants.chosen(names, f"commit {number}") for number in range(2000)} == set(names)
+    assert mutants.chosen(names, "one") == mutants.chosen(names, "one")
