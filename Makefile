@@ -1,6 +1,6 @@
 # make help says what there is. Each target installs what it needs (Debian 12, root or sudo; see tools/setup).
 
-.PHONY: help demo test build asan e2e bench lint format clean
+.PHONY: help demo test build asan e2e bench compare lint format clean
 .DEFAULT_GOAL := help
 JOBS ?= 2
 
@@ -10,6 +10,7 @@ help:
 	@echo "make build    build/postlude"
 	@echo "make e2e      only the tests of the running binary, the pages in a browser among them"
 	@echo "make bench    the measurements, beside other programs on this machine (QUICK=1: shorter; PARTS=\"three million\": only these)"
+	@echo "make compare  what becomes of releases when things break, beside a script and a naive receiver (PEERS=\"restate nodered n8n alertmanager\", FAULTS=\"F0 F1\", RELEASES=300)"
 	@echo "make lint     the house's rules, format, shell, clang-tidy on what changed"
 	@echo "make format   let clang-format have its way"
 	@echo "make clean    remove build/"
@@ -42,6 +43,10 @@ bench: build
 	@tools/setup bench
 	@cmake --build --preset release -j $(JOBS) --target postlude_bench_expressions
 	@tests/bench/run $(if $(QUICK),--quick) $(PARTS)
+
+compare: build
+	@tests/compare/setup $(PEERS)
+	@tests/compare/run $(if $(PEERS),--peers "$(PEERS)") $(if $(FAULTS),--faults "$(FAULTS)") $(if $(RELEASES),--releases $(RELEASES))
 
 lint:
 	@tools/setup build lint
