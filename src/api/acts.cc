@@ -5,7 +5,6 @@
 #include "api/approval.h"
 #include "api/query.h"
 #include "api/views.h"
-#include "base/log.h"
 
 namespace postlude::api {
 
@@ -140,10 +139,6 @@ rt::Task<Status> Api::answer_approval(store::RunBrief detail, bool approve, json
   given.body = to_text(json::object{{"comment", find_text(asked, "comment")}});
   given.at = rt::now();
   AWAIT(Status kept, store_.answer(detail.run.id, index, std::move(given)));
-  if (kept) {
-    log::info(approve ? "approved" : "rejected",
-              {{"run", detail.run.id.text()}, {"step", step.title}, {"by", who.name}});
-  }
   co_return kept;
 }
 

@@ -266,6 +266,28 @@ HttpResponse answer_again(const store::Before& before) {
 
 }  // namespace
 
+// Who did what: whatever the act is, it stands in the path and in the body.
+rt::Task<HttpResponse> Api::act_and_log(Path path, json::value asked, Caller who) {
+  constexpr std::size_t kAskedShown = 500;
+  std::string act;
+  std::string on;
+  for (const std::string& part : path) {
+    const bool id = path.size() > 1 && &part == &path[1] && part.find('_') != std::string::npos;
+    if (id) {
+      on = part;
+    } else {
+      act += (act.empty() ? "" : " ") + part;
+    }
+  }
+  std::string words = asked.get_object().empty() ? "" : json::serialize(asked);
+  if (words.size() > kAskedShown) words = words.substr(0, kAskedShown);
+  const std::string by = who.name;
+  AWAIT(HttpResponse response, Api::act(std::move(path), std::move(asked), std::move(who)));
+  if (response.status < 300)
+    log::info("a person acted", {{"act", act}, {"by", by}, {"on", on}, {"asked", words}});
+  co_return response;
+}
+
 rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
   auto asked = parse_json(request.body.empty() ? "{}" : request.body);
   if (!asked || !asked->is_object()) co_return problem(400, "invalid", "the body must be a JSON object");
@@ -273,14 +295,14 @@ rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
   if (key.size() > kKeyMax)
     co_return problem(400, "invalid", "an Idempotency-Key is at most " + std::to_string(kKeyMax) + " bytes");
   if (key.empty()) {
-    AWAIT(HttpResponse response, act(std::move(path), std::move(*asked), std::move(who)));
+    AWAIT(HttpResponse response, act_and_log(std::move(path), std::move(*asked), std::move(who)));
     co_return response;
   }
   const store::Once once{who.name, key, sha256(request.target + '\n' + request.body)};
   AWAIT(const auto before, store_.begin_once(once, rt::now()));
   if (!before) co_return problem_of(before.error());
   if (before->what != store::Before::What::kNothing) co_return answer_again(*before);
-  AWAIT(HttpResponse response, act(std::move(path), std::move(*asked), std::move(who)));
+  AWAIT(HttpResponse response, act_and_log(std::move(path), std::move(*asked), std::move(who)));
   AWAIT(const Status kept, store_.end_once(once, response.status, response.body));
   if (!kept) log::warn("the answer to an Idempotency-Key was not kept", {{"why", kept.error().message}});
   co_return response;

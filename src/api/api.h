@@ -73,6 +73,7 @@ class Api {
   // -- acting
   rt::Task<HttpResponse> write(Path path, HttpRequest request, Caller who);
   rt::Task<HttpResponse> act(Path path, json::value asked, Caller who);
+  rt::Task<HttpResponse> act_and_log(Path path, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
   static Status settle_skip(const store::RunBrief& detail, json::value& asked, const Caller& who);
   rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);

@@ -369,14 +369,18 @@ rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
   given.at = rt::now();
   const bool approved = given.kind == AnswerKind::kApproved;
   const std::string by = given.by;
+  const std::string remote = request.remote;
   AWAIT(const Status kept, store_.answer(link.run, link.step, std::move(given)));
   if (!kept && kept.error().code == Code::kConflict) {
     co_return html(409, found->step->title,
                    heading + told("It was answered already, or has ended. Nothing was changed."));
   }
   if (!kept) co_return problem_of(kept.error());
-  log::info(approved ? "approved" : "rejected",
-            {{"run", link.run.text()}, {"step", label_of(*found->step)}, {"by", by}});
+  log::info("a person acted", {{"act", approved ? "approve" : "reject"},
+                               {"by", by},
+                               {"run", link.run.text()},
+                               {"step", label_of(*found->step)},
+                               {"remote", remote}});
   co_return html(200, found->step->title,
                  heading + told(approved ? "Approved. Thank you." : "Rejected. Thank you."));
 }

@@ -7,11 +7,14 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "metrics/catalogue.h"
 
 namespace postlude::app {
 
 namespace {
 
+constexpr std::size_t kProblemsLogged = 20;  // the API has all of them
+constexpr std::size_t kProblemLogged = 1000;
 constexpr Duration kEvery = std::chrono::seconds(1);
 constexpr Duration kAgainMin = std::chrono::seconds(2);
 constexpr Duration kAgainMax = std::chrono::seconds(60);
@@ -89,6 +92,8 @@ rt::Task<Status> Reload::begin() {
     text.pop_back();
     co_return Error(Code::kInvalid, std::move(text));
   }
+  for (const char* result : {"loaded", "rejected"})
+    (void)parts_.metrics.counter(metrics::kReloads, {result});
   use(first_problems_, read_);
   co_return ok();
 }
@@ -151,9 +156,9 @@ rt::Task<> Reload::consider(std::shared_ptr<Version> version, bool asked) {
   const std::string connectors = fingerprint({connectors_});
   if (!asked && next.config.revision == loaded_.config.revision && connectors == connectors_print_) {
     // The same words as before: files were touched, or what was wrong was taken back.
-    refused_.clear();
+    mended();
     parts_.api.config.refused.reset();
-    parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 1);
+    parts_.metrics.set(metrics::kConfigValid, {}, 1);
     co_return;
   }
   AWAIT(const Status checked, check_expressions(parts_.expressions, next.rules, problems));
@@ -176,8 +181,9 @@ rt::Task<> Reload::refuse(lang::Problems problems, bool asked) {
   if (!asked && text == refused_) co_return;  // said already
   refused_ = text;
   parts_.api.config.refused = api::ConfigState::Refused{rt::now(), lines};
-  for (const std::string& line : lines)
-    log::error("configuration refused", {{"what", line}});
+  const std::size_t shown = std::min(lines.size(), kProblemsLogged);
+  for (std::size_t i = 0; i < shown; ++i)
+    log::error("configuration refused", {{"what", lines[i].substr(0, kProblemLogged)}});
   log::error("the configuration before it stays in force",
              {{"revision", loaded_.config.revision.substr(0, 12)}, {"problems", lines.size()}});
   count("rejected");
@@ -193,9 +199,8 @@ rt::Task<> Reload::take(Loaded loaded, lang::Problems problems, std::vector<std:
   loaded.config.server.idle_timeout = loaded_.config.server.idle_timeout;
   loaded.config.store.url = loaded_.config.store.url;
   loaded.config.evaluator = loaded_.config.evaluator;
-  parts_.metrics.unset("postlude_config_revision_info", {{"revision", loaded_.config.revision}});
   loaded_ = std::move(loaded);
-  refused_.clear();
+  mended();
   parts_.api.use(api_options(loaded_.config, parts_.secrets));
   use(problems, std::move(read));
   parts_.api.config.needs_restart = waiting;
@@ -220,9 +225,9 @@ void Reload::use(const lang::Problems& problems, std::vector<std::string> read) 
   state.refused.reset();
   for (const std::string& line : state.warnings)
     log::warn("configuration", {{"what", line}});
-  parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 1);
-  parts_.metrics.set("postlude_config_revision_info", "The configuration that is in force.",
-                     {{"revision", loaded_.config.revision}}, 1);
+  parts_.metrics.set(metrics::kConfigValid, {}, 1);
+  parts_.metrics.set(metrics::kConfigLoaded, {}, static_cast<double>(micros(state.loaded_at)) / 1e6);
+  parts_.metrics.set_all(metrics::kConfigRevision, {{{loaded_.config.revision}, 1}});
 }
 
 rt::Task<> Reload::note(std::string what, std::string detail) {
@@ -232,10 +237,14 @@ rt::Task<> Reload::note(std::string what, std::string detail) {
 }
 
 void Reload::count(std::string_view result) {
-  if (result == "rejected")
-    parts_.metrics.set("postlude_config_valid", "Whether the newest configuration is in force.", {}, 0);
-  parts_.metrics.count("postlude_config_reloads_total", "Configurations read again, by what came of it.",
-                       {{"result", std::string(result)}});
+  if (result == "rejected") parts_.metrics.set(metrics::kConfigValid, {}, 0);
+  parts_.metrics.counter(metrics::kReloads, {std::string(result)}).add();
+}
+
+void Reload::mended() {
+  if (refused_.empty()) return;
+  refused_.clear();
+  log::info("configuration mended", {{"revision", loaded_.config.revision.substr(0, 12)}});
 }
 
 }  // namespace postlude::app

@@ -51,6 +51,7 @@ class Reload {
   void use(const lang::Problems& problems, std::vector<std::string> read);
   rt::Task<> note(std::string what, std::string detail);
   void count(std::string_view result);
+  void mended();  // what was refused is taken back
 
   Parts parts_;
   std::vector<std::string> paths_;

@@ -4,6 +4,9 @@
 
 #include <cstdlib>
 #include <map>
+#include <set>
+
+#include "base/log.h"
 
 #include "app/config.h"
 
@@ -60,6 +63,19 @@ SecretLookup secret_lookup() {
     if (same) return known.value;
     auto value = read_secret(ref);
     if (value) known = {*value, now.st_mtim, now.st_ino, now.st_size};
+    return value;
+  };
+}
+
+SecretLookup telling(SecretLookup lookup) {
+  auto missing = std::make_shared<std::set<std::string>>();
+  return [lookup = std::move(lookup), missing](const SecretRef& ref) -> Result<std::string> {
+    auto value = lookup(ref);
+    if (!value && missing->insert(to_text(ref)).second) {
+      log::warn("a secret cannot be read", {{"secret", to_text(ref)}, {"why", value.error().message}});
+    } else if (value && !missing->empty() && missing->erase(to_text(ref)) > 0) {
+      log::info("a secret can be read again", {{"secret", to_text(ref)}});
+    }
     return value;
   };
 }

@@ -10,4 +10,7 @@ namespace postlude::app {
 
 SecretLookup secret_lookup();
 
+// The same, and the log says when a secret cannot be read, and when it can be again.
+SecretLookup telling(SecretLookup lookup);
+
 }  // namespace postlude::app

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "http/client.h"
 #include "intake/answer.h"
+#include "metrics/catalogue.h"
 #include "pipeline/pump.h"
 #include "rt/notify.h"
 #include "rt/signals.h"
@@ -34,7 +35,7 @@ class Daemon {
       : loop_(loop),
         options_(std::move(options)),
         notify_(std::move(notify)),
-        secrets_(secret_lookup()),
+        secrets_(telling(secret_lookup())),
         signals_(loop, [this](rt::Signal signal) { on_signal(signal); }),
         store_(std::move(store)),
         evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
@@ -90,6 +91,9 @@ class Daemon {
   }
 
   rt::Task<Status> start() {
+    metrics_.set(metrics::kBuildInfo, {POSTLUDE_VERSION}, 1);
+    metrics_.set(metrics::kClockOff, {}, 0);
+    metrics_.set(metrics::kStarted, {}, static_cast<double>(micros(rt::now())) / 1e6);
     AWAIT_TRY(const Done begun, reload_.begin());
     (void)begun;
     pipeline_.on_event = [this](Event event) { pump_.offer(std::move(event)); };
@@ -147,10 +151,11 @@ class Daemon {
   // Of a listener: what is answered whatever comes, and who is told that somebody had to go.
   void watch_room(http::Handler& handler, const char* listener) {
     handler.always = is_probe;
+    for (const char* was :
+         {"idle", "silent", "head", "body", "drained", "not reading", "memory", "all answered"})
+      (void)metrics_.counter(metrics::kConnectionsLetGo, {listener, was});
     handler.let_go = [this, listener](std::string_view why) {
-      metrics_.count("postlude_connections_let_go_total",
-                     "Connections closed, or requests refused with 503, to make room for others.",
-                     {{"listener", listener}, {"was", std::string(why)}});
+      metrics_.counter(metrics::kConnectionsLetGo, {listener, std::string(why)}).add();
     };
   }
 
@@ -174,12 +179,7 @@ class Daemon {
       if (api::Links::owns(request)) return links_.handle(std::move(request));
       return pipeline_.receive(std::move(request));
     };
-    handler.broken = [this](int status, const std::string& why) {
-      metrics_.count("postlude_broken_requests_total",
-                     "Requests that could not be read, by the answer's status.",
-                     {{"status", std::to_string(status)}});
-      return intake::problem_answer(status, why);
-    };
+    handler.broken = [this](int status, const std::string& why) { return pipeline_.broken(status, why); };
     watch_room(handler, "hooks");
     return handler;
   }
@@ -216,9 +216,7 @@ class Daemon {
   void look_at_clock() {
     (void)rt::now();  // compares the two clocks
     const Duration off = rt::wall_off();
-    metrics_.set("postlude_clock_off_seconds",
-                 "How far the wall clock was set away from the time that has passed since the start.", {},
-                 static_cast<double>(off.count()) / 1e6);
+    metrics_.set(metrics::kClockOff, {}, static_cast<double>(off.count()) / 1e6);
     if ((off == Duration(0)) == !clock_told_) return;
     clock_told_ = off != Duration(0);
     if (clock_told_) {

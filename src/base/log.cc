@@ -81,8 +81,9 @@ class Line {
 
 std::string made(Level level, std::string_view message, Fields fields) {
   Line line(format_now, level, message);
-  for (const Field& field : fields)
-    line.put(field.name, field.value);
+  for (const Field& field : fields) {
+    if (!field.value.empty()) line.put(field.name, field.value);  // it has none
+  }
   return std::move(line).end();
 }
 

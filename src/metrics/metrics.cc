@@ -9,7 +9,10 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
+
+#include "base/check.h"
 
 namespace postlude::metrics {
 
@@ -27,19 +30,13 @@ struct Family {
 template <class T>
 using Families = std::map<std::string, Family<T>, std::less<>>;
 
-std::string key_of(const Labels& labels) {
+std::string key_of(const Values& values) {
   std::string key;
-  for (const auto& [name, value] : labels) {
+  for (const std::string& value : values) {
     key += value;
     key.push_back('\0');
   }
   return key;
-}
-
-const prometheus::Histogram::BucketBoundaries& buckets() {
-  static const prometheus::Histogram::BucketBoundaries boundaries{
-      0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-  return boundaries;
 }
 
 }  // namespace
@@ -51,24 +48,29 @@ struct Metrics::Impl {
   Families<prometheus::Gauge> gauges;
   Families<prometheus::Histogram> histograms;
 
-  template <class T, class Build, class... Arguments>
-  T& series(Families<T>& families, Build build, std::string_view name, std::string_view help,
-            const Labels& labels, Arguments&&... arguments) {
-    const std::lock_guard lock(mutex);
-    auto at = families.find(name);
-    if (at == families.end()) {
-      at = families.emplace(std::string(name), Family<T>{}).first;
-      at->second.family = &build().Name(std::string(name)).Help(std::string(help)).Register(registry);
-    }
-    Family<T>& family = at->second;
-    const std::string key = key_of(labels);
+  // Under the lock.
+  template <class T, class Build>
+  Family<T>& family(Families<T>& families, Build build, const Definition& definition) {
+    const auto known = families.find(definition.name);
+    if (known != families.end()) return known->second;
+    Family<T>& made = families[std::string(definition.name)];
+    made.family =
+        &build().Name(std::string(definition.name)).Help(std::string(definition.help)).Register(registry);
+    return made;
+  }
+
+  template <class T, class... Arguments>
+  T& series(Family<T>& family, const Definition& definition, const Values& values, Arguments&&... arguments) {
+    CHECK(values.size() == definition.labels.size());
+    std::string key = key_of(values);
     const auto known = family.series.find(key);
     if (known != family.series.end()) return *known->second;
+    const bool room = family.series.size() < kSeriesMax;
     prometheus::Labels named;
-    for (const auto& [label, value] : labels)
-      named[label] = family.series.size() < kSeriesMax ? value : "other";
+    for (std::size_t i = 0; i < values.size(); ++i)
+      named[std::string(definition.labels[i])] = room ? values[i] : "other";
     T& made = family.family->Add(named, std::forward<Arguments>(arguments)...);
-    if (family.series.size() <= kSeriesMax) family.series.emplace(key, &made);
+    if (room) family.series.emplace(std::move(key), &made);
     return made;
   }
 };
@@ -76,28 +78,58 @@ struct Metrics::Impl {
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
-void Metrics::count(std::string_view name, std::string_view help, const Labels& labels, double by) {
-  impl_->series(impl_->counters, prometheus::BuildCounter, name, help, labels).Increment(by);
+void Counter::add(double by) const {
+  if (series_ != nullptr) series_->Increment(by);
 }
 
-void Metrics::set(std::string_view name, std::string_view help, const Labels& labels, double value) {
-  impl_->series(impl_->gauges, prometheus::BuildGauge, name, help, labels).Set(value);
+void Histogram::observe(double value) const {
+  if (series_ != nullptr) series_->Observe(value);
 }
 
-void Metrics::unset(std::string_view name, const Labels& labels) {
+Counter Metrics::counter(const CounterDefinition& definition, const Values& values) {
   const std::lock_guard lock(impl_->mutex);
-  const auto family = impl_->gauges.find(name);
-  if (family == impl_->gauges.end()) return;
-  const auto known = family->second.series.find(key_of(labels));
-  if (known == family->second.series.end()) return;
-  family->second.family->Remove(known->second);
-  family->second.series.erase(known);
+  auto& family = impl_->family(impl_->counters, prometheus::BuildCounter, definition);
+  return Counter(&impl_->series(family, definition, values));
 }
 
-void Metrics::observe_seconds(std::string_view name, std::string_view help, const Labels& labels,
-                              double seconds) {
-  impl_->series(impl_->histograms, prometheus::BuildHistogram, name, help, labels, buckets())
-      .Observe(seconds);
+Histogram Metrics::histogram(const HistogramDefinition& definition, const Values& values) {
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = impl_->family(impl_->histograms, prometheus::BuildHistogram, definition);
+  return Histogram(&impl_->series(
+      family, definition, values,
+      prometheus::Histogram::BucketBoundaries(definition.buckets.begin(), definition.buckets.end())));
+}
+
+void Metrics::set(const GaugeDefinition& definition, const Values& values, double value) {
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = impl_->family(impl_->gauges, prometheus::BuildGauge, definition);
+  impl_->series(family, definition, values).Set(value);
+}
+
+void Metrics::set_all(const GaugeDefinition& definition,
+                      const std::vector<std::pair<Values, double>>& series) {
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = impl_->family(impl_->gauges, prometheus::BuildGauge, definition);
+  std::set<std::string> kept;
+  for (const auto& [values, value] : series)
+    kept.insert(key_of(values));
+  for (auto at = family.series.begin(); at != family.series.end();) {
+    if (kept.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    family.family->Remove(at->second);
+    at = family.series.erase(at);
+  }
+  for (const auto& [values, value] : series)
+    impl_->series(family, definition, values).Set(value);
+}
+
+void Metrics::advance(const CounterDefinition& definition, const Values& values, double to) {
+  const std::lock_guard lock(impl_->mutex);
+  auto& family = impl_->family(impl_->counters, prometheus::BuildCounter, definition);
+  prometheus::Counter& series = impl_->series(family, definition, values);
+  if (to > series.Value()) series.Increment(to - series.Value());
 }
 
 std::string Metrics::exposition() const {

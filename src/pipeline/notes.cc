@@ -1,4 +1,4 @@
-// What the pipeline tells the outside: metrics and the log. And what it keeps trying when the store is full.
+// What the pipeline keeps of targets, and what it keeps trying when the store is full.
 
 #include <algorithm>
 
@@ -10,16 +10,9 @@
 
 namespace postlude::pipeline {
 
-namespace {
-
-double seconds(Duration d) {
-  return static_cast<double>(d.count()) / 1e6;
-}
-
-}  // namespace
-
 void Pipeline::use(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
+  signals_->use(*rules_);
   pinned_.clear();
   // What was sent under the version before is still hidden: its answers may be yet to come.
   masker_.renew(rules_->targets(), parts_.secrets);
@@ -36,38 +29,6 @@ rt::Task<> Pipeline::say_what_is_told(std::shared_ptr<const Rules> rules) {
     log::warn("the store does not know yet what workflows want to be told", {{"why", said.error().message}});
     AWAIT_DONE(rt::sleep_for(pause));
     pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
-  }
-}
-
-void Pipeline::note_delivery(const std::string& source, const std::string& hook, Verdict verdict,
-                             Duration took) {
-  parts_.metrics.count("postlude_deliveries_total", "Deliveries by source, hook and verdict.",
-                       {{"source", source}, {"hook", hook}, {"verdict", std::string(to_text(verdict))}});
-  if (took == Duration(0)) return;  // refused before it could be taken in
-  parts_.metrics.observe_seconds("postlude_intake_seconds",
-                                 "From the whole request to the answer's being ready.", {}, seconds(took));
-}
-
-void Pipeline::note_attempt(const store::Work& work, const Outcome& outcome, Duration took) {
-  const Step& step = work.run.steps[work.step];
-  const std::string kind(kind_of(outcome));
-  const std::string target = step.target.empty() ? "postlude" : step.target;
-  const std::string action = step.target.empty() ? step.uses : step.uses.substr(step.uses.find('/') + 1);
-  parts_.metrics.count("postlude_attempts_total", "Attempts by target, action and outcome.",
-                       {{"target", target}, {"action", action}, {"outcome", kind}});
-  parts_.metrics.observe_seconds("postlude_attempt_seconds", "From claim to outcome.",
-                                 {{"target", target}, {"action", action}}, seconds(took));
-  const bool worth_a_look = !std::holds_alternative<Succeeded>(outcome) &&
-                            !std::holds_alternative<Skipped>(outcome) &&
-                            !std::holds_alternative<Waits>(outcome);
-  const auto level = worth_a_look ? log::Level::kWarn : log::Level::kDebug;
-  if (log::enabled(level)) {
-    log::write(level, "attempt ended",
-               {{"run", work.run.id.text()},
-                {"step", step.title},
-                {"attempt", work.lease.attempt.text()},
-                {"outcome", kind},
-                {"why", why_of(outcome)}});
   }
 }
 
@@ -105,9 +66,7 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   engine::Breaker& guard = breaker(target);
   const bool opened = guard.note(failed, rt::steady_now());
   const bool closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
-  parts_.metrics.set("postlude_breaker_open",
-                     "1 while a target is asked now and then only, since it does not work.",
-                     {{"target", target}}, closed ? 0 : 1);
+  signals_->breaker(target, !closed);
   if (!opened) return;
   const std::string why(why_of(outcome));
   log::error("a target does not work: it is asked now and then only, until it answers",

@@ -64,14 +64,17 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   }
   judged.event->team = team_of(*rules, *judged.event);
   const Event event = *judged.event;
+  Delivery seen = without_content(judged.delivery);
   auto nothing_runs = nothing_wants(event);  // most events of most canaries: then this is also its plan
   const bool to_plan = !nothing_runs;
   AWAIT(const auto receipt,
         parts_.store.append(std::move(*judged.proof), std::move(judged.delivery), std::move(judged.event),
                             std::move(judged.identity), std::move(nothing_runs)));  // once, and on disk
-  if (!receipt) co_return not_taken(*route, receipt.error());
-  note_delivery(event.source, event.hook, receipt->duplicate() ? Verdict::kDuplicate : Verdict::kAccepted,
-                rt::steady_now() - began);
+  if (!receipt) co_return not_taken(*route, std::move(seen), receipt.error());
+  seen.id = receipt->delivery();
+  seen.event = receipt->event();
+  if (receipt->duplicate()) seen.verdict = Verdict::kDuplicate, seen.status = 200;
+  signals_->delivery(seen, event.name_space + "/" + event.name, rt::steady_now() - began);
 
   if (!receipt->duplicate()) announce(event, *receipt->event(), to_plan);
   co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(),
@@ -120,7 +123,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     end.unanswered = attempting.unanswered;
   }
   end.ended_at = rt::now();
-  note_attempt(work, end.outcome, rt::steady_now() - began);
+  signals_->attempt(work, end.outcome, rt::steady_now() - began);
   note_target(work.run.steps[work.step].target, end.requests, end.outcome);
 
   const engine::RetryPolicy policy =

@@ -12,10 +12,10 @@
 #include "http/sender.h"
 #include "http/server.h"
 #include "intake/judge.h"
-#include "metrics/metrics.h"
 #include "pipeline/expressions.h"
 #include "pipeline/rate.h"
 #include "pipeline/rules.h"
+#include "pipeline/signals.h"
 #include "rt/group.h"
 #include "store/store.h"
 
@@ -73,6 +73,8 @@ class Pipeline {
 
   // A body that turned out longer than its source allows.
   HttpResponse too_large(const HttpRequest& request);
+  // What is no request that could be read.
+  HttpResponse broken(int status, const std::string& why);
 
   // What keeps from asking targets that do not work, by name.
   engine::Breaker& breaker(std::string_view target);
@@ -114,7 +116,8 @@ class Pipeline {
   intake::Judged judge(const intake::Route& route, HttpRequest request);
   rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
   HttpResponse refused(intake::Refusal refusal);
-  HttpResponse not_taken(const intake::Route& route, const Error& error);
+  HttpResponse not_taken(const intake::Route& route, Delivery seen, const Error& error);
+  static Delivery without_content(const Delivery& delivery);  // headers and body: for the log
   rt::Task<> store_refusal(Delivery delivery, std::string canary);
   void announce(Event event, EventId id, bool to_plan);
   // Why no workflow runs on the event, if that can be told without evaluating anything.
@@ -122,14 +125,13 @@ class Pipeline {
   // Until the store takes it: a full disk must not lose an answer that cannot be had again.
   rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
-  void note_delivery(const std::string& source, const std::string& hook, Verdict verdict, Duration took);
   void renew_masker();
   bool may_go_on(const std::string& target);
   // Any answer speaks for a target; what may be repeated, and is no rate limit, against it.
   void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
-  void note_attempt(const store::Work& work, const Outcome& outcome, Duration took);
 
   Parts parts_;
+  std::shared_ptr<Signals> signals_;
   std::shared_ptr<const Rules> rules_;
   connector::Masker masker_;
   Duration masked_at_{};  // when it last looked at the secrets

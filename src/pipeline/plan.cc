@@ -192,8 +192,6 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
   choice.planned.runs = true;
   if (!choice.run->failed.empty()) {
     choice.planned.why = choice.run->failed;
-    log::error("a run could not begin",
-               {{"workflow", workflow.name}, {"event", event.id.text()}, {"why", choice.run->failed}});
   }
   co_return choice;
 }

@@ -42,7 +42,14 @@ Delivery brief(Delivery delivery) {
 
 }  // namespace
 
-Pipeline::Pipeline(Parts parts) : parts_(std::move(parts)), background_(parts_.loop, "refused deliveries") {}
+Pipeline::Pipeline(Parts parts)
+    : parts_(std::move(parts)),
+      signals_(std::make_shared<Signals>(parts_.loop, parts_.metrics)),
+      background_(parts_.loop, "refused deliveries") {
+  parts_.store.listen([signals = std::weak_ptr(signals_)](const store::Happened& happened) {
+    if (const auto alive = signals.lock()) alive->happened(happened);
+  });
+}
 
 intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) {
   const intake::Source& source = *route.source;
@@ -59,20 +66,21 @@ intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) 
 rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged) {
   if (judged.filtered) {
     const Duration began = rt::steady_now();
-    const Delivery delivery = judged.delivery;
-    AWAIT(const auto stored,
-          parts_.store.append_rejected(std::move(judged.delivery), std::move(judged.canary)));
-    if (!stored) co_return not_taken(route, stored.error());
-    note_delivery(delivery.source, delivery.hook, Verdict::kFiltered, rt::steady_now() - began);
+    Delivery seen = without_content(judged.delivery);
+    AWAIT(const auto stored, parts_.store.append_rejected(std::move(judged.delivery), judged.canary));
+    if (!stored) co_return not_taken(route, std::move(seen), stored.error());
+    seen.id = *stored;
+    signals_->delivery(seen, judged.canary, rt::steady_now() - began);
     co_return intake::filtered_answer(route, *stored);
   }
   intake::Refusal refusal = std::move(*judged.refusal);
   if (refusal.keep == intake::Keep::kStore) {
     // Authentic, and kept with its problem: on disk before the sender reads of it.
-    Delivery delivery = refusal.delivery;
-    AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), judged.canary));
-    if (!stored) co_return not_taken(route, stored.error());
-    note_delivery(refusal.delivery.source, refusal.delivery.hook, Verdict::kRejected, Duration(0));
+    Delivery seen = without_content(refusal.delivery);
+    AWAIT(const auto stored, parts_.store.append_rejected(std::move(refusal.delivery), judged.canary));
+    if (!stored) co_return not_taken(route, std::move(seen), stored.error());
+    seen.id = *stored;
+    signals_->delivery(seen, judged.canary, Duration(0));
     co_return intake::problem_answer(refusal);
   }
   co_return refused(std::move(refusal));
@@ -80,12 +88,14 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
 
 HttpResponse Pipeline::refused(intake::Refusal refusal) {
   HttpResponse answer = intake::problem_answer(refusal);
-  note_delivery(refusal.delivery.source, refusal.delivery.hook, Verdict::kRejected, Duration(0));
+  signals_->count_delivery(refusal.delivery);
   if (refused_.empty()) refused_since_ = rt::now();
   ++refused_[refusal.status];
   if (!stopping_ && background_.size() < kBackgroundMax &&
       rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
     background_.start(store_refusal(brief(std::move(refusal.delivery)), ""));
+  } else {
+    signals_->log_delivery(refusal.delivery, "");
   }
   return answer;
 }
@@ -96,19 +106,29 @@ HttpResponse Pipeline::too_large(const HttpRequest& request) {
   return refused(intake::too_large(*route, request));
 }
 
+HttpResponse Pipeline::broken(int status, const std::string& why) {
+  signals_->broken(status, why);
+  return intake::problem_answer(status, why);
+}
+
 rt::Task<> Pipeline::store_refusal(Delivery delivery, std::string canary) {
-  AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), std::move(canary)));
+  Delivery seen = without_content(delivery);
+  AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), canary));
+  if (stored) seen.id = *stored;
+  signals_->log_delivery(seen, canary);
   if (!stored) log::warn("a refused delivery could not be recorded", {{"why", stored.error().message}});
 }
 
-HttpResponse Pipeline::not_taken(const intake::Route& route, const Error& error) {
+HttpResponse Pipeline::not_taken(const intake::Route& route, Delivery seen, const Error& error) {
   if (error.code == Code::kConflict) {
-    note_delivery(route.source->name(), route.hook, Verdict::kRejected, Duration(0));
+    seen.verdict = Verdict::kRejected;
+    seen.status = 422;
+    seen.reason = error.message;
+    signals_->delivery(seen, "", Duration(0));
     return intake::problem_answer(422, error.message);
   }
   refused_at_ = rt::steady_now();
-  parts_.metrics.count("postlude_not_stored_total", "Calls answered 503 because the store did not take them.",
-                       {{"source", route.source->name()}, {"hook", route.hook}});
+  signals_->not_stored(route.source->name(), route.hook, error.message);
   return intake::problem_answer(503, "the store is not writable");
 }
 
@@ -137,10 +157,25 @@ rt::Task<> Pipeline::sum_up() {
   if (!noted) log::warn("refused calls could not be summed up", {{"why", noted.error().message}});
 }
 
+Delivery Pipeline::without_content(const Delivery& delivery) {
+  Delivery out;
+  out.source = delivery.source;
+  out.cluster = delivery.cluster;
+  out.hook = delivery.hook;
+  out.target = delivery.target;
+  out.remote = delivery.remote;
+  out.verdict = delivery.verdict;
+  out.reason = delivery.reason;
+  out.proof = delivery.proof;
+  out.status = delivery.status;
+  return out;
+}
+
 rt::Task<> Pipeline::settle() {
   AWAIT_DONE(sum_up());
   AWAIT(const bool all, background_.close(std::chrono::milliseconds(300)));
   if (!all) background_.abandon();
+  signals_->stop();
 }
 
 }  // namespace postlude::pipeline

@@ -130,6 +130,7 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("ALTER TABLE steps DROP COLUMN over_by");
   meddle("DROP INDEX runs_live");
   meddle("DROP TABLE once");
+  meddle("DROP INDEX steps_held");
   meddle("ALTER TABLE steps DROP COLUMN key");
   meddle("ALTER TABLE keyed DROP COLUMN made");
   meddle("DROP TABLE refusals");

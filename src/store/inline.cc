@@ -35,9 +35,9 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
       loop.stop();
       return;
     }
-    const News news{ledger.take_made_work(), ledger.take_made_event(), ledger.next_due()};
+    News news = news_of(ledger, {});
     auto finished = std::make_shared<Finished<Ledger>>(std::move(group));
-    auto deliver = [self = shared_from_this(), finished, news] {
+    auto deliver = [self = shared_from_this(), finished, news = std::move(news)] {
       self->writing = false;
       self->tell(news);
       finished->resume();
@@ -133,7 +133,7 @@ Ledger& Inline::ledger() {
 }
 
 Stats Inline::stats() const {
-  return {state_->commits, state_->commands, 0, state_->high};
+  return {state_->commits, state_->commands, state_->high};
 }
 
 }  // namespace postlude::store

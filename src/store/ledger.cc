@@ -229,9 +229,19 @@ Status Ledger::flush(const Memory& before) {
   return ok();
 }
 
+void Ledger::keep_happened() {
+  const auto move_to = [](auto& from, auto& to) {
+    to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    from.clear();
+  };
+  move_to(happening_.runs, happened_.runs);
+  move_to(happening_.steps, happened_.steps);
+}
+
 void Ledger::forget(const Memory& before) {
   db_.roll_back();
   moved_.clear();
+  happening_ = {};
   memory_ = before;
   forget_texts();
   forget_runs();

@@ -15,6 +15,7 @@
 #include "model/run.h"
 #include "store/halves.h"
 #include "store/sql.h"
+#include "store/store.h"
 #include "store/stored_run.h"
 
 namespace postlude::store {
@@ -125,6 +126,11 @@ class Ledger {
   bool take_made_work() { return std::exchange(made_work_, false); }
   std::optional<Instant> next_due() const { return next_due_; }
 
+  // What is told of after the commit, for nobody in particular.
+  void ended(RunEnd end) { happening_.runs.push_back(std::move(end)); }
+  void ended(StepEnd end) { happening_.steps.push_back(std::move(end)); }
+  Happened take_happened() { return std::exchange(happened_, {}); }
+
   std::string& last_target() { return last_target_; }  // where the next claim goes on
 
   // One transaction: commits what `body` did, unless the database failed in it. Then nothing of it remains,
@@ -137,7 +143,10 @@ class Ledger {
     if (!db_.failed()) {
       const Status flushed = flush(before);
       const Status committed = flushed ? db_.commit() : flushed;
-      if (committed) return ok();
+      if (committed) {
+        keep_happened();
+        return ok();
+      }
       forget(before);
       return committed.error();
     }
@@ -164,6 +173,7 @@ class Ledger {
   using Totals = std::array<std::int64_t, 7>;  // by RunState
   Status flush(const Memory& before);
   void forget(const Memory& before);
+  void keep_happened();
 
   sql::Connection& db_;
   Memory memory_;
@@ -179,6 +189,8 @@ class Ledger {
   std::map<std::string, Totals> moved_;                            // by workflow, in this transaction
   std::map<std::pair<std::string, std::string>, Instant> pauses_;  // since when
   std::set<std::string, std::less<>> told_;
+  Happened happening_;     // in this transaction
+  Happened happened_;      // in those before
   bool made_work_ = true;  // nobody has looked yet
   bool made_event_ = false;
   std::optional<Instant> next_due_;

@@ -402,6 +402,12 @@ Result<Counts> count(sql::Connection& db, Instant now) {
       }));
   TRY_DONE(db.each("SELECT count(*) FROM steps WHERE asks = 1 AND state = 3", {},
                    [&](const sql::Row& row) { out.asking = row.integer(0); }));
+  TRY_DONE(
+      db.each("SELECT r.workflow, s.target, count(*) FROM steps s JOIN runs r ON r.id = s.run WHERE "
+              "s.held_at IS NOT NULL AND s.state = 3 GROUP BY r.workflow, s.target",
+              {}, [&](const sql::Row& row) {
+                out.held[{row.text(0), row.text(1)}] = row.integer(2);
+              }));
   TRY_DONE(db.each("SELECT kind, count(*) FROM pauses GROUP BY kind", {},
                    [&](const sql::Row& row) { out.paused[row.text(0)] = row.integer(1); }));
   TRY_DONE(count_due(db, now, out));

@@ -96,6 +96,7 @@ void read_step(const sql::Row& row, StoredRun& run) {
   lease.held_at = row.maybe_time(11);
   lease.waited = row.flag(12);
   lease.key = row.text(36);
+  lease.ended = terminal(s.state);
   run.run.steps.push_back(std::move(s));
   run.leases.push_back(std::move(lease));
 }
@@ -141,6 +142,19 @@ Status tell_of_failure(Ledger& ledger, const StoredRun& stored, Instant at) {
   event.metadata = of->metadata;
   event.payload = json::serialize(payload);
   TRY([[maybe_unused]] const EventId told, tell(ledger, event));
+  return ok();
+}
+
+// Whoever counts and logs learns of it after the commit.
+Status tell_of_end(Ledger& ledger, const Run& run, Instant at) {
+  RunEnd end{run.id, run.event, run.workflow, "", run.state, run.reason, run.cause, at - run.created_at};
+  if (const auto event = ledger.recall(run.event)) {
+    end.canary = event->name_space + "/" + event->name;
+  } else {
+    TRY_DONE(ledger.db().each("SELECT namespace, name FROM events WHERE id = $1", {run.event.value},
+                              [&](const sql::Row& row) { end.canary = row.text(0) + "/" + row.text(1); }));
+  }
+  ledger.ended(std::move(end));
   return ok();
 }
 
@@ -395,9 +409,11 @@ Status save_run(Ledger& ledger, const StoredRun& stored) {
        r.people_since, r.cancel, r.cause, r.dismissed});
 }
 
-Status save_step(Ledger& ledger, const StoredRun& stored, std::size_t index) {
+Status save_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
   const Step& s = stored.run.steps[index];
-  const StepLease& lease = stored.leases[index];
+  StepLease& lease = stored.leases[index];
+  const bool ended = std::exchange(lease.ended, terminal(s.state));
+  if (lease.ended && !ended) ledger.ended(StepEnd{s.target, s.uses, s.state});
   if (s.due_at) ledger.falls_due(*s.due_at);
   if (terminal(s.state)) {
     if (!lease.key.empty()) TRY_DONE(settle_key(ledger, stored.run, s, lease.key));
@@ -527,6 +543,7 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
   CHECK(all_ended(run));
   const std::string action = "run." + std::string(to_text(to));
   TRY_DONE(ledger.audit(at, "postlude", action, run.id.text(), run.reason));
+  TRY_DONE(tell_of_end(ledger, run, at));
   if (to == RunState::kFailed) TRY_DONE(tell_of_failure(ledger, stored, at));
   return stored.queues ? start_next(ledger, stored, at) : ok();
 }

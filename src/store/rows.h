@@ -74,7 +74,7 @@ Result<std::optional<StoredRun>> take_run(Ledger& ledger, RunId id);
 
 Status insert_run(Ledger& ledger, StoredRun& run);  // with its steps; fills in their ids
 Status save_run(Ledger& ledger, const StoredRun& run);
-Status save_step(Ledger& ledger, const StoredRun& run, std::size_t index);
+Status save_step(Ledger& ledger, StoredRun& run, std::size_t index);
 // The same where nothing but its lease has changed, or nothing but what was first evaluated: less to write.
 Status save_lease(Ledger& ledger, const StoredRun& run, std::size_t index);
 Status save_first(Ledger& ledger, const StoredRun& run, std::size_t index);

@@ -110,12 +110,14 @@ struct Horizon {
     next_due = news.next_due;
     work = work || news.made_work;
     made_event = made_event || news.made_event;
+    if (listener) listener(news.happened);
     if (news.made_work || sooner) changed.wake();
   }
 
   bool work = true;  // nobody has looked yet
   bool made_event = false;
   std::optional<Instant> next_due;
+  std::function<void(const Happened&)> listener;
   rt::Waker changed;
 };
 
@@ -434,6 +436,10 @@ rt::Task<Status> Store::writable() {
 void Store::wake() {
   impl_->horizon->work = true;
   impl_->horizon->changed.wake();
+}
+
+void Store::listen(std::function<void(const Happened&)> listener) {
+  impl_->horizon->listener = std::move(listener);
 }
 
 bool Store::take_made_event() {

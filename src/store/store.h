@@ -265,14 +265,37 @@ struct Counts {
   std::int64_t unplanned = 0;
   std::map<std::string, std::map<std::string, std::int64_t>> by_workflow;  // runs by state
   std::int64_t asking = 0;                                                 // steps that ask people
+  std::map<std::pair<std::string, std::string>, std::int64_t> held;        // steps, by workflow and target
   std::map<std::string, std::int64_t> paused;                              // pauses by kind
   std::map<std::string, std::int64_t> runs;                                // by state
   std::int64_t bytes = 0;                                                  // of the database and its WAL
   std::int64_t due = 0;  // steps that could be worked on now
   std::optional<Instant> oldest_due;
 };
+// What a commit has brought about, told once it is on disk: to be counted and logged.
+struct RunEnd {
+  RunId run;
+  EventId event;
+  std::string workflow, canary;  // namespace/name
+  RunState state = RunState::kSucceeded;
+  std::string reason, cause;
+  Duration took{};  // since it was made
+};
+struct StepEnd {
+  std::string target, uses;
+  StepState state = StepState::kSucceeded;
+};
+struct Happened {
+  struct Commit {
+    Duration took{};
+    std::size_t commands = 0;
+  };
+  std::vector<RunEnd> runs;
+  std::vector<StepEnd> steps;
+  std::vector<Commit> commits;
+};
 struct Stats {  // since the start
-  std::uint64_t commits = 0, commands = 0, commit_micros = 0, queue_high = 0;
+  std::uint64_t commits = 0, commands = 0, queue_high = 0;
 };
 
 enum class ResumeAs : std::uint8_t { kDone, kRepeat, kFail };
@@ -386,6 +409,8 @@ class Store {
   rt::Task<> woken(Duration at_most);
   bool take_made_event();  // an event of Postlude's own was made since the last call: it is to be planned
   void wake();             // loop thread: completes woken()
+  // Loop thread: called after each group of commits, before whoever waits for one of them goes on.
+  void listen(std::function<void(const Happened&)> listener);
   Stats stats() const;
 
  private:

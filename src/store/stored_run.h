@@ -16,7 +16,8 @@ struct StepLease {
   std::uint32_t number = 0;
   std::optional<Instant> held_at;
   bool waited = false;
-  std::string key;  // that it has taken, of its target; "": none
+  std::string key;     // that it has taken, of its target; "": none
+  bool ended = false;  // that it has ended is written
 };
 struct StoredRun {
   Run run;

@@ -30,7 +30,7 @@ Status Writer::begin() {
 }
 
 Stats Writer::stats() const {
-  return {commits_.load(), commands_.load(), commit_micros_.load(), queue_.high()};
+  return {commits_.load(), commands_.load(), queue_.high()};
 }
 
 void Writer::work() {
@@ -45,8 +45,8 @@ void Writer::work() {
       for (const auto& command : group)
         (void)apply_timed({command});
     }
-    const News news{ledger_.take_made_work(), ledger_.take_made_event(), ledger_.next_due()};
-    loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_, news] {
+    loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_,
+                news = news_of(ledger_, std::exchange(made_, {}))] {
       tell(news);
       finished->resume();
     });
@@ -60,7 +60,7 @@ Status Writer::apply_timed(const std::vector<std::shared_ptr<Write>>& group) {
   TRY_DONE(apply_group(ledger_, group));
   ++commits_;
   commands_ += group.size();
-  commit_micros_ += static_cast<std::uint64_t>((rt::steady_now() - begun).count());
+  made_.push_back({rt::steady_now() - begun, group.size()});
   return ok();
 }
 
@@ -68,6 +68,12 @@ Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& err
   for (const auto& command : group)
     command->refuse(error);
   return error;
+}
+
+News news_of(Ledger& ledger, std::vector<Happened::Commit> commits) {
+  News news{ledger.take_made_work(), ledger.take_made_event(), ledger.next_due(), ledger.take_happened()};
+  news.happened.commits = std::move(commits);
+  return news;
 }
 
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {

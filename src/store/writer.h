@@ -82,10 +82,13 @@ struct News {
   bool made_work = false;
   bool made_event = false;
   std::optional<Instant> next_due;
+  Happened happened;
 };
 using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
 using Look =
     std::function<Status(sql::Connection&)>;  // before each group and each second: may we still write?
+
+News news_of(Ledger& ledger, std::vector<Happened::Commit> commits);
 
 // One transaction. An error: nothing of it is kept, and each of them was told why.
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
@@ -127,7 +130,8 @@ class Writer {
   Tell tell_;
   Look look_;
   Queue<Ledger> queue_;
-  std::atomic<std::uint64_t> commits_{0}, commands_{0}, commit_micros_{0};
+  std::vector<Happened::Commit> made_;  // commits, since the last news
+  std::atomic<std::uint64_t> commits_{0}, commands_{0};
   std::thread thread_;
 };
 

@@ -35,7 +35,8 @@ def reloads(server):
     found = {}
     for name, value in server.metrics().items():
         if match := re.fullmatch(r'postlude_config_reloads_total\{result="(\w+)"\}', name):
-            found[match.group(1)] = int(value)
+            if value:
+                found[match.group(1)] = int(value)
     return found
 
 

@@ -1,0 +1,73 @@
+#pragma once
+// Signals: what the flow tells the outside as it happens: each thing is counted, and has a log line where
+// somebody may have to know of it.
+//
+// The series of what is configured exist from the start. Labels come from the configuration alone, log lines
+// are bounded where strangers cause them. Loop thread only.
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "metrics/metrics.h"
+#include "pipeline/log_bound.h"
+#include "pipeline/rules.h"
+#include "store/store.h"
+
+namespace postlude::pipeline {
+
+class Signals {
+ public:
+  Signals(rt::Loop& loop, metrics::Metrics& metrics);
+
+  void use(const Rules& rules);  // their series are there from now on
+
+  // A call was answered, whatever its verdict. `canary`: namespace/name where it is authentic and named one.
+  // `took`: 0 where it was refused before it could be taken in.
+  void delivery(const Delivery& delivery, const std::string& canary, Duration took);
+  // The two halves of that, where the count does not wait for the id.
+  void count_delivery(const Delivery& delivery);
+  void log_delivery(const Delivery& delivery, const std::string& canary);
+  void not_stored(const std::string& source, const std::string& hook, std::string_view why);
+  void broken(int status, std::string_view why);  // no request that could be read
+  void attempt(const store::Work& work, const Outcome& outcome, Duration took);
+  void breaker(const std::string& target, bool open);
+  void happened(const store::Happened& happened);  // what commits brought about
+  void stop();
+
+ private:
+  static constexpr std::size_t kVerdicts = 4;
+  static constexpr std::size_t kOutcomes = std::variant_size_v<Outcome>;
+  template <class T>
+  using By = std::map<std::string, T, std::less<>>;
+  struct Hook {
+    std::array<metrics::Counter, kVerdicts> verdicts;  // by Verdict, from 0
+    metrics::Counter not_stored;
+  };
+  struct Action {
+    std::array<metrics::Counter, kOutcomes> attempts;
+    std::array<std::optional<metrics::Histogram>, kOutcomes> seconds;  // there when first needed
+    std::array<metrics::Counter, 4> ends;                              // by StepState, from kSucceeded
+  };
+  struct Workflow {
+    std::array<metrics::Counter, 3> ends;  // by RunState, from kSucceeded
+    metrics::Histogram seconds;
+  };
+
+  void know(const std::string& source, const std::string& hook);
+  const Hook& hook(std::string_view source, std::string_view hook) const;
+  Action& action(const std::string& target, const std::string& uses);
+  Workflow& workflow(const std::string& name);
+  static void log_end(const store::RunEnd& end);
+
+  metrics::Metrics& metrics_;
+  std::map<int, metrics::Counter> broken_;  // by status
+  By<By<Hook>> hooks_;                      // by source and hook; ("", ""): no configured path
+  By<By<Action>> actions_;                  // by target and `uses`
+  By<Workflow> workflows_;
+  metrics::Histogram intake_;
+  metrics::Histogram commit_seconds_, commit_commands_;
+  LogBound without_proof_, refused_, repeated_;
+};
+
+}  // namespace postlude::pipeline
