@@ -77,6 +77,7 @@ void join_files(Node& into, Node file, Problems& problems) {
     }
     if (!section->second.is_map() || !value.is_map()) {
       twice(key, section->first, "", problems);
+      into.members.erase(section);  // which of the two is meant nobody knows
       continue;
     }
     for (auto& [name, inner] : value.members) {
@@ -98,7 +99,8 @@ void override_with(Node& base, Node over) {
     Node* known = find_member(base, key.scalar);
     if (known == nullptr) {
       base.members.emplace_back(std::move(key), std::move(value));
-    } else if (known->is_map() && value.is_map() && key.scalar != "auth") {
+    } else if (known->is_map() && value.is_map() && key.scalar != "auth" && !lang::is_environment(*known) &&
+               !lang::is_environment(value)) {
       override_with(*known, std::move(value));
     } else {
       *known = std::move(value);
@@ -111,13 +113,28 @@ struct Read {
   Node root;
 };
 
-std::optional<std::vector<Read>> read_texts(const std::vector<ConfigText>& texts, Problems& problems) {
+struct ReadTexts {
   std::vector<Read> read;
+  bool whole = true;  // each could be read, if not without mistakes
+  bool clean = true;  // … and without
+};
+
+// Keys that begin with x- are whatever their writer likes: a place for anchors.
+void drop_own_keys(Node& root) {
+  std::erase_if(root.members, [](const auto& member) { return member.first.scalar.starts_with("x-"); });
+}
+
+ReadTexts read_texts(const std::vector<ConfigText>& texts, Problems& problems) {
+  ReadTexts out;
+  std::vector<Read>& read = out.read;
+  std::vector<bool> broken(texts.size());
   std::vector<Problems> found(texts.size());
   std::set<std::string> tables;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     std::optional<Node> root = lang::read_yaml(texts[i].text, texts[i].path, found[i]);
+    broken[i] = !root.has_value();
     if (!root || root->is_null()) continue;
+    drop_own_keys(*root);
     const Node* data = root->find("data");
     if (data != nullptr) {
       for (const auto& [name, table] : data->members) {
@@ -130,51 +147,53 @@ std::optional<std::vector<Read>> read_texts(const std::vector<ConfigText>& texts
   const auto is_table = [&](std::size_t text) {
     return tables.count(path_beside({}, texts[text].path)) != 0;
   };
-  bool wrong = false;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (is_table(i)) continue;
-    wrong = wrong || any_error(found[i]);
+    out.whole = out.whole && !broken[i];
+    out.clean = out.clean && !any_error(found[i]);
     problems.insert(problems.end(), found[i].begin(), found[i].end());
   }
-  if (wrong) return std::nullopt;
-  read.erase(std::remove_if(read.begin(), read.end(), [&](const Read& one) { return is_table(one.text); }),
-             read.end());
-  return read;
+  std::erase_if(read, [&](const Read& one) { return is_table(one.text); });
+  return out;
 }
 
-// The layers, each of the files that came with one --config.
-std::optional<std::map<std::size_t, Node>> layers_of(const std::vector<ConfigText>& texts,
-                                                     Problems& problems) {
-  auto read = read_texts(texts, problems);
-  if (!read) return std::nullopt;
-  std::map<std::size_t, Node> layers;
-  Problems own;
-  for (Read& one : *read) {
+struct Layers {
+  std::map<std::size_t, Node> nodes;  // each of the files that came with one --config
+  bool whole = true;
+  bool clean = true;
+};
+
+Layers layers_of(const std::vector<ConfigText>& texts, Problems& problems) {
+  ReadTexts read = read_texts(texts, problems);
+  Layers layers;
+  layers.whole = read.whole;
+  layers.clean = read.clean;
+  for (Read& one : read.read) {
     if (!one.root.is_map()) {
-      own.push_back({one.root.place, "the configuration is " +
-                                         std::string(one.root.is_list() ? "a list" : "text") +
-                                         "; a map is wanted"});
+      problems.push_back({one.root.place, "the configuration is " +
+                                              std::string(one.root.is_list() ? "a list" : "text") +
+                                              "; a map is wanted"});
+      layers.whole = false;
       continue;
     }
     read_true_as_on(one.root);
-    const auto [layer, is_new] = layers.try_emplace(texts[one.text].layer, one.root);
-    if (!is_new) join_files(layer->second, std::move(one.root), own);
+    const auto [layer, is_new] = layers.nodes.try_emplace(texts[one.text].layer, one.root);
+    if (!is_new) join_files(layer->second, std::move(one.root), problems);
   }
-  problems.insert(problems.end(), own.begin(), own.end());
-  if (any_error(own)) return std::nullopt;
   return layers;
 }
 
-std::optional<Node> merge(const std::vector<ConfigText>& texts, Problems& problems) {
-  auto layers = layers_of(texts, problems);
-  if (!layers) return std::nullopt;
-  if (layers->empty()) {
-    problems.push_back({{texts.empty() ? std::string() : texts[0].path, texts.empty() ? 0 : 1, 1},
-                        "the configuration is empty"});
+// `layers`: also which files are in it.
+std::optional<Node> merge(const std::vector<ConfigText>& texts, Problems& problems, Layers& layers) {
+  layers = layers_of(texts, problems);
+  if (layers.nodes.empty()) {
+    if (layers.whole)
+      problems.push_back({{texts.empty() ? std::string() : texts[0].path, texts.empty() ? 0 : 1, 1},
+                          "the configuration is empty"});
     return std::nullopt;
   }
-  Node merged = std::move(layers->begin()->second);
-  for (auto at = std::next(layers->begin()); at != layers->end(); ++at)
+  Node merged = std::move(layers.nodes.begin()->second);
+  for (auto at = std::next(layers.nodes.begin()); at != layers.nodes.end(); ++at)
     override_with(merged, std::move(at->second));
   return merged;
 }
@@ -217,7 +236,8 @@ namespace {
 
 class Reader {
  public:
-  Reader(const Node& root, Problems& problems) : root_(root), problems_(problems) {}
+  Reader(const Node& root, const Unread& unread, Problems& problems)
+      : root_(root), unread_(unread), problems_(problems) {}
 
   Config read();
 
@@ -241,7 +261,9 @@ class Reader {
   void check_cluster(const Node& name, const Node& source, const std::vector<std::string>& clusters);
 
   const Node& root_;
+  const Unread& unread_;
   Problems& problems_;
+  std::set<std::string> without_proof_;  // sources of which nothing more is to be said
 };
 
 void Reader::duration(const Node* map, std::string_view key, Duration least, Duration most, Duration& into) {
@@ -366,6 +388,7 @@ void Reader::read_log(LogConfig& log) {
 
 void Reader::check_cluster(const Node& name, const Node& source, const std::vector<std::string>& clusters) {
   if (std::find(clusters.begin(), clusters.end(), name.scalar) != clusters.end()) return;
+  if (unread_.contains("clusters/" + name.scalar) || unread_.contains("clusters/*")) return;
   const std::string near = nearest(name.scalar, clusters);
   problem(name,
           "the source '" + source.scalar + "' names the cluster '" + name.scalar +
@@ -391,16 +414,21 @@ void Reader::check_sources(const std::vector<std::string>& clusters) {
         if (more.find("auth") == nullptr) all_have_proof = false;
       }
     }
-    if (source.find("auth") == nullptr && !all_have_proof) {
-      problem(name, "the source '" + name.scalar + "' needs 'auth': a list of proofs, or none");
-    }
+    const bool unread = unread_.contains("sources/" + name.scalar + "/auth") ||
+                        unread_.contains("sources/" + name.scalar + "/clusters");
+    if (source.find("auth") != nullptr || all_have_proof) continue;
+    without_proof_.insert(name.scalar);
+    if (!unread) problem(name, "the source '" + name.scalar + "' needs 'auth': a list of proofs, or none");
   }
 }
 
 Config Reader::read() {
   Config config;
+  config.unread = unread_;
+  if (const Node* connectors = section("connectors")) config.connectors = *connectors;
   read_access(config.tokens);
-  read_server(config.server, !config.tokens.empty());
+  const bool unread = unread_.contains("access/*") || unread_.contains("access/tokens");
+  read_server(config.server, !config.tokens.empty() || unread);
   read_store(config.store);
   read_evaluator(config.evaluator);
   read_log(config.log);
@@ -417,6 +445,10 @@ Config Reader::read() {
     if (map != nullptr) *into = *map;
     into->kind = Node::Kind::kMap;
   }
+  for (const std::string& name : without_proof_) {
+    std::erase_if(config.sources.members, [&](const auto& member) { return member.first.scalar == name; });
+    config.unread.insert("sources/" + name);
+  }
   read_teams(section("teams"), config, problems_);
   return config;
 }
@@ -424,21 +456,31 @@ Config Reader::read() {
 }  // namespace
 
 std::optional<Config> read_config(const std::vector<ConfigText>& texts, const json::value& schema,
-                                  Problems& problems) {
-  const std::optional<Node> root = merge(texts, problems);
+                                  Problems& problems, const lang::Environment& environment) {
+  auto config = read_parts(texts, schema, environment, {}, problems);
+  if (any_error(problems)) return std::nullopt;
+  return config;
+}
+
+std::optional<Config> read_parts(const std::vector<ConfigText>& texts, const json::value& schema,
+                                 const lang::Environment& environment, lang::EnvironmentOptions options,
+                                 Problems& problems) {
+  Layers layers;
+  std::optional<Node> root = merge(texts, problems, layers);
   if (!root) return std::nullopt;
-  lang::check_against(*root, schema, problems);
-  if (any_error(problems)) return std::nullopt;
-  Config config = Reader(*root, problems).read();
-  if (any_error(problems)) return std::nullopt;
+  lang::put_environment(*root, schema, environment, options, problems);
+  Unread unread;
+  // What stands in a file that could not be read may be what the others refer to: nothing more is said then.
+  if (!take_valid(*root, schema, layers.clean, unread, problems) || !layers.whole) return std::nullopt;
+  Config config = Reader(*root, unread, problems).read();
   config.revision = revision_of(texts);
   return config;
 }
 
 std::optional<Node> join_texts(const std::vector<ConfigText>& texts, Problems& problems) {
-  auto layers = layers_of(texts, problems);
-  if (!layers) return std::nullopt;
-  return layers->empty() ? Node() : std::move(layers->begin()->second);
+  Layers layers = layers_of(texts, problems);
+  if (!layers.whole) return std::nullopt;
+  return layers.nodes.empty() ? Node() : std::move(layers.nodes.begin()->second);
 }
 
 std::string revision_of(const std::vector<ConfigText>& texts) {

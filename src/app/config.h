@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "app/parts.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/time.h"
 #include "engine/team.h"
+#include "lang/environment.h"
 #include "lang/node.h"
 
 namespace postlude::app {
@@ -75,6 +77,8 @@ struct Config {
   lang::Node data;  // name -> {file}
   std::vector<engine::Team> teams;
   std::vector<std::pair<std::string, lang::Node>> team_folders;  // team -> the path as it was written
+  std::optional<lang::Node> connectors;                          // a folder, as it was written
+  Unread unread;                                                 // empty, but in what read_parts() made
   std::string revision;                                          // hex sha256 of the texts
 };
 
@@ -89,7 +93,13 @@ struct ConfigText {
 // nullopt exactly if `problems` has an error. `schema` is config.schema.json. A text that the others name as
 // a table (`data`) is no configuration, though it lies beside them.
 std::optional<Config> read_config(const std::vector<ConfigText>& texts, const json::value& schema,
-                                  lang::Problems& problems);
+                                  lang::Problems& problems, const lang::Environment& environment = {});
+
+// The same, whatever is wrong: what could be read, for `check`, which goes on to find more. nullopt: nothing.
+// `environment` answers for {env: NAME}.
+std::optional<Config> read_parts(const std::vector<ConfigText>& texts, const json::value& schema,
+                                 const lang::Environment& environment, lang::EnvironmentOptions options,
+                                 lang::Problems& problems);
 
 // One folder's files, read as one map: YAML, joined, without a look at any schema. nullopt where `problems`
 // got an error; a null node where all of them are empty.

@@ -1,9 +1,11 @@
 #include "app/load.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <tuple>
 
 #include "app/embedded.h"
+#include "app/examine.h"
 #include "app/tables.h"
 #include "app/teams.h"
 #include "base/check.h"
@@ -22,6 +24,33 @@ class Further {
   Further(Config& config, std::vector<ConfigText>& texts, std::vector<std::string>& read,
           lang::Problems& problems)
       : config_(config), texts_(texts), read_(read), problems_(problems) {}
+
+  // `given` takes the place of the configuration's own folder of connectors. Its texts count for the
+  // revision.
+  std::shared_ptr<const connector::Catalogue> catalogue(const std::string& given) {
+    auto out = std::make_shared<connector::Catalogue>(connector::Catalogue::built_in());
+    std::string folder = given;
+    lang::Place place;
+    if (folder.empty() && config_.connectors) {
+      place = config_.connectors->place;
+      folder = path_beside(place, config_.connectors->scalar);
+    }
+    if (folder.empty()) return out;
+    read_.push_back(folder);
+    lang::Problems own;
+    const auto texts = load_config({folder}, own);
+    for (lang::Problem& problem : own) {
+      const bool here = problem.place.line == 0 && place.line > 0;  // the folder itself
+      problems_.push_back({here ? place : problem.place,
+                           (here ? "the folder of connectors '" + folder + "': " : "") + problem.message});
+    }
+    if (!texts) return out;
+    for (const ConfigText& text : *texts) {
+      out->add(text.text, text.path, problems_);
+      texts_.push_back(text);
+    }
+    return out;
+  }
 
   void add_folders(const json::value& schema) {
     for (const auto& [name, written] : config_.team_folders) {
@@ -78,24 +107,44 @@ class Further {
   lang::Problems& problems_;
 };
 
-std::optional<Loaded> load_from(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
-                                lang::Problems& problems, std::vector<std::string>& read) {
-  const std::size_t before = problems.size();
-  auto texts = load_config(paths, problems);
-  if (!texts) return std::nullopt;
-  static const auto schema = parse_json(embedded("config.schema.json"));
-  CHECK(schema.has_value());
-  auto config = read_config(*texts, *schema, problems);
-  if (!config) return std::nullopt;
+std::optional<std::string> environment_value(const std::string& name) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
 
-  Loaded loaded;
-  Further further(*config, *texts, read, problems);
-  further.add_folders(*schema);
-  loaded.data = std::make_shared<const std::string>(further.tables());
-  loaded.calendars = lang::read_calendars(config->calendars, problems);
-  config->revision = revision_of(*texts);
-  loaded.config = std::move(*config);
+// `http_proxy` and `HTTP_PROXY` are one; the first that says something counts.
+std::string of_either_case(const std::string& name) {
+  std::string upper = name;
+  for (char& c : upper) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  for (const std::string& one : {name, upper}) {
+    if (auto value = environment_value(one); value && !value->empty()) return *value;
+  }
+  return "";
+}
 
+std::shared_ptr<const connector::Proxies> proxies_of_environment() {
+  connector::Proxies proxies;
+  proxies.http = connector::proxy_url(of_either_case("http_proxy"));
+  proxies.https = connector::proxy_url(of_either_case("https_proxy"));
+  proxies.none = of_either_case("no_proxy");
+  if (proxies.http.empty() && proxies.https.empty()) return nullptr;
+  // The API of the cluster that this runs in.
+  if (const std::string host = of_either_case("kubernetes_service_host"); !host.empty())
+    proxies.none += "," + host;
+  return std::make_shared<const connector::Proxies>(std::move(proxies));
+}
+
+// Rules refer to their connectors by pointer.
+struct Held {
+  std::shared_ptr<const connector::Catalogue> catalogue;
+  std::shared_ptr<const pipeline::Rules> rules;
+};
+
+pipeline::RulesInput input_of(const Loaded& loaded) {
   pipeline::RulesInput input;
   input.sources = &loaded.config.sources;
   input.targets = &loaded.config.targets;
@@ -106,24 +155,69 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const con
   input.data = loaded.data;
   input.public_url = loaded.config.server.public_url;
   input.admin_url = loaded.config.server.admin_url;
-  input.public_url = loaded.config.server.public_url;
-  input.admin_url = loaded.config.server.admin_url;
   input.revision = loaded.config.revision;
-  loaded.rules = pipeline::Rules::build(input, catalogue, problems);
-  const bool wrong = std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),
-                                 [](const lang::Problem& p) { return !p.warning; });
-  if (wrong) return std::nullopt;
+  input.unread = loaded.config.unread;
+  // That one is not declared has been said.
+  for (const auto& [name, source] : loaded.config.sources.members) {
+    if (const lang::Node* one = source.find("cluster")) input.clusters.push_back(one->scalar);
+    const lang::Node* many = source.find("clusters");
+    for (std::size_t i = 0; many != nullptr && i < many->members.size(); ++i)
+      input.clusters.push_back(many->members[i].first.scalar);
+  }
+  // What is wrong with a calendar has been said; that it is missing is not.
+  for (const auto& [name, calendar] : loaded.config.calendars.members)
+    input.unread.insert("calendars/" + name.scalar);
+  input.proxies = proxies_of_environment();
+  return input;
+}
+
+std::optional<Loaded> load_from(const std::vector<std::string>& paths, const std::string& connectors,
+                                Purpose purpose, lang::Problems& problems, std::vector<std::string>& read,
+                                std::set<std::string>& spoken_of) {
+  auto texts = load_config(paths, problems);
+  if (!texts) return std::nullopt;
+  static const auto schema = parse_json(embedded("config.schema.json"));
+  CHECK(schema.has_value());
+  lang::EnvironmentOptions options;
+  options.unset_is_warning = purpose == Purpose::kCheck;
+  auto config = read_parts(*texts, *schema, environment_value, options, problems);
+  if (!config) return std::nullopt;
+
+  Loaded loaded;
+  Further further(*config, *texts, read, problems);
+  loaded.catalogue = further.catalogue(connectors);
+  further.add_folders(*schema);
+  loaded.data = std::make_shared<const std::string>(further.tables());
+  loaded.calendars = lang::read_calendars(config->calendars, problems);
+  config->revision = revision_of(*texts);
+  loaded.config = std::move(*config);
+
+  auto held = std::make_shared<Held>();
+  held->catalogue = loaded.catalogue;
+  held->rules = pipeline::Rules::read(input_of(loaded), *loaded.catalogue, problems);
+  loaded.rules = std::shared_ptr<const pipeline::Rules>(held, held->rules.get());
+  examine(*loaded.rules, loaded.config, problems, spoken_of);
   return loaded;
 }
 
 }  // namespace
 
-std::optional<Loaded> load(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
-                           lang::Problems& problems, std::vector<std::string>* read) {
+std::optional<Loaded> load(const std::vector<std::string>& paths, const std::string& connectors,
+                           lang::Problems& problems, std::vector<std::string>* read, Purpose purpose) {
   std::vector<std::string> depends_on = paths;
-  auto loaded = load_from(paths, catalogue, problems, depends_on);
+  std::set<std::string> spoken_of;
+  lang::Problems own;
+  auto loaded = load_from(paths, connectors, purpose, own, depends_on, spoken_of);
+  if (any_error(own)) loaded.reset();
+  problems.insert(problems.end(), own.begin(), own.end());
   if (read != nullptr) *read = std::move(depends_on);
   return loaded;
+}
+
+std::optional<Loaded> load_in_part(const std::vector<std::string>& paths, const std::string& connectors,
+                                   lang::Problems& problems, std::set<std::string>& spoken_of) {
+  std::vector<std::string> depends_on;
+  return load_from(paths, connectors, Purpose::kCheck, problems, depends_on, spoken_of);
 }
 
 connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems) {
@@ -137,9 +231,27 @@ connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& p
 }
 
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
-                                   std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems) {
-  AWAIT(Status checked, expressions.check(rules->expressions(), problems));
+                                   std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems,
+                                   std::set<std::string> spoken_of) {
+  std::vector<lang::Expression> asked = rules->expressions();
+  std::erase_if(asked, [&](const lang::Expression& e) { return spoken_of.contains(e.text); });
+  AWAIT(Status checked, expressions.check(std::move(asked), problems));
   co_return checked;
+}
+
+void log_proxies(const pipeline::Rules& rules) {
+  const connector::Masker masker;  // hides a URL's user and password
+  const connector::Proxies* environment = nullptr;
+  for (const connector::Target& target : rules.targets()) {
+    environment = target.proxies.get();
+    if (!target.proxy.empty())
+      log::info("a target has a proxy", {{"target", target.name}, {"proxy", masker.mask(target.proxy)}});
+  }
+  if (environment == nullptr) return;
+  log::info("requests go through the proxy of the environment",
+            {{"http_proxy", masker.mask(environment->http)},
+             {"https_proxy", masker.mask(environment->https)},
+             {"no_proxy", environment->none}});
 }
 
 evaluator::Options evaluator_options(const EvaluatorConfig& config) {
@@ -160,9 +272,12 @@ std::string report(lang::Problems problems) {
   std::stable_sort(problems.begin(), problems.end(),
                    [&](const lang::Problem& a, const lang::Problem& b) { return place(a) < place(b); });
   std::string out;
+  std::string last;
   for (const lang::Problem& p : problems) {
-    out += lang::to_text(p);
-    out += '\n';
+    std::string line = lang::to_text(p) + "\n";
+    if (line == last) continue;  // an alias is the same mistake in the same place
+    out += line;
+    last = std::move(line);
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,12 @@
 
 namespace postlude::app {
 
+// What for: a mistake that only concerns running (a variable that is not set) is a warning of `check`.
+enum class Purpose : std::uint8_t { kRun, kCheck };
+
 struct Loaded {
   Config config;
+  std::shared_ptr<const connector::Catalogue> catalogue;
   Calendars calendars;
   std::shared_ptr<const std::string> data;  // the tables, a JSON object: name -> table
   std::shared_ptr<const pipeline::Rules> rules;
@@ -25,14 +30,24 @@ struct Loaded {
 connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems);
 
 // nullopt exactly if `problems` has an error. jq's own opinion of the expressions is not asked: see
-// check_expressions. `read`, where it is given, gets the files and folders on which the answer depends.
-// The rules refer to the catalogue.
-std::optional<Loaded> load(const std::vector<std::string>& paths, const connector::Catalogue& catalogue,
-                           lang::Problems& problems, std::vector<std::string>* read = nullptr);
+// check_expressions. `connectors`: a folder that takes the place of the configuration's own; "": none.
+// `read`, where it is given, gets the files and folders on which the answer depends.
+std::optional<Loaded> load(const std::vector<std::string>& paths, const std::string& connectors,
+                           lang::Problems& problems, std::vector<std::string>* read = nullptr,
+                           Purpose purpose = Purpose::kRun);
 
-// Compiles every expression that needs jq; appends what is wrong.
+// For `check`: what could be read, whatever is wrong; its rules may be used for nothing but to find more.
+// nullopt: nothing could. `spoken_of` gets the texts of expressions of which `problems` says enough.
+std::optional<Loaded> load_in_part(const std::vector<std::string>& paths, const std::string& connectors,
+                                   lang::Problems& problems, std::set<std::string>& spoken_of);
+
+// Compiles every expression that needs jq, but those in `spoken_of`; appends what is wrong.
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
-                                   std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems);
+                                   std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems,
+                                   std::set<std::string> spoken_of = {});
+
+// Says in the log which proxies requests go through, where there are any.
+void log_proxies(const pipeline::Rules& rules);
 
 // How an evaluator is started: this binary again.
 evaluator::Options evaluator_options(const EvaluatorConfig& config);

@@ -30,7 +30,7 @@ class Load : public testing::Test {
   std::string problems_of(const std::string& path = "postlude.yaml") {
     lang::Problems problems;
     read_.clear();
-    loaded_ = load({(folder_ / path).string()}, catalogue_, problems, &read_);
+    loaded_ = load({(folder_ / path).string()}, "", problems, &read_);
     EXPECT_EQ(loaded_.has_value(), !lang::any_error(problems));
     std::string text = all(problems);
     for (std::size_t at = 0; (at = text.find(folder_.string() + "/")) != std::string::npos;)
@@ -45,7 +45,6 @@ class Load : public testing::Test {
   }
 
   fs::path folder_;
-  connector::Catalogue catalogue_ = connector::Catalogue::built_in();
   std::optional<Loaded> loaded_;
   std::vector<std::string> read_;
 };

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "intake/source.h"
+#include "model/pattern.h"
 #include "pipeline/rules.h"
 
 namespace postlude::app {
@@ -22,11 +23,82 @@ struct Field {
   bool open = false;      // there may be others
 };
 
+Words globs_of(const Node& node) {
+  Words globs;
+  if (node.is_scalar()) globs.push_back(node.scalar);
+  for (const Node& item : node.items)
+    globs.push_back(item.scalar);
+  return globs;
+}
+
 bool any_glob(const Node* globs, std::string_view word) {
-  if (globs == nullptr) return true;
-  if (globs->is_scalar()) return glob_match(globs->scalar, word);
-  return std::any_of(globs->items.begin(), globs->items.end(),
-                     [&](const Node& glob) { return glob_match(glob.scalar, word); });
+  return globs == nullptr || globs_match(globs_of(*globs), word);
+}
+
+// `!kube-*` without its mark.
+std::string positive(const std::string& glob) {
+  return glob.starts_with('!') ? glob.substr(1) : glob;
+}
+
+bool literal(std::string_view glob) {
+  return glob.find_first_of("*?[\\") == std::string_view::npos;
+}
+
+// What no name of Kubernetes has: the first such part of the glob, or "".
+std::string never_in_a_name(std::string_view glob) {
+  std::size_t letters = 0;
+  for (std::size_t at = 0; at < glob.size(); ++at) {
+    const char c = glob[at];
+    if (c == '*' || c == '?') continue;
+    if (c == '[') {
+      const std::size_t end = glob.find(']', at + 2);
+      if (end == std::string_view::npos) continue;
+      at = end;
+      continue;
+    }
+    ++letters;
+    const bool may = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (may) continue;
+    std::size_t size = 1;
+    while (at + size < glob.size() && (static_cast<unsigned char>(glob[at + size]) & 0xC0U) == 0x80U)
+      ++size;
+    return "'" + std::string(glob.substr(at, size)) + "'";
+  }
+  constexpr std::size_t kMost = 253;
+  if (letters > kMost) return "more than " + std::to_string(kMost) + " characters";
+  if (glob.starts_with('-') || glob.ends_with('-')) return "a '-' at its beginning or end";
+  return "";
+}
+
+void check_kubernetes_name(std::string_view field, const Node& node, Problems& problems) {
+  if (node.scalar.find("${{") != std::string::npos) return;
+  const std::string glob = positive(node.scalar);
+  const std::string part = never_in_a_name(glob);
+  if (part.empty()) return;
+  const std::string small = lower(glob);
+  problems.push_back(
+      {node.place,
+       "no " + std::string(field == "name" ? "canary" : "namespace") + " matches '" + glob +
+           "': a name has lower-case letters, digits, '-' and '.', never " + part +
+           (small != glob && never_in_a_name(small).empty() ? "; did you mean '" + small + "'?" : "")});
+}
+
+// A list that takes back all that it names.
+void check_excluded(std::string_view field, const Node& node, Problems& problems) {
+  Words some;
+  Words none;
+  for (const std::string& glob : globs_of(node))
+    (glob.starts_with('!') ? none : some).push_back(positive(glob));
+  const auto excluded = [&](const std::string& glob) {
+    return std::any_of(none.begin(), none.end(), [&](const std::string& n) {
+      return n == "*" || n == glob || (literal(glob) && glob_match(n, glob));
+    });
+  };
+  const bool nothing = some.empty() ? std::find(none.begin(), none.end(), "*") != none.end()
+                                    : std::all_of(some.begin(), some.end(), excluded);
+  if (!none.empty() && nothing)
+    problems.push_back(
+        {node.place, "'" + std::string(field) + "' excludes all that it names, so nothing matches"});
 }
 
 bool not_built(std::string_view own_hook) {
@@ -49,7 +121,9 @@ Words hooks_of(const Node& pattern) {
   return hooks;
 }
 
-void check_hook(const Node& glob, const Words& hooks, Problems& problems) {
+void check_hook(const Node& node, const Words& hooks, Problems& problems) {
+  Node glob = node;
+  glob.scalar = positive(node.scalar);
   const auto matches = [&](const std::string& word) { return glob_match(glob.scalar, word); };
   if (std::any_of(hooks.begin(), hooks.end(), matches)) return;
   const Words& senders = intake::flagger_hooks();
@@ -69,6 +143,9 @@ std::vector<Field> fields_of(const Config& config) {
   Words teams;
   for (const engine::Team& team : config.teams)
     teams.push_back(team.name);
+  for (const std::string& name : config.unread) {
+    if (name.starts_with("teams/")) teams.push_back(name.substr(std::string_view("teams/").size()));
+  }
   return {{"outcome", {"promoted", "rolledBack", "promotionFailed", "unchanged"}, ""},
           {"kind", {"first", "forward", "back", "configOnly", "unchanged"}, ""},
           {"cluster", config.clusters, "'clusters' has none"},
@@ -80,15 +157,63 @@ std::vector<Field> fields_of(const Config& config) {
            true}};
 }
 
-void check_field(const Field& field, const Node& glob, Problems& problems) {
-  const auto matches = [&](const std::string& word) { return glob_match(glob.scalar, word); };
+void check_field(const Field& field, const Node& node, Problems& problems) {
+  const std::string glob = positive(node.scalar);
+  const auto matches = [&](const std::string& word) { return glob_match(glob, word); };
   // Where nothing is known of an event, as of its cluster, the field is empty.
   const bool empty = field.name != "team" && matches("");
   if (empty || std::any_of(field.words.begin(), field.words.end(), matches)) return;
-  problems.push_back({glob.place,
+  const bool slip = std::any_of(field.words.begin(), field.words.end(), [&](const std::string& word) {
+    return glob_match(lower(glob), lower(word));
+  });
+  problems.push_back({node.place,
                       "no " + std::string(field.name) + (field.open ? " of Flagger's" : "") + " matches '" +
-                          glob.scalar + "'" + instead_of(glob.scalar, field.words, field.none),
-                      field.open});
+                          glob + "'" + instead_of(glob, field.words, field.none),
+                      field.open && !slip});
+}
+
+// Fields whose values are known, or whose form is, in a pattern of `on` or `accept`.
+void check_fields(const Node& pattern, const std::vector<Field>& fields, Problems& problems) {
+  for (const auto& [key, globs] : pattern.members) {
+    if (globs.is_map()) continue;  // metadata: anything may be there
+    check_excluded(key.scalar, globs, problems);
+    const auto field = std::find_if(fields.begin(), fields.end(),
+                                    [&name = key.scalar](const Field& f) { return f.name == name; });
+    const auto check = [&](const Node& glob) {
+      if (field != fields.end()) check_field(*field, glob, problems);
+      if (key.scalar == "namespace" || key.scalar == "name")
+        check_kubernetes_name(key.scalar, glob, problems);
+    };
+    if (globs.is_scalar()) check(globs);
+    for (const Node& glob : globs.items)
+      check(glob);
+  }
+}
+
+// Of the events of `hook` no other phase is accepted.
+constexpr std::string_view kEnd = "post-rollout";
+const Words kEnds{"Succeeded", "Failed"};
+
+bool only_ends(const Node& pattern) {
+  const Node* hook = pattern.find("hook");
+  const Node* source = pattern.find("source");
+  if (source != nullptr && any_glob(source, "postlude")) return false;
+  if (hook == nullptr) return true;
+  const Words& hooks = intake::flagger_hooks();
+  return std::all_of(hooks.begin(), hooks.end(), [&](const std::string& one) {
+    return one == kEnd || intake::is_gate(one) || !any_glob(hook, one);
+  });
+}
+
+void check_phase_of_end(const Node& pattern, Problems& problems) {
+  const Node* phases = pattern.find("phase");
+  if (phases == nullptr) return;
+  const Words globs = globs_of(*phases);
+  if (std::any_of(kEnds.begin(), kEnds.end(), [&](const std::string& p) { return globs_match(globs, p); }))
+    return;
+  problems.push_back(
+      {phases->place, "a post-rollout call has the phase Succeeded or Failed, and no other: for '" +
+                          join(globs, ", ") + "' add `hook: event`"});
 }
 
 void check_approver(const Node& one, const Config& config, Problems& problems) {
@@ -98,13 +223,16 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
     Words teams;
     for (const engine::Team& team : config.teams)
       teams.push_back(team.name);
-    if (std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end()) {
+    const bool unread =
+        config.unread.contains("teams/" + name.substr(5)) || config.unread.contains("teams/*");
+    if (!unread && std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end()) {
       problems.push_back({one.place, "'approvers' names the team '" + name.substr(5) +
                                          "', which does not exist" +
                                          instead_of(name.substr(5), teams, "'teams' has none")});
     }
     return;
   }
+  if (config.unread.contains("access/tokens") || config.unread.contains("access/*")) return;
   Words names;
   for (const Token& token : config.tokens) {
     const bool may = token.role >= Role::kOperator;
@@ -146,19 +274,40 @@ std::string instead_of(const std::string& word, const Words& known, std::string_
   return "; " + (known.empty() ? std::string(none) : "there is " + join(known, ", "));
 }
 
+void check_accept(const Config& config, Problems& problems) {
+  std::vector<Field> fields = fields_of(config);
+  for (const auto& [name, source] : config.sources.members) {
+    const Node* accept = source.find("accept");
+    if (accept == nullptr) continue;
+    for (const auto& [hook, patterns] : accept->members) {
+      const auto check = [&, end = hook.scalar == kEnd](const Node& pattern) {
+        const std::size_t before = problems.size();
+        check_fields(pattern, fields, problems);
+        if (end && problems.size() == before) check_phase_of_end(pattern, problems);
+      };
+      if (patterns.is_map()) check(patterns);
+      for (const Node& pattern : patterns.items)
+        check(pattern);
+    }
+  }
+}
+
+void check_namespaces(const Node& globs, Problems& problems) {
+  check_excluded("namespace", globs, problems);
+  if (globs.is_scalar()) check_kubernetes_name("namespace", globs, problems);
+  for (const Node& glob : globs.items)
+    check_kubernetes_name("namespace", glob, problems);
+}
+
 void check_patterns(const Node& workflow, const Config& config, Problems& problems) {
   check_approvers(workflow, config, problems);
   const Node* on = workflow.find("on");
   if (on == nullptr) return;
   const std::vector<Field> fields = fields_of(config);
   const auto check = [&](const Node& pattern) {
-    for (const Field& field : fields) {
-      const Node* globs = pattern.find(field.name);
-      if (globs == nullptr) continue;
-      if (globs->is_scalar()) check_field(field, *globs, problems);
-      for (const Node& glob : globs->items)
-        check_field(field, glob, problems);
-    }
+    const std::size_t before = problems.size();
+    check_fields(pattern, fields, problems);
+    if (problems.size() == before && only_ends(pattern)) check_phase_of_end(pattern, problems);
     const Node* globs = pattern.find("hook");
     if (globs == nullptr) return;
     const Words hooks = hooks_of(pattern);

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -23,10 +24,27 @@ struct Cached {
   off_t size = 0;
 };
 
-Result<std::string> without_line_break(std::string value, const SecretRef& ref) {
+// What a secret can be: one line without blanks around it. The same for a caller's, a target's and `check
+// --secrets`; a line break at the end is not part of it.
+Result<std::string> usable(std::string value, const SecretRef& ref) {
+  const auto refuse = [&](std::string_view why) {
+    return Error(Code::kInvalid, "the secret in " + to_text(ref) + " " + std::string(why));
+  };
   while (!value.empty() && (value.back() == '\n' || value.back() == '\r'))
     value.pop_back();
-  if (value.empty()) return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is empty");
+  if (value.empty()) return refuse("is empty");
+  if (value.starts_with("\xEF\xBB\xBF"))
+    return refuse("begins with a byte order mark: save it as UTF-8 without BOM");
+  const auto control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+  };
+  if (value.find('\n') != std::string::npos)
+    return refuse("has more than one line; one secret in one line is wanted");
+  if (std::any_of(value.begin(), value.end(), control)) return refuse("has a control character in it");
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  if (blank(value.front())) return refuse("begins with a blank");
+  if (blank(value.back())) return refuse("ends with a blank");
+  if (value.find('\t') != std::string::npos) return refuse("has a tab in it");
   return value;
 }
 
@@ -39,7 +57,7 @@ Result<std::string> read_secret(const SecretRef& ref) {
   }
   if (value->size() > kSecretMax)
     return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is larger than 64 KiB");
-  return without_line_break(*std::move(value), ref);
+  return usable(*std::move(value), ref);
 }
 
 }  // namespace
@@ -51,7 +69,7 @@ SecretLookup secret_lookup() {
       // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
       const char* value = std::getenv(ref.name.c_str());
       if (value == nullptr) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " is not set");
-      return without_line_break(value, ref);
+      return usable(value, ref);
     }
     struct stat now {};
     if (::stat(ref.name.c_str(), &now) != 0)

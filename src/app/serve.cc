@@ -339,6 +339,7 @@ int serve(const ServeOptions& options) {
   }
   log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
   log::start_queue();
+  log_proxies(*version.loaded->rules);
   const int status = run(options, std::move(version), notify);
   (void)log::flush(std::chrono::seconds(1));
   return status;

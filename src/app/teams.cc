@@ -49,6 +49,7 @@ void check_targets(const engine::Team& team, const Node& node, const Config& con
     known.push_back(name.scalar);
   for (const Node& item : list->items) {
     if (std::find(known.begin(), known.end(), item.scalar) != known.end()) continue;
+    if (config.unread.contains("targets/" + item.scalar) || config.unread.contains("targets/*")) continue;
     problems.push_back({item.place, "the team '" + team.name + "' names the target '" + item.scalar +
                                         "', which 'targets' does not have" +
                                         instead_of(item.scalar, known, "")});
@@ -114,6 +115,7 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
     for (const auto& [name, node] : teams->members) {
       engine::Team team = read_team(name, node);
       check_targets(team, node, config, problems);
+      check_namespaces(*node.find("match")->find("namespace"), problems);
       for (const engine::Team& earlier : config.teams) {
         if (!overlap(earlier, team)) continue;
         problems.push_back({team.place,
@@ -128,23 +130,23 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
   const std::vector<std::string> names = names_of(config.teams);
   for (const Token& token : config.tokens) {
     if (token.team.empty() || std::find(names.begin(), names.end(), token.team) != names.end()) continue;
+    if (config.unread.contains("teams/" + token.team) || config.unread.contains("teams/*")) continue;
     problems.push_back({token.place, "the token '" + token.name + "' is for the team '" + token.team +
                                          "', which does not exist" +
                                          instead_of(token.team, names, "'teams' has none")});
   }
+  check_accept(config, problems);
   for (const auto& [name, workflow] : config.workflows.members)
     check_patterns(workflow, config, problems);
 }
 
 void add_team_workflows(const engine::Team& team, const std::vector<ConfigText>& texts,
                         const json::value& schema, Config& config, Problems& problems) {
-  const std::optional<Node> root = join_texts(texts, problems);
+  std::optional<Node> root = join_texts(texts, problems);
   if (!root || root->is_null()) return;
-  Problems own;
-  lang::check_against(*root, schema_of_folder(schema, team.name), own);
-  problems.insert(problems.end(), own.begin(), own.end());
+  if (!take_valid(*root, schema_of_folder(schema, team.name), true, config.unread, problems)) return;
   const Node* workflows = root->find("workflows");
-  if (any_error(own) || workflows == nullptr) return;
+  if (workflows == nullptr) return;
   for (const auto& [name, written] : workflows->members) {
     for (const auto& [known, other] : config.workflows.members) {
       if (known.scalar != name.scalar) continue;

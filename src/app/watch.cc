@@ -13,12 +13,6 @@ constexpr auto kQuiet = std::chrono::milliseconds(100);  // for so long nobody w
 constexpr int kQuietTries = 20;
 constexpr int kReadTries = 5;
 
-// Rules refer to their connectors by pointer.
-struct Held {
-  std::shared_ptr<const connector::Catalogue> catalogue;
-  std::shared_ptr<const pipeline::Rules> rules;
-};
-
 void put_file(const std::string& path, std::string& into) {
   struct stat now {};
   into += path;
@@ -35,15 +29,8 @@ void put_file(const std::string& path, std::string& into) {
 
 Version read_version(const std::vector<std::string>& paths, const std::string& connectors) {
   Version version;
-  auto catalogue = std::make_shared<const connector::Catalogue>(catalogue_with(connectors, version.problems));
-  version.loaded = load(paths, *catalogue, version.problems, &version.read);
-  if (!connectors.empty()) version.read.push_back(connectors);
+  version.loaded = load(paths, connectors, version.problems, &version.read);
   version.print = fingerprint(version.read);
-  if (lang::any_error(version.problems)) version.loaded.reset();
-  if (version.loaded) {
-    auto held = std::make_shared<Held>(Held{std::move(catalogue), version.loaded->rules});
-    version.loaded->rules = std::shared_ptr<const pipeline::Rules>(held, held->rules.get());
-  }
   return version;
 }
 

@@ -1,6 +1,7 @@
 // Commands that need no daemon.
 
 #include <cstdio>
+#include <set>
 
 #include "app/embedded.h"
 #include "app/load.h"
@@ -16,21 +17,30 @@ namespace postlude::cli {
 namespace {
 
 rt::Task<> ask_jq(rt::Loop& loop, evaluator::Evaluator& evaluator, pipeline::Expressions& expressions,
-                  std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems) {
-  AWAIT(const Status checked, app::check_expressions(expressions, std::move(rules), problems));
+                  std::shared_ptr<const pipeline::Rules> rules, std::set<std::string> spoken_of,
+                  lang::Problems& problems) {
+  AWAIT(const Status checked,
+        app::check_expressions(expressions, std::move(rules), problems, std::move(spoken_of)));
   if (!checked) problems.push_back({{}, "the expressions could not be checked: " + checked.error().message});
   AWAIT_DONE(evaluator.stop());
   loop.stop();
 }
 
-void check_with_jq(const app::Loaded& loaded, lang::Problems& problems) {
+void check_with_jq(const app::Loaded& loaded, std::set<std::string> spoken_of, lang::Problems& problems) {
   rt::Loop loop;
   evaluator::Evaluator evaluator(loop, app::evaluator_options(loaded.config.evaluator));
   pipeline::Expressions expressions(evaluator);
   rt::Group group(loop, "check");
-  group.start(ask_jq(loop, evaluator, expressions, loaded.rules, problems));
+  group.start(ask_jq(loop, evaluator, expressions, loaded.rules, std::move(spoken_of), problems));
   loop.run();
   group.abandon();
+}
+
+lang::Place place_of(const lang::Node& map, std::string_view name) {
+  for (const auto& [key, value] : map.members) {
+    if (key.scalar == name) return key.place;
+  }
+  return {};
 }
 
 void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
@@ -51,7 +61,7 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
   }
   for (const auto& source : loaded.rules->sources().list()) {
     for (const SecretRef& ref : source->secrets())
-      look(ref, {}, "source '" + source->name() + "'");
+      look(ref, place_of(loaded.config.sources, source->name()), "source '" + source->name() + "'");
   }
   for (const app::Token& token : loaded.config.tokens) {
     for (const SecretRef& ref : token.secrets)
@@ -78,10 +88,10 @@ void print(Output output, const json::value& value, const std::string& table) {
 
 int check(const std::vector<std::string>& paths, const std::string& connectors, bool secrets) {
   lang::Problems problems;
-  const connector::Catalogue catalogue = app::catalogue_with(connectors, problems);
-  const auto loaded = app::load(paths, catalogue, problems);
+  std::set<std::string> spoken_of;
+  const auto loaded = app::load_in_part(paths, connectors, problems, spoken_of);
   if (loaded) {
-    check_with_jq(*loaded, problems);
+    check_with_jq(*loaded, std::move(spoken_of), problems);
     if (secrets) check_secrets(*loaded, problems);
   }
   const bool wrong = !loaded || lang::any_error(problems);

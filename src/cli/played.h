@@ -19,6 +19,6 @@ struct Played {
 };
 
 // What the workflows would log is silenced from here on: it is shown otherwise.
-std::unique_ptr<Played> played(const std::vector<std::string>& paths, const connector::Catalogue& catalogue);
+std::unique_ptr<Played> played(const std::vector<std::string>& paths, const std::string& connectors);
 
 }  // namespace postlude::cli

@@ -190,11 +190,10 @@ void print(const Remote& remote, const Simulated& done, std::size_t limit) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-std::unique_ptr<Played> load(const SimulateChoice& choice, const connector::Catalogue& catalogue,
-                             lang::Problems problems) {
-  auto config = played(choice.config, catalogue);
-  problems.insert(problems.end(), config->problems.begin(), config->problems.end());
-  if (config->loaded && !lang::any_error(problems)) {
+std::unique_ptr<Played> load(const SimulateChoice& choice) {
+  auto config = played(choice.config, choice.connectors);
+  lang::Problems problems = config->problems;
+  if (config->loaded) {
     if (choice.workflow.empty()) return config;
     std::vector<std::string> names;
     for (const auto& bound : config->loaded->rules->workflows())
@@ -218,9 +217,7 @@ int simulate(const Remote& remote, const SimulateChoice& choice) {
     std::fprintf(stderr, "--since: %s\n", back.error().message.c_str());
     return kUsedWrongly;
   }
-  lang::Problems problems;
-  const connector::Catalogue catalogue = app::catalogue_with(choice.connectors, problems);
-  const auto config = load(choice, catalogue, std::move(problems));
+  const auto config = load(choice);
   if (config == nullptr) return kUsedWrongly;
 
   Simulated done;

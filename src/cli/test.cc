@@ -93,8 +93,8 @@ double seconds(Duration d) {
 
 class Tests {
  public:
-  explicit Tests(const TestChoice& choice)
-      : choice_(choice), catalogue_(app::catalogue_with(choice.connectors, catalogue_problems_)) {
+  explicit Tests(const TestChoice& choice) : choice_(choice) {
+    (void)app::catalogue_with(choice.connectors, catalogue_problems_);
     auto schema = parse_json(app::embedded("test.schema.json"));
     CHECK(schema.has_value());
     schema_ = std::move(*schema);
@@ -146,7 +146,7 @@ class Tests {
     const auto known = configs_.find(names);
     if (known != configs_.end()) return *known->second;
     auto tested = std::make_unique<Tested>();
-    tested->played = played(paths, catalogue_);
+    tested->played = played(paths, choice_.connectors);
     if (const auto& loaded = tested->played->loaded)
       tested->coverage = std::make_unique<rehearsal::Coverage>(loaded->rules);
     return *configs_.emplace(names, std::move(tested)).first->second;
@@ -209,7 +209,6 @@ class Tests {
 
   const TestChoice& choice_;
   lang::Problems catalogue_problems_;
-  connector::Catalogue catalogue_;
   json::value schema_;
   std::map<std::string, std::unique_ptr<Tested>> configs_;
   TestResults results_;

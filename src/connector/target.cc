@@ -257,7 +257,10 @@ Target read_target(const std::string& name, const lang::Node& node, lang::Proble
   if (const lang::Node* tls = node.find("tls")) read_tls(*tls, target, problems);
   if (const lang::Node* proxy = node.find("proxy")) {
     const Result<Url> parsed = parse_url(proxy->scalar);
-    if (parsed) {
+    target.without_proxy = proxy->scalar == "none";
+    if (target.without_proxy) {
+      target.proxy.clear();
+    } else if (parsed || proxy->scalar.starts_with("socks5")) {
       target.proxy = proxy->scalar;
     } else {
       problem(problems, proxy->place, "`proxy`: " + parsed.error().message);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,13 @@ struct Auth {
 };
 std::string_view kind_name(Auth::Kind kind);  // none bearer basic header query body url
 
+// The proxies that the environment names (http_proxy, https_proxy, no_proxy); "": none.
+struct Proxies {
+  std::string http;   // for http URLs, as a URL
+  std::string https;  // for https URLs
+  std::string none;   // hosts that are reached without one, as no_proxy lists them
+};
+
 struct Limits {
   std::size_t concurrency = 16;  // requests at once
   std::optional<Rate> rate;
@@ -34,8 +42,10 @@ struct Target {
   std::string connector;
   std::string url;  // scheme, host and base path, no slash at its end; "" with auth `url`
   Auth auth;
-  Headers headers;  // sent with every request that does not set them itself
-  std::string proxy;
+  Headers headers;                         // sent with every request that does not set them itself
+  std::string proxy;                       // of its own; "": the environment's
+  bool without_proxy = false;              // `proxy: none`
+  std::shared_ptr<const Proxies> proxies;  // the environment's; null: none
   std::string ca_file, cert_file, key_file;
   Duration timeout = std::chrono::seconds(30);
   std::size_t response_bytes_max = 8U << 20U;
@@ -46,6 +56,12 @@ struct Target {
 
 // The configuration's `targets`; nullptr: none. Connector::settle then adds what the connector knows.
 std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& problems);
+
+// The proxy through which a URL of this target is reached; "": none. Never the environment's for loopback
+// addresses, `.svc`, `.cluster.local` and the Kubernetes API.
+std::string proxy_for(const Target& target, std::string_view url);
+// An environment's proxy as a URL: `proxy:3128` is http://proxy:3128.
+std::string proxy_url(std::string_view written);
 
 // What stands in a request's URL where the target's URL is itself the secret: "***/path".
 constexpr std::string_view kSecretUrl = "***";

@@ -4,6 +4,7 @@
 #include <bitset>
 
 #include "base/text.h"
+#include "model/pattern.h"
 
 namespace postlude::engine {
 
@@ -61,12 +62,10 @@ bool globs_overlap(std::string_view a, std::string_view b) {
   return meet[left.size()][right.size()];
 }
 
-bool any_matches(const std::vector<std::string>& globs, std::string_view text) {
-  return std::any_of(globs.begin(), globs.end(),
-                     [text](const std::string& glob) { return glob_match(glob, text); });
-}
-
+// Where one excludes something (`!glob`), nobody can tell so easily: no overlap is claimed.
 bool any_overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  const auto excludes = [](const std::string& glob) { return glob.starts_with('!'); };
+  if (std::any_of(a.begin(), a.end(), excludes) || std::any_of(b.begin(), b.end(), excludes)) return false;
   return std::any_of(a.begin(), a.end(), [&b](const std::string& left) {
     return std::any_of(b.begin(), b.end(),
                        [&left](const std::string& right) { return globs_overlap(left, right); });
@@ -76,7 +75,7 @@ bool any_overlap(const std::vector<std::string>& a, const std::vector<std::strin
 }  // namespace
 
 bool Team::owns(std::string_view cluster, std::string_view name_space) const {
-  return any_matches(namespaces, name_space) && (clusters.empty() || any_matches(clusters, cluster));
+  return globs_match(namespaces, name_space) && (clusters.empty() || globs_match(clusters, cluster));
 }
 
 const Team* team_of(const std::vector<Team>& teams, std::string_view cluster, std::string_view name_space) {

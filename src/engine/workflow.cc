@@ -215,7 +215,7 @@ void refuse_keys_of_actions(const Node& node, const StepDefinition& step, Proble
   }
 }
 
-std::optional<StepDefinition> read_step(const Node& node, StepList list, Problems& problems) {
+StepDefinition read_step(const Node& node, StepList list, Problems& problems) {
   StepDefinition step;
   step.place = node.place;
   step.list = list;
@@ -242,7 +242,6 @@ std::optional<StepDefinition> read_step(const Node& node, StepList list, Problem
   read_waiting(node, step, problems);
   if (const Node* with = node.find("with")) step.with = *with;
   if (usable && step.built_in != BuiltIn::kNone) check_built_in(step, problems);
-  if (!usable) return std::nullopt;
   return step;
 }
 
@@ -260,9 +259,7 @@ class ListReader {
     const std::size_t first = workflow_.steps.size();
     std::vector<const Node*> nodes;
     for (const Node& item : list->items) {
-      auto step = read_step(item, kind, problems_);
-      if (!step) continue;
-      workflow_.steps.push_back(std::move(*step));
+      workflow_.steps.push_back(read_step(item, kind, problems_));
       nodes.push_back(&item);
     }
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -280,20 +277,20 @@ class ListReader {
   void read_announcements() {
     for (const auto& [of, node] : announcements_) {
       const StepDefinition& announced = workflow_.steps[of];
+      if (announced.action.empty()) continue;  // nobody knows whether it waits
       if (!waits(announced.built_in)) {
         problems_.push_back(
             {node->place, "'announce' belongs to wait, approval and callback, not to " + announced.uses});
         continue;
       }
-      auto step = read_step(*node, announced.list, problems_);
-      if (!step) continue;
-      if (waits(step->built_in)) {
+      StepDefinition step = read_step(*node, announced.list, problems_);
+      if (waits(step.built_in)) {
         problems_.push_back({node->place, "an announcement cannot wait itself"});
         continue;
       }
-      step->announces = of;
-      step->continues = true;
-      workflow_.steps.push_back(std::move(*step));
+      step.announces = of;
+      step.continues = true;
+      workflow_.steps.push_back(std::move(step));
     }
   }
 
@@ -368,8 +365,17 @@ void name_steps(std::vector<StepDefinition>& steps, Problems& problems) {
 }  // namespace
 
 std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node& node, Problems& problems) {
-  auto workflow = std::make_shared<Workflow>();
   const std::size_t before = problems.size();
+  auto workflow = read_in_part(name, node, problems);
+  for (std::size_t i = before; i < problems.size(); ++i) {
+    if (!problems[i].warning) return nullptr;
+  }
+  return workflow;
+}
+
+std::shared_ptr<const Workflow> Workflow::read_in_part(std::string_view name, const Node& node,
+                                                       Problems& problems) {
+  auto workflow = std::make_shared<Workflow>();
   workflow->name = name;
   const std::string_view mode = node.text("mode");
   workflow->mode = mode == "off" ? Mode::kOff : mode == "shadow" ? Mode::kShadow : Mode::kLive;
@@ -410,6 +416,7 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   const Node* on_failure = node.find("onFailure");
   const Node* finally = node.find("finally");
   const bool dag = has_needs(steps) || has_needs(on_failure) || has_needs(finally);
+  workflow->graph = dag;
   ListReader lists(*workflow, problems);
   lists.read(steps, StepList::kSteps, dag);
   lists.read(on_failure, StepList::kOnFailure, dag);
@@ -418,9 +425,6 @@ std::shared_ptr<const Workflow> Workflow::read(std::string_view name, const Node
   refuse_circles(workflow->steps, problems);
   name_steps(workflow->steps, problems);
   workflow->pinned = lang::pin(node);
-  for (std::size_t i = before; i < problems.size(); ++i) {
-    if (!problems[i].warning) return nullptr;
-  }
   return workflow;
 }
 

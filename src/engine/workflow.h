@@ -62,6 +62,10 @@ struct Workflow {
   // `node` has passed the configuration's schema. nullptr and problems when it cannot be used.
   static std::shared_ptr<const Workflow> read(std::string_view name, const lang::Node& node,
                                               lang::Problems& problems);
+  // The same, whatever is wrong with it: what could be read of it, for `check`, which goes on to find more. A
+  // step that cannot be read has neither an action nor a target.
+  static std::shared_ptr<const Workflow> read_in_part(std::string_view name, const lang::Node& node,
+                                                      lang::Problems& problems);
   // From what a run was pinned to.
   static Result<std::shared_ptr<const Workflow>> parse(std::string_view name, std::string_view pinned);
 
@@ -77,6 +81,7 @@ struct Workflow {
   // Those of `steps`, `onFailure` and `finally` in order, then what announces waits.
   std::vector<StepDefinition> steps;
   std::string pinned;  // lang::pin of its text
+  bool graph = false;  // some step has `needs`: then a step comes after what it needs, and after nothing else
 
   // "" when one of the patterns matches; else why none does, in words.
   std::string mismatch(const Facts& facts) const;

@@ -247,6 +247,11 @@ std::string words(const Exchange& exchange, CURLcode code) {
   }
   while (!text.empty() && (text.back() == '\n' || text.back() == '.'))
     text.pop_back();
+  // OpenSSL's words for an answer in plain HTTP where the handshake's was due.
+  if (text.find("wrong version number") != std::string::npos ||
+      text.find("http request") != std::string::npos ||
+      text.find("packet length too long") != std::string::npos)
+    return "the target answered plain HTTP on an https URL (" + text + ")";
   const bool word = text.size() > 1 && text[1] >= 'a' && text[1] <= 'z';
   if (word && text[0] >= 'A' && text[0] <= 'Z') text[0] = static_cast<char>(text[0] - 'A' + 'a');
   return text;

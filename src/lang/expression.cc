@@ -154,6 +154,11 @@ std::optional<Expression> read_bare(const Node& scalar, Problems& problems) {
   const std::string_view text = scalar.scalar;
   const Place start = text_place(scalar);
   const std::size_t first = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  if (text.substr(first).starts_with("{{")) {
+    problems.push_back(
+        {place_at(start, text, first), "this key is one expression: write it bare, without `{{ }}`"});
+    return std::nullopt;
+  }
   if (!text.substr(first).starts_with("${{")) {
     return checked(text, 0, tokenize(text, 0, false), start, problems);
   }

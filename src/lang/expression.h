@@ -45,8 +45,41 @@ void check_names(const Expression& expression, const std::vector<std::string>& r
 void check_calendars(const Expression& expression, const std::vector<std::string>& calendars,
                      Problems& problems);
 
+// What jq accepts and nobody means, and what it refuses in words that do not help:
+// `.event.metadata.min-length`, `event.name`, `startsWith("a")`, a function that does not exist, `a = b` in a
+// condition, text that is compared with a number. `condition`: it must yield true or false.
+void check_mistakes(const Expression& expression, bool condition, Problems& problems);
+
+// What is null in every event until a cluster is read: `.event.release`, `.event.canary`, unless `//` follows
+// or it is compared with null. A warning.
+void check_always_null(const Expression& expression, Problems& problems);
+
+// What a map of the context holds, where only the configuration knows: `.vars.x`, `.data.x`, and the outputs
+// of steps.
+struct Members {
+  enum class Kind : std::uint8_t {
+    kAnything,  // nothing is known
+    kNamed,     // these and no others
+    kEach,      // a list, each element of which has these
+    kEachOf,    // the same, but nothing is known of the elements
+    kNothing,   // text or a number: it has no members
+  };
+  Kind kind = Kind::kAnything;
+  std::vector<std::string> names;
+};
+// `path`: the members' place in the context, as {"steps", "x", "outputs"}; "" is any element. An unknown one
+// below it is a problem with the nearest.
+void check_members(const Expression& expression, const std::vector<std::string>& path, const Members& members,
+                   Problems& problems);
+
+// `{{ .event.name }}` and `${event.name}` in text, which is sent as it is written: other tools' templates.
+// A warning, at each scalar within `node`.
+void check_braces(const Node& node, Problems& problems);
+
 // `.steps.X` where no earlier step has the id X is a problem with the nearest id.
-void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems);
+// `why`: what is added where the reason may surprise.
+void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems,
+                 std::string_view why = "");
 
 // The parts of the context that an expression reads, as far as reading it can tell:
 // `.event.metadata.environment`,

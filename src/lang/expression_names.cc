@@ -79,21 +79,6 @@ const Shape& shapes() {
   return shape;
 }
 
-// Where in its file `offset` of the expression stands; exact in a scalar of one line.
-Place place_in(const Expression& expression, std::size_t offset) {
-  Place place = expression.place;
-  if (place.line == 0) return place;
-  for (const char c : std::string_view(expression.text).substr(0, offset)) {
-    if (c == '\n') {
-      ++place.line;
-      place.column = 1;
-    } else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) {
-      ++place.column;
-    }
-  }
-  return place;
-}
-
 std::string with_nearest(std::string_view word, const std::vector<std::string>& candidates,
                          std::string_view sigil) {
   const std::string near = nearest(word, candidates);
@@ -161,6 +146,21 @@ std::vector<std::pair<std::string, std::size_t>> literals_given(const Expression
 
 }  // namespace
 
+// Where in its file `offset` of the expression stands; exact in a scalar of one line.
+Place place_in(const Expression& expression, std::size_t offset) {
+  Place place = expression.place;
+  if (place.line == 0) return place;
+  for (const char c : std::string_view(expression.text).substr(0, offset)) {
+    if (c == '\n') {
+      ++place.line;
+      place.column = 1;
+    } else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) {
+      ++place.column;
+    }
+  }
+  return place;
+}
+
 void check_calendars(const Expression& expression, const std::vector<std::string>& calendars,
                      Problems& problems) {
   for (const auto& [name, offset] : literals_given(expression, "in_window")) {
@@ -192,15 +192,16 @@ void check_names(const Expression& expression, const std::vector<std::string>& r
   }
 }
 
-void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems) {
+void check_steps(const Expression& expression, const std::vector<std::string>& earlier, Problems& problems,
+                 std::string_view why) {
   for (const ReadPath& path : read_paths(expression)) {
     if (path.keys.size() < 2 || path.keys[0].name != "steps") continue;
     const PathKey& id = path.keys[1];
     if (id.kind != PathKey::Kind::kName) continue;
     if (std::find(earlier.begin(), earlier.end(), id.name) != earlier.end()) continue;
-    problems.push_back(
-        {place_in(expression, path.offset), "no earlier step has the id `" + id.name + "`" +
-                                                (earlier.empty() ? "" : with_nearest(id.name, earlier, ""))});
+    problems.push_back({place_in(expression, path.offset),
+                        "no earlier step has the id `" + id.name + "`" +
+                            (earlier.empty() ? "" : with_nearest(id.name, earlier, "")) + std::string(why)});
   }
 }
 

@@ -272,7 +272,7 @@ class Walk {
     last_begin_ = begin;
     last_end_ = i_;
     if (!dot || assigned || dot->keys.empty() || dot->keys.front().kind != PathKey::Kind::kName) return;
-    found_.push_back({std::move(dot->keys), list()[first].offset, dot->variable});
+    found_.push_back({std::move(dot->keys), list()[first].offset, first, i_, dot->variable});
   }
 
   void suffixes(std::size_t begin, MaybeDot& dot) {

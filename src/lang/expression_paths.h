@@ -23,11 +23,16 @@ struct PathKey {
 struct ReadPath {
   std::vector<PathKey> keys;  // never empty; begins with a name
   std::size_t offset = 0;     // of its first character in the expression
+  std::size_t first = 0;      // its first token
+  std::size_t end = 0;        // the token after its last
   bool variable = false;      // begins with $event, not with .event
 };
 
 // Paths from the context's root, in the order of the text: `.event.a`, `$event.a`, `(.event).a`, and `.a` in
 // `.event | .a` and in `.event | select(.a)`. Where `.` may be something else nothing is said.
 std::vector<ReadPath> read_paths(const Expression& expression);
+
+// Where in its file `offset` of the expression stands; exact in a scalar of one line.
+Place place_in(const Expression& expression, std::size_t offset);
 
 }  // namespace postlude::lang

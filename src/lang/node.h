@@ -23,6 +23,7 @@ struct Problem {
   Place place;
   std::string message;  // what was found, what may stand there, the nearest valid key
   bool warning = false;
+  bool incomplete = false;  // something is missing in what stands there, which cannot be read without it
 };
 using Problems = std::vector<Problem>;
 inline bool any_error(const Problems& problems) {

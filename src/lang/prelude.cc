@@ -6,9 +6,19 @@ namespace postlude::lang {
 // evaluator's child: its `input` yields the answer to the last `debug`. Users can write neither
 // (see expression.cc).
 //
+// jq calls `format` for `@uri` and the like, and with "text" for "\\(…)": ours refuses null there as a
+// template does, since /grafana/null is a path, and never the one that was meant.
+//
 // Escapes go over code points, since jq 1.6's gsub takes quadratic time.
 std::string_view prelude() {
   return R"jq(
+def __format(f): format(f);
+def format(f): . as $__v | f as $__f
+  | if $__f == "json" or $__f == "csv" or $__f == "tsv" then __format($__f)
+    elif . == null or ($__f == "sh" and type == "array" and any(.[]; . == null)) then
+      error("null cannot stand inside text" + (if $__f == "text" then "" else " made by @" + $__f end)
+        + "; write `// \"-\"` after it where nothing is meant")
+    else __format($__f) end;
 def success: $__c.status != "failure";
 def failure: $__c.status == "failure";
 def always: true;

@@ -86,6 +86,13 @@ const std::regex& Walk::pattern(std::string_view text) const {
       .first->second;
 }
 
+// `https://user:password@host`
+bool holds_user(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  const std::size_t at = text.rfind('@');
+  return scheme != std::string_view::npos && at != std::string_view::npos && at > scheme;
+}
+
 std::string Walk::found(const Node& node, const Named& named) {
   switch (node.kind) {
     case Node::Kind::kNull:
@@ -99,10 +106,9 @@ std::string Walk::found(const Node& node, const Named& named) {
   }
   if (named.sensitive) return "text";
   // Not the user and password of a URL.
-  const std::size_t scheme = node.scalar.find("://");
-  const std::size_t at = node.scalar.rfind('@');
-  if (scheme == std::string::npos || at == std::string::npos || at < scheme) return quoted(node.scalar);
-  return quoted(node.scalar.substr(0, scheme + 3) + "***" + node.scalar.substr(at));
+  if (!holds_user(node.scalar)) return quoted(node.scalar);
+  return quoted(node.scalar.substr(0, node.scalar.find("://") + 3) + "***" +
+                node.scalar.substr(node.scalar.rfind('@')));
 }
 
 std::string Walk::wanted(const std::vector<const json::value*>& list) const {
@@ -395,7 +401,8 @@ void Walk::check_map(const Node& node, const json::value& schema, const Named& n
           what != nullptr && (find(*what, "x-says") != nullptr || find(*what, "enum") != nullptr ||
                               find_text(*what, "format") == "secret");
       problems.push_back(
-          {named.at, named.name + " needs '" + std::string(name) + "'" + (tell ? ": " + wanted(*what) : "")});
+          {named.at, named.name + " needs '" + std::string(name) + "'" + (tell ? ": " + wanted(*what) : ""),
+           false, true});
     }
   }
 }
@@ -489,8 +496,9 @@ void Walk::check_scalar(const Node& node, const json::value& schema, const Named
   if (wants.empty() ||
       (node.scalar.size() <= kPatternTextMax && std::regex_search(node.scalar, pattern(wants))))
     return;
-  const std::string says =
-      find(schema, "x-says") != nullptr ? wanted(schema) : "text like " + std::string(wants);
+  std::string says = find(schema, "x-says") != nullptr ? wanted(schema) : "text like " + std::string(wants);
+  if (holds_user(node.scalar) && says.find("URL") != std::string::npos)
+    says = "a URL without user and password, which belong in `auth`,";
   problems.push_back({node.place, named.name + " is " + found(node, named) + "; " + says + " is wanted"});
 }
 

@@ -17,6 +17,8 @@
 //   x-sensitive: true        somebody may write a secret here by mistake: messages never quote the value, nor
 //   what
 //                            stands within, unless a schema there says false
+//   x-literal: true          {env: NAME} stands for nothing here: see environment.h
+//   x-environment: true      at the root: elsewhere it may stand for any plain value
 // Scalars are read by the schema: where it says string, `1.10` and `no` are text.
 
 #include <string_view>

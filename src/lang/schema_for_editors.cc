@@ -74,8 +74,31 @@ json::value refused(const json::value& given, const json::value& not_built) {
   return out;
 }
 
-json::value converted(const json::value& given) {
+bool is_scalar(const json::value& schema) {
+  if (find(schema, "enum") != nullptr) return true;
+  const json::value* type = find(schema, "type");
+  if (type == nullptr) return false;
+  const auto plain = [](const json::value& t) { return t != "object" && t != "array"; };
+  return type->is_array() ? std::all_of(type->get_array().begin(), type->get_array().end(), plain)
+                          : plain(*type);
+}
+
+// What may be {env: NAME} as well.
+json::value or_environment(json::object schema) {
+  json::object out;
+  for (const char* key : {"description", "default", "examples", "x-says"}) {
+    if (const json::value* word = schema.if_contains(key)) out[key] = *word;
+  }
+  out["anyOf"] = json::array{std::move(schema), json::object{{"$ref", "#/definitions/environment"}}};
+  return out;
+}
+
+// `environment`: plain values may be {env: NAME}.
+json::value converted(const json::value& given, bool environment) {
   if (!given.is_object()) return given;
+  if (find(given, "x-literal") != nullptr || find_text(given, "format") == "secret") environment = false;
+  if (const json::value* word = find(given, "x-sensitive"))
+    environment = environment && word->is_bool() && !word->get_bool();
   if (const json::value* not_built = find(given, "x-notBuilt")) return refused(given, *not_built);
   json::object out;
   for (const auto& [key, value] : given.get_object()) {
@@ -85,16 +108,16 @@ json::value converted(const json::value& given) {
     } else if (one_of(kMaps, word) && value.is_object()) {
       json::object inner;
       for (const auto& [name, one] : value.get_object())
-        inner[name] = converted(one);
+        inner[name] = converted(one, environment);
       out[key] = std::move(inner);
     } else if (one_of(kLists, word) && value.is_array()) {
       json::array inner;
       for (const json::value& one : value.get_array())
-        inner.push_back(converted(one));
+        inner.push_back(converted(one, environment));
       out[word == "oneOf" ? "anyOf" : word] = std::move(inner);
     } else if (one_of(kSchemas, word)) {
-      out[key] = converted(value);
-    } else if (word != "x-alsoWritten") {
+      out[key] = converted(value, environment);
+    } else if (word != "x-alsoWritten" && word != "x-literal") {
       out[key] = value;
     }
   }
@@ -107,13 +130,14 @@ json::value converted(const json::value& given) {
     if (format == "size") out["pattern"] = "^[0-9]+(B|KiB|MiB|GiB|KB|kB|MB|GB)?$";
   }
   if (const json::value* also = find(given, "x-alsoWritten")) let_be_written(out, also->as_object());
+  if (environment && is_scalar(given)) return or_environment(std::move(out));
   return out;
 }
 
 }  // namespace
 
 json::value for_editors(const json::value& schema) {
-  return converted(schema);
+  return converted(schema, find(schema, "x-environment") != nullptr);
 }
 
 }  // namespace postlude::lang

@@ -22,7 +22,13 @@ std::string shown(std::string_view value) {
 }
 
 std::string wanted(const std::vector<std::string>& globs) {
-  return "wanted " + join(globs, " or ");
+  std::vector<std::string> some;
+  std::vector<std::string> none;
+  for (const std::string& glob : globs)
+    (glob.starts_with('!') ? none : some).push_back(glob.starts_with('!') ? glob.substr(1) : glob);
+  std::string text = "wanted " + join(some, " or ");
+  if (none.empty()) return text;
+  return (some.empty() ? std::string("wanted any") : text) + " but not " + join(none, " or ");
 }
 
 // Only where a cluster told of the release; most events are not read for it.
@@ -48,6 +54,20 @@ Facts facts_of(const Event& event) {
   return facts;
 }
 
+bool globs_match(const std::vector<std::string>& globs, std::string_view value) {
+  bool some = false;
+  bool met = false;
+  for (const std::string& glob : globs) {
+    if (glob.starts_with('!')) {
+      if (glob_match(std::string_view(glob).substr(1), value)) return false;
+    } else {
+      some = true;
+      met = met || glob_match(glob, value);
+    }
+  }
+  return some ? met : !value.empty();
+}
+
 std::string mismatch(const Pattern& pattern, const Facts& facts) {
   bool unchanged_named = false;
   for (const auto& [field, globs] : pattern.fields) {
@@ -56,8 +76,7 @@ std::string mismatch(const Pattern& pattern, const Facts& facts) {
       return field + (field.starts_with("metadata.") ? " is missing, " : " is not known, ") + wanted(globs);
     }
     const std::string& value = fact->second;
-    if (std::none_of(globs.begin(), globs.end(),
-                     [&](const std::string& g) { return glob_match(g, value); })) {
+    if (!globs_match(globs, value)) {
       return field + " is " + shown(value) + ", " + wanted(globs);
     }
     if (field == "outcome")

@@ -15,7 +15,11 @@ namespace postlude {
 using Facts = std::map<std::string, std::string, std::less<>>;
 Facts facts_of(const Event& event);
 
-// Fields with globs: one glob of each field must match; no field at all matches everything but an unchanged
+// A list of globs: some positive one matches, or there is none, and no `!glob` does; in whatever order. What
+// is empty is missed out by a list of `!glob`s alone: nobody knows what it is.
+bool globs_match(const std::vector<std::string>& globs, std::string_view value);
+
+// Fields with globs: those of each field must match; no field at all matches everything but an unchanged
 // release.
 struct Pattern {
   std::vector<std::pair<std::string, std::vector<std::string>>> fields;

@@ -374,7 +374,6 @@ http::Peer Attempting::peer_of(const connector::Call& call, const Request& row) 
   peer.pool_max = target_->limits.concurrency;
   peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect));
   peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
-  peer.proxy = target_->proxy;
   peer.ca_file = target_->ca_file;
   peer.cert_file = target_->cert_file;
   peer.key_file = target_->key_file;
@@ -398,7 +397,8 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     return secret;
   });
   if (!authorised) co_return Refused{authorised.error().message};
-  const http::Peer peer = peer_of(*call, row);
+  http::Peer peer = peer_of(*call, row);
+  peer.proxy = connector::proxy_for(*target_, authorised->target);
   if (!parts_.client.answers(*authorised, peer)) co_return not_sent(*call, request, std::move(row));
 
   if (row.effect != Effect::kRead) {

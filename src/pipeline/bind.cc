@@ -32,6 +32,15 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return "; there is " + join(names, ", ");
 }
 
+// The actions that later versions of our own connectors have.
+bool later_action(const std::string& connector, const std::string& action) {
+  static const std::set<std::string, std::less<>> kNames{
+      "jira/find-version", "jira/create-version", "jira/set-fix-versions",
+      "jira/find-issues",  "jira/create-issue",   "jira/reopen",
+      "slack/update",      "slack/card",          "slack/webhook"};
+  return kNames.contains(connector + "/" + action);
+}
+
 std::vector<lang::Expression> all_of(const BoundStep& step) {
   std::vector<lang::Expression> all;
   const auto add = [&](const std::vector<lang::Expression>& more) {
@@ -88,7 +97,11 @@ std::shared_ptr<const BoundWorkflow> Rules::bind(std::shared_ptr<const engine::W
     const bool complete = bind_step(step, problems);
     const std::vector<std::string> earlier = bound->workflow->earlier(i);
     for (const lang::Expression& e : all_of(step))
-      lang::check_steps(e, earlier, problems);
+      lang::check_steps(e, earlier, problems,
+                        bound->workflow->graph
+                            ? "; some step of this workflow has `needs`, so a step comes after "
+                              "what its own `needs` names, and after nothing else"
+                            : "");
     check_callbacks(*bound, step, problems);
     check_links(step, problems);
     if (!complete || errors_since(problems, before)) {
@@ -112,6 +125,10 @@ void Rules::check_calendars(const BoundWorkflow& bound, const RulesInput& input,
   std::vector<std::string> names;
   for (const auto& [name, calendar] : input.calendars)
     names.push_back(name);
+  for (const std::string& name : input.unread) {
+    if (name == "calendars/*") return;
+    if (name.starts_with("calendars/")) names.push_back(name.substr(std::string_view("calendars/").size()));
+  }
   for (const lang::Expression& e : bound.expressions())
     lang::check_calendars(e, names, problems);
   for (const engine::StepDefinition& step : bound.workflow->steps) {
@@ -182,7 +199,10 @@ bool Rules::bind_action(BoundStep& step, lang::Problems& problems) const {
   const engine::StepDefinition& definition = *step.definition;
   const lang::Place& place = definition.place;
   const lang::Node* with = definition.with.is_null() ? nullptr : &definition.with;
+  if (definition.action.empty()) return false;  // it has no action that could be read
   const connector::Target* found = target(definition.target);
+  if (found == nullptr && (unread_.contains("targets/" + definition.target) || unread_.contains("targets/*")))
+    return false;
   if (found == nullptr) {
     std::vector<std::string> names;
     for (const connector::Target& t : targets_)
@@ -203,15 +223,17 @@ bool Rules::bind_action(BoundStep& step, lang::Problems& problems) const {
     return true;
   }
   const connector::Connector* known = catalogue_->find(found->connector);
-  step.action = known == nullptr ? nullptr : known->find(definition.action);
+  if (known == nullptr) return false;  // said of the target
+  step.action = known->find(definition.action);
   if (step.action == nullptr) {
     std::vector<std::string> names;
-    if (known != nullptr) {
-      for (const auto& action : known->actions())
-        names.push_back(action->name());
-    }
-    problems.push_back({place, "the connector " + found->connector + " has no action '" + definition.action +
-                                   "'" + did_you_mean(definition.action, names)});
+    for (const auto& action : known->actions())
+      names.push_back(action->name());
+    const std::string what =
+        "the connector " + found->connector + " has no action '" + definition.action + "'";
+    problems.push_back({place, what + (later_action(found->connector, definition.action)
+                                           ? "; it is not built yet in this version of Postlude"
+                                           : did_you_mean(definition.action, names))});
     return false;
   }
   connector::check_input(*step.action, with, place, problems);

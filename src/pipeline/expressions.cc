@@ -56,7 +56,9 @@ rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions
     }
   }
   if (rest.empty()) co_return values;
-  const double seconds = static_cast<double>(micros(now)) / 1e6;
+  // `now` is whole seconds wherever it is asked for: live, in tests and in simulations.
+  const auto seconds =
+      static_cast<double>(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
   AWAIT(evaluator::Values answers, evaluator_.evaluate(std::move(texts), to_text(*context), seconds));
   for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k)
     values[rest[k]] = std::move(answers[k]);

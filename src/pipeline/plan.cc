@@ -57,8 +57,7 @@ json::array trace_of(const std::vector<Pattern>& patterns, const Facts& facts) {
           {"field", field}, {"wanted", std::move(wanted)}, {"value", nullptr}, {"matched", false}};
       if (fact != facts.end()) {
         entry["value"] = fact->second.substr(0, 200);
-        entry["matched"] = std::any_of(globs.begin(), globs.end(),
-                                       [&](const std::string& g) { return glob_match(g, fact->second); });
+        entry["matched"] = globs_match(globs, fact->second);
       }
       fields.push_back(std::move(entry));
     }

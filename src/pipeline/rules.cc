@@ -43,6 +43,30 @@ std::map<std::string, Storm, std::less<>> read_storms(const lang::Node* sources)
   return out;
 }
 
+// The connectors that later versions have.
+const std::vector<std::string>& later_connectors() {
+  static const std::vector<std::string> kNames{
+      "alertmanager", "argo-cd",    "backstage",   "cdevents", "cloudevents",
+      "confluence",   "datadog",    "dingtalk",    "discord",  "feishu",
+      "github",       "gitlab",     "google-chat", "grafana",  "jenkins",
+      "kubernetes",   "mattermost", "pagerduty",   "port",     "rocket-chat",
+      "sentry",       "servicenow", "smtp",        "sql",      "standard-webhooks",
+      "statuspage",   "teams",      "telegram",    "webex",    "wecom"};
+  return kNames;
+}
+
+// Why there is no such connector, and what there is.
+std::string absent(const std::string& name, const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& one : names)
+    all += (all.empty() ? "" : ", ") + one;
+  const auto& later = later_connectors();
+  if (std::find(later.begin(), later.end(), name) != later.end())
+    return "is not built yet in this version of Postlude: there is " + all +
+           ", and http/request for any HTTP API";
+  return "does not exist" + did_you_mean(name, names);
+}
+
 // What runs are pinned to beside their text.
 std::shared_ptr<const std::string> pinned_data(const RulesInput& input) {
   const bool tables = input.data != nullptr && !input.data->empty() && *input.data != "{}";
@@ -112,7 +136,7 @@ std::vector<Step> BoundWorkflow::step_rows(std::string_view team) const {
 std::vector<lang::Expression> Rules::expressions() const {
   std::vector<lang::Expression> all;
   std::vector<const connector::Action*> seen;
-  for (const auto& workflow : workflows_) {
+  for (const auto& workflow : written_) {
     append(all, workflow->expressions());
     for (const BoundStep& step : workflow->steps)
       collect_actions(step, seen, all);
@@ -132,9 +156,7 @@ std::set<std::string, std::less<>> Rules::told() const {
     for (const Pattern& pattern : bound->workflow->on) {
       const auto any = [&](std::string_view field, std::string_view value) {
         for (const auto& [name, globs] : pattern.fields) {
-          if (name != field) continue;
-          return std::any_of(globs.begin(), globs.end(),
-                             [&](const std::string& g) { return glob_match(g, value); });
+          if (name == field) return globs_match(globs, value);
         }
         return true;
       };
@@ -162,6 +184,13 @@ const connector::Target* Rules::target(std::string_view name) const {
 std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connector::Catalogue& catalogue,
                                           lang::Problems& problems) {
   const std::size_t before = problems.size();
+  auto rules = read(input, catalogue, problems);
+  if (errors_since(problems, before)) return nullptr;
+  return rules;
+}
+
+std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connector::Catalogue& catalogue,
+                                         lang::Problems& problems) {
   auto rules = std::make_shared<Rules>();
   rules->revision_ = input.revision;
   rules->teams_ = input.teams;
@@ -171,32 +200,36 @@ std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connect
   rules->storms_ = read_storms(input.sources);
   rules->catalogue_ = &catalogue;
   rules->sources_ = intake::Sources::read(input.sources, input.clusters, problems);
+  rules->unread_ = input.unread;
   rules->targets_ = connector::read_targets(input.targets, problems);
   for (connector::Target& target : rules->targets_) {
+    target.proxies = input.proxies;
     if (target.connector == "http") continue;
     const connector::Connector* found = catalogue.find(target.connector);
-    if (found == nullptr) {
+    if (found != nullptr) {
+      found->settle(target, problems);
+    } else if (!target.connector.empty()) {
       problems.push_back({target.place, "target '" + target.name + "' has the connector '" +
-                                            target.connector + "', which does not exist" +
-                                            did_you_mean(target.connector, catalogue.names())});
-      continue;
+                                            target.connector + "', which " +
+                                            absent(target.connector, catalogue.names())});
     }
-    found->settle(target, problems);
   }
-  if (rules->target("http") == nullptr) rules->targets_.push_back(bare_http_target());
+  if (rules->target("http") == nullptr) {
+    rules->targets_.push_back(bare_http_target());
+    rules->targets_.back().proxies = input.proxies;
+  }
 
   if (input.workflows != nullptr) {
     for (const auto& [key, value] : input.workflows->members) {
-      auto workflow = engine::Workflow::read(key.scalar, value, problems);
-      if (workflow == nullptr) continue;
+      const std::size_t before = problems.size();
+      auto workflow = engine::Workflow::read_in_part(key.scalar, value, problems);
       rules->check_sources(key, *workflow, problems);
       auto bound = rules->bind(std::move(workflow), problems);
-      if (!bound->usable) continue;
       rules->check_calendars(*bound, input, problems);
-      rules->workflows_.push_back(std::move(bound));
+      rules->written_.push_back(bound);
+      if (bound->usable && !errors_since(problems, before)) rules->workflows_.push_back(std::move(bound));
     }
   }
-  if (errors_since(problems, before)) return nullptr;
   return rules;
 }
 
@@ -207,10 +240,15 @@ void Rules::check_sources(const lang::Node& name, const engine::Workflow& workfl
   for (const auto& source : sources_.list())
     names.push_back(source->name());
   names.emplace_back("postlude");  // our own events
+  for (const std::string& one : unread_) {
+    if (one == "sources/*") return;
+    if (one.starts_with("sources/")) names.push_back(one.substr(std::string_view("sources/").size()));
+  }
   for (const Pattern& pattern : workflow.on) {
     for (const auto& [field, globs] : pattern.fields) {
       if (field != "source") continue;
-      for (const std::string& glob : globs) {
+      for (const std::string& written : globs) {
+        const std::string glob = written.starts_with('!') ? written.substr(1) : written;
         if (std::any_of(names.begin(), names.end(),
                         [&](const std::string& n) { return glob_match(glob, n); }))
           continue;

@@ -54,6 +54,10 @@ struct RulesInput {
   std::shared_ptr<const std::string> data;  // JSON object of tables by name
   std::string public_url, admin_url;        // how the world reaches the listeners; "": nobody has said
   std::string revision;
+  // "targets/jira": what could not be read, and of which nothing more is to be said; "targets/*": all of
+  // them.
+  std::set<std::string, std::less<>> unread;
+  std::shared_ptr<const connector::Proxies> proxies;  // of the environment; null: none
 };
 
 // More events than this within that time are a storm (contract 14).
@@ -70,11 +74,16 @@ class Rules {
   // nullptr when there is an error among `problems`.
   static std::shared_ptr<const Rules> build(const RulesInput& input, const connector::Catalogue& catalogue,
                                             lang::Problems& problems);
+  // The same, whatever is wrong: what could be read, for `check`, which goes on to find more.
+  static std::shared_ptr<const Rules> read(const RulesInput& input, const connector::Catalogue& catalogue,
+                                           lang::Problems& problems);
 
   const intake::Sources& sources() const { return sources_; }
   const std::vector<connector::Target>& targets() const { return targets_; }
   const connector::Target* target(std::string_view name) const;  // nullptr: no longer configured
   const std::vector<std::shared_ptr<const BoundWorkflow>>& workflows() const { return workflows_; }
+  // Those that cannot be used as well: there are such only in what read() made.
+  const std::vector<std::shared_ptr<const BoundWorkflow>>& written() const { return written_; }
   const std::string& revision() const { return revision_; }
   const std::vector<engine::Team>& teams() const { return teams_; }
   const Storm* storm(std::string_view source) const;  // nullptr: none is defined
@@ -107,6 +116,8 @@ class Rules {
   std::vector<connector::Target> targets_;
   const connector::Catalogue* catalogue_ = nullptr;
   std::vector<std::shared_ptr<const BoundWorkflow>> workflows_;
+  std::vector<std::shared_ptr<const BoundWorkflow>> written_;
+  std::set<std::string, std::less<>> unread_;
   std::vector<engine::Team> teams_;
   std::map<std::string, Storm, std::less<>> storms_;
   std::shared_ptr<const std::string> data_;

@@ -16,7 +16,7 @@ def workflow(step, head=OPEN, condition=""):
 
 
 WAIT = "{uses: wait, with: {for: 1s}}"
-SECTIONS = "(access, calendars, clusters, data, evaluator, log, server, sources, store, targets, teams, workflows)"
+SECTIONS = "(access, calendars, clusters, connectors, data, evaluator, log, server, sources, store, targets, teams, workflows)"
 SOURCE_KEYS = "(accept, auth, cluster, clusters, dedupe, maxBody, paths, rate, storm, type)"
 HOOKS = "(post-rollout, event, confirm-rollout, pre-rollout, rollout, confirm-traffic-increase, confirm-promotion, rollback)"
 
@@ -25,7 +25,8 @@ BROKEN = {
         "sorces: {}\n", [f"1:1: unknown key 'sorces' in the configuration; did you mean 'sources'? {SECTIONS}"]),
     "an unknown key": (
         "sources: {f: {type: flagger, auth: none, dedup: {window: 1m}}}\n",
-        [f"1:42: unknown key 'dedup' in the source 'f'; did you mean 'dedupe'? {SOURCE_KEYS}"]),
+        ["1:36: warning: 'none': anybody who reaches this path may call it",
+         f"1:42: unknown key 'dedup' in the source 'f'; did you mean 'dedupe'? {SOURCE_KEYS}"]),
     "a key twice": ("log: {level: info}\nlog: {level: warn}\n", ["2:1: duplicate key 'log'; the first is in line 1"]),
     "approvers that nobody is": (
         "access: {tokens: [{name: ops, role: operator, secret: {env: T}}, {name: eyes, role: viewer, secret: {env: T}}]}\n"
@@ -56,10 +57,10 @@ BROKEN = {
         ["2:102: a target's headers are the same for all its requests: no expression is evaluated here; write it in a "
          "step's `with.headers`"]),
     "a merged map": (
-        "x: &a {type: flagger}\nsources: {f: {<<: *a}}\n",
+        "x-a: &a {type: flagger}\nsources: {f: {<<: *a}}\n",
         ["2:15: '<<' (merging of maps) is not supported; write the keys out"]),
     "a comment that cuts a value short": (
-        OPEN + "workflows:\n  w:\n    on: {source: a}\n    steps:\n      - name: Released #5 to prod\n        uses: wait\n",
+        OPEN + "workflows:\n  w:\n    on: {source: a}\n    steps:\n      - name: Released #5 to prod\n        uses: wait\n        with: {for: 1s}\n",
         ["6:24: the comment '#5 to prod' cuts the value short, to 'Released': quote it, or put the comment on a line "
          "of its own"]),
     "a tab": ("sources:\n\tflagger: {}\n", ["2:1: a tab indents this line; YAML wants spaces"]),
@@ -74,10 +75,11 @@ BROKEN = {
         ["1:45: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"]),
     "a secret in a URL": (
         "targets: {x: {connector: http, url: 'https://u:hunter2@h/', auth: none}}\n",
-        ["1:37: 'url' is 'https://***@h/'; a URL such as https://postlude.example.com is wanted"]),
+        ["1:37: 'url' is 'https://***@h/'; a URL without user and password, which belong in `auth`, is wanted"]),
     "an unknown hook": (
         "sources: {f: {type: flagger, auth: none, paths: {/x: post-rolout}}}\n",
-        [f"1:54: '/x' is 'post-rolout'; did you mean 'post-rollout'? {HOOKS}"]),
+        ["1:36: warning: 'none': anybody who reaches this path may call it",
+         f"1:54: '/x' is 'post-rolout'; did you mean 'post-rollout'? {HOOKS}"]),
     "a path twice": (
         "sources:\n  a: {type: flagger, auth: {bearer: {env: T}}, paths: {/x: event}}\n"
         "  b: {type: flagger, auth: {bearer: {env: T}}, paths: {/x/: post-rollout}}\n",
@@ -136,7 +138,7 @@ BROKEN = {
         ["5:10: `.event.name ==`: syntax error: the expression is not finished"]),
     "an unknown function": (
         workflow(WAIT, condition="    if: '.event.name | matchs(\"x\")'\n"),
-        ["5:10: `.event.name | matchs(\"x\")`: matchs/1 is not defined"]),
+        ["5:24: there is no function `matchs`; did you mean `match`?"]),
     "the environment": (
         workflow(WAIT, condition="    if: 'env.HOME == \"x\"'\n"),
         ["5:10: `env` is refused: expressions cannot see the environment; secrets stand in `auth` blocks"]),

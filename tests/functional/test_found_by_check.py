@@ -1,0 +1,313 @@
+"""What `postlude check` finds in one round, and what it lets pass; values of the environment; proxies."""
+
+import contextlib
+import http.server
+import os
+import subprocess
+import threading
+
+import pytest
+
+HEAD = """\
+sources: {a: {type: flagger, auth: {bearer: {env: T}}}}
+targets:
+  ci: {connector: http, url: 'https://ci.example', auth: {bearer: {env: T}}}
+  jira: {connector: jira, url: 'https://j.example', auth: {bearer: {env: T}}}
+"""
+
+
+def check(binary, folder, text, *arguments, environment=None):
+    (folder / "p.yaml").write_text(text)
+    done = subprocess.run([binary, "check", "p.yaml", *arguments], capture_output=True, text=True, timeout=60, cwd=folder,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def workflow(steps, on="{source: a}", more=""):
+    return HEAD + f"workflows:\n  w:\n    on: {on}\n{more}    steps:\n" + "".join(f"    - {step}\n" for step in steps)
+
+
+VERSION = "{id: v, uses: jira/release-version, with: {project: P, name: x}}"
+PUT = "{uses: ci/request, with: {method: PUT, path: '/x', body: {a: '%s'}}}"
+
+# What is an error, and words of its message.
+ERRORS = {
+    "an output that the action does not have": (
+        workflow([VERSION, PUT % "${{ .steps.v.outputs.nam }}"]), "`.steps.v.outputs` has no `nam`; did you mean `name`?"),
+    "the same in a condition": (
+        workflow([VERSION, "{uses: wait, if: $steps.v.outputs.nam == null, with: {for: 1s}}"]), "has no `nam`"),
+    "the same in finally": (
+        workflow([VERSION]) + "    finally: [{uses: wait, if: .steps.v.outputs.nam == null, with: {for: 1s}}]\n", "has no `nam`"),
+    "the same in an http/request": (
+        workflow(["{id: r, uses: ci/request, with: {path: /x}}", PUT % "${{ .steps.r.outputs.bdy }}"]),
+        "has no `bdy`; did you mean `body`?"),
+    "outputs of a list": (
+        workflow(["{id: r, uses: ci/request, forEach: '[1]', with: {path: /x}}", PUT % "${{ .steps.r.outputs.body }}"]),
+        "`.steps.r.outputs` is a list"),
+    "an element that lacks it": (
+        workflow(["{uses: ci/request, forEach: [{name: a}, {name: b}], with: {path: '/${{ .item.nme }}'}}"]),
+        "`.item` has no `nme`; did you mean `name`?"),
+    "a variable that is not there": (
+        workflow([PUT % "${{ .vars.ownr }}"], more="    vars: {owner: x}\n"), "`.vars` has no `ownr`; did you mean `owner`?"),
+    "a table that is not there": (workflow([PUT % "${{ $data.services }}"]), "`$data` has no `services`"),
+    "metadata and a number": (workflow([VERSION], more="    if: .event.metadata.n == 5\n"), "is always text"),
+    "metadata and true": (
+        workflow([VERSION], more="    if: .event.name == \"a\" and true == .event.metadata.x\n"), "is always text"),
+    "an assignment in if": (workflow([VERSION], more="    if: .event.name = \"a\"\n"), "`=` assigns"),
+    "an assignment in that": (workflow(["{uses: assert, with: {that: .event.name = \"a\"}}"]), "`=` assigns"),
+    "an assignment in success": (
+        workflow(["{uses: ci/request, with: {path: /x, success: .response.status = 200}}"]), "`=` assigns"),
+    "braces in if": (workflow([VERSION], more="    if: '{{ .event.name }}'\n"), "without `{{ }}`"),
+    "a dash": (workflow([VERSION], more="    if: .event.metadata.min-length == \"1\"\n"), '.event.metadata["min-length"]'),
+    "forEach over a number": (workflow(["{uses: ci/request, forEach: 5, with: {path: /x}}"]), "a list is wanted"),
+    "another host": (
+        workflow(["{uses: ci/request, with: {url: 'https://other.example/x'}}"]), "is not on the target's host https://ci.example"),
+    "a slip in a phase": (workflow([VERSION], "{source: a, phase: succeeded}"), "did you mean 'Succeeded'?"),
+    "a phase that post-rollout never has": (workflow([VERSION], "{source: a, phase: Progressing}"), "`hook: event`"),
+    "a slip in a hook": (workflow([VERSION], "{source: a, hook: post-rollouts}"), "did you mean 'post-rollout'?"),
+    "a namespace that is no name": (workflow([VERSION], "{source: a, namespace: 'Prod-*'}"), "did you mean 'prod-*'?"),
+    "a canary's name that is none": (workflow([VERSION], "{source: a, name: [ok, a_b]}"), "no canary matches 'a_b'"),
+    "a list that excludes all": (
+        workflow([VERSION], "{source: a, namespace: [prod, '!prod']}"), "excludes all that it names"),
+    "accept with a slip": (
+        workflow([VERSION]).replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: [succeeded]}},"),
+        "did you mean 'Succeeded'?"),
+    "an action of later": (workflow(["{uses: jira/create-issue, with: {}}"]), "not built yet in this version"),
+    "a connector of later": (HEAD + "  mail: {connector: smtp, url: 'http://h'}\n", "not built yet in this version"),
+    "a graph": (
+        workflow(["{id: a, uses: wait, needs: [], with: {for: 1s}}", VERSION, PUT % "${{ .steps.v.outputs.name }}"]),
+        "some step of this workflow has `needs`"),
+}
+
+WARNINGS = {
+    "a body that is JSON in text": (
+        workflow(["{uses: ci/request, with: {method: PUT, path: /x, body: '{\"a\": \"${{ .event.name }}\"}'}}"]), "JSON in text"),
+    "a body that is encoded twice": (
+        workflow(["{uses: ci/request, with: {method: PUT, path: /x, body: '${{ .event | tojson }}'}}"]), "leave out `tojson`"),
+    "braces without a dollar": (workflow([PUT % "Released {{ .event.name }}"]), "`{{ .event.name }}` is sent as it stands"),
+    "a shell's braces": (workflow([PUT % "/x/${event.name}"]), "`${event.name}` is sent as it stands"),
+    "what is always null": (workflow([PUT % "${{ .event.release.version.new }}"]), "`.event.release` is null in every event"),
+    "a wait longer than its run": (
+        workflow(["{uses: wait, with: {for: 2h}}"], more="    timeout: 1h\n"), "the run's `timeout` ends it after 1h"),
+    "a retry longer than its run": (
+        workflow(["{uses: ci/request, retry: {for: 3h}, with: {path: /x}}"], more="    timeout: 2h\n"), "'retry.for' is 3h"),
+    "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "over plain http to ci.example"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_it_is_an_error(binary, tmp_path, name):
+    text, words = ERRORS[name]
+    code, out = check(binary, tmp_path, text)
+    assert code == 1 and words in out, out
+    assert len(out.splitlines()) == 1, f"one mistake, one line: {out}"
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_it_is_a_warning(binary, tmp_path, name):
+    text, words = WARNINGS[name]
+    code, out = check(binary, tmp_path, text)
+    assert code == 0 and words in out, out
+    assert out.count("warning:") == 1, f"one mistake, one line: {out}"
+
+
+def test_nothing_is_said_of_what_is_right(binary, tmp_path):
+    steps = [VERSION, PUT % "${{ .steps.v.outputs.name }} $${{ {{code}} ${{ .event.release.id // \"-\" }}",
+             "{id: all, uses: ci/request, forEach: [{name: a}, {name: b}], with: {path: '/${{ .item.name }}'}}",
+             "{uses: ci/request, forEach: .steps.all.outputs, with: {path: '/${{ .item.status }}'}}",
+             "{uses: approval, with: {message: Go, timeout: 3d}}",
+             "{uses: ci/request, with: {method: PUT, path: /x, text: '{\"a\": 1}', success: .response.status == 200}}"]
+    on = "{source: a, phase: [Succeeded, '!Failed'], namespace: ['!kube-*'], hook: '*'}"
+    code, out = check(binary, tmp_path, workflow(steps, on, "    vars: {n: '${{ .event.metadata.n | tonumber }}'}\n"))
+    assert (code, out) == (0, "ok: 1 sources, 2 targets, 1 workflows\n")
+
+
+def test_all_is_said_in_one_round(binary, tmp_path):
+    """A mistake in each stage of reading, each once, and nothing that only follows from another."""
+    code, out = check(binary, tmp_path, """\
+log: {level: loud}
+server: {listen: 'nowhere'}
+calendars: {freeze: {windows: [{days: [fri], from: '18:00', too: '24:00'}]}}
+data: {services: {file: missing.yaml}}
+teams: {pay: {match: {}}}
+sources:
+  a: {type: flagger, auth: {bearer: {env: NOT_SET}}}
+  b: {type: flagger, auth: none, cluster: nowhere}
+targets:
+  ci: {connector: htttp, url: 'https://u:hunter2@ci.example', auth: {bearer: hunter2}}
+  jira: {connector: jira, url: 'https://j.example', auth: {bearer: {env: NOT_SET}}, colour: red}
+workflows:
+  one:
+    on: {source: a, phase: succeeded}
+    if: .evnt.name == "a"
+    steps:
+    - {id: v, usess: jira/release-version, with: {project: P, name: x}}
+    - {id: x, uses: ci/request, with: {path: /x}}
+    - {uses: jira/release-version, with: {projct: P, name: '${{ .steps.v.outputs.id }} ${{ .event.name | nonsense }}'}}
+    - {uses: wait, if: 'in_window("freeze") and $data.services == null', with: {calendar: freeze}}
+  two:
+    on: {source: nobody, team: pay}
+    steps: [{uses: wait, with: {for: soon}}]
+""", "--secrets")
+    assert code == 1
+    assert "hunter2" not in out
+    lines = out.splitlines()
+    for line, words in {
+            1: "'level' is 'loud'", 2: "'listen' is 'nowhere'", 3: "unknown key 'too'", 4: "missing.yaml",
+            5: "needs 'namespace'", 7: "NOT_SET", 8: "cluster 'nowhere'", 10: "a secret is never written here",
+            11: "unknown key 'colour'", 14: "did you mean 'Succeeded'?", 15: "`.evnt` is not known",
+            17: "unknown key 'usess'", 19: "projct", 22: "source 'nobody'", 23: "soon"}.items():
+        assert any(one.startswith(f"p.yaml:{line}:") and words in one for one in lines), f"line {line}: {out}"
+    assert any("credentials" in one or "user and password" in one for one in lines), out
+    assert any("nonsense" in one for one in lines), out
+    for noise in ("no calendar", "no target", "no earlier step", "no team", "`$data` has no"):
+        assert noise not in out, out
+
+
+def test_secrets_that_a_step_would_refuse(binary, tmp_path):
+    text = HEAD.replace("ci.example', auth: {bearer: {env: T}", f"ci.example', auth: {{bearer: {{file: '{tmp_path}/secret'}}")
+    for bad in (b"token-a\ntoken-b\n", b"\xef\xbb\xbftoken-a", b"token-a ", b" token-a\n", b"tok\ten", b"to\x00ken", b"\n"):
+        (tmp_path / "secret").write_bytes(bad)
+        code, out = check(binary, tmp_path, text, "--secrets", environment={"T": "good-token"})
+        assert code == 1 and f"{tmp_path}/secret" in out and "token-" not in out, (bad, out)
+    for good in (b"token-a", b"token-a\n", b"token-a\r\n", b"two words-in-it"):
+        (tmp_path / "secret").write_bytes(good)
+        code, out = check(binary, tmp_path, text, "--secrets", environment={"T": "good-token"})
+        assert code == 0, (good, out)
+
+
+# -- values of the environment, anchors, connectors
+
+
+def test_values_of_the_environment(daemon, binary, fakes, tmp_path):
+    text = """
+x-retry: &retry {attempts: 1}
+sources: {a: {type: flagger, auth: none, maxBody: {env: MOST, default: 1MiB}}}
+targets: {web: {connector: http, url: {env: WEB_URL}, limits: {concurrency: {env: AT_ONCE, default: 2}}}}
+workflows:
+  w: {on: {source: a}, steps: [{retry: *retry, uses: web/request, with: {method: PUT, path: /echo}}]}
+"""
+    code, out = check(binary, tmp_path, text)
+    assert code == 0 and "warning: the environment variable WEB_URL is not set" in out, out
+    done = subprocess.run([binary, "serve", "--config", "p.yaml"], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 1 and "WEB_URL is not set" in done.stderr
+    code, out = check(binary, tmp_path, text, environment={"WEB_URL": "http://u:hunter2@h"})
+    assert code == 1 and "hunter2" not in out and "`auth`" in out
+    server = daemon(text, environment={"WEB_URL": fakes.url})
+    body = b'{"name":"n","namespace":"s","phase":"Failed"}'
+    assert server.wait_run(server.post("/hooks/a/post-rollout", body).json["event"])["state"] == "succeeded"
+    assert [one["method"] for one in fakes.state()["requests"]] == ["PUT"]
+
+
+CONNECTOR = """
+connector: pages
+summary: Pages
+auth: [none]
+actions:
+  put:
+    summary: Put one
+    input: {type: object, additionalProperties: false, properties: {}}
+    requests: [{id: put, put: /echo, effect: state}]
+    outputs: {status: '${{ .requests.put.response.status }}'}
+    verified: {fake: here}
+"""
+
+
+def test_connectors_of_the_file(daemon, binary, fakes, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR)
+    text = f"""
+connectors: mine
+sources: {{a: {{type: flagger, auth: none}}}}
+targets: {{pages: {{connector: pages, url: '{fakes.url}', auth: none}}}}
+workflows: {{w: {{on: {{source: a}}, steps: [{{uses: pages/put}}]}}}}
+"""
+    code, out = check(binary, tmp_path, text)
+    assert code == 0 and "ok:" in out, out
+    (tmp_path / "none").mkdir()
+    code, out = check(binary, tmp_path, text, "--connectors", str(tmp_path / "none"))
+    assert code == 1 and "connector 'pages', which does not exist" in out, "the option takes its place"
+    code, out = check(binary, tmp_path, text.replace("connectors: mine", "connectors: away"))
+    assert code == 1 and "p.yaml:2:13: the folder of connectors" in out, out
+    server = daemon(text.replace("connectors: mine", f"connectors: {tmp_path}/mine"))
+    run = server.wait_run(server.post("/hooks/a/post-rollout", b'{"name":"n","namespace":"s","phase":"Failed"}').json["event"])
+    assert run["state"] == "succeeded", run
+
+
+# -- proxies
+
+
+@contextlib.contextmanager
+def proxy(status):
+    """A proxy that answers everything itself: (its URL, what it was asked for)."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do(self):
+            asked.append((self.command, self.path))
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_CONNECT = do
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+
+
+def proxied(url, more=""):
+    return f"""
+sources: {{a: {{type: flagger, auth: none}}}}
+targets: {{web: {{connector: http, url: '{url}', auth: none{more}}}}}
+workflows:
+  w: {{on: {{source: a}}, steps: [{{retry: {{attempts: 1}}, uses: web/request, with: {{method: PUT, path: /x}}}}]}}
+"""
+
+
+def once(server):
+    body = b'{"name":"n","namespace":"s","phase":"Failed"}'
+    return server.wait_run(server.post("/hooks/a/post-rollout", body).json["event"])
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_the_environments_proxy(daemon, variable):
+    with proxy(200) as (url, asked):
+        server = daemon(proxied("http://jira.example.invalid"), environment={variable: url})
+        assert once(server)["state"] == "succeeded"
+        assert asked == [("PUT", "http://jira.example.invalid/x")]
+        assert url in server.log() and "http_proxy" in server.log()
+
+
+@pytest.mark.parametrize("case", ["no_proxy", "none", "loopback"])
+def test_without_the_proxy(daemon, fakes, case):
+    target = fakes.url if case == "loopback" else "http://jira.example.invalid"
+    with proxy(200) as (url, asked):
+        server = daemon(proxied(target, ", proxy: none" if case == "none" else ""),
+                        environment={"http_proxy": url, "no_proxy": "example.invalid" if case == "no_proxy" else ""})
+        once(server)
+        assert asked == []
+
+
+def test_a_proxy_that_does_not_connect_is_asked_again(daemon):
+    """What a refused CONNECT was for has never been handed over: nothing about it is unclear."""
+    with proxy(502) as (url, asked):
+        server = daemon(proxied("https://jira.example.invalid"), environment={"https_proxy": url})
+        run = once(server)
+        assert asked == [("CONNECT", "jira.example.invalid:443")]
+        attempts = server.api(f"/runs/{run['id']}")["steps"][0]["attempts"]
+        assert run["state"] == "failed" and "unclear" not in str(attempts), attempts
+
+
+def test_https_to_a_port_that_speaks_http(daemon, fakes):
+    server = daemon(proxied(fakes.url.replace("http:", "https:")))
+    run = once(server)
+    assert "the target answered plain HTTP on an https URL" in run["steps"][0]["reason"], run["steps"][0]
