@@ -21,6 +21,7 @@ SANITIZED = {
     "test_life": "starts, stops, signals, a full disk, children that die",
     "test_people": "the API's views and verbs, and its pages",
     "test_reload": "two configurations alive at once, while requests and runs hold the older",
+    "test_strangers": "connections that are taken away in the middle of a request",
 }
 
 
