@@ -177,12 +177,12 @@ void check_fields(const Node& pattern, const std::vector<Field>& fields, Problem
   for (const auto& [key, globs] : pattern.members) {
     if (globs.is_map()) continue;  // metadata: anything may be there
     check_excluded(key.scalar, globs, problems);
-    const auto field = std::find_if(fields.begin(), fields.end(),
-                                    [&name = key.scalar](const Field& f) { return f.name == name; });
+    const std::string& name = key.scalar;  // clang 14 has no binding in a lambda
+    const auto field =
+        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
     const auto check = [&](const Node& glob) {
       if (field != fields.end()) check_field(*field, glob, problems);
-      if (key.scalar == "namespace" || key.scalar == "name")
-        check_kubernetes_name(key.scalar, glob, problems);
+      if (name == "namespace" || name == "name") check_kubernetes_name(name, glob, problems);
     };
     if (globs.is_scalar()) check(globs);
     for (const Node& glob : globs.items)
