@@ -36,7 +36,6 @@ bool is_loopback(std::string_view host) {
 
 std::optional<std::string> host_of(std::string_view authority) {
   std::string host = lower(authority);
-  std::string_view port;
   const bool bracketed = host.starts_with('[');
   const std::size_t end = bracketed ? host.find(']') : host.find(':');
   if (bracketed && end == std::string::npos) return std::nullopt;

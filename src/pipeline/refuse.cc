@@ -29,11 +29,12 @@ Delivery brief(Delivery delivery) {
   json::object kept;
   const auto headers = parse_json(delivery.headers);
   if (headers && headers->is_object()) {
-    for (const auto& [name, value] : headers->get_object()) {
-      const bool wanted = std::any_of(kHeadersKept.begin(), kHeadersKept.end(), [&](std::string_view one) {
-        return equal_ignoring_case(std::string_view(name.data(), name.size()), one);
-      });
-      if (wanted && value.is_string()) kept[name] = cut(std::string(view(value.get_string())), kHeaderKept);
+    for (const auto& member : headers->get_object()) {
+      const std::string_view name(member.key().data(), member.key().size());
+      const bool wanted = std::any_of(kHeadersKept.begin(), kHeadersKept.end(),
+                                      [&](std::string_view one) { return equal_ignoring_case(name, one); });
+      const json::string* value = member.value().if_string();
+      if (wanted && value != nullptr) kept[member.key()] = cut(std::string(view(*value)), kHeaderKept);
     }
   }
   delivery.headers = json::serialize(kept);
