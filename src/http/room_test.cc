@@ -18,7 +18,7 @@ TEST(Room, says_who_goes_first) {
   for (std::size_t i = 0; i < guests.size(); ++i)
     room.come(guests.at(i), stages[i], seconds(static_cast<int>(i)));
   EXPECT_TRUE(room.full());
-  for (const std::size_t expected : {5, 6, 2, 3, 4, 1, 0}) {
+  for (const std::size_t expected : {5U, 6U, 2U, 3U, 4U, 1U, 0U}) {
     ASSERT_EQ(room.next_to_go(), &guests.at(expected)) << expected;
     room.leave(guests.at(expected));
     EXPECT_FALSE(room.full());
