@@ -94,6 +94,10 @@ Task<> Server::Impl::accept(std::shared_ptr<Impl> self) {
     if (self->closing || error == asio::error::operation_aborted) break;
     if (error == asio::error::connection_aborted) continue;
     if (error) {
+      // The system says so even if nobody waits to be let in: for that, nobody is to go.
+      auto waiting = self->acceptor.async_wait(Acceptor::wait_read, kToken);
+      const auto [ended] = co_await std::move(waiting);
+      if (self->closing || ended == asio::error::operation_aborted) break;
       int made = 0;
       while (made < kMadeAtOnce && self->make_room())
         ++made;
