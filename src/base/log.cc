@@ -5,6 +5,7 @@
 #include <atomic>
 #include <ctime>
 #include <memory>
+#include <utility>
 
 #include "base/log_queue.h"
 #include "base/printable.h"
