@@ -75,7 +75,7 @@ std::string digest(Algorithm algorithm, std::string_view bytes) {
   struct Free {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
-  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  thread_local std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned size = 0;
   CHECK(EVP_DigestInit_ex2(context.get(), md_of(algorithm), nullptr) == 1 &&

@@ -66,9 +66,8 @@ TEST(Log, WritesOneLineWhateverIsInIt) {
   const std::string line =
       written(Format::kLogfmt, "two words",
               {{"bare", "x-1"}, {"equal", "a=b"}, {"none", ""}, {"bad", "a\nlevel=error\x1b[0m"}});
-  EXPECT_EQ(
-      line.substr(line.find(" level=")),
-      " level=info msg=\"two words\" bare=x-1 equal=\"a=b\" none=\"\" bad=\"a\\nlevel=error\\u001b[0m\"\n");
+  EXPECT_EQ(line.substr(line.find(" level=")),
+            " level=info msg=\"two words\" bare=x-1 equal=\"a=b\" bad=\"a\\nlevel=error\\u001b[0m\"\n");
   const std::string json = written(Format::kJson, "m", {{"bad", "\xC2\x9B \"\n"}, {"n", 3}});
   EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 1);
   const auto parsed = parse_json(std::string_view(json).substr(0, json.size() - 1));

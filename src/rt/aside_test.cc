@@ -41,7 +41,7 @@ Task<> lost(Loop* loop, Aside* aside, std::shared_future<void> go, std::promise<
   };
   auto task = aside->run(std::move(call));
   loop->post([loop] { loop->stop(); });
-  co_await std::move(task);
+  (void)co_await std::move(task);
   ADD_FAILURE() << "nobody waits for it any more";
 }
 

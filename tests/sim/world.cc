@@ -290,8 +290,8 @@ void World::come_to_rest() {
   if (!broken_.empty()) return;
   check.at_rest();
   const auto chain = product->ask(product->store().verify_audit());
-  if (!chain || !*chain || !(**chain).empty())
-    breaks("audit", chain && *chain ? **chain : "the chain could not be verified");
+  if (!chain || !*chain || !(*chain)->bad.empty())
+    breaks("audit", chain && *chain ? (*chain)->bad : "the chain could not be verified");
   count_what_was();
 }
 
