@@ -88,7 +88,6 @@ TEST_P(HappenedTest, what_people_end_is_told_as_well) {
   EXPECT_EQ(ends(StepState::kCancelled), 1U);
   ASSERT_EQ(runs_.size(), 1U);
   EXPECT_EQ(runs_[0].state, RunState::kCancelled);
-  EXPECT_NE(runs_[0].reason.find("not today"), std::string::npos);
 }
 
 TEST_P(HappenedTest, commits_are_told_with_how_many_shared_them) {
