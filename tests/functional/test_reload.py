@@ -322,7 +322,7 @@ def test_what_needs_a_restart_is_said(daemon, fakes):
     server.config_file.write_text(text + "evaluator: {time: 300ms}\n")
     told = wait_revision(server, first["revision"])
     assert told["needsRestart"] == ["server.metrics", "evaluator.time"]
-    assert 'keys="server.metrics, evaluator.time"' in server.log()
+    wait_until(lambda: 'keys="server.metrics, evaluator.time"' in server.log(), why="its line")  # the log waits for nobody
     server.restart()
     assert state(server)["needsRestart"] == []
 
