@@ -1,7 +1,7 @@
 #include "model/event.h"
 
-#include "base/check.h"
 #include "base/json.h"
+#include "model/damaged.h"
 #include "model/delivery.h"
 
 namespace postlude {
@@ -17,7 +17,7 @@ std::string_view to_text(Origin origin) {
     case Origin::kCli:
       return "cli";
   }
-  CHECK(false);
+  return kDamaged;
 }
 
 std::string_view to_text(Verdict verdict) {
@@ -31,7 +31,7 @@ std::string_view to_text(Verdict verdict) {
     case Verdict::kRejected:
       return "rejected";
   }
-  CHECK(false);
+  return kDamaged;
 }
 
 namespace {

@@ -1,8 +1,8 @@
 #include "model/run.h"
 
-#include <array>
+#include "model/damaged.h"
 
-#include "base/check.h"
+#include <array>
 
 namespace postlude {
 
@@ -21,8 +21,7 @@ constexpr std::array<std::string_view, 7> kResults{"open",      "succeeded", "ex
 template <class Enum, std::size_t N>
 std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
   const auto index = static_cast<std::size_t>(value) - 1;
-  CHECK(index < N);
-  return names[index];
+  return index < N ? names[index] : kDamaged;
 }
 
 template <class Enum, std::size_t N>

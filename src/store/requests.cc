@@ -6,11 +6,6 @@ namespace postlude::store {
 
 namespace {
 
-template <class Enum>
-Enum enum_of(const sql::Row& row, int column) {
-  return static_cast<Enum>(row.integer(column));
-}
-
 constexpr std::string_view kHeads =
     "SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why";
 constexpr std::string_view kExchange = ", headers, body, response";

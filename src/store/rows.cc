@@ -15,11 +15,6 @@ namespace {
 // at most.
 constexpr Duration kListTimeout = std::chrono::hours(1);
 
-template <class Enum>
-Enum enum_of(const sql::Row& row, int column) {
-  return static_cast<Enum>(row.integer(column));
-}
-
 std::optional<Duration> maybe_duration(const sql::Row& row, int column) {
   if (row.null(column)) return std::nullopt;
   return Duration(row.integer(column));
@@ -29,12 +24,16 @@ sql::Value count_of(const std::optional<Duration>& d) {
   return d ? sql::Value(static_cast<std::int64_t>(d->count())) : sql::Value(nullptr);
 }
 
-std::vector<std::uint32_t> indexes_of(std::string_view text) {
+std::vector<std::uint32_t> indexes_of(const sql::Row& row, int column) {
+  std::string_view text = row.bytes(column);
   std::vector<std::uint32_t> out;
   while (!text.empty()) {
     std::uint32_t index = 0;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), index);
-    CHECK(read.ec == std::errc());
+    if (read.ec != std::errc()) {
+      row.spoil();
+      return out;
+    }
     out.push_back(index);
     text.remove_prefix(static_cast<std::size_t>(read.ptr - text.data()));
     if (!text.empty()) text.remove_prefix(1);
@@ -78,7 +77,7 @@ void read_step(const sql::Row& row, StoredRun& run) {
   s.outputs = row.text(22);
   s.definition = static_cast<std::uint32_t>(row.integer(23));
   s.list = enum_of<StepList>(row, 24);
-  s.needs = indexes_of(row.bytes(25));
+  s.needs = indexes_of(row, 25);
   s.element_of = maybe_index(row, 26);
   s.announces = maybe_index(row, 27);
   s.item = row.text(28);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "model/damaged.h"
 #include "model/delivery.h"
 #include "model/event.h"
 #include "model/run.h"
@@ -14,6 +15,16 @@
 #include "store/stored_run.h"
 
 namespace postlude::store {
+
+// A value that has no name was never written by us.
+template <class Enum>
+Enum enum_of(const sql::Row& row, int column) {
+  const auto value = static_cast<Enum>(row.integer(column));
+  if constexpr (requires { to_text(value); }) {
+    if (to_text(value) == kDamaged) row.spoil();
+  }
+  return value;
+}
 
 // Whole rows, or what lists show of them: without headers and body, and without metadata, plan, payload and
 // what a cluster told.

@@ -72,6 +72,8 @@ class Row {
   virtual bool null(int column) const = 0;
   virtual std::int64_t integer(int column) const = 0;
   virtual std::string_view bytes(int column) const = 0;  // until the next row
+  virtual void spoil()
+      const = 0;  // it holds what was never written: the query ends as one over a damaged page
 
   std::string text(int column) const { return std::string(bytes(column)); }
   Instant time(int column) const { return instant(integer(column)); }

@@ -39,7 +39,8 @@ struct HashText {
 
 class SqliteRow final : public Row {
  public:
-  explicit SqliteRow(sqlite3_stmt* handle) : handle_(handle) {}
+  SqliteRow(sqlite3_stmt* handle, bool& spoilt) : handle_(handle), spoilt_(spoilt) {}
+  void spoil() const override { spoilt_ = true; }
   bool null(int column) const override { return sqlite3_column_type(handle_, column) == SQLITE_NULL; }
   std::int64_t integer(int column) const override { return sqlite3_column_int64(handle_, column); }
   std::string_view bytes(int column) const override {
@@ -50,6 +51,7 @@ class SqliteRow final : public Row {
 
  private:
   sqlite3_stmt* handle_;
+  bool& spoilt_;
 };
 
 class Sqlite final : public Connection {
@@ -85,12 +87,14 @@ class Sqlite final : public Connection {
     ++depth_;
     read_until_ = rt::steady_now() + kReadMax;
     int rc = SQLITE_OK;
-    const SqliteRow row(statement->handle);
+    bool spoilt = false;
+    const SqliteRow row(statement->handle, spoilt);
     while ((rc = sqlite3_step(statement->handle)) == SQLITE_ROW)
       visit(row);
     statement->busy = false;
     --depth_;
     Status out = ok();
+    if (rc == SQLITE_DONE && spoilt) rc = SQLITE_CORRUPT;
     if (rc != SQLITE_DONE) out = failure(rc, sql);  // before the reset, which would clear the message
     sqlite3_reset(statement->handle);
     return out;
@@ -322,7 +326,7 @@ class Sqlite final : public Connection {
 
   // Which Error a code of SQLite is; or the end of the process.
   Status failure(int rc, std::string_view what) {
-    const std::string said = sqlite3_errmsg(db_);
+    const std::string said = rc == SQLITE_CORRUPT ? sqlite3_errstr(rc) : sqlite3_errmsg(db_);
     const int primary = rc & 0xff;
     const bool damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
     std::optional<Error> met;
