@@ -353,6 +353,20 @@ def test_a_damaged_page_fails_a_reader_and_not_the_daemon(daemon):
     server.kill()
 
 
+def test_a_value_that_nobody_wrote_fails_a_reader_and_not_the_daemon(daemon):
+    server = daemon(IDLE, environment=ENVIRONMENT)
+    accepted(server, "a", "b")
+    server.stop()
+    db = sqlite3.connect(server.database)
+    db.execute("UPDATE deliveries SET verdict = 99 WHERE id = (SELECT max(id) FROM deliveries)")
+    db.commit()
+    db.close()
+    server.start()
+    assert server.get("/api/v1/deliveries?limit=100").status == 503
+    assert names_of(server) == ["a", "b"]
+    accepted(server, "c")
+
+
 # -- the clock
 
 SHIM = r"""
