@@ -208,7 +208,8 @@ TEST(BrokenConfig, wrong_types) {
       {target("url: acme.atlassian.net"),
        "p.yaml:2:29: 'url' is 'acme.atlassian.net'; a URL such as https://postlude.example.com is wanted"},
       {target("url: 'https://u:p@x'"),
-       "p.yaml:2:29: 'url' is 'https://***@x'; a URL such as https://postlude.example.com is wanted"},
+       "p.yaml:2:29: 'url' is 'https://***@x'; a URL without user and password, which belong in `auth`, is "
+       "wanted"},
       {target("proxy: here"),
        "p.yaml:2:31: 'proxy' is 'here'; none, or a URL such as http://proxy:3128 is wanted"},
       {step("with: [a]"), "p.yaml:5:27: 'with' is a list; a map is wanted"},

@@ -100,7 +100,6 @@ const std::vector<std::string> kPrograms{
     ".event.name | test(\"(\")",
     ".event.name | [match(\"o\"; \"g\").offset]",
     "input_line_number",
-    "$__loc__.line",
     "$vars.n",
     "$event | path(.metadata[])",
     ".event.name",
@@ -205,7 +204,7 @@ TEST(Isolation, AChildDoesAllItHasToBehindItsFence) {
   Bench bench;
   EXPECT_EQ(bench.one("0 | in_zone(\"America/St_Johns\").time"), "\"20:30:00\"");
   EXPECT_EQ(bench.one("0 | in_zone(\"Europe/Nowhere\")").substr(0, 9), "invalid: ");
-  EXPECT_EQ(bench.one("[range(1000000)] | length"), "1000000");
+  EXPECT_EQ(bench.one("[range(100000)] | length"), "100000");
   EXPECT_EQ(bench.one("0 | strftime(\"%A %Y %Z\")"), "\"Thursday 1970 UTC\"");
   EXPECT_EQ(bench.one("0 | localtime | mktime"), "0");
   EXPECT_EQ(bench.evaluator().stats().died, 0U);

@@ -41,8 +41,9 @@ constexpr Allowed kAllowed[] = {
     {"DESC LIMIT $", "lists, newest first, a page of them: the reader stops what takes too long"},
 };
 // An index of few: whatever is walked through in it is all there is to see.
-constexpr std::string_view kOfFew[] = {"events_unplanned",    "steps_due", "steps_running", "steps_asking",
-                                       "deliveries_unproved", "runs_live", "runs_causes",   "runs_failed"};
+constexpr std::string_view kOfFew[] = {"events_unplanned", "steps_due",           "steps_running",
+                                       "steps_asking",     "deliveries_unproved", "runs_live",
+                                       "runs_causes",      "runs_failed",         "steps_held"};
 
 // The table behind a name in a plan, or "" where it is one of a subquery's.
 std::string table_of(const std::string& sql, const std::string& name) {
