@@ -55,6 +55,9 @@ rt::Task<Result<HttpResponse>> Api::health(HttpRequest request) {
     if (!ready) co_return problem(503, "not ready", "starting, or shutting down");
     if (pipeline_.refused_lately())
       co_return problem(503, "not ready", "the store had no room for a call just now");
+    if (!pipeline_.has_usable_source())
+      co_return problem(503, "not ready",
+                        "no source has a secret that can be read: every call is answered 503");
     AWAIT(const Status writable, store_.writable());
     if (!writable)
       co_return problem(503, "not ready", "the store cannot be written: " + writable.error().message);

@@ -454,7 +454,13 @@ TEST(BrokenConfig, patterns_that_match_nothing) {
       {on("{kind: forwards}"), "p.yaml:3:18: no kind matches 'forwards'; did you mean 'forward'?"},
       {on("[{}, {kind: [back, downgrade]}]"),
        "p.yaml:3:30: no kind matches 'downgrade'; there is first, forward, back, configOnly, unchanged"},
-      {on("{outcome: promted}"), "p.yaml:3:21: no outcome matches 'promted'; did you mean 'promoted'?"},
+      {on("{outcome: promted}"),
+       "p.yaml:3:21: no outcome matches 'promted'; did you mean 'promoted'? (this version does "
+       "not look at the cluster: phase Succeeded is promoted, phase Failed is failed)"},
+      {on("{outcome: [promoted, rolledBack]}"),
+       "p.yaml:3:32: no outcome matches 'rolledBack'; there is promoted, failed (this version does not look "
+       "at "
+       "the cluster: phase Succeeded is promoted, phase Failed is failed)"},
       {on("{hook: post-rolout}"),
        "p.yaml:3:18: no hook of its source matches 'post-rolout'; did you mean 'post-rollout'?"},
       {on("{hook: confirm-promotion}"),
@@ -470,12 +476,12 @@ TEST(BrokenConfig, patterns_that_match_nothing) {
   });
   lang::Problems problems;
   const std::string fine =
-      on("[{kind: '*', outcome: [promo*, unchanged], hook: run-*, cluster: '*', phase: Succ*}, {hook: event, "
+      on("[{kind: '*', outcome: [promo*, failed], hook: run-*, cluster: '*', phase: Succ*}, {hook: event, "
          "cluster: 'eu-?'}, {phase: Odd}]");
   ASSERT_TRUE(read_for_tests({{"p.yaml", fine}}, problems)) << all(problems);
   EXPECT_EQ(
       all(problems),
-      "p.yaml:3:136: warning: no phase of Flagger's matches 'Odd'; there is Initializing, Initialized, "
+      "p.yaml:3:133: warning: no phase of Flagger's matches 'Odd'; there is Initializing, Initialized, "
       "Waiting, "
       "Progressing, WaitingPromotion, Promoting, Finalising, Succeeded, Failed, Terminating, Terminated");
 }

@@ -146,7 +146,7 @@ std::vector<Field> fields_of(const Config& config) {
   for (const std::string& name : config.unread) {
     if (name.starts_with("teams/")) teams.push_back(name.substr(std::string_view("teams/").size()));
   }
-  return {{"outcome", {"promoted", "rolledBack", "promotionFailed", "unchanged"}, ""},
+  return {{"outcome", intake::outcomes_told(), ""},
           {"kind", {"first", "forward", "back", "configOnly", "unchanged"}, ""},
           {"cluster", config.clusters, "'clusters' has none"},
           {"team", std::move(teams), "'teams' has none"},
@@ -168,7 +168,8 @@ void check_field(const Field& field, const Node& node, Problems& problems) {
   });
   problems.push_back({node.place,
                       "no " + std::string(field.name) + (field.open ? " of Flagger's" : "") + " matches '" +
-                          glob + "'" + instead_of(glob, field.words, field.none),
+                          glob + "'" + instead_of(glob, field.words, field.none) +
+                          (field.name == "outcome" ? intake::why_no_other_outcome() : ""),
                       field.open && !slip});
 }
 

@@ -70,6 +70,9 @@ Result<json::value> parse_json(std::string_view text, json::storage_ptr room) {
     return Error(Code::kInvalid, "JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels");
   }
   if (!valid_utf8(text)) return Error(Code::kInvalid, "not UTF-8");
+  if (text.starts_with("\xef\xbb\xbf")) {
+    return Error(Code::kInvalid, "not JSON: it begins with a byte order mark; send it without one");
+  }
   return Error(Code::kInvalid, "not JSON: " + ec.message() + " at byte " + std::to_string(used));
 }
 

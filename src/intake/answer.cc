@@ -56,8 +56,24 @@ HttpResponse problem_answer(int status, std::string_view detail, std::string_vie
   return response;
 }
 
+namespace {
+
+HttpResponse without_pause(HttpResponse response) {
+  if (response.status == 503) response.headers.remove("Retry-After");
+  return response;
+}
+
+}  // namespace
+
 HttpResponse problem_answer(const Refusal& refusal) {
-  return problem_answer(refusal.status, refusal.detail, refusal.challenge);
+  HttpResponse response = problem_answer(refusal.status, refusal.detail, refusal.challenge);
+  return refusal.paces_itself ? without_pause(std::move(response)) : response;
+}
+
+HttpResponse problem_answer(const Route& route, int status, std::string_view detail) {
+  CHECK(route.source != nullptr);
+  HttpResponse response = problem_answer(status, detail);
+  return flagger_type().paces_itself ? without_pause(std::move(response)) : response;
 }
 
 namespace {

@@ -14,6 +14,8 @@ namespace postlude::intake {
 // WWW-Authenticate. For what intake does not judge itself too: 503 while the store is not writable, 422, 408.
 HttpResponse problem_answer(int status, std::string_view detail, std::string_view challenge = {});
 HttpResponse problem_answer(const Refusal& refusal);
+// Of a call that has a route: a sender that paces itself is not asked to wait.
+HttpResponse problem_answer(const Route& route, int status, std::string_view detail);
 
 // 202, or 200 for a duplicate. A gate is never answered so: CHECKed.
 HttpResponse accepted_answer(const Route& route, DeliveryId delivery, EventId event, bool duplicate);

@@ -39,6 +39,14 @@ TEST(Answer, IsAProblemInOneLine) {
   EXPECT_EQ(problem_answer(401, "x").headers.get("WWW-Authenticate"), "Webhook realm=\"postlude\"");
 }
 
+// Asked to wait two seconds each time, its four retries would ride over less than without.
+TEST(Answer, DoesNotAskFlaggerToWait) {
+  const Sources sources = fixture::sources_of("f: {type: flagger, auth: [none]}");
+  const Route route = fixture::route_of(sources, "/hooks/f/post-rollout");
+  EXPECT_EQ(problem_answer(route, 503, "x").headers.count("Retry-After"), 0U);
+  EXPECT_EQ(problem_answer(route, 429, "x").headers.get("Retry-After"), "1");
+}
+
 TEST(Answer, NamesWhatBecameOfADelivery) {
   const Sources sources = fixture::sources_of("f: {type: flagger, auth: [none]}");
   const Route route = fixture::route_of(sources, "/hooks/f/post-rollout");

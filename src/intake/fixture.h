@@ -93,9 +93,9 @@ inline std::string stored(const Judged& judged) {
       d.method + "\n" + d.target + "\n" + d.headers + "\n" + d.body + "\n" + d.reason + "\n" + d.proof;
   if (judged.refusal) out += "\n" + judged.refusal->title + "\n" + judged.refusal->detail;
   if (judged.event) out += "\n" + document(*judged.event);
-  out += "\n" + judged.identity.key + "\n" + judged.canary;
-  for (const std::string& line : judged.log)
-    out += "\n" + line;
+  out += "\n" + judged.identity.key + "\n" + judged.identity.named + "\n" + judged.alarm;
+  for (const auto& [secret, problem] : judged.secrets)
+    out += "\n" + secret + " " + problem;
   return out;
 }
 

@@ -8,8 +8,8 @@ namespace postlude::intake {
 
 namespace {
 
-constexpr Duration kUntilEndWindow = std::chrono::minutes(10);
 constexpr std::size_t kNameMax = 253;      // of a Kubernetes object
+constexpr std::size_t kLabelMax = 63;      // of a namespace
 constexpr std::size_t kSenderIdMax = 256;  // longer ones are kept by their digest
 
 std::string_view kind_of(const json::value& value) {
@@ -50,18 +50,31 @@ std::optional<Fault> read_text(const json::value& body, std::string_view key, bo
   return std::nullopt;
 }
 
-// namespace/name is the canary's key: neither may be empty, hold a slash, or be what no Kubernetes name is.
-std::optional<Fault> check_name(std::string_view key, const std::string& name) {
-  if (name.empty()) return fault(std::string(key) + " is empty");
-  const bool odd = std::any_of(name.begin(), name.end(),
-                               [](char c) { return (c >= 0 && c < ' ') || c == '/' || c == '\x7f'; });
-  if (odd || name.size() > kNameMax) return fault(std::string(key) + " is no name of a Kubernetes object");
-  return std::nullopt;
+// Small letters, digits and dashes, no dash at an end (DNS-1123).
+bool is_label(std::string_view label) {
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !label.empty() && plain(label.front()) && plain(label.back()) &&
+         std::all_of(label.begin(), label.end(), [&](char c) { return plain(c) || c == '-'; });
+}
+
+std::optional<Fault> check_namespace(const std::string& name) {
+  if (name.empty()) return fault("namespace is empty");
+  if (name.size() <= kLabelMax && is_label(name)) return std::nullopt;
+  return fault(
+      "namespace is no name of a Kubernetes namespace: at most 63 small letters, digits and inner dashes");
+}
+
+std::optional<Fault> check_name(const std::string& name) {
+  if (name.empty()) return fault("name is empty");
+  const auto labels = split(name, '.');
+  if (name.size() <= kNameMax && std::all_of(labels.begin(), labels.end(), is_label)) return std::nullopt;
+  return fault(
+      "name is no name of a Kubernetes object: at most 253 small letters, digits, inner dashes and dots");
 }
 
 std::optional<Fault> read_metadata(const json::value& body, Event& event) {
   const json::value* metadata = find(body, "metadata");
-  if (metadata == nullptr) return std::nullopt;
+  if (metadata == nullptr || metadata->is_null()) return std::nullopt;
   if (!metadata->is_object())
     return fault("metadata must be an object and is " + std::string(kind_of(*metadata)));
   for (const auto& member : metadata->get_object()) {
@@ -83,16 +96,17 @@ std::optional<Fault> read_flagger(std::string_view hook, const std::string& body
   event.hook = hook;
   event.payload = body;
   std::optional<Fault> wrong = read_text(parsed, "namespace", true, event.name_space);
-  if (!wrong) wrong = check_name("namespace", event.name_space);
+  if (!wrong) wrong = check_namespace(event.name_space);
   if (!wrong) wrong = read_text(parsed, "name", true, event.name);
-  if (!wrong) wrong = check_name("name", event.name);
+  if (!wrong) wrong = check_name(event.name);
   if (!wrong) wrong = read_text(parsed, "phase", true, event.phase);
   if (!wrong && event.phase.empty() && hook != "event") wrong = fault("phase is empty");
   if (!wrong) wrong = read_text(parsed, "checksum", false, event.checksum);
   if (!wrong) wrong = read_metadata(parsed, event);
   if (wrong) return wrong;
   if (hook == "post-rollout" && event.phase == "Succeeded") event.outcome = "promoted";
-  if (hook == "post-rollout" && event.phase == "Failed") event.outcome = "rolledBack";
+  // Rolled back, or stuck with the traffic on the canary: only a look at the cluster could tell.
+  if (hook == "post-rollout" && event.phase == "Failed") event.outcome = "failed";
   return std::nullopt;
 }
 
@@ -106,13 +120,14 @@ std::string key_of(std::initializer_list<std::string_view> parts) {
   return to_hex(sha256(json::serialize(list)));
 }
 
-std::string sender_id(const Headers& headers) {
+std::string sender_id(const Headers& headers, Covers covers) {
   const auto named = [](std::string_view scheme, std::string_view id) {
     std::string key = std::string(scheme) + ":" + (id.size() > kSenderIdMax ? key_of({id}) : std::string(id));
     return valid_utf8(key) ? key : std::string(scheme) + ":" + key_of({percent_encode(id)});
   };
   const std::string_view webhook = trim(headers.get("webhook-id"));
   if (!webhook.empty()) return named("webhook-id", webhook);
+  if (covers == Covers::kId) return {};  // of all of them the signature covers this one
   const std::string_view source = trim(headers.get("ce-source"));
   const std::string_view id = trim(headers.get("ce-id"));
   if (!source.empty() && !id.empty())
@@ -137,30 +152,59 @@ std::string sorted_metadata(const Event& event) {
   return out;
 }
 
-}  // namespace
+std::string metadata_text(const Event& event, std::string_view key) {
+  const auto metadata = parse_json(event.metadata);
+  return metadata ? std::string(find_text(*metadata, key)) : std::string();
+}
 
-Identity identity_of(const Event& event, const Headers& headers, Duration dedupe_window) {
-  Identity identity;
-  identity.digest = to_hex(sha256(event.payload));
-  identity.canary = event.name_space + "/" + event.name;
-  const std::string sender = sender_id(headers);
-  if (!sender.empty()) {
-    identity.kind = Identity::Kind::kSenderId;
-    identity.key = sender;
-  } else if (event.hook == "event") {
-    const auto metadata = parse_json(event.metadata);
-    const std::string_view timestamp = metadata ? find_text(*metadata, "timestamp") : std::string_view();
-    if (timestamp.empty()) return identity;  // nothing tells two of them apart: each is new
+// Flagger tells these after the post-rollout call of the end that they belong to, in a rollback even with the
+// phase from before it.
+bool trails(const Event& event) {
+  if (event.hook != "event") return false;
+  const std::string message = metadata_text(event, "eventMessage");
+  return message.starts_with("Post-rollout ") || message.starts_with("Promotion completed!");
+}
+
+void identify_by_hook(Identity& identity, const Event& event, Duration dedupe_window) {
+  if (event.hook == "event") {
+    const std::string timestamp = metadata_text(event, "timestamp");
+    if (timestamp.empty()) return;  // nothing tells two of them apart: each is new
     identity.kind = Identity::Kind::kKey;
     identity.key = key_of(
-        {event.cluster, event.name_space, event.name, timestamp, find_text(*metadata, "eventMessage")});
+        {event.cluster, event.name_space, event.name, timestamp, metadata_text(event, "eventMessage")});
   } else if (event.hook == "post-rollout") {
     identity.kind = Identity::Kind::kLastCall;
     identity.window = dedupe_window;
   } else if (event.hook == "pre-rollout" || event.hook == "rollout") {
     identity.kind = Identity::Kind::kUntilEnd;
     identity.key = key_of({event.checksum, sorted_metadata(event)});
-    identity.window = kUntilEndWindow;
+  }
+}
+
+}  // namespace
+
+bool tells_an_event(const Event& event) {
+  const auto metadata = parse_json(event.metadata);
+  return metadata && find(*metadata, "eventMessage") != nullptr && find(*metadata, "eventType") != nullptr &&
+         find(*metadata, "timestamp") != nullptr;
+}
+
+Identity identity_of(const Event& event, const Headers& headers, Covers covers, Duration dedupe_window) {
+  Identity identity;
+  identity.digest = to_hex(sha256(event.payload));
+  identity.ends = event.hook == "post-rollout";
+  identity.named = event.name_space + "/" + event.name;
+  if (!trails(event)) {
+    identity.canary = identity.named;
+    identity.checksum = event.checksum;
+  }
+  std::string sender = sender_id(headers, covers);
+  if (sender.empty() || covers == Covers::kBody) {
+    identify_by_hook(identity, event, dedupe_window);
+    if (identity.kind != Identity::Kind::kKey) identity.unproved = std::move(sender);
+  } else {
+    identity.kind = Identity::Kind::kSenderId;
+    identity.key = std::move(sender);
   }
   return identity;
 }

@@ -18,7 +18,11 @@ struct Fault {
 std::optional<Fault> read_flagger(std::string_view hook, const std::string& body, const json::value& parsed,
                                   Event& event);
 
-// The sender's own id decides where there is one; else the hook's rule.
-Identity identity_of(const Event& event, const Headers& headers, Duration dedupe_window);
+// Flagger's event hooks add these to the metadata; no other hook's body has all of them.
+bool tells_an_event(const Event& event);
+
+// The sender's own id decides where its proof covers one; else the hook's rule. Also what the call tells of
+// its canary.
+Identity identity_of(const Event& event, const Headers& headers, Covers covers, Duration dedupe_window);
 
 }  // namespace postlude::intake

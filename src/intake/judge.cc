@@ -88,7 +88,30 @@ std::optional<std::uint64_t> announced_length(const Headers& headers) {
 
 }  // namespace
 
+namespace {
+
+constexpr const char* kNoSuchPath = "no such path";
+
+// 404 without naming a path: whoever asks may be anybody. The record says more.
+Refusal stray(Delivery delivery, std::string record) {
+  delivery.reason = std::move(record);
+  return refuse(404, kNoSuchPath, std::move(delivery), Keep::kSample);
+}
+
+// What to call instead of a source's bare path.
+std::string instead_of_bare(const Route& route) {
+  return "call " + route.path_of("post-rollout") + " when a release ends, " + route.path_of("event") +
+         " for what happens before";
+}
+
+Refusal stray_on_bare(const Route& route, const HttpRequest& head) {
+  return stray(record_of(route, head, {}), "no such path: it names no hook; " + instead_of_bare(route));
+}
+
+}  // namespace
+
 Refusal too_large(const Route& route, const HttpRequest& head) {
+  if (route.hook.empty()) return stray_on_bare(route, head);
   return refuse(413, "the body is larger than " + std::to_string(route.source->body_bytes_max()) + " bytes",
                 record_of(route, head, {}), Keep::kSample);
 }
@@ -98,11 +121,10 @@ std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& hea
   if (!route) {
     Delivery delivery = record_of(head, sources.carriers(), {});
     if (delivery.target.size() > kTargetMax) delivery.target.resize(kTargetMax);
-    // What is configured is not for strangers: the nearest path is in the record only.
-    delivery.reason = route.error().message;
-    return refuse(404, kNoSuchPath, std::move(delivery), Keep::kSample);
+    return stray(std::move(delivery), route.error().message);
   }
   const auto refused = [&](int status, std::string detail) {
+    if (route->hook.empty()) return stray_on_bare(*route, head);
     return refuse(status, std::move(detail), record_of(*route, head, {}), Keep::kSample);
   };
   if (head.method != "POST") return refused(405, "a hook is called with POST");
@@ -125,8 +147,11 @@ class Judgement {
   Judged run(const std::function<bool()>& within_rate) {
     prove();
     result_.delivery = record_of(route_, request_, secrets_.seen());
-    result_.log = secrets_.problems();
-    if (!verified_.proof) {
+    result_.secrets = secrets_.state();
+    if (!verified_.proof && route_.hook.empty()) {
+      result_.refusal =
+          stray(std::move(result_.delivery), "no such path: it names no hook; " + instead_of_bare(route_));
+    } else if (!verified_.proof) {
       refuse_unproved();
     } else {
       result_.delivery.proof = verified_.proof->proof();
@@ -159,6 +184,7 @@ class Judgement {
   void set(int status, std::string detail, Keep keep, std::string record = {}) {
     result_.delivery.reason = record.empty() ? detail : std::move(record);
     result_.refusal = refuse(status, std::move(detail), std::move(result_.delivery), keep);
+    result_.refusal->paces_itself = flagger_type().paces_itself;
   }
 
   void prove() {
@@ -174,7 +200,10 @@ class Judgement {
   void refuse_unproved() {
     // The proof may be in what cannot be read: then nobody can say whether it is missing or wrong.
     const bool object = parsed_ && *parsed_ && (*parsed_)->is_object();
-    if (parsed_ && !object) {
+    if (verified_.undecided) {
+      set(503, "the secret that this proof is compared with cannot be read just now", Keep::kSample,
+          "not decided: " + join(unreadable(), "; "));
+    } else if (parsed_ && !object) {
       set(400, *parsed_ ? "the body must be a JSON object" : parsed_->error().message, Keep::kSample);
     } else if (verified_.shown) {
       set(403, "the proof is wrong", Keep::kSample,
@@ -185,6 +214,24 @@ class Judgement {
     }
   }
 
+  std::vector<std::string> unreadable() const {
+    std::vector<std::string> out;
+    for (const auto& [secret, problem] : secrets_.state()) {
+      if (!problem.empty()) out.push_back("the secret in " + secret + " " + problem);
+    }
+    return out;
+  }
+
+  // Authentic, and of a hook that nobody can know: the body of an idle canary's confirm-rollout is that of a
+  // post-rollout.
+  void refuse_bare() {
+    result_.alarm =
+        "a call was refused: a webhook entry of this Canary points at the source's bare path, which names no "
+        "hook; " +
+        instead_of_bare(route_);
+    set(404, "this path names no hook: " + instead_of_bare(route_), Keep::kStore);
+  }
+
   // An authentic call: what does it say?
   void read() {
     parse();
@@ -192,6 +239,7 @@ class Judgement {
     std::string& body = result_.delivery.body;
     if (!*parsed_) {
       body = scrub_broken_body(request_.body, token_names, secrets_.seen());
+      if (route_.hook.empty()) return refuse_bare();
       refuse_unreadable({parsed_->error().message, parsed_->error().message});
       return;
     }
@@ -207,14 +255,16 @@ class Judgement {
       // secret.
       if (!again || *again != tree) body = to_text(tree);
     }
-    Event event;
-    const auto fault = read_flagger(route_.hook, body, tree, event);
+    const auto fault = read_flagger(route_.hook, body, tree, event_);
+    const bool bare = route_.hook.empty();
+    if ((!fault || bare) && event_.name.size() + event_.name_space.size() < 320)
+      result_.identity.named = event_.name_space + "/" + event_.name;
+    if (bare) return refuse_bare();
     if (fault) {
       refuse_unreadable(*fault);
       return;
     }
-    result_.canary = event.name_space + "/" + event.name;
-    decide(std::move(event));
+    decide();
   }
 
   static json::object* metadata_of(json::value& tree) {
@@ -232,21 +282,34 @@ class Judgement {
     }
   }
 
-  void decide(Event event) {
+  // A hook of another type that is pointed at post-rollout by mistake would read an acceptance as "go on", or
+  // as "roll back"; or it would count as a release.
+  bool is_misdirected() {
+    if (route_.hook != "post-rollout") return false;
+    if (tells_an_event(event_)) {
+      set(403, "this is an event hook's body: point that entry at " + route_.path_of("event"), Keep::kStore);
+    } else if (event_.outcome.empty()) {
+      set(403,
+          "this path takes the phases Succeeded and Failed only: point an entry of another type at its own "
+          "path, say " +
+              route_.path_of("event") + " or " + route_.path_of("pre-rollout"),
+          Keep::kStore);
+    }
+    return result_.refusal.has_value();
+  }
+
+  void decide() {
+    if (is_misdirected()) return;
+    event_.source = route_.source->name();
+    event_.cluster = route_.cluster;
+    event_.received_at = request_.received_at;
+    result_.identity =
+        identity_of(event_, request_.headers, result_.proof->covers(), route_.source->dedupe_window());
     if (route_.gate) {
       set(403, kClosed, Keep::kStore);
       return;
     }
-    if (route_.hook == "post-rollout" && event.outcome.empty()) {
-      // A gate pointed at this path by mistake would read an acceptance as "go on", or as "roll back".
-      set(403, "this path takes the phases Succeeded and Failed; is a hook of another type pointed at it?",
-          Keep::kStore);
-      return;
-    }
-    event.source = route_.source->name();
-    event.cluster = route_.cluster;
-    event.received_at = request_.received_at;
-    const std::string unwanted = route_.source->unwanted(event);
+    const std::string unwanted = route_.source->unwanted(event_);
     result_.delivery.status = 202;
     if (!unwanted.empty()) {
       result_.filtered = true;
@@ -255,8 +318,7 @@ class Judgement {
       return;
     }
     result_.delivery.verdict = Verdict::kAccepted;
-    result_.identity = identity_of(event, request_.headers, route_.source->dedupe_window());
-    result_.event = std::move(event);
+    result_.event = std::move(event_);
   }
 
   static constexpr const char* kClosed = "gates are not built yet: closed";
@@ -267,6 +329,7 @@ class Judgement {
   Instant now_;
   std::optional<Result<json::value>> parsed_;
   Source::Verified verified_;
+  Event event_;
   Judged result_;
 };
 

@@ -5,6 +5,7 @@
 //   head:  404  405  431  415  413      then, with the body:  400  401/403  429  400/403 | filtered | append
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,7 +26,8 @@ struct Refusal {
   int status = 0;     // 400 and above
   std::string title;  // of the problem, with `detail`: no secret, no echo of the body
   std::string detail;
-  std::string challenge;  // WWW-Authenticate of a 401
+  std::string challenge;      // WWW-Authenticate of a 401
+  bool paces_itself = false;  // the sender: it is not asked to wait
   Keep keep = Keep::kSample;
   Delivery delivery;  // kRejected; with the reason, which may say more than the answer
 };
@@ -46,9 +48,10 @@ struct Judged {
   Delivery delivery;               // filtered or to be appended; a refusal has its own
   std::optional<Authentic> proof;  // whenever the sender proved itself
   std::optional<Event> event;      // to be appended
-  Identity identity;               // to be appended
-  std::string canary;              // namespace/name where an authentic sender named it; "" otherwise
-  std::vector<std::string> log;    // secrets that could not be read, for the log
+  Identity identity;               // to be appended, filtered, or a gate's: what it tells of its canary
+  // Each secret that was looked up, and why it cannot be used ("": it can).
+  std::map<std::string, std::string> secrets;
+  std::string alarm;  // a caller is configured wrongly and loses calls: for the log, as an error
 };
 
 // `within_rate` is asked once, and only for authentic calls. `now`: by the machine's clock, which the

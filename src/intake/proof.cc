@@ -6,27 +6,30 @@
 
 namespace postlude::intake {
 
-std::vector<Secrets::Value> Secrets::read(const std::vector<SecretRef>& refs) {
-  std::vector<Value> values;
+Secrets::Values Secrets::read(const std::vector<SecretRef>& refs) {
+  Values values;
   for (const SecretRef& ref : refs) {
     auto known =
         std::find_if(cache_.begin(), cache_.end(), [&](const auto& entry) { return entry.first == ref; });
     if (known == cache_.end()) {
       auto text = lookup_(ref);
+      state_.try_emplace(to_text(ref));
       if (!text) unusable(ref, "cannot be read: " + text.error().message);
       if (text && text->empty()) unusable(ref, "is empty");  // with an empty key anybody could sign
       if (text && !text->empty()) seen_.push_back(*text);
       known = cache_.insert(cache_.end(), {ref, text ? *text : std::string()});
     }
-    if (!known->second.empty()) values.push_back({&ref, known->second});
+    if (known->second.empty()) {
+      values.some_missing = true;
+    } else {
+      values.readable.push_back({&ref, known->second});
+    }
   }
   return values;
 }
 
 void Secrets::unusable(const SecretRef& ref, std::string_view why) {
-  std::string problem = to_text(ref) + " " + std::string(why);
-  if (std::find(problems_.begin(), problems_.end(), problem) == problems_.end())
-    problems_.push_back(std::move(problem));
+  state_[to_text(ref)] = why;
 }
 
 namespace {
@@ -42,20 +45,25 @@ std::string_view credentials(const HttpRequest& request, std::string_view scheme
   return trim(value.substr(blank + 1));
 }
 
+// `given`: "" where nothing of this kind came once and whole.
 Shown check_text(const std::vector<SecretRef>& refs, std::string_view given, bool shown, Secrets& secrets) {
   Shown result{.shown = shown, .matched = false, .why = {}};
-  for (const Secrets::Value& secret : secrets.read(refs)) {
+  const Secrets::Values values = secrets.read(refs);
+  for (const Secrets::Value& secret : values.readable) {
     result.matched |= equal_in_constant_time(secret.text, given);
   }
+  result.undecided = values.some_missing && !given.empty() && !result.matched;
   return result;
 }
 
 Shown check_basic(const Proof& proof, const Evidence& evidence) {
   Shown result;
   const std::string given = from_base64(credentials(evidence.request, "Basic", result.shown)).value_or("");
-  for (const Secrets::Value& secret : evidence.secrets.read(proof.secrets)) {
+  const Secrets::Values values = evidence.secrets.read(proof.secrets);
+  for (const Secrets::Value& secret : values.readable) {
     result.matched |= equal_in_constant_time(proof.name + ":" + secret.text, given);
   }
+  result.undecided = values.some_missing && given.starts_with(proof.name + ":") && !result.matched;
   return result;
 }
 
@@ -82,6 +90,7 @@ Shown check_query(const Proof& proof, const Evidence& evidence) {
   const bool once = given.size() == 2;
   Shown plain = check_text(proof.secrets, once ? given[0] : "", !given.empty(), evidence.secrets);
   plain.matched |= check_text(proof.secrets, once ? given[1] : "", false, evidence.secrets).matched;
+  plain.undecided &= !plain.matched;
   return plain;
 }
 
@@ -94,13 +103,17 @@ Shown check_metadata(const Proof& proof, const Evidence& evidence) {
 }
 
 Shown check_all(const Proof& proof, const Evidence& evidence) {
-  Shown result{.shown = false, .matched = !proof.all.empty(), .why = {}};
+  Shown result{.shown = false, .matched = !proof.all.empty(), .why = {}, .covers = Covers::kBody};
+  bool may_be = true;  // of no part is it certain that it is wrong
   for (const Proof& part : proof.all) {
     const Shown one = part.check(evidence);
     result.shown |= one.shown;
     result.matched &= one.matched;
+    may_be &= one.matched || one.undecided;
+    result.covers = std::max(result.covers, one.covers);
     if (result.why.empty()) result.why = one.why;
   }
+  result.undecided = may_be && !result.matched;
   return result;
 }
 

@@ -2,6 +2,7 @@
 // Proof: one way in which a sender shows who it is, as configured (contract 3), and whether a request shows
 // it.
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "model/delivery.h"
 #include "model/http.h"
 
 namespace postlude::lang {
@@ -27,15 +29,20 @@ class Secrets {
   };
 
   explicit Secrets(const SecretLookup& lookup) : lookup_(lookup) {}
-  std::vector<Value> read(const std::vector<SecretRef>& refs);  // without those that are unreadable or empty
+  struct Values {
+    std::vector<Value> readable;
+    bool some_missing = false;  // unreadable, or empty
+  };
+  Values read(const std::vector<SecretRef>& refs);
   void unusable(const SecretRef& ref, std::string_view why);
-  const std::vector<std::string>& problems() const { return problems_; }  // no secret in them
+  // Each secret that was asked for, and what is wrong with it ("": nothing). No secret in them.
+  const std::map<std::string, std::string>& state() const { return state_; }
   const std::vector<std::string>& seen() const { return seen_; }  // the values, to keep them out of the store
 
  private:
   const SecretLookup& lookup_;
   std::vector<std::pair<SecretRef, std::string>> cache_;  // "": unusable
-  std::vector<std::string> problems_;
+  std::map<std::string, std::string> state_;
   std::vector<std::string> seen_;
 };
 
@@ -55,6 +62,9 @@ struct Shown {
   bool shown = false;  // something of that kind came, right or wrong: 403 rather than 401
   bool matched = false;
   std::string why;  // for the record, where more is known than "wrong"
+  // It came, a secret that it may be of cannot be read just now, and no other matches: nobody can say.
+  bool undecided = false;
+  Covers covers = Covers::kCall;
 };
 
 // What a proof may look at.

@@ -1,6 +1,7 @@
 // Signatures over the raw body: GitHub's, Flux's, GitLab's, Standard Webhooks', and those described in
 // configuration.
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -34,9 +35,12 @@ Shown check_plain(const Signature& s, const std::vector<SecretRef>& refs, const 
   if (prefixed) text.remove_prefix(s.prefix.size());
   const std::string given = prefixed ? decode(text, s.encoding) : "";
   if (result.shown && given.empty()) result.why = "the signature is malformed";
-  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+  const Secrets::Values values = evidence.secrets.read(refs);
+  for (const Secrets::Value& secret : values.readable) {
     result.matched |= equal_in_constant_time(hmac(s.algorithm, secret.text, evidence.request.body), given);
   }
+  result.undecided = values.some_missing && !given.empty() && !result.matched;
+  result.covers = Covers::kBody;
   return result;
 }
 
@@ -90,10 +94,13 @@ Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidenc
   }
   if (given.empty()) given.emplace_back();  // compared all the same
   bool signed_by_us = false;
-  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+  const Secrets::Values values = evidence.secrets.read(refs);
+  bool some_missing = values.some_missing;
+  for (const Secrets::Value& secret : values.readable) {
     const std::string key = standard_key(secret.text);
     if (key.empty()) {
       if (keys_only) evidence.secrets.unusable(*secret.ref, "is no whsec_ key");
+      some_missing |= keys_only;
       continue;
     }
     const std::string mac = hmac(Algorithm::kSha256, key, content);
@@ -104,6 +111,9 @@ Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidenc
   result.matched = signed_by_us && timely && !id.empty();
   if (signed_by_us && !timely) result.why = "its timestamp is more than 5 minutes off";
   if (signed_by_us && id.empty()) result.why = "webhook-id is missing";
+  const bool came = std::any_of(given.begin(), given.end(), [](const auto& one) { return !one.empty(); });
+  result.undecided = some_missing && came && timely && !signed_by_us;
+  result.covers = Covers::kId;
   return result;
 }
 
@@ -111,9 +121,11 @@ Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidenc
 Shown check_gitlab(const std::vector<SecretRef>& refs, const Evidence& evidence) {
   Shown token;
   const std::string_view given = only(evidence.request, "X-Gitlab-Token", token.shown);
-  for (const Secrets::Value& secret : evidence.secrets.read(refs)) {
+  const Secrets::Values values = evidence.secrets.read(refs);
+  for (const Secrets::Value& secret : values.readable) {
     token.matched |= equal_in_constant_time(secret.text, given);
   }
+  token.undecided = values.some_missing && !given.empty() && !token.matched;
   Shown signature = check_standard(refs, evidence, false);
   return signature.shown ? signature : token;
 }

@@ -8,11 +8,29 @@
 
 namespace postlude::intake {
 
-const std::vector<std::string>& flagger_hooks() {
-  static const std::vector<std::string> kHooks{
-      "confirm-rollout",   "pre-rollout",  "rollout",  "confirm-traffic-increase",
-      "confirm-promotion", "post-rollout", "rollback", "event"};
-  return kHooks;
+const SourceType& flagger_type() {
+  static const SourceType kType{
+      .name = "flagger",
+      .hooks = {"confirm-rollout", "pre-rollout", "rollout", "confirm-traffic-increase", "confirm-promotion",
+                "post-rollout", "rollback", "event"},
+      .bare_hook = "",
+      .paces_itself = true};
+  return kType;
+}
+
+const std::vector<std::string>& outcomes_told() {
+  static const std::vector<std::string> kTold{"promoted", "failed"};
+  return kTold;
+}
+
+std::string why_no_other_outcome() {
+  return " (this version does not look at the cluster: phase Succeeded is promoted, phase Failed is failed)";
+}
+
+std::string Route::path_of(std::string_view other_hook) const {
+  std::string path = "/hooks/" + source->name() + "/";
+  if (source->clusters().size() > 1) path += percent_encode(cluster) + "/";
+  return path.append(other_hook);
 }
 
 bool is_gate(std::string_view hook) {
@@ -101,15 +119,29 @@ Source::Verified Source::verify(std::string_view cluster, const Evidence& eviden
   for (const Proof& proof : proofs_of(cluster)) {
     const Shown one = proof.check(evidence);
     result.shown |= one.shown;
-    if (one.matched && !result.proof) result.proof = Authentic(proof.text());
+    result.undecided |= one.undecided;
+    if (one.matched && !result.proof) result.proof = Authentic(proof.text(), one.covers);
+    if (one.matched) result.proof->covers_ = std::max(result.proof->covers_, one.covers);
     if (result.why.empty() && !one.why.empty()) result.why = proof.text() + ": " + one.why;
   }
+  // With nothing to compare with, nobody can say of any call that it is wrong.
+  const auto& state = evidence.secrets.state();
+  result.undecided |= !state.empty() && std::all_of(state.begin(), state.end(),
+                                                    [](const auto& one) { return !one.second.empty(); });
   return result;
+}
+
+bool Source::usable(const SecretLookup& lookup) const {
+  const std::vector<SecretRef> all = secrets();
+  return all.empty() || std::any_of(all.begin(), all.end(), [&](const SecretRef& ref) {
+           const auto text = lookup(ref);
+           return text && !text->empty();
+         });
 }
 
 std::optional<Authentic> Source::proved(const Delivery& stored) const {
   if (stored.source != settings_.name || stored.proof.empty()) return std::nullopt;
-  return Authentic(stored.proof);
+  return Authentic(stored.proof, Covers::kCall);  // the person who has it taken in again vouches for it
 }
 
 // Where nothing is really near, no gate is named: whoever follows the hint would open or close one.

@@ -14,9 +14,30 @@
 
 namespace postlude::intake {
 
-// Flagger's types of hook. On a gate hook anything up to 202 means "go on" or "roll back".
-const std::vector<std::string>& flagger_hooks();
+// What is the same for all sources of a type.
+struct SourceType {
+  std::string name;
+  std::vector<std::string> hooks;
+  std::string
+      bare_hook;  // what /hooks/{source} means; "": nothing, and whoever calls it is told what to call
+  bool paces_itself = false;  // its own backoff rides over more than a Retry-After of ours would
+};
+// Flagger has no bare path: whoever copies an entry and changes its type to confirm-rollout would open that
+// gate with our 202.
+const SourceType& flagger_type();
+inline const std::vector<std::string>& flagger_hooks() {
+  return flagger_type().hooks;
+}
+
+// On a gate hook anything up to 202 means "go on" or "roll back".
 bool is_gate(std::string_view hook);
+
+// Flagger's shortest distance between two ends of a canary is 40 s.
+constexpr Duration kDedupeWindow = std::chrono::seconds(35);
+
+// What an event's outcome can be, and why it is never another.
+const std::vector<std::string>& outcomes_told();
+std::string why_no_other_outcome();
 
 class Source {
  public:
@@ -24,7 +45,7 @@ class Source {
     std::string name;
     std::map<std::string, std::vector<Proof>, std::less<>> proofs;    // by cluster; "" where it names none
     std::map<std::string, std::vector<Pattern>, std::less<>> accept;  // by hook; a hook that is missing: all
-    Duration dedupe_window = std::chrono::seconds(60);
+    Duration dedupe_window = kDedupeWindow;
     std::size_t body_bytes_max = 1U << 20U;
     std::optional<Rate> rate;
   };
@@ -39,6 +60,7 @@ class Source {
   std::vector<std::string> clusters() const;  // "" alone where it names none
   const Carriers& carriers() const { return carriers_; }
   std::vector<SecretRef> secrets() const;                 // of all its proofs, for `check --secrets`
+  bool usable(const SecretLookup& lookup) const;          // somebody could prove something just now
   bool reads_body(std::string_view cluster) const;        // a proof looks into the parsed body
   std::string challenge(std::string_view cluster) const;  // WWW-Authenticate
 
@@ -48,6 +70,7 @@ class Source {
   struct Verified {
     std::optional<Authentic> proof;  // the first in the order of the configuration that matched
     bool shown = false;              // some proof came, right or wrong
+    bool undecided = false;          // what came may be right: its secret cannot be read just now
     std::string why;
   };
   // What was proved when a delivery of this source came is proved; nullopt: nothing was, or it is another's.
@@ -65,8 +88,11 @@ class Source {
 struct Route {
   std::shared_ptr<const Source> source;
   std::string cluster;
-  std::string hook;
+  std::string hook;  // "": the source's bare path, which means nothing
   bool gate = false;
+
+  // Where the source takes that hook in: "/hooks/flagger/event".
+  std::string path_of(std::string_view other_hook) const;
 };
 
 class Sources {

@@ -18,7 +18,6 @@ using lang::Problems;
 namespace {
 
 constexpr std::size_t kPathMax = 512;
-constexpr std::string_view kDefaultHook = "post-rollout";
 constexpr std::string_view kClusterMark = "{cluster}";
 const std::vector<std::string> kSourceKeys{"type",   "cluster", "clusters", "auth", "paths",
                                            "accept", "dedupe",  "maxBody",  "rate", "storm"};
@@ -78,8 +77,9 @@ class SourcesReader {
   Sources read(const Node& sources) {
     for (const auto& [name, node] : sources.members)
       read_source(name, node);
-    for (const auto& [path, entry] : result_.entries_)
-      result_.names_.push_back(path);
+    for (const auto& [path, entry] : result_.entries_) {
+      if (!entry.hook.empty()) result_.names_.push_back(path);
+    }
     for (const auto& source : result_.list_)
       result_.carriers_.merge(source->carriers());
     return std::move(result_);
@@ -231,21 +231,31 @@ class SourcesReader {
       return;
     }
     const Sources::Entry& other = entry->second;
+    if (other.hook.empty()) {
+      problem(at, quoted(*canonical) +
+                      " is kept free: an entry of another type that is pointed at it by "
+                      "mistake must not be accepted; use " +
+                      *canonical + "/" + std::string(hook));
+      return;
+    }
     if (other.source == source && other.cluster == cluster && other.hook == hook) return;
     problem(at, quoted(*canonical) + " is already " + other.hook + " of " +
                     result_.list_[other.source]->name() + " (" + places_[*canonical].text() + ")");
   }
 
-  // /hooks/{source}, /hooks/{source}/{hook}, and with a cluster's name in between. The first two are
+  // /hooks/{source}, /hooks/{source}/{hook}, and with a cluster's name in between. Without one they are
   // ambiguous where several clusters call.
   void add_paths(const Node& name, const std::vector<std::string>& clusters) {
+    const SourceType& type = flagger_type();
     const std::string base = "/hooks/" + name.scalar;
-    if (clusters.size() == 1) add(name, base, clusters.front(), kDefaultHook);
-    for (const std::string& hook : flagger_hooks()) {
-      if (clusters.size() == 1) add(name, base + "/" + hook, clusters.front(), hook);
-      for (const std::string& cluster : clusters) {
-        if (!cluster.empty()) add(name, base + "/" + percent_encode(cluster) + "/" + hook, cluster, hook);
-      }
+    const auto add_below = [&](const std::string& path, const std::string& cluster) {
+      add(name, path, cluster, type.bare_hook);
+      for (const std::string& hook : type.hooks)
+        add(name, path + "/" + hook, cluster, hook);
+    };
+    if (clusters.size() == 1) add_below(base, clusters.front());
+    for (const std::string& cluster : clusters) {
+      if (!cluster.empty()) add_below(base + "/" + percent_encode(cluster), cluster);
     }
   }
 

@@ -28,9 +28,9 @@ struct Path {
 TEST(Sources, FindsPaths) {
   const Sources sources = sources_of(kPlain);
   const std::vector<Path> cases{
-      {"/hooks/flagger", "post-rollout", "prod"},
-      {"/hooks/flagger/", "post-rollout", "prod"},
-      {"/hooks/flagger?token=x", "post-rollout", "prod"},
+      {"/hooks/flagger/post-rollout", "post-rollout", "prod"},
+      {"/hooks/flagger/post-rollout/", "post-rollout", "prod"},
+      {"/hooks/flagger/post-rollout?token=x", "post-rollout", "prod"},
       {"/hooks/flagger/event", "event", "prod"},
       {"/hooks/flagger/event/?a=b", "event", "prod"},
       {"/hooks/flagger/confirm-traffic-increase", "confirm-traffic-increase", "prod"},
@@ -130,7 +130,7 @@ flagger:
   EXPECT_EQ(why("/jira-updat"),
             "no such path; the nearest configured one is /jira-update (post-rollout of flagger)");
   EXPECT_NE(why("/hooks/flagger/post-rolout").find("/hooks/flagger/post-rollout ("), std::string::npos);
-  EXPECT_NE(why("/hooks/flagger/what/ever/else").find("/hooks/flagger ("), std::string::npos);
+  EXPECT_NE(why("/hooks/flagger/what/ever/else").find("/hooks/flagger/"), std::string::npos);
   EXPECT_NE(why("/proxy/prefix/hooks/flagger/event").find("/hooks/flagger/event ("), std::string::npos);
   EXPECT_LT(why("/" + std::string(10'000, 'x')).size(), 200U);  // no echo
   for (const char* far : {"/rollback", "/confirm", "/x/confirm/y", "/robots.txt", "/rollout", "/z"})
@@ -179,6 +179,9 @@ TEST(Sources, FindsWhatIsWrong) {
        "event}}",
        "s.yaml:2:42: '/y' is already event of a (s.yaml:1:42)"},
       {"f: {type: flagger, auth: [none], paths: {/hooks/f/event: rollback}}", "is already event of f"},
+      {"f: {type: flagger, auth: [none], paths: {/hooks/f: post-rollout}}",
+       "'/hooks/f' is kept free: an entry of another type that is pointed at it by mistake must not be "
+       "accepted; use /hooks/f/post-rollout"},
       {"f: {type: flagger, auth: [none], dedupe: {window: soon}}", "'soon' is no duration"},
       {"f: {type: flagger, auth: [none], maxBody: 1G}", "is no size"},
       {"f: {type: flagger, auth: [none], maxBody: 0}", "between 1 and 64MiB"},
@@ -243,7 +246,7 @@ TEST(Sources, ReadsLimits) {
   EXPECT_EQ(sources.list()[0]->dedupe_window(), std::chrono::minutes(2));
   EXPECT_EQ(sources.list()[0]->body_bytes_max(), 65536U);
   EXPECT_EQ(sources.list()[0]->rate()->count, 5U);
-  EXPECT_EQ(sources.list()[1]->dedupe_window(), std::chrono::seconds(60));
+  EXPECT_EQ(sources.list()[1]->dedupe_window(), std::chrono::seconds(35));
   EXPECT_EQ(sources.list()[1]->body_bytes_max(), 1U << 20U);
   EXPECT_FALSE(sources.list()[1]->rate());
   lang::Problems problems;

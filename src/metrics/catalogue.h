@@ -14,6 +14,7 @@ inline constexpr std::array<std::string_view, 0> kNone{};
 inline constexpr std::array<std::string_view, 2> kHook{"source", "hook"};
 inline constexpr std::array<std::string_view, 3> kVerdict{"source", "hook", "verdict"};
 inline constexpr std::array<std::string_view, 2> kLetGo{"listener", "was"};
+inline constexpr std::array<std::string_view, 1> kSource{"source"};
 inline constexpr std::array<std::string_view, 1> kStatus{"status"};
 inline constexpr std::array<std::string_view, 1> kResult{"result"};
 inline constexpr std::array<std::string_view, 1> kTarget{"target"};
@@ -45,6 +46,9 @@ inline constexpr CounterDefinition kDeliveries{
     {"postlude_deliveries_total", "Deliveries by source, hook and verdict.", names::kVerdict}};
 inline constexpr CounterDefinition kNotStored{
     {"postlude_not_stored_total", "Calls answered 503 because the store did not take them.", names::kHook}};
+inline constexpr GaugeDefinition kSecretsUnreadable{
+    {"postlude_source_secrets_unreadable", "Secrets of a source that could not be read when last tried.",
+     names::kSource}};
 inline constexpr CounterDefinition kBrokenRequests{
     {"postlude_broken_requests_total",
      "Requests on the hooks' listener that could not be read, by the answer's status.", names::kStatus}};

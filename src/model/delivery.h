@@ -38,15 +38,24 @@ struct Delivery {
   std::optional<Instant> last_at;  // of the last of them
 };
 
+// How much of a call its proof vouches for, less before more.
+enum class Covers : std::uint8_t {
+  kBody = 1,  // a signature over the body: whoever has seen it may send it again under other headers
+  kId,        // a signature over the body and the sender's id
+  kCall,      // the caller holds the secret itself
+};
+
 // The right to say that a sender proved itself: only intake makes one.
 class Authentic {
  public:
   const std::string& proof() const { return proof_; }
+  Covers covers() const { return covers_; }
 
  private:
   friend class intake::Source;
-  explicit Authentic(std::string proof) : proof_(std::move(proof)) {}
+  Authentic(std::string proof, Covers covers) : proof_(std::move(proof)), covers_(covers) {}
   std::string proof_;
+  Covers covers_;
 };
 
 // How the store tells a repeat from a new event (contract 4), inside the transaction that writes it.
@@ -54,17 +63,21 @@ struct Identity {
   enum class Kind : std::uint8_t {
     kSenderId,  // `key` is the sender's own id, in the scope of source and hook; another body is kConflict
     kKey,       // `key` is made of the body (event hooks: namespace, name, timestamp, message), for good
-    kLastCall,  // post-rollout: equal to the last accepted or duplicate one of the canary, within the window,
-                // and nothing authentic of that canary in between
-    kUntilEnd,  // pre-rollout, rollout: `key` (checksum, metadata) until the canary's next post-rollout or
-                // `window` without such a call
+    kLastCall,  // post-rollout: equal to the canary's last one, within `window` after that was accepted, and
+                // nothing else that tells of the canary in between
+    kUntilEnd,  // pre-rollout, rollout: `key` (checksum, metadata) until the release ends, or a call tells of
+                // another checksum
     kNone,      // each is new
   };
   Kind kind = Kind::kNone;
   std::string key;
-  std::string digest;  // of the body less the token: sha256
-  Duration window{};
-  std::string canary;  // namespace/name: the canary that the call concerns
+  std::string digest;    // of the body less the token: sha256
+  Duration window{};     // of kLastCall
+  std::string unproved;  // a sender's id that its proof does not cover: makes two calls one, never one two
+  std::string named;     // namespace/name, whenever an authentic call says it
+  std::string canary;    // the same, where the call tells that its release goes on or is over
+  std::string checksum;  // of that release; "": it tells none
+  bool ends = false;     // that release is over: what opens after it belongs to the next
 };
 
 }  // namespace postlude

@@ -26,7 +26,7 @@ struct Event {
   std::string name_space;
   std::string name;             // of the canary
   std::string phase;            // "" on some `event` hooks
-  std::string outcome;          // promoted | rolledBack | promotionFailed | unchanged | ""
+  std::string outcome;          // promoted | rolledBack | promotionFailed | unchanged | failed | ""
   std::string checksum;         // "": Flagger before 1.34
   std::string metadata = "{}";  // JSON object
   std::string payload = "{}";   // JSON: the whole body, less secrets

@@ -16,6 +16,7 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   pinned_.clear();
   // What was sent under the version before is still hidden: its answers may be yet to come.
   masker_.renew(rules_->targets(), parts_.secrets);
+  look_at_secrets();
   parts_.expressions.announce(rules_->expressions());
   background_.start(say_what_is_told(rules_));
 }

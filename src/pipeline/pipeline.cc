@@ -51,10 +51,10 @@ http::HeadVerdict Pipeline::head(const HttpRequest& request, bool headers_too_la
 
 rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   const Duration began = rt::steady_now();
-  if (stopping_) co_return intake::problem_answer(503, "shutting down");
   const auto rules = rules_;  // this version, whatever is loaded meanwhile
   const auto route = rules->sources().route(request.target);
   if (!route) co_return intake::problem_answer(404, intake::kNoSuchPath);
+  if (stopping_) co_return intake::problem_answer(*route, 503, "shutting down");
 
   intake::Judged judged =
       judge(*route, std::move(request));  // who sends, what they say, whether it is wanted

@@ -90,6 +90,9 @@ class Pipeline {
     return refused_at_ && rt::steady_now() - *refused_at_ < std::chrono::seconds(5);
   }
 
+  // Of some source a secret can be read, or it needs none; or there is no source.
+  bool has_usable_source() const;
+
   // SIGTERM: 503 from now on, and claimed work that has not begun is given back.
   void stop() { stopping_ = true; }
 
@@ -118,8 +121,10 @@ class Pipeline {
   HttpResponse refused(intake::Refusal refusal);
   HttpResponse not_taken(const intake::Route& route, Delivery seen, const Error& error);
   static Delivery without_content(const Delivery& delivery);  // headers and body: for the log
-  rt::Task<> store_refusal(Delivery delivery, std::string canary);
+  rt::Task<> store_refusal(Delivery delivery);
   void announce(Event event, EventId id, bool to_plan);
+  void look_at_secrets();
+  void note_secrets(const std::string& source, const std::map<std::string, std::string>& seen);
   // Why no workflow runs on the event, if that can be told without evaluating anything.
   std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
   // Until the store takes it: a full disk must not lose an answer that cannot be had again.
@@ -136,6 +141,8 @@ class Pipeline {
   connector::Masker masker_;
   Duration masked_at_{};  // when it last looked at the secrets
   Rates rates_;           // of sources
+  // What is wrong with each secret ("": nothing), by source and by where it is kept; as last looked at.
+  std::map<std::string, std::map<std::string, std::string>> secrets_;
   Rates target_rates_;
   rt::Group background_;                  // records of refused calls, whose answer does not wait for them
   std::map<int, std::uint64_t> refused_;  // calls, by the answer's status, since they were last summed up

@@ -59,8 +59,9 @@ intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) 
   };
   intake::Judged judged =
       intake::judge(route, std::move(request), parts_.secrets, within_rate, rt::wall_now());
-  for (const std::string& line : judged.log)
-    log::warn(line, {{"source", source.name()}});
+  note_secrets(source.name(), judged.secrets);
+  if (!judged.alarm.empty())
+    log::error(judged.alarm, {{"source", source.name()}, {"canary", judged.identity.named}});
   return judged;
 }
 
@@ -68,20 +69,20 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
   if (judged.filtered) {
     const Duration began = rt::steady_now();
     Delivery seen = without_content(judged.delivery);
-    AWAIT(const auto stored, parts_.store.append_rejected(std::move(judged.delivery), judged.canary));
+    AWAIT(const auto stored, parts_.store.append_rejected(std::move(judged.delivery), judged.identity));
     if (!stored) co_return not_taken(route, std::move(seen), stored.error());
     seen.id = *stored;
-    signals_->delivery(seen, judged.canary, rt::steady_now() - began);
+    signals_->delivery(seen, judged.identity.named, rt::steady_now() - began);
     co_return intake::filtered_answer(route, *stored);
   }
   intake::Refusal refusal = std::move(*judged.refusal);
   if (refusal.keep == intake::Keep::kStore) {
     // Authentic, and kept with its problem: on disk before the sender reads of it.
     Delivery seen = without_content(refusal.delivery);
-    AWAIT(const auto stored, parts_.store.append_rejected(std::move(refusal.delivery), judged.canary));
+    AWAIT(const auto stored, parts_.store.append_rejected(std::move(refusal.delivery), judged.identity));
     if (!stored) co_return not_taken(route, std::move(seen), stored.error());
     seen.id = *stored;
-    signals_->delivery(seen, judged.canary, Duration(0));
+    signals_->delivery(seen, judged.identity.named, Duration(0));
     co_return intake::problem_answer(refusal);
   }
   co_return refused(std::move(refusal));
@@ -94,7 +95,7 @@ HttpResponse Pipeline::refused(intake::Refusal refusal) {
   ++refused_[refusal.status];
   if (!stopping_ && background_.size() < kBackgroundMax &&
       rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
-    background_.start(store_refusal(brief(std::move(refusal.delivery)), ""));
+    background_.start(store_refusal(brief(std::move(refusal.delivery))));
   } else {
     signals_->log_delivery(refusal.delivery, "");
   }
@@ -112,11 +113,11 @@ HttpResponse Pipeline::broken(int status, const std::string& why) {
   return intake::problem_answer(status, why);
 }
 
-rt::Task<> Pipeline::store_refusal(Delivery delivery, std::string canary) {
+rt::Task<> Pipeline::store_refusal(Delivery delivery) {
   Delivery seen = without_content(delivery);
-  AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), canary));
+  AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), Identity()));
   if (stored) seen.id = *stored;
-  signals_->log_delivery(seen, canary);
+  signals_->log_delivery(seen, "");
   if (!stored) log::warn("a refused delivery could not be recorded", {{"why", stored.error().message}});
 }
 
@@ -130,7 +131,7 @@ HttpResponse Pipeline::not_taken(const intake::Route& route, Delivery seen, cons
   }
   refused_at_ = rt::steady_now();
   signals_->not_stored(route.source->name(), route.hook, error.message);
-  return intake::problem_answer(503, "the store is not writable");
+  return intake::problem_answer(route, 503, "the store is not writable");
 }
 
 void Pipeline::announce(Event event, EventId id, bool to_plan) {

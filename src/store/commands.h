@@ -19,8 +19,7 @@ struct Appended {
 };
 Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
                         const Identity& identity, const std::optional<std::vector<Planned>>& nothing_runs);
-Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
-                                   const std::string& authentic_canary);
+Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery, const Identity& identity);
 
 // -- refusals.cc
 // Whether the refused call may be anybody's, or one of too many: no record of the audit is made of it.

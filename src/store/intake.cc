@@ -40,14 +40,18 @@ Result<LastCall> last_call(Ledger& ledger, const Delivery& d, const std::string&
   return out;
 }
 
-// 128 bits of a hash, so that the table's key is short whatever senders call their calls.
+// 128 bits of a hash, so that the table's key is short whatever senders call their calls. "": the call has
+// nothing that holds for good.
 std::string known_key(const Delivery& d, const Identity& identity) {
-  const bool sent = identity.kind == Identity::Kind::kSenderId;
+  const bool made = identity.kind == Identity::Kind::kKey;
+  const bool sent = identity.kind == Identity::Kind::kSenderId || (!made && !identity.unproved.empty());
+  if (!made && !sent) return {};
+  const std::string& key = identity.unproved.empty() ? identity.key : identity.unproved;
   std::string text = sent ? "id" : "key";
   // A sender's id holds within source and hook; a key made of a body holds within its cluster as well.
   for (const std::string_view part :
        {std::string_view(d.source), sent ? std::string_view() : std::string_view(d.cluster),
-        std::string_view(d.hook), std::string_view(identity.key)}) {
+        std::string_view(d.hook), std::string_view(key)}) {
     text += ' ' + std::to_string(part.size()) + ':';
     text += part;
   }
@@ -59,29 +63,32 @@ Result<Repeat> find_known(Ledger& ledger, const std::string& key, const Identity
   TRY_DONE(ledger.db().each(
       "SELECT digest, event FROM known WHERE key = $1", {sql::Blob{key}}, [&](const sql::Row& row) {
         out.event = EventId{row.integer(1)};
-        out.other_body = identity.kind == Identity::Kind::kSenderId && row.bytes(0) != identity.digest;
+        out.other_body = identity.kind != Identity::Kind::kKey && row.bytes(0) != identity.digest;
       }));
   return out;
 }
 
 Result<Repeat> find_opening(Ledger& ledger, const Delivery& d, const Identity& identity) {
   Repeat out;
-  TRY_DONE(ledger.db().each(
-      "SELECT at, event FROM openings WHERE source = $1 AND cluster = $2 AND canary = $3 AND "
-      "hook = $4 AND key = $5",
-      {d.source, d.cluster, identity.canary, d.hook, identity.key}, [&](const sql::Row& row) {
-        if (d.received_at - row.time(0) <= identity.window) out.event = EventId{row.integer(1)};
-      }));
+  TRY_DONE(
+      ledger.db().each("SELECT event FROM openings WHERE source = $1 AND cluster = $2 AND canary = $3 AND "
+                       "hook = $4 AND key = $5",
+                       {d.source, d.cluster, identity.canary, d.hook, identity.key},
+                       [&](const sql::Row& row) { out.event = EventId{row.integer(0)}; }));
   return out;
 }
 
 Result<Repeat> find_repeat(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
                            const std::string& known) {
   Repeat none;
+  if (!known.empty()) {
+    TRY(const Repeat repeat, find_known(ledger, known, identity));
+    if (repeat.event) return repeat;
+  }
   switch (identity.kind) {
     case Identity::Kind::kSenderId:
     case Identity::Kind::kKey:
-      return find_known(ledger, known, identity);
+      return none;
     case Identity::Kind::kLastCall:
       if (last.event && !last.between && last.digest == identity.digest &&
           d.received_at - last.at <= identity.window) {
@@ -101,19 +108,27 @@ Status clear_openings(Ledger& ledger, const Delivery& d, const std::string& cana
                          {d.source, d.cluster, canary});
 }
 
-// Something authentic that is not the last call's repeat now stands after it.
-Status note_between(Ledger& ledger, const Delivery& d, const std::string& canary, const LastCall& last) {
-  if (!last.event || last.between) return ok();
-  return ledger.db().run("UPDATE calls SET followed = 1 WHERE source = $1 AND cluster = $2 AND canary = $3",
-                         {d.source, d.cluster, canary});
+// A call that is not the last one's repeat stands after it from now on, and what opened for another checksum,
+// or for a release that is over, opens anew.
+Status note_between(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last) {
+  if (identity.canary.empty() || !last.exists) return ok();
+  if (last.opened && identity.ends) {
+    TRY_DONE(clear_openings(ledger, d, identity.canary));
+  } else if (last.opened && !identity.checksum.empty()) {
+    TRY_DONE(
+        ledger.db().run("DELETE FROM openings WHERE source = $1 AND cluster = $2 AND canary = $3 AND "
+                        "checksum <> '' AND checksum <> $4",
+                        {d.source, d.cluster, identity.canary, identity.checksum}));
+  }
+  const bool opened = last.opened && !identity.ends;
+  if (last.between && opened == last.opened) return ok();
+  return ledger.db().run(
+      "UPDATE calls SET followed = 1, opened = $4 WHERE source = $1 AND cluster = $2 AND canary = $3",
+      {d.source, d.cluster, identity.canary, opened ? 1 : 0});
 }
 
 Status remember_last_call(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
-                          EventId event, bool duplicate) {
-  if (duplicate) {  // each one renews the window; a clock set back does not shorten it
-    return ledger.db().run("UPDATE calls SET at = $4 WHERE source = $1 AND cluster = $2 AND canary = $3",
-                           {d.source, d.cluster, identity.canary, std::max(last.at, d.received_at)});
-  }
+                          EventId event) {
   if (last.opened) TRY_DONE(clear_openings(ledger, d, identity.canary));
   if (last.exists) {
     return ledger.db().run(
@@ -129,11 +144,11 @@ Status remember_last_call(Ledger& ledger, const Delivery& d, const Identity& ide
 
 Status remember_opening(Ledger& ledger, const Delivery& d, const Identity& identity, EventId event) {
   TRY_DONE(ledger.db().run(
-      "INSERT INTO openings (source, cluster, canary, hook, key, at, event) VALUES ($1, $2, $3, $4, $5, $6, "
-      "$7) "
-      "ON CONFLICT (source, cluster, canary, hook, key) DO UPDATE SET at = excluded.at, event = "
-      "excluded.event",
-      {d.source, d.cluster, identity.canary, d.hook, identity.key, d.received_at, event.value}));
+      "INSERT INTO openings (source, cluster, canary, hook, key, at, event, checksum) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (source, cluster, canary, hook, key) "
+      "DO UPDATE SET at = excluded.at, event = excluded.event",
+      {d.source, d.cluster, identity.canary, d.hook, identity.key, d.received_at, event.value,
+       identity.checksum}));
   return ledger.db().run(
       "INSERT INTO calls (source, cluster, canary, digest, at, event, followed, opened) "
       "VALUES ($1, $2, $3, '', 0, 0, 1, 1) "
@@ -141,14 +156,17 @@ Status remember_opening(Ledger& ledger, const Delivery& d, const Identity& ident
       {d.source, d.cluster, identity.canary});
 }
 
-// Writes down what the next call will be compared with.
+// Writes down what the next call will be compared with. A repeat of the last call changes nothing: neither
+// does it renew the window.
 Status remember(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
                 const std::string& known, EventId event, bool duplicate) {
   if (identity.kind == Identity::Kind::kLastCall) {
-    return remember_last_call(ledger, d, identity, last, event, duplicate);
+    if (duplicate) return ok();
+    TRY_DONE(remember_last_call(ledger, d, identity, last, event));
+  } else {
+    TRY_DONE(note_between(ledger, d, identity, last));
   }
-  if (!identity.canary.empty()) TRY_DONE(note_between(ledger, d, identity.canary, last));
-  if (identity.kind == Identity::Kind::kUntilEnd) return remember_opening(ledger, d, identity, event);
+  if (identity.kind == Identity::Kind::kUntilEnd) TRY_DONE(remember_opening(ledger, d, identity, event));
   if (known.empty() || duplicate) return ok();
   return ledger.db().run("INSERT INTO known (key, digest, event) VALUES ($1, $2, $3)",
                          {sql::Blob{known}, identity.digest, event.value});
@@ -208,8 +226,7 @@ Status insert_event(Ledger& ledger, const Event& e, EventId id, const Delivery& 
 
 Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::optional<Event>& event,
                         const Identity& identity, const std::optional<std::vector<Planned>>& nothing_runs) {
-  const bool keyed = identity.kind == Identity::Kind::kSenderId || identity.kind == Identity::Kind::kKey;
-  const std::string known = keyed ? known_key(delivery, identity) : "";
+  const std::string known = known_key(delivery, identity);
   TRY(const LastCall last, last_call(ledger, delivery, identity.canary));
   TRY(const Repeat repeat, find_repeat(ledger, delivery, identity, last, known));
   TRY(const std::int64_t number, ledger.next_id(Sequence::kDelivery));
@@ -244,7 +261,7 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
   TRY_DONE(insert_delivery(ledger, delivery, id, made));
   if (made) {
     TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));
-    TRY_DONE(forget_refusal(ledger, delivery, identity.canary));
+    TRY_DONE(forget_refusal(ledger, delivery, identity.named));
   }
   return Appended{id, made, false};
 }
@@ -260,28 +277,19 @@ Result<EventId> tell(Ledger& ledger, const Event& event) {
   return id;
 }
 
-Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery,
-                                   const std::string& authentic_canary) {
-  TRY(const LastCall last, last_call(ledger, delivery, authentic_canary));
-  TRY(const auto counted, counted_refusal(ledger, delivery, authentic_canary));
+Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery, const Identity& identity) {
+  TRY(const LastCall last, last_call(ledger, delivery, identity.canary));
+  TRY(const auto counted, counted_refusal(ledger, delivery, identity.named));
   DeliveryId id;
   if (counted) {
     id = *counted;
   } else {
     TRY(id.value, ledger.next_id(Sequence::kDelivery));
     TRY_DONE(insert_delivery(ledger, delivery, id, std::nullopt));
-    TRY_DONE(remember_refusal(ledger, delivery, authentic_canary, id));
+    TRY_DONE(remember_refusal(ledger, delivery, identity.named, id));
   }
-  if (!authentic_canary.empty()) {
-    TRY_DONE(note_between(ledger, delivery, authentic_canary, last));
-    // An end that nobody wanted is an end all the same: what comes after it belongs to the next release.
-    if (last.opened && delivery.hook == "post-rollout") {
-      TRY_DONE(clear_openings(ledger, delivery, authentic_canary));
-      TRY_DONE(
-          ledger.db().run("UPDATE calls SET opened = 0 WHERE source = $1 AND cluster = $2 AND canary = $3",
-                          {delivery.source, delivery.cluster, authentic_canary}));
-    }
-  }
+  // An end that nobody wanted is an end all the same: what comes after it belongs to the next release.
+  TRY_DONE(note_between(ledger, delivery, identity, last));
   return id;
 }
 

@@ -15,6 +15,24 @@ class Intake : public StoreTest {
     EXPECT_TRUE(receipt);
     return receipt->duplicate();
   }
+  // What a call of the canary tells beside its own identity.
+  static Identity tells(const std::string& checksum, bool ends = false) {
+    Identity i;
+    i.canary = "prod/app";
+    i.checksum = checksum;
+    i.ends = ends;
+    return i;
+  }
+  // pre-rollout, or another hook, of that checksum; true: it was taken for a repeat.
+  bool opens_again(std::int64_t second, const std::string& checksum, const std::string& metadata = "",
+                   const std::string& hook = "pre-rollout") {
+    Delivery d = delivery(second, checksum + metadata);
+    d.hook = hook;
+    Identity i = tells(checksum);
+    i.kind = Identity::Kind::kUntilEnd;
+    i.key = checksum + metadata;
+    return append(d, i)->duplicate();
+  }
   Identity identity(Identity::Kind kind, const std::string& key, const std::string& digest = "d") {
     Identity i;
     i.kind = kind;
@@ -85,18 +103,20 @@ TEST_P(Intake, a_b_a_runs_three_times_and_a_retry_does_not) {
   EXPECT_EQ(events->size(), 3U);
 }
 
-TEST_P(Intake, each_repeat_renews_the_window) {
+TEST_P(Intake, a_repeat_does_not_renew_the_window) {
   EXPECT_FALSE(repeats(0, "A"));
-  EXPECT_TRUE(repeats(60, "A"));
-  EXPECT_TRUE(repeats(120, "A"));
-  EXPECT_FALSE(repeats(181, "A"));
+  EXPECT_TRUE(repeats(27, "A"));
+  EXPECT_TRUE(repeats(35, "A"));
+  EXPECT_FALSE(repeats(36, "A"));
+  EXPECT_TRUE(repeats(71, "A"));
+  EXPECT_FALSE(repeats(72, "A"));
 }
 
 TEST_P(Intake, a_rejected_one_in_between_does_not_count) {
   EXPECT_FALSE(repeats(0, "A"));
   Delivery forged = delivery(1, "B");
   forged.verdict = Verdict::kRejected;
-  ASSERT_TRUE(driver_.wait(store_->append_rejected(forged, "")));
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(forged, Identity())));
   EXPECT_TRUE(repeats(2, "A"));
 }
 
@@ -105,7 +125,7 @@ TEST_P(Intake, an_authentic_one_on_any_hook_in_between_counts) {
   Delivery poll = delivery(1, "B");
   poll.hook = "confirm-promotion";
   poll.verdict = Verdict::kRejected;
-  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, "prod/app")));
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, tells("c1"))));
   EXPECT_FALSE(repeats(2, "A"));
 
   Delivery told = delivery(3, "C");
@@ -115,6 +135,12 @@ TEST_P(Intake, an_authentic_one_on_any_hook_in_between_counts) {
   ASSERT_TRUE(append(told, key));
   EXPECT_FALSE(repeats(4, "A"));
   EXPECT_TRUE(repeats(5, "A"));
+
+  key.key = "another message";
+  key.canary = "";  // one that trails the end it belongs to
+  told.received_at = at(6);
+  ASSERT_TRUE(append(told, key));
+  EXPECT_TRUE(repeats(7, "A"));
 }
 
 TEST_P(Intake, another_canary_in_between_does_not_count) {
@@ -205,28 +231,64 @@ TEST_P(Intake, a_key_holds_for_good_and_within_its_cluster) {
 }
 
 TEST_P(Intake, an_opening_is_one_event_until_the_end) {
-  const auto opening = [&](std::int64_t second, const std::string& key,
-                           const std::string& hook = "pre-rollout") {
-    Delivery d = delivery(second, key);
-    d.hook = hook;
-    Identity i = identity(Identity::Kind::kUntilEnd, key);
-    i.canary = "prod/app";
-    i.window = std::chrono::minutes(10);
-    return append(d, i)->duplicate();
-  };
-  EXPECT_FALSE(opening(0, "A"));
-  EXPECT_TRUE(opening(500, "A"));
-  EXPECT_TRUE(opening(1000, "A"));  // renewed
-  EXPECT_FALSE(opening(1001, "A", "rollout"));
-  EXPECT_FALSE(opening(1002, "B"));
-  EXPECT_TRUE(opening(1003, "A"));
-  EXPECT_FALSE(repeats(1004, "end"));
-  EXPECT_FALSE(opening(1005, "A"));
-  EXPECT_FALSE(opening(1606, "A"));  // none for longer than the window
-  Delivery unwanted = delivery(1607, "end");
+  EXPECT_FALSE(opens_again(0, "A"));
+  EXPECT_TRUE(opens_again(500, "A"));
+  EXPECT_TRUE(opens_again(7200, "A"));  // however long an interval is
+  EXPECT_FALSE(opens_again(7201, "A", "", "rollout"));
+  EXPECT_FALSE(opens_again(7202, "A", "other metadata"));
+  EXPECT_TRUE(opens_again(7203, "A"));
+  EXPECT_FALSE(repeats(7204, "end"));
+  EXPECT_FALSE(opens_again(7205, "A"));
+  Delivery unwanted = delivery(7206, "end");
   unwanted.verdict = Verdict::kFiltered;
-  ASSERT_TRUE(driver_.wait(store_->append_rejected(unwanted, "prod/app")));
-  EXPECT_FALSE(opening(1608, "A"));
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(unwanted, tells("A", true))));
+  EXPECT_FALSE(opens_again(7207, "A"));
+  Identity with_id = tells("A", true);
+  with_id.kind = Identity::Kind::kSenderId;
+  with_id.key = "id-9";
+  ASSERT_TRUE(append(delivery(7208, "end"), with_id));
+  EXPECT_FALSE(opens_again(7209, "A"));
+}
+
+TEST_P(Intake, another_checksum_closes_an_opening) {
+  EXPECT_FALSE(opens_again(0, "B"));
+  EXPECT_FALSE(opens_again(1, "C"));
+  EXPECT_FALSE(opens_again(2, "B"));
+  EXPECT_TRUE(opens_again(3, "B"));
+  reopen();
+  EXPECT_TRUE(opens_again(4, "B"));
+  // Whichever hook tells of it, and whether or not it is wanted.
+  Delivery poll = delivery(5, "C");
+  poll.hook = "confirm-promotion";
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, tells("B"))));
+  EXPECT_TRUE(opens_again(6, "B"));
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, tells("C"))));
+  EXPECT_FALSE(opens_again(7, "B"));
+  // One that tells of none closes nothing: before 1.34 Flagger sent no checksum.
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, tells(""))));
+  EXPECT_TRUE(opens_again(8, "B"));
+  ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, Identity())));
+  EXPECT_TRUE(opens_again(9, "B"));
+}
+
+// Whoever has seen a call that signs its body only may send it again under any id.
+TEST_P(Intake, an_id_that_is_not_proved_makes_two_calls_one_and_never_one_two) {
+  const auto call = [&](std::int64_t second, const std::string& body, const std::string& id) {
+    const Delivery d = delivery(second, body);
+    Identity i = last_call(d);
+    i.unproved = id;
+    return append(d, i);
+  };
+  const auto first = call(0, "A", "github:1");
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(call(1, "A", "github:2")->duplicate());
+  EXPECT_FALSE(call(2, "B", "github:3")->duplicate());
+  const auto again = call(90'000, "A", "github:1");  // redelivered a day later
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->duplicate());
+  EXPECT_EQ(again->event(), first->event());
+  EXPECT_EQ(call(90'001, "C", "github:1").error().code, Code::kConflict);
+  EXPECT_FALSE(call(90'002, "A", "github:4")->duplicate());  // A again, with B in between
 }
 
 TEST_P(Intake, concurrent_equal_calls_are_one_event) {

@@ -121,7 +121,6 @@ void Plans::take_in() {
   sent.canary = "prod/app";
   Identity opening = sent;
   opening.kind = Identity::Kind::kUntilEnd;
-  opening.window = std::chrono::seconds(60);
   for (const Identity& identity : {sent, opening, last_call(delivery(1))}) {
     for (int i = 0; i < 2; ++i)
       EXPECT_TRUE(append(delivery(1), identity));
@@ -129,13 +128,16 @@ void Plans::take_in() {
   sent.digest = "another";
   EXPECT_FALSE(append(delivery(1), sent));
   EXPECT_TRUE(append(delivery(2), opening));
+  Identity named;
+  named.named = "prod/app";
   for (int i = 0; i < 40; ++i) {
     Delivery refused = delivery(3);
     refused.verdict = Verdict::kRejected;
-    done(store_->append_rejected(refused, i == 0 ? "prod/app" : ""));
+    done(store_->append_rejected(refused, i == 0 ? named : Identity()));
     refused.proof = "bearer";
-    done(store_->append_rejected(refused, "prod/app"));
+    done(store_->append_rejected(refused, named));
   }
+  done(store_->append_rejected(delivery(3), sent));
   Event told = event_of(delivery(4));
   told.release = told.canary = "{}";
   done(store_->append(intake::Source::authentic(), delivery(4), told, Identity{},

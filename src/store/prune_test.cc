@@ -56,7 +56,7 @@ TEST_P(Prune, prune_keeps_what_unfinished_runs_need) {
   const EventId unplanned = add_event(4);
   Delivery forged = delivery(5, "x");
   forged.verdict = Verdict::kRejected;
-  auto rejected = driver_.wait(store_->append_rejected(forged, ""));
+  auto rejected = driver_.wait(store_->append_rejected(forged, Identity()));
   ASSERT_TRUE(rejected);
   const EventId young = add_event(1000);
   const EventId done_event = show(done_run).run.event;
@@ -87,7 +87,7 @@ TEST_P(Prune, a_row_from_the_future_blocks_nothing) {
   const EventId event = show(run).run.event;
   Delivery forged = delivery(2, "x");
   forged.verdict = Verdict::kRejected;
-  const auto rejected = driver_.wait(store_->append_rejected(forged, ""));
+  const auto rejected = driver_.wait(store_->append_rejected(forged, Identity()));
   ASSERT_TRUE(rejected);
   prune(500);
   EXPECT_EQ(driver_.wait(store_->run(run)).error().code, Code::kNotFound);

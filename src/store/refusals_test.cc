@@ -19,7 +19,9 @@ class Refusals : public StoreTest {
     return d;
   }
   DeliveryId keep(const Delivery& d, const std::string& canary = "") {
-    auto id = driver_.wait(store_->append_rejected(d, canary));
+    Identity named;
+    named.named = named.canary = canary;
+    auto id = driver_.wait(store_->append_rejected(d, named));
     EXPECT_TRUE(id);
     return id ? *id : DeliveryId{};
   }

@@ -207,8 +207,14 @@ constexpr std::string_view kVersion8 = R"sql(
 CREATE INDEX steps_held ON steps (run) WHERE held_at IS NOT NULL;
 )sql";
 
-constexpr std::array<std::string_view, 8> kSteps{kVersion1, kVersion2, kVersion3, kVersion4,
-                                                 kVersion5, kVersion6, kVersion7, kVersion8};
+// checksum: another one closes the opening.
+constexpr std::string_view kVersion9 = R"sql(
+ALTER TABLE openings ADD COLUMN checksum TEXT NOT NULL DEFAULT '';
+UPDATE openings SET checksum = coalesce((SELECT e.checksum FROM events e WHERE e.id = openings.event), '');
+)sql";
+
+constexpr std::array<std::string_view, 9> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                                                 kVersion6, kVersion7, kVersion8, kVersion9};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;
@@ -260,25 +266,30 @@ Status apply(sql::Connection& db, std::size_t from) {
 
 }  // namespace
 
-Status migrate(sql::Connection& db) {
+Result<Schemas> schemas(sql::Connection& db) {
+  Schemas out;
+  out.known = kSteps.size();
   TRY(const bool exists, db.has_schema());
-  std::size_t version = 0;
-  if (exists) {
-    std::string text;
-    TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'schema'", {},
-                     [&](const sql::Row& r) { text = r.text(0); }));
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), version);
-    if (read.ec != std::errc() || version == 0)
-      return Error(Code::kCorrupt, "the store has no schema version");
-  }
-  if (version > kSteps.size()) {
-    return Error(Code::kCorrupt, "the store has schema " + std::to_string(version) +
-                                     " and this postlude knows " + std::to_string(kSteps.size()) +
+  if (!exists) return out;
+  std::string text;
+  TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'schema'", {},
+                   [&](const sql::Row& r) { text = r.text(0); }));
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), out.stored);
+  if (read.ec != std::errc() || out.stored == 0)
+    return Error(Code::kCorrupt, "the store has no schema version");
+  if (out.stored > out.known) {
+    return Error(Code::kCorrupt, "the store has schema " + std::to_string(out.stored) +
+                                     " and this postlude knows " + std::to_string(out.known) +
                                      ": it was written by a newer one");
   }
-  if (version == kSteps.size()) return ok();
+  return out;
+}
+
+Status migrate(sql::Connection& db) {
+  TRY(const Schemas schema, schemas(db));
+  if (schema.stored == schema.known) return ok();
   TRY_DONE(db.begin());
-  const Status done = apply(db, version);
+  const Status done = apply(db, schema.stored);
   if (!done) {
     db.roll_back();
     return done.error();

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "store/commands.h"
+#include "store/copy.h"
 #include "store/custody.h"
 #include "store/file_lock.h"
 #include "store/inline.h"
@@ -88,7 +89,14 @@ Result<Opened> open_database(const std::string& path, const Options& options, Co
     name_rescued(path);
   }
   TRY_DONE(out.writer->begin_service());
-  TRY_DONE(migrate(*out.writer));
+  TRY(const Schemas schema, schemas(*out.writer));
+  std::string copy;
+  if (schema.stored > 0 && schema.stored < schema.known) {
+    TRY(copy, copy_before(*out.writer, path, schema.stored, schema.known));
+  }
+  const Status migrated = migrate(*out.writer);
+  if (!migrated && !copy.empty()) ::unlink(copy.c_str());  // it is what the database still is
+  TRY_DONE(migrated);
   TRY(out.reader, sql::open_sqlite(path, {options.durable, true, 0, false, nullptr}));
   TRY_DONE(out.reader->begin_service());
   return out;
@@ -208,9 +216,9 @@ rt::Task<Result<Receipt>> Store::append(Authentic proof, Delivery delivery, std:
   co_return Receipt(done.delivery, done.event, done.duplicate);
 }
 
-rt::Task<Result<DeliveryId>> Store::append_rejected(Delivery delivery, std::string authentic_canary) {
-  return impl_->write<DeliveryId>([d = std::move(delivery), c = std::move(authentic_canary)](Ledger& ledger) {
-    return store::append_rejected(ledger, d, c);
+rt::Task<Result<DeliveryId>> Store::append_rejected(Delivery delivery, Identity identity) {
+  return impl_->write<DeliveryId>([d = std::move(delivery), i = std::move(identity)](Ledger& ledger) {
+    return store::append_rejected(ledger, d, i);
   });
 }
 

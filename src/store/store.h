@@ -321,10 +321,10 @@ class Store {
   rt::Task<Result<Receipt>> append(Authentic proof, Delivery delivery, std::optional<Event> event,
                                    Identity identity,
                                    std::optional<std::vector<Planned>> nothing_runs = std::nullopt);
-  // A delivery that made no event: rejected, unreadable, filtered, or without proof. `authentic_canary` is
-  // namespace/name where the sender proved itself and named it: it then stands between two equal calls. The
-  // id is that of an earlier one where it is only counted there.
-  rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, std::string authentic_canary);
+  // A delivery that made no event: rejected, unreadable, filtered, or without proof. What `identity` tells of
+  // a canary is noted: the call stands between two equal ones, and may end a release. The id is that of an
+  // earlier one where it is only counted there.
+  rt::Task<Result<DeliveryId>> append_rejected(Delivery delivery, Identity identity);
   // All of them or none, and once per event: kConflict after that.
   rt::Task<Status> start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan, Instant now);
   // Due steps become running, each with a new attempt (the intent) and token.

@@ -364,8 +364,8 @@ def test_an_open_source_does_not_open_its_gates(gates, hook):
 def test_a_gate_pointed_at_post_rollout_by_mistake_stays_closed(gates):
     for phase in ("Progressing", "Waiting", "WaitingPromotion", "Initialized"):
         answer = exchange(gates.port, post("/hooks/gopen/post-rollout", flagger_body(phase=phase)))
-        assert_problem(answer, 403, "this path takes the phases Succeeded and Failed; "
-                                    "is a hook of another type pointed at it?")
+        assert_problem(answer, 403, "this path takes the phases Succeeded and Failed only: point an entry of another type at "
+                                    "its own path, say /hooks/gopen/event or /hooks/gopen/pre-rollout")
 
 
 def test_what_is_no_request_is_counted(gates):

@@ -66,7 +66,7 @@ def test_sigterm_under_load(daemon, fakes, round):
         for future in futures:
             future.result()
     for answer in refused:  # while it shut down
-        assert (answer.status, answer.headers["retry-after"]) == (503, "2") and answer.json["detail"] == "shutting down"
+        assert (answer.status, answer.headers.get("retry-after")) == (503, None) and answer.json["detail"] == "shutting down"
     assert 'msg=stopped' in server.log().splitlines()[-1]
     with fakes_lock():
         fakes.fakes.faults.clear()
@@ -266,7 +266,7 @@ def test_a_full_disk(daemon, fakes, small_disk):
         (accepted if answer.status == 202 else refused).append(answer)
     assert len(refused) > 5
     for answer in refused:
-        assert (answer.status, answer.headers["retry-after"]) == (503, "2"), answer
+        assert (answer.status, answer.headers.get("retry-after")) == (503, None), answer
         assert answer.json["detail"] == "the store is not writable"
     assert server.process.poll() is None, "it lives on"
     assert request(server.hooks, "GET", "/healthz").status == 200

@@ -127,7 +127,7 @@ def test_a_failed_canary_runs_the_other_workflow(postlude, fakes):
     state = fakes.state()
     assert state["jira"]["versions"] == []
     assert [m["text"] for m in state["slack"]["messages"]] == ["podinfo in prod-shop failed its canary"]
-    assert postlude.api(f"events/{answer.json['event']}")["outcome"] == "rolledBack"
+    assert postlude.api(f"events/{answer.json['event']}")["outcome"] == "failed"
 
 
 def test_a_b_a_runs_three_times(postlude, fakes):

@@ -318,10 +318,9 @@ def test_without_facts_they_are_null(place):
     ("kind: '*'", "release: {}", "kind is not known, wanted *"),
     ("outcome: promoted", "", True), ("outcome: promoted", "release: {kind: forward}", True),
     ("phase: Succeeded", "release: {kind: unchanged}", "outcome is unchanged, which matches only where it is named"),
-    ("outcome: unchanged", "release: {kind: unchanged}", True), ("outcome: unchanged", "outcome: unchanged", True),
     ("outcome: '*'", "outcome: unchanged", "outcome is unchanged, which matches only where it is named"),
     ("outcome: promoted", "release: {kind: unchanged}, outcome: promoted", True),
-    ("outcome: promotionFailed", "outcome: promotionFailed", True), ("outcome: promoted", "outcome: promotionFailed", "outcome is promotionFailed, wanted promoted"),
+    ("outcome: failed", "outcome: failed", True), ("outcome: promoted", "outcome: promotionFailed", "outcome is promotionFailed, wanted promoted"),
     ("outcome: promoted", "outcome: null", "outcome is empty, wanted promoted"),
 ])
 def test_patterns_look_at_kind_and_outcome(place, on, event, runs):

@@ -237,6 +237,8 @@ def nested(depth):
     return b'{"name":"x","namespace":"n","phase":"Failed","more":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 
+NO_NAME = "name is no name of a Kubernetes object: at most 253 small letters, digits, inner dashes and dots"
+NO_NAMESPACE = "namespace is no name of a Kubernetes namespace: at most 63 small letters, digits and inner dashes"
 CONTENT = [(name, post("/hooks/open/post-rollout", body), 400, detail) for name, body, detail in [
     ("no body", b"", "not JSON: incomplete JSON at byte 0"),
     ("blanks", b"  \n", "not JSON: incomplete JSON at byte 3"),
@@ -248,7 +250,7 @@ CONTENT = [(name, post("/hooks/open/post-rollout", body), 400, detail) for name,
     ("a comment", b'{"name":"x" /* y */}', "not JSON: syntax error at byte 12"),
     ("not a number", b'{"name":NaN}', "not JSON: syntax error at byte 8"),
     ("a form's bytes", b"name=x&phase=Succeeded", "not JSON: syntax error at byte 0"),
-    ("a byte order mark", b"\xef\xbb\xbf" + GOOD, "not JSON: syntax error at byte 0"),
+    ("a byte order mark", b"\xef\xbb\xbf" + GOOD, "not JSON: it begins with a byte order mark; send it without one"),
     ("UTF-16", GOOD.decode().encode("utf-16"), "not UTF-8"),
     ("Latin-1", '{"name":"münchen"}'.encode("latin-1"), "not UTF-8"),
     ("an overlong character", b'{"name":"\xc0\xaf"}', "not UTF-8"),
@@ -280,12 +282,29 @@ CONTENT = [(name, post("/hooks/open/post-rollout", body), 400, detail) for name,
     ("an empty name", event(name=""), "name is empty"),
     ("an empty namespace", event(namespace=""), "namespace is empty"),
     ("an empty phase", event(phase=""), "phase is empty"),
-    ("a name with a slash", event(name="a/b"), "name is no name of a Kubernetes object"),
-    ("a name with a line break", event(name="a\nb"), "name is no name of a Kubernetes object"),
-    ("a name that is too long", event(name="a" * 254), "name is no name of a Kubernetes object"),
+    ("a name with a slash", event(name="a/b"), NO_NAME),
+    ("a name with a line break", event(name="a\nb"), NO_NAME),
+    ("a name in capitals", event(name="App"), NO_NAME),
+    ("a name that ends with a dash", event(name="app-"), NO_NAME),
+    ("a name with an empty part", event(name="a..b"), NO_NAME),
+    ("a name that is too long", event(name="a" * 254), NO_NAME),
+    ("a namespace with a dot", event(namespace="a.b"), NO_NAMESPACE),
+    ("a namespace in another alphabet", event(namespace="发布"), NO_NAMESPACE),
+    ("a namespace that is too long", event(namespace="a" * 64), NO_NAMESPACE),
 ]]
 CONTENT += [("an unfinished phase on post-rollout", post("/hooks/open/post-rollout", event(phase="Progressing")), 403,
-             "this path takes the phases Succeeded and Failed; is a hook of another type pointed at it?")]
+             "this path takes the phases Succeeded and Failed only: point an entry of another type at its own path, "
+             "say /hooks/open/event or /hooks/open/pre-rollout")]
+# Of a path without a hook only a caller with proof learns more.
+BARE = "this path names no hook: call /hooks/open/post-rollout when a release ends, /hooks/open/event for what happens before"
+HEAD += [
+    ("a bare path without proof", post("/hooks/bearer", GOOD), 404, UNKNOWN),
+    ("a bare path with a wrong proof", post("/hooks/bearer", GOOD, [("Authorization", "Bearer x")]), 404, UNKNOWN),
+    ("a bare path with proof", post("/hooks/open", GOOD), 404, BARE),
+    ("a bare path with proof, and a broken body", post("/hooks/open/", b"{"), 404, BARE),
+    ("a bare path by GET", post("/hooks/open", b"", method="GET", length=None), 404, UNKNOWN),
+    ("a bare path with text", post("/hooks/open", GOOD, type="text/plain"), 404, UNKNOWN),
+]
 
 ROWS = [(f"{part}: {name}", *rest) for part, rows in (("http", BROKEN), ("head", HEAD), ("proof", PROOF),
                                                       ("content", CONTENT)) for name, *rest in rows]

@@ -88,7 +88,7 @@ Senders::Call Senders::noise(const Canary& canary) {
 void Senders::send(Call call) {
   HttpRequest request;
   request.method = "POST";
-  request.target = "/hooks/flagger" + (call.hook == "post-rollout" ? "" : "/" + call.hook);
+  request.target = "/hooks/flagger/" + call.hook;
   request.headers.add("Content-Type", call.type);
   request.headers.add("Authorization", "Bearer " + call.token);
   request.remote = "10.0.0.1";

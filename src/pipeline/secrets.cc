@@ -1,0 +1,50 @@
+// Which secrets of sources can be read: said when it changes, never once for each call.
+
+#include "base/log.h"
+#include "metrics/catalogue.h"
+#include "pipeline/pipeline.h"
+
+namespace postlude::pipeline {
+
+void Pipeline::note_secrets(const std::string& source, const std::map<std::string, std::string>& seen) {
+  std::map<std::string, std::string>& known = secrets_[source];
+  bool changed = known.empty();
+  for (const auto& [secret, problem] : seen) {
+    std::string& before = known[secret];
+    if (before == problem) continue;
+    before = problem;
+    changed = true;
+    // Whoever looks secrets up tells of those that are not there; this one is, and is of no use.
+    if (!problem.empty() && !problem.starts_with("cannot be read")) {
+      log::warn("a source's secret cannot be used; a call that it may prove is answered 503",
+                {{"source", source}, {"secret", secret}, {"why", problem}});
+    }
+  }
+  if (!changed) return;
+  const auto bad =
+      std::count_if(known.begin(), known.end(), [](const auto& one) { return !one.second.empty(); });
+  parts_.metrics.set(metrics::kSecretsUnreadable, {source}, static_cast<double>(bad));
+}
+
+void Pipeline::look_at_secrets() {
+  secrets_.clear();  // a new configuration: each missing one is named again
+  parts_.metrics.set_all(metrics::kSecretsUnreadable, {});
+  for (const auto& source : rules_->sources().list()) {
+    intake::Secrets secrets(parts_.secrets);
+    secrets.read(source->secrets());
+    note_secrets(source->name(), secrets.state());
+    if (!source->usable(parts_.secrets)) {
+      log::warn(
+          "none of the source's secrets can be read: each of its calls is answered 503 until one can be",
+          {{"source", source->name()}});
+    }
+  }
+}
+
+bool Pipeline::has_usable_source() const {
+  const auto& sources = rules_->sources().list();
+  return sources.empty() || std::any_of(sources.begin(), sources.end(),
+                                        [&](const auto& source) { return source->usable(parts_.secrets); });
+}
+
+}  // namespace postlude::pipeline
