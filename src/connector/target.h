@@ -2,12 +2,14 @@
 // Target: a system under a name of the user's: its URL, credentials and limits; and Masker, which hides
 // secrets.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/secret.h"
@@ -82,8 +84,9 @@ struct Url {
 };
 Result<Url> parse_url(std::string_view text);
 
-// Hides values in any text that is stored, logged or shown: as they are, in base64 (with the user of
-// `basic`), percent-encoded and as JSON writes them; and the user information of any URL.
+// Hides values in any text that is stored, logged or shown, in the spellings in which systems repeat them
+// (connector/spelled.h), in base64, also within a longer one, and in hexadecimal; of a secret URL also its
+// parts; and the user information of any URL. What it costs grows with the text and little with the secrets.
 class Masker {
  public:
   // A shorter secret is in half of all texts: hiding it would spoil them and hide nothing. `check --secrets`
@@ -111,8 +114,20 @@ class Masker {
   void add_forms(const Auth& auth, const std::string& secret);
   void mask_value(json::value& value) const;
   bool nothing_to_hide(std::string_view json_text) const;
-  std::vector<std::string> forms_;    // longest first
-  std::vector<std::string> in_json_;  // the same as the strings of a JSON text hold them; where it differs
+  struct Form {
+    std::string bytes;
+    bool any_case = false;   // hexadecimal
+    bool base64 = false;     // padding may follow
+    std::size_t shared = 0;  // so many bytes are those of the form before it
+    bool operator<(const Form& other) const {
+      return std::tie(any_case, bytes, base64) < std::tie(other.any_case, other.bytes, other.base64);
+    }
+  };
+  void add_form(Form form);
+  // The end of the longest form that is spelled there; npos: none is.
+  std::size_t end_at(std::string_view text, std::size_t at) const;
+  std::vector<Form> forms_;                                 // sorted
+  std::array<std::size_t, 257> first_of_{};                 // in forms_, by their first byte
   std::map<std::string, std::string, std::less<>> learnt_;  // by target; its forms are known
 };
 
