@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "connector/action.h"
 #include "lang/schema.h"
+#include "lang/template.h"
 
 namespace postlude::connector {
 
@@ -78,7 +79,8 @@ const std::vector<std::string> kKeywords = {"type",
                                             "description",
                                             "default",
                                             "examples",
-                                            "$comment"};
+                                            "$comment",
+                                            "escape"};
 constexpr std::array<std::string_view, 8> kWithSchema = {
     "additionalProperties", "propertyNames", "contains", "additionalItems", "not", "if", "then", "else"};
 constexpr std::array<std::string_view, 3> kWithSchemas = {"allOf", "anyOf", "oneOf"};
@@ -141,6 +143,12 @@ void check_keyword(const lang::Node& key, const lang::Node& value, bool direct, 
     check_types(value, problems);
   } else if (word == "pattern") {
     check_pattern(key, value, direct, problems);
+  } else if (word == "escape") {
+    const auto& known = lang::escape_names();
+    if (std::find(known.begin(), known.end(), value.scalar) == known.end()) {
+      problems.push_back(
+          {value.place, "there is no escape `" + value.scalar + "`; there are: " + join(known, ", "), false});
+    }
   } else if (word == "format" &&
              std::find(kFormats.begin(), kFormats.end(), value.scalar) == kFormats.end()) {
     problems.push_back(

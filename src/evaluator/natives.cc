@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "base/calendar.h"
+#include "base/escape.h"
 #include "base/text.h"
 
 namespace postlude::evaluator {
@@ -260,43 +261,11 @@ Result<json::value> markdown_html(const json::value& given) {
   return out;
 }
 
-// -- markdown_escape: a backslash before each sign that would mean something where it stands
-bool entity_at(std::string_view text) {  // &amp; or &#38;
-  const std::size_t end = text.substr(0, 40).find(';');
-  if (end == std::string_view::npos || end < 2) return false;
-  return std::all_of(text.begin() + 1, text.begin() + static_cast<std::ptrdiff_t>(end), [](char c) {
-    return c == '#' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
-}
-
-// What a line has had so far: some signs mean something only there.
-enum class LineSoFar : std::uint8_t { kBlanks, kNumber, kMore };
-
-LineSoFar next(LineSoFar so_far, char c) {
-  if (c == '\n') return LineSoFar::kBlanks;
-  if (c >= '0' && c <= '9' && so_far != LineSoFar::kMore) return LineSoFar::kNumber;
-  const bool blank = (c == ' ' || c == '\t') && so_far == LineSoFar::kBlanks;
-  return blank ? LineSoFar::kBlanks : LineSoFar::kMore;
-}
-
-Result<json::value> markdown_escape(const json::value& given) {
-  if (!given.is_string()) return wrong("markdown_escape needs text, not " + shown(given));
-  constexpr std::string_view kSigns = "\\`*_{}[]()<>#~|!+-";
-  const std::string_view text = view(given.get_string());
-  std::string out;
-  LineSoFar so_far = LineSoFar::kBlanks;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool alone = i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\t' ||
-                       text[i + 1] == '\n' || text[i + 1] == '\r';
-    const bool means = kSigns.find(c) != std::string_view::npos || (c == '&' && entity_at(text.substr(i))) ||
-                       (c == '=' && so_far == LineSoFar::kBlanks) ||         // underlines a heading
-                       (c == '.' && so_far == LineSoFar::kNumber && alone);  // numbers a list
-    if (means) out += '\\';
-    out += c;
-    so_far = next(so_far, c);
-  }
-  return json::value(json::string(out));
+// -- escapes
+Result<json::value> escaped(const json::value& given, std::string_view function,
+                            std::string (*escape)(std::string_view)) {
+  if (!given.is_string()) return wrong(std::string(function) + " needs text, not " + shown(given));
+  return json::value(json::string(escape(view(given.get_string()))));
 }
 
 }  // namespace
@@ -310,7 +279,10 @@ Result<json::value> call_native(std::string_view name, const json::array& given)
   if (name == "in_window") return in_window(at(0), at(1), at(2));
   if (name == "duration") return duration(at(0));
   if (name == "markdown_html") return markdown_html(at(0));
-  if (name == "markdown_escape") return markdown_escape(at(0));
+  if (name == "markdown_escape") return escaped(at(0), name, escape_markdown);
+  if (name == "jira_escape") return escaped(at(0), name, escape_jql);
+  if (name == "jira_wiki_escape") return escaped(at(0), name, escape_wiki);
+  if (name == "slack_escape") return escaped(at(0), name, escape_slack);
   return wrong("there is no function " + std::string(name.substr(0, 40)));
 }
 

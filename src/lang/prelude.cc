@@ -9,7 +9,7 @@ namespace postlude::lang {
 // jq calls `format` for `@uri` and the like, and with "text" for "\\(…)": ours refuses null there as a
 // template does, since /grafana/null is a path, and never the one that was meant.
 //
-// Escapes go over code points, since jq 1.6's gsub takes quadratic time.
+// Escapes are C++, as those are that fields of connectors ask for (lang/template.h).
 std::string_view prelude() {
   return R"jq(
 def __format(f): format(f);
@@ -36,16 +36,13 @@ def in_window(calendar): [., calendar]
   | ["\u0001in_window", (.[0] | if type == "object" then now else . end), .[1], $__c.__calendars] | __call;
 def duration: ["\u0001duration", .] | __call;
 def markdown_html: ["\u0001markdown_html", .] | __call;
-def slack_escape: if type == "string"
-  then split("&") | join("&amp;") | split("<") | join("&lt;") | split(">") | join("&gt;")
-  else error("slack_escape needs text, not \(type); tostring makes it text") end;
-def __escapes: explode | map({key: tostring, value: [92, .]}) | from_entries;
-def __escape($map): [explode[] | ($map[tostring] // [.])[]] | implode;
-def jira_escape: if type == "string"
-  then __escape("{}[]()*_^~+-|!?#" | __escapes | .["92"] = [38, 35, 57, 50, 59])
-  else error("jira_escape needs text, not \(type); tostring makes it text") end;
-def markdown_escape: if type == "string" then ["\u0001markdown_escape", .] | __call
-  else error("markdown_escape needs text, not \(type); tostring makes it text") end;
+def __escape(f): if type == "string" then ["\u0001" + f, .] | __call
+  else error("\(f) needs text, not \(type); tostring makes it text") end;
+def slack_escape: __escape("slack_escape");
+def jira_escape: __escape("jira_escape");
+def jira_wiki_escape: __escape("jira_wiki_escape");
+def markdown_escape: __escape("markdown_escape");
+def raw: .;
 def issue_keys: [.. | strings | match("\\b[A-Z][A-Z0-9_]+-[0-9]+\\b"; "g").string]
   | reduce .[] as $__k ([]; if index($__k) then . else . + [$__k] end);
 )jq";

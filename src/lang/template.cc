@@ -1,10 +1,59 @@
 #include "lang/template.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/escape.h"
 #include "lang/schema.h"
 
 namespace postlude::lang {
+
+namespace {
+
+// A language that texts are written in.
+struct Escape {
+  std::string name;
+  std::string (*text)(std::string_view);  // what stands for a text of others
+  bool quotes = false;                    // only within quotes; elsewhere it has to be put into some
+};
+
+const std::vector<Escape>& escapes() {
+  static const std::vector<Escape> kEscapes{{"slack", escape_slack},
+                                            {"jql", escape_jql, true},
+                                            {"wiki", escape_wiki},
+                                            {"markdown", escape_markdown}};
+  return kEscapes;
+}
+
+const Escape* escape_named(std::string_view name) {
+  for (const Escape& escape : escapes()) {
+    if (escape.name == name) return &escape;
+  }
+  return nullptr;
+}
+
+// Whoever wrote it has seen to it.
+bool says_itself(const Expression& expression) {
+  constexpr std::array<std::string_view, 5> kOwn{"raw", "slack_escape", "jira_escape", "jira_wiki_escape",
+                                                 "markdown_escape"};
+  return std::any_of(kOwn.begin(), kOwn.end(),
+                     [&](std::string_view function) { return calls(expression, function); });
+}
+
+// Whether a text that goes on there is within quotes: the sign, or none.
+char quote_after(std::string_view text, char within) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (within != 0 && c == '\\') {
+      ++i;
+    } else if (within != 0 ? c == within : c == '"' || c == '\'') {
+      within = within != 0 ? '\0' : c;
+    }
+  }
+  return within;
+}
+
+}  // namespace
 
 struct Template::Part {
   enum class Kind : std::uint8_t { kLiteral, kWhole, kText, kList, kMap };
@@ -14,6 +63,7 @@ struct Template::Part {
   std::vector<Part> items;    // kList, and kMap's values
   std::vector<std::string> keys;
   std::size_t expressions = 0;  // here and below
+  const Escape* escape = nullptr;
 };
 
 namespace {
@@ -61,13 +111,21 @@ struct TemplateReader {
   }
 
   // `typed`: the same tree with each scalar typed, for what is literal.
-  static Part read(const Node& node, const json::value* typed, Problems& problems) {
+  // `escape`: of the texts here; below a list or a map, of its members named `text`.
+  static Part read(const Node& node, const json::value* typed, const json::value* schema, Problems& problems,
+                   const Escape* escape = nullptr) {
     Part part;
+    if (const Escape* own = schema == nullptr ? nullptr : escape_named(find_text(*schema, "escape")))
+      escape = own;
     switch (node.kind) {
       case Node::Kind::kNull:
         break;
       case Node::Kind::kScalar:
-        if (has_expression(node.scalar)) return text_part(node, problems);
+        if (has_expression(node.scalar)) {
+          part = text_part(node, problems);
+          part.escape = escape;
+          return part;
+        }
         part.literal = typed != nullptr ? *typed : to_json(node);
         break;
       case Node::Kind::kList:
@@ -75,7 +133,8 @@ struct TemplateReader {
         for (std::size_t i = 0; i < node.items.size(); ++i) {
           const auto* list = typed != nullptr ? typed->if_array() : nullptr;
           part.items.push_back(
-              read(node.items[i], list != nullptr && i < list->size() ? &(*list)[i] : nullptr, problems));
+              read(node.items[i], list != nullptr && i < list->size() ? &(*list)[i] : nullptr,
+                   below(schema, "items"), problems, node.items[i].is_scalar() ? nullptr : escape));
         }
         break;
       case Node::Kind::kMap:
@@ -87,7 +146,10 @@ struct TemplateReader {
             continue;
           }
           part.keys.push_back(key.scalar);
-          part.items.push_back(read(value, typed != nullptr ? find(*typed, key.scalar) : nullptr, problems));
+          const bool named = !value.is_scalar() || key.scalar == "text";
+          part.items.push_back(read(value, typed != nullptr ? find(*typed, key.scalar) : nullptr,
+                                    below(below(schema, "properties"), key.scalar), problems,
+                                    named ? escape : nullptr));
         }
         break;
     }
@@ -95,6 +157,10 @@ struct TemplateReader {
       part.expressions += item.expressions;
     if (part.expressions == 0 && part.kind != Part::Kind::kLiteral) return folded(part);
     return part;
+  }
+
+  static const json::value* below(const json::value* schema, std::string_view key) {
+    return schema == nullptr ? nullptr : find(*schema, key);
   }
 
   // A tree without expressions is one literal.
@@ -129,7 +195,7 @@ struct TemplateReader {
       case Part::Kind::kLiteral:
         return part.literal;
       case Part::Kind::kWhole:
-        return whole(*part.pieces[0].expression, values, next);
+        return whole(part, values, next);
       case Part::Kind::kText: {
         TRY(std::string text, joined(part, values, next));
         return json::value(json::string(text));
@@ -164,12 +230,16 @@ struct TemplateReader {
     return *value;
   }
 
-  static Result<json::value> whole(const Expression& expression, const std::vector<Evaluated>& values,
+  static Result<json::value> whole(const Part& part, const std::vector<Evaluated>& values,
                                    std::size_t& next) {
+    const Expression& expression = *part.pieces[0].expression;
     TRY(std::string text, take(expression, values, next));
     auto parsed = parse_json(text);
     if (!parsed)
       return Error(Code::kInvalid, blame(expression, "its value cannot be used: " + parsed.error().message));
+    // A whole text of JQL cannot be escaped: its expression has to.
+    if (parsed->is_string() && part.escape != nullptr && !part.escape->quotes && !says_itself(expression))
+      return json::value(json::string(part.escape->text(view(parsed->get_string()))));
     return parsed;
   }
 
@@ -180,9 +250,11 @@ struct TemplateReader {
       return part.literal.is_null() ? std::string() : postlude::to_text(part.literal);
     }
     std::string out;
+    char quote = 0;  // that a piece stands within
     for (const Piece& piece : part.pieces) {
       if (!piece.expression) {
         out += piece.literal;
+        quote = quote_after(piece.literal, quote);
         continue;
       }
       TRY(std::string text, take(*piece.expression, values, next));
@@ -191,14 +263,17 @@ struct TemplateReader {
                                            "is null, which cannot stand inside text; "
                                            "write `// \"-\"` after it where nothing is meant"));
       }
-      if (!text.starts_with('"')) {
-        out += text;
-        continue;
-      }
-      auto parsed = parse_json(text);
-      if (!parsed || !parsed->is_string())
+      const bool is_text = text.starts_with('"');
+      auto parsed = is_text ? parse_json(text) : Result<json::value>(json::value());
+      if (!parsed || (is_text && !parsed->is_string()))
         return Error(Code::kInvalid, blame(*piece.expression, "yielded broken JSON"));
-      out += view(parsed->get_string());
+      if (is_text) text = view(parsed->get_string());
+      const Escape* escape = says_itself(*piece.expression) ? nullptr : part.escape;
+      const bool bare = escape != nullptr && escape->quotes && quote == 0;
+      // Numbers mean themselves; lists and maps are text as well.
+      const bool harmless = !is_text && text.find_first_of("[{") != 0;
+      if (escape != nullptr && !harmless) text = escape->text(text);
+      out += bare && !harmless ? '"' + text + '"' : text;
     }
     return out;
   }
@@ -207,7 +282,7 @@ struct TemplateReader {
 Template Template::read(const Node& node, const json::value* schema, Problems& problems) {
   const json::value types = schema != nullptr ? typed(node, *schema) : to_json(node);
   Template made;
-  made.root_ = std::make_shared<const Part>(TemplateReader::read(node, &types, problems));
+  made.root_ = std::make_shared<const Part>(TemplateReader::read(node, &types, schema, problems));
   return made;
 }
 
@@ -233,6 +308,16 @@ Template Template::read_text(const Node& scalar, Problems& problems) {
   Template made;
   made.root_ = std::make_shared<const Part>(std::move(part));
   return made;
+}
+
+const std::vector<std::string>& escape_names() {
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (const Escape& escape : escapes())
+      names.push_back(escape.name);
+    return names;
+  }();
+  return kNames;
 }
 
 bool Template::literal() const {

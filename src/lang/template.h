@@ -21,7 +21,9 @@ class Template {
  public:
   // A tree of literals and expressions. A whole-value `${{ … }}` keeps its JSON type; inside text it becomes
   // text (strings bare, other values as JSON). Plain scalars are typed by `schema` where it says so (nullptr:
-  // core schema).
+  // core schema). A text whose schema says `escape: slack` (jql, wiki, markdown) is written in that language:
+  // what expressions yield is escaped for it, what is literal is not, and neither is an expression that calls
+  // `raw` or an escape itself.
   static Template read(const Node& node, const json::value* schema, Problems& problems);
   // Text only: a URL path, a header, a query value.
   static Template read_text(const Node& scalar, Problems& problems);
@@ -42,6 +44,9 @@ class Template {
   struct Part;
   std::shared_ptr<const Part> root_;
 };
+
+// What a schema's `escape` may say.
+const std::vector<std::string>& escape_names();
 
 // A message for people: `file:line:col: <expression>: why`.
 std::string blame(const Expression& expression, std::string_view why);

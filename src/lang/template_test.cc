@@ -84,6 +84,55 @@ TEST(Template, Assemble) {
   }
 }
 
+// What expressions yield is escaped for the language of the input; what the author wrote is not.
+TEST(Template, EscapesForTheInputsLanguage) {
+  const auto schema = parse_json(R"({"properties": {
+      "slack": {"type": "string", "escape": "slack"}, "jql": {"type": "string", "escape": "jql"},
+      "wiki": {"type": "string", "escape": "wiki"}, "md": {"type": "string", "escape": "markdown"},
+      "blocks": {"type": "array", "escape": "slack", "items": {"type": "object"}},
+      "plain": {"type": "string"}}})");
+  const std::map<std::string, Evaluated> values = {
+      {".m", std::string(R"("<!channel> & co")")},
+      {".m | raw", std::string(R"("<https://x|y>")")},
+      {".m | slack_escape", std::string(R"("&lt;")")},
+      {".j", std::string(R"j("x\" OR project is not EMPTY OR \"y")j")},
+      {".j | jira_escape", std::string(R"j("x\\\"")j")},
+      {".n", std::string("3")},
+      {".l", std::string(R"(["a\"b"])")},
+      {".w", std::string(R"("{code}")")},
+  };
+  struct Case {
+    const char* yaml;
+    const char* json;
+  };
+  const Case cases[] = {
+      {"slack: '*<a|b>* ${{ .m }}'", R"({"slack":"*<a|b>* &lt;!channel&gt; &amp; co"})"},
+      {"slack: ${{ .m }}", R"({"slack":"&lt;!channel&gt; &amp; co"})"},
+      {"slack: 'see ${{ .m | raw }}'", R"({"slack":"see <https://x|y>"})"},
+      {"slack: ${{ .m | slack_escape }}", R"({"slack":"&lt;"})"},
+      {"slack: ${{ .n }}", R"({"slack":3})"},
+      {"plain: ${{ .m }}", R"({"plain":"<!channel> & co"})"},
+      {"blocks: [{type: section, url: 'http://x/${{ .m }}', text: {type: mrkdwn, text: '<a|b> ${{ .m }}'}}]",
+       R"({"blocks":[{"type":"section","url":"http://x/<!channel> & co",)"
+       R"("text":{"type":"mrkdwn","text":"<a|b> &lt;!channel&gt; &amp; co"}}]})"},
+      {"jql: 'text ~ \"${{ .j }}\" AND x = ${{ .j }}'",
+       R"j({"jql":"text ~ \"x\\\" OR project is not EMPTY OR \\\"y\" AND x = \"x\\\" OR project is not EMPTY OR \\\"y\""})j"},
+      {"jql: \"text ~ 'a\\\\'${{ .m }}' AND id = ${{ .n }}\"",
+       R"j({"jql":"text ~ 'a\\'<!channel> & co' AND id = 3"})j"},
+      {"jql: 'x in (${{ .l }})'", R"j({"jql":"x in (\"[\\\"a\\\\\\\"b\\\"]\")"})j"},
+      {"jql: 'a ~ \"${{ .j | jira_escape }}\"'", R"j({"jql":"a ~ \"x\\\"\""})j"},
+      {"wiki: 'h1. ${{ .w }}'", R"j({"wiki":"h1. \\{code\\}"})j"},
+      {"md: '# ${{ .w }}'", R"j({"md":"# \\{code\\}"})j"},
+  };
+  for (const Case& c : cases) {
+    Problems problems;
+    const Template t = Template::read(yaml(c.yaml), &*schema, problems);
+    EXPECT_EQ(shown(problems), "") << c.yaml;
+    const auto value = t.assemble(evaluate(t, values));
+    EXPECT_EQ(value ? postlude::to_text(*value) : value.error().message, c.json) << c.yaml;
+  }
+}
+
 TEST(Template, KeepsTheCodeOfAnEvaluation) {
   Problems problems;
   const Template t = Template::read(yaml("a: ${{ .slow }}"), nullptr, problems);

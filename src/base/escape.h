@@ -1,0 +1,14 @@
+#pragma once
+// Escape: text of others as it may stand in another system's language without meaning anything there.
+
+#include <string>
+#include <string_view>
+
+namespace postlude {
+
+std::string escape_slack(std::string_view text);     // mrkdwn: no mention, no link
+std::string escape_jql(std::string_view text);       // within a quoted string of JQL
+std::string escape_wiki(std::string_view text);      // Jira's wiki markup
+std::string escape_markdown(std::string_view text);  // CommonMark
+
+}  // namespace postlude
