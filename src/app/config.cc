@@ -285,6 +285,9 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
   text(map, "admin", server.admin);
   text(map, "publicUrl", server.public_url);
   text(map, "adminUrl", server.admin_url);
+  for (std::string* place : {&server.listen, &server.admin}) {
+    if (place->starts_with(':')) place->insert(0, "0.0.0.0");
+  }
   for (std::string* url : {&server.public_url, &server.admin_url}) {
     while (url->ends_with('/'))
       url->pop_back();

@@ -1,6 +1,7 @@
 #pragma once
 // Printable: which characters may reach a terminal or a log as they are, and how the others are shown.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,25 @@ bool is_control(char32_t code);
 
 // `text` as a JSON string whose controls are \uXXXX. At most about `bytes_max` of it; what is cut is marked.
 std::string quoted_printable(std::string_view text, std::size_t bytes_max);
+
+// Text as a terminal or a table may get it: controls as \u001b, bytes that are not UTF-8 as \x9b. Within a
+// JSON string the former mean what they stood for.
+enum class Lines : std::uint8_t {
+  kKept = 1,  // newlines stay: text of several lines
+  kBlank,     // a newline is a blank: a cell, a line
+  kEscaped,   // a newline is \n: a log's field
+};
+
+std::string printable(std::string_view text, Lines lines);
+// True where printable(text, kEscaped) is the text itself; allocates nothing.
+bool is_printable(std::string_view text);
+
+// How many of the text's last bytes are the beginning of a character that is not whole yet: 0 to 3.
+std::size_t unfinished(std::string_view text);
+
+// Columns on a terminal: none for what combines with the character before, two for CJK and most emoji.
+std::size_t columns_of(std::string_view printable_text);
+// The text itself, or as much of it as fits with an … after it.
+std::string cut_to(std::string_view printable_text, std::size_t columns);
 
 }  // namespace postlude

@@ -1,18 +1,26 @@
 // postlude: what happens after the canary has sung. One binary: `postlude serve` is the daemon.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "app/serve.h"
 #include "base/text.h"
 #include "cli/audit.h"
 #include "cli/commands.h"
+#include "cli/described.h"
+#include "cli/description.h"
 #include "cli/people.h"
+#include "cli/terminal.h"
 #include "evaluator/child.h"
 
 namespace postlude::cli {
 namespace {
+
+constexpr const char* kVersion = "postlude " POSTLUDE_VERSION;
 
 std::string from_environment(const char* name, std::string otherwise) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
@@ -36,18 +44,26 @@ struct Choices {
 };
 
 void add_remote(CLI::App* command, Choices& c) {
-  command->add_option("--server", c.remote.server.url, "The daemon's admin address (POSTLUDE_SERVER)")
-      ->capture_default_str();
+  command
+      ->add_option_function<std::string>(
+          "--server",
+          [&c](const std::string& url) { c.remote.server.url = url, c.remote.server.from = "--server"; },
+          "The daemon's admin address: a URL, HOST:PORT or :PORT (POSTLUDE_SERVER)")
+      ->default_str(Server().url);
   command->add_option("--token", c.remote.server.token, "A token of access.tokens (POSTLUDE_TOKEN)");
 }
 
 void add_output(CLI::App* command, Choices& c) {
-  command->add_option("-o,--output", c.output, "table, json or yaml")
-      ->check(CLI::IsMember({"table", "json", "yaml"}));
+  command
+      ->add_option(
+          "-o,--output", c.output,
+          "table: cut to the terminal's width (else 80 columns); wide: whole; json: as the API answers")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml"}));
 }
 
 Remote remote_of(const Choices& c) {
   Remote remote = c.remote;
+  if (c.output == "wide") make_tables_wide();
   remote.output = c.output == "json" ? Output::kJson : c.output == "yaml" ? Output::kYaml : Output::kTable;
   return remote;
 }
@@ -84,7 +100,7 @@ void add_offline(CLI::App& app, Choices& c) {
   listed->callback(
       [&c] { c.run = [&c] { return connectors_list(c.serve.connectors, remote_of(c).output); }; });
   auto* shown = connectors->add_subcommand("show", "One: its actions, their inputs and outputs");
-  shown->add_option("name", c.name)->required();
+  shown->add_option("name", c.name, "Its name, as `connectors list` shows it")->required();
   shown->add_option("--connectors", c.serve.connectors, "A folder of connector files");
   add_output(shown, c);
   shown->callback(
@@ -105,10 +121,61 @@ void add_offline(CLI::App& app, Choices& c) {
 
   app.add_subcommand("version", "Print the version")->callback([&c] {
     c.run = [] {
-      std::printf("postlude %s\n", POSTLUDE_VERSION);
+      std::printf("%s\n", kVersion);
       return kFine;
     };
   });
+}
+
+int print_manual(const CLI::App& app, const std::string& command) {
+  const auto page = manual_of(description_of(app), command);
+  if (page) {
+    std::fputs(page->c_str(), stdout);
+    return kFine;
+  }
+  std::fprintf(stderr, "there is no command '%s'; `postlude help` names them\n", command.c_str());
+  return kUsedWrongly;
+}
+
+// For packages. What does not say what it is for, is not packed.
+int write_shared(const CLI::App& app, const std::string& folder) {
+  const auto silent = undescribed(app);
+  for (const std::string& what : silent)
+    std::fprintf(stderr, "postlude %s: has no help text\n", what.c_str());
+  if (!silent.empty()) return kFoundWrong;
+  for (const auto& [below, text] : shared_files(description_of(app))) {
+    const std::filesystem::path path = std::filesystem::path(folder) / below;
+    std::error_code ignored;  // that it cannot be written says as much
+    std::filesystem::create_directories(path.parent_path(), ignored);
+    std::ofstream file(path, std::ios::binary);
+    file << text;
+    if (!file.flush()) {
+      std::fprintf(stderr, "%s cannot be written\n", path.c_str());
+      return kFoundWrong;
+    }
+  }
+  return kFine;
+}
+
+// What is made of the other commands' description.
+void add_described(CLI::App& app, Choices& c) {
+  auto* completion = app.add_subcommand("completion", "Print a shell's completions, for its eval");
+  completion->add_option("shell", c.name, "Which shell's")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->callback([&app, &c] {
+    c.run = [&app, &c] {
+      std::fputs(completion_of(description_of(app), c.name).c_str(), stdout);
+      return kFine;
+    };
+  });
+  auto* manual = app.add_subcommand("man", "Print a manual page, for `man -l -`");
+  manual->add_option("command", c.name, "Of this command; without one, of postlude itself");
+  manual->callback([&app, &c] { c.run = [&app, &c] { return print_manual(app, c.name); }; });
+  auto* shared = app.add_subcommand("share", "Write completions and manual pages as they belong below share/")
+                     ->group("");
+  shared->add_option("folder", c.name, "Where to")->required();
+  shared->callback([&app, &c] { c.run = [&app, &c] { return write_shared(app, c.name); }; });
 }
 
 void add_test(CLI::App& app, Choices& c) {
@@ -148,7 +215,9 @@ void add_simulate(CLI::App& app, Choices& c) {
 
 void add_send(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
-  command->add_option("--url", c.send.url, "The hook's URL; user:password@ makes a Basic header")
+  command
+      ->add_option("--url", c.send.url,
+                   "The hook's URL, HOST:PORT or :PORT; user:password@ makes a Basic header")
       ->capture_default_str();
   command->add_option("--hook", c.send.hook, "Call this hook of that source instead: event, pre-rollout, …");
   command->add_option("--phase", c.send.phase, "The Canary's phase")->capture_default_str();
@@ -160,24 +229,47 @@ void add_send(CLI::App& app, Choices& c) {
   command->add_option("--header", c.send.headers, "'Name: value'; may be repeated");
   command->add_option("--body", c.send.body_file, "Send this file's bytes instead; - is standard input");
   command->add_flag("-q,--quiet", c.send.quiet, "Print the answer only");
-  command->callback([&c] { c.run = [&c] { return send(c.send); }; });
+  command->callback([&c] {
+    c.run = [&c] {
+      const std::string usual = SendChoice().url;
+      const auto url = url_of(c.send.url, "--url", usual.substr(usual.find('/', usual.find("://") + 3)));
+      if (!url) {
+        std::fprintf(stderr, "%s\n", url.error().message.c_str());
+        return kUsedWrongly;
+      }
+      c.send.url = *url;
+      return send(c.send);
+    };
+  });
 }
 
+using Named = std::pair<std::string, std::string>;  // an option and its help
+
+const Named kSource{"source", "Only of this source"};
+const Named kHook{"hook", "Only of this hook: post-rollout, event, …"};
+const Named kNamespace{"namespace", "Only of canaries in this namespace"};
+const Named kName{"name", "Only of canaries of this name"};
+const Named kTeam{"team", "Only what belongs to this team"};
+const Named kLimit{"limit", "At most so many, 1 to 500; 50 unless given"};
+const Named kAfter{"after", "Those older than this id, as the last page's end says"};
+const Named kEvent{"event", "Only what belongs to this event: evt_…"};
+
 CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what,
-                   const std::vector<std::string>& filters) {
+                   const std::vector<Named>& filters) {
   auto* command = app.add_subcommand(kind, what)->require_subcommand(1);
   auto* listed = command->add_subcommand("list", "The newest first");
   ListChoice& choice = c.lists[kind];
   choice.kind = kind;
-  for (const std::string& filter : filters) {
+  for (const auto& [filter, help] : filters) {
     listed->add_option_function<std::string>(
-        "--" + filter, [&choice, filter](const std::string& value) { choice.filters[filter] = value; });
+        "--" + filter, [&choice, name = filter](const std::string& value) { choice.filters[name] = value; },
+        help);
   }
   add_remote(listed, c);
   add_output(listed, c);
   listed->callback([&c, kind] { c.run = [&c, kind] { return list(remote_of(c), c.lists[kind]); }; });
   auto* shown = command->add_subcommand("show", "One, whole");
-  shown->add_option("id", c.id)->required();
+  shown->add_option("id", c.id, "Its id, as `list` shows it")->required();
   add_remote(shown, c);
   add_output(shown, c);
   shown->callback([&c, kind] { c.run = [&c, kind] { return show(remote_of(c), kind, c.id); }; });
@@ -191,46 +283,60 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   return command;
 }
 
-// The first word that is no command where one is wanted: CLI11 says only that one is missing.
-std::optional<std::string> unknown_command(const CLI::App& app, int argc, char** argv) {
-  const CLI::App* at = &app;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word.starts_with("-")) return std::nullopt;
-    std::vector<std::string> names;
-    const CLI::App* next = nullptr;
-    for (const CLI::App* one : at->get_subcommands([](const CLI::App*) { return true; })) {
-      if (!one->get_group().empty()) names.push_back(one->get_name());
-      if (one->get_name() == word) next = one;
-    }
-    if (names.empty()) return std::nullopt;
-    if (next == nullptr) {
-      const std::string near = nearest(word, names);
-      return "there is no command '" + word.substr(0, 40) + "'; " +
-             (near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?");
-    }
-    at = next;
+int run_words(CLI::App& app, Choices& c, std::vector<std::string> words) {
+  if (const auto unknown = unknown_command(app, words)) {
+    std::fprintf(stderr, "%s\n", unknown->c_str());
+    return kUsedWrongly;
   }
-  return std::nullopt;
+  try {
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(words);
+  } catch (const CLI::ExtrasError& e) {
+    const std::string extra = app.remaining(true).empty() ? "" : app.remaining(true).front();
+    const std::string near = nearest_option(app, extra);
+    std::fprintf(stderr, "%s%s\nRun with --help for more information.\n", e.what(),
+                 near.empty() ? "" : ("; did you mean '" + near + "'?").c_str());
+    return kUsedWrongly;
+  } catch (const CLI::ParseError& e) {
+    const int status = app.exit(e);
+    return status == 0 ? kFine : kUsedWrongly;
+  }
+  return c.run();
 }
 
 int run(int argc, char** argv) {
   Choices c;
-  c.remote.server.url = from_environment("POSTLUDE_SERVER", c.remote.server.url);
+  const std::string server = from_environment("POSTLUDE_SERVER", "");
+  if (!server.empty()) c.remote.server.url = server, c.remote.server.from = "POSTLUDE_SERVER";
   c.remote.server.token = from_environment("POSTLUDE_TOKEN", "");
   CLI::App app("Postlude: what happens after the canary has sung", "postlude");
   app.require_subcommand(1);
+  app.set_version_flag("-V,--version", kVersion, "Print the version");
   add_offline(app, c);
   add_test(app, c);
   add_simulate(app, c);
   add_send(app, c);
   CLI::App* deliveries = add_kind(app, c, "deliveries", "What arrived, with its verdict",
-                                  {"source", "hook", "verdict", "event", "team", "limit", "after"});
+                                  {kSource,
+                                   kHook,
+                                   {"verdict", "accepted, duplicate, filtered or rejected"},
+                                   kEvent,
+                                   kTeam,
+                                   kLimit,
+                                   kAfter});
   add_kind(app, c, "events", "What was accepted",
-           {"source", "hook", "namespace", "name", "phase", "team", "limit", "after"});
-  CLI::App* runs = add_kind(
-      app, c, "runs", "What happened because of it",
-      {"workflow", "state", "event", "cause", "dismissed", "namespace", "name", "team", "limit", "after"});
+           {kSource, kHook, kNamespace, kName, {"phase", "Only of this phase"}, kTeam, kLimit, kAfter});
+  CLI::App* runs = add_kind(app, c, "runs", "What happened because of it",
+                            {{"workflow", "Only of this workflow"},
+                             {"state", "queued, running, waiting, succeeded, failed or cancelled"},
+                             kEvent,
+                             {"cause", "Only failed ones with this cause, as `failures` shows it"},
+                             {"dismissed", "true or false"},
+                             kNamespace,
+                             kName,
+                             kTeam,
+                             kLimit,
+                             kAfter});
   const auto add_both = [&c](CLI::App* command) {
     add_remote(command, c);
     add_output(command, c);
@@ -254,17 +360,8 @@ int run(int argc, char** argv) {
           };
         });
   }
-  if (const auto unknown = unknown_command(app, argc, argv)) {
-    std::fprintf(stderr, "%s\n", unknown->c_str());
-    return kUsedWrongly;
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    const int status = app.exit(e);
-    return status == 0 ? kFine : kUsedWrongly;
-  }
-  return c.run();
+  add_described(app, c);
+  return run_words(app, c, with_help(app, {argv + 1, argv + argc}));
 }
 
 }  // namespace
@@ -273,6 +370,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == postlude::evaluator::kChildWord)
     postlude::evaluator::run_child();
+  postlude::cli::guard_output();
   try {
     return postlude::cli::run(argc, argv);
   } catch (const std::exception& failure) {  // memory, or CLI11 about its own use

@@ -2,7 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <set>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace postlude::cli {
@@ -17,11 +19,21 @@ struct Words {
 
 using Shared = std::shared_ptr<Words>;
 
-int act_on_run(const Remote& remote, const std::string& run, const std::string& verb,
+// "run_1 (jira-release): approved; it is running now". A replay's answer is the new run.
+std::string told(const std::string& run, const std::string& done, const json::value& answer) {
+  const std::string after(find_text(answer, "id"));
+  std::string out = run + " (" + std::string(find_text(answer, "workflow")) + "): " + done;
+  if (after != run) out += " as " + after;
+  const std::string reason(find_text(answer, "reason"));
+  out += "; it is " + state_of(answer) + " now";
+  return printable(out + (reason.empty() ? "" : ": " + reason), Lines::kBlank) + "\n";
+}
+
+int act_on_run(const Remote& remote, const std::string& run, const std::string& verb, const std::string& done,
                const json::object& body) {
   const auto answer = post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/" + verb, body);
   if (!answer) return failed(remote, answer.error());
-  return print_answer(remote, *answer, one_of("runs", *answer));
+  return print_answer(remote, *answer, told(run, done, *answer));
 }
 
 json::object with_text(std::initializer_list<std::pair<const char*, const std::string*>> words) {
@@ -33,7 +45,7 @@ json::object with_text(std::initializer_list<std::pair<const char*, const std::s
 }
 
 struct Verb {
-  std::string name, what;
+  std::string name, done, what;
   std::function<void(CLI::App*, Words&)> options;
   std::function<json::object(const Words&)> body;
 };
@@ -56,11 +68,11 @@ const std::vector<Verb>& verbs() {
     return with_text({{"step", &w.step}, {"comment", &w.comment}});
   };
   static const std::vector<Verb> kVerbs{
-      {"retry", "Go on from the failed step", stale_option,
+      {"retry", "retried", "Go on from the failed step", stale_option,
        [](const Words& w) {
          return json::object{{"stale", w.stale}};
        }},
-      {"replay", "A new run of its event; effects that were made are met, not made again",
+      {"replay", "replayed", "A new run of its event; effects that were made are met, not made again",
        [](CLI::App* command, Words& w) {
          command->add_flag("--again", w.again, "Make the effects again, with keys of their own");
          stale_option(command, w);
@@ -68,18 +80,18 @@ const std::vector<Verb>& verbs() {
        [](const Words& w) {
          return json::object{{"again", w.again}, {"stale", w.stale}};
        }},
-      {"cancel", "Leave out what has not begun",
+      {"cancel", "cancelled", "Leave out what has not begun",
        [](CLI::App* command, Words& w) { command->add_option("--reason", w.reason, "Stands with the run"); },
        [](const Words& w) {
          return with_text({{"reason", &w.reason}});
        }},
-      {"skip", "Leave out one step and go on", step_option,
+      {"skip", "step left out", "Leave out one step and go on", step_option,
        [](const Words& w) {
          return with_text({{"step", &w.step}});
        }},
-      {"approve", "Answer an approval that waits: yes", comment_option, answer},
-      {"reject", "Answer an approval that waits: no", comment_option, answer},
-      {"resume", "Answer for a held step",
+      {"approve", "approved", "Answer an approval that waits: yes", comment_option, answer},
+      {"reject", "rejected", "Answer an approval that waits: no", comment_option, answer},
+      {"resume", "resumed", "Answer for a held step",
        [](CLI::App* command, Words& w) {
          step_option(command, w);
          command->add_option("--as", w.as, "done: it had its effect; repeat: it had none; fail")
@@ -89,7 +101,7 @@ const std::vector<Verb>& verbs() {
        [](const Words& w) {
          return with_text({{"step", &w.step}, {"as", &w.as}});
        }},
-      {"dismiss", "The failure was seen: out of the inbox", [](CLI::App*, Words&) {},
+      {"dismiss", "dismissed", "The failure was seen: out of the inbox", [](CLI::App*, Words&) {},
        [](const Words&) { return json::object(); }}};
   return kVerbs;
 }
@@ -102,7 +114,7 @@ void add_verbs(CLI::App& runs, const Wiring& wiring, const Shared& words) {
     wiring.add_remote(command);
     command->callback([wiring, words, &verb] {
       *wiring.run = [wiring, words, &verb] {
-        return act_on_run(wiring.remote(), words->id, verb.name, verb.body(*words));
+        return act_on_run(wiring.remote(), words->id, verb.name, verb.done, verb.body(*words));
       };
     });
   }
@@ -115,10 +127,10 @@ std::string pauses_table(const json::value& page) {
   std::vector<std::vector<std::string>> rows;
   for (const json::value& item : items->get_array()) {
     rows.push_back({std::string(find_text(item, "kind")), std::string(find_text(item, "name")),
-                    std::string(find_text(item, "at")), std::string(find_text(item, "by")),
+                    age_of(std::string(find_text(item, "at"))), std::string(find_text(item, "by")),
                     std::string(find_text(item, "reason"))});
   }
-  return table_of({"WHAT", "NAME", "SINCE", "BY", "REASON"}, rows);
+  return table_of({"WHAT", "NAME", "AGE", "BY", "REASON"}, rows);
 }
 
 int hold(const Remote& remote, const Words& words, const std::string& verb) {
@@ -172,10 +184,10 @@ std::string failures_table(const json::value& page) {
   for (const json::value& item : items->get_array()) {
     const json::value* count = find(item, "count");
     rows.push_back({count == nullptr ? "" : to_text(*count), std::string(find_text(item, "workflow")),
-                    std::string(find_text(item, "last")), std::string(find_text(item, "lastAt")),
+                    std::string(find_text(item, "last")), age_of(std::string(find_text(item, "lastAt"))),
                     std::string(find_text(item, "cause"))});
   }
-  return table_of({"COUNT", "WORKFLOW", "LAST", "AT", "CAUSE"}, rows);
+  return table_of({"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"}, rows);
 }
 
 int list_failures(const Remote& remote, const Words& words) {
@@ -190,8 +202,29 @@ int list_failures(const Remote& remote, const Words& words) {
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
+// A table cuts long causes: what ends in an … is looked up among those there are.
+Result<std::string> whole_cause(const Remote& remote, const std::string& given) {
+  constexpr std::string_view kCut = "…";
+  if (!given.ends_with(kCut)) return given;
+  TRY(const json::value page, get(remote.server, "/api/v1/failures"));
+  const std::string beginning = given.substr(0, given.size() - kCut.size());
+  std::set<std::string> found;
+  const json::value* items = find(page, "items");
+  for (const json::value& item : items != nullptr && items->is_array() ? items->get_array() : json::array()) {
+    const std::string cause(find_text(item, "cause"));
+    if (printable(cause, Lines::kBlank).starts_with(beginning)) found.insert(cause);
+  }
+  if (found.size() == 1) return *found.begin();
+  return Error(found.empty() ? Code::kNotFound : Code::kConflict,
+               (found.empty() ? "no failure has a cause that begins with '"
+                              : std::to_string(found.size()) + " causes begin with '") +
+                   beginning + "'; `postlude failures -o wide` shows them whole");
+}
+
 int act_on_failures(const Remote& remote, const Words& words, const std::string& verb) {
-  json::object body{{"cause", words.cause}};
+  const auto cause = whole_cause(remote, words.cause);
+  if (!cause) return failed(remote, cause.error());
+  json::object body{{"cause", *cause}};
   if (!words.workflow.empty()) body["workflow"] = words.workflow;
   if (words.stale) body["stale"] = true;
   const auto answer = post(remote.server, "/api/v1/failures/" + verb, body);
@@ -216,7 +249,8 @@ void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
   for (const std::string verb : {"retry", "dismiss"}) {
     CLI::App* many = command->add_subcommand(
         verb, verb == "retry" ? "All runs with one cause go on" : "All runs with one cause were seen");
-    many->add_option("--cause", words->cause, "As `failures` shows it")->required();
+    many->add_option("--cause", words->cause, "As `failures` shows it, also where that is cut with an …")
+        ->required();
     many->add_option("--workflow", words->workflow, "Only this workflow's");
     if (verb == "retry") stale_option(many, *words);
     wiring.add_remote(many);
@@ -249,7 +283,12 @@ int print_answer(const Remote& remote, const json::value& value, const std::stri
 
 int failed(const Remote& remote, const Error& error) {
   if (error.code == Code::kUnavailable || error.code == Code::kUnknown) {
-    std::fprintf(stderr, "could not reach %s: %s\n", remote.server.url.c_str(), error.message.c_str());
+    const std::string& from = remote.server.from;
+    const auto settled = url_of(remote.server.url, from, "");
+    const std::string url = settled ? *settled : remote.server.url;
+    std::fprintf(stderr, "could not reach %s (%s): %s\n", url.c_str(),
+                 from.empty() ? "the default; --server names another" : ("from " + from).c_str(),
+                 error.message.c_str());
     return kCouldNotReach;
   }
   std::fprintf(stderr, "%s\n", error.message.c_str());

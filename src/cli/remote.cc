@@ -1,7 +1,12 @@
 #include "cli/remote.h"
 
+#include <arpa/inet.h>
+
+#include <cstdio>
+
 #include "base/hash.h"
 #include "base/text.h"
+#include "connector/target.h"
 #include "http/client.h"
 #include "rt/group.h"
 
@@ -38,7 +43,19 @@ Error error_of(const HttpResponse& response) {
   }
 }
 
+void warn_of_token(const Server& server, const HttpRequest& request) {
+  static bool warned = false;
+  if (warned || server.token.empty() || !sent_in_the_clear(request.target)) return;
+  warned = true;
+  std::fprintf(
+      stderr,
+      "warning: the token is sent to %s unencrypted, and whoever is between can read it; use https or "
+      "a port that is forwarded to this machine\n",
+      server.url.c_str());
+}
+
 Result<json::value> ask(const Server& server, HttpRequest request) {
+  warn_of_token(server, request);
   if (!server.token.empty()) request.headers.add("Authorization", "Bearer " + server.token);
   TRY(const HttpResponse response, call(std::move(request)));
   if (response.status != 200) return error_of(response);
@@ -49,14 +66,45 @@ Result<json::value> ask(const Server& server, HttpRequest request) {
   return body;
 }
 
-std::string joined(const Server& server, const std::string& path) {
-  std::string url = server.url;
+Result<std::string> joined(const Server& server, const std::string& path) {
+  TRY(std::string url, url_of(server.url, server.from, ""));
   while (url.ends_with('/'))
     url.pop_back();
   return url + path;
 }
 
+bool loopback(std::string host) {
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  in_addr four{};
+  in6_addr six{};
+  if (inet_pton(AF_INET, host.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24U) == 127;
+  if (inet_pton(AF_INET6, host.c_str(), &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
+  return host == "localhost";
+}
+
 }  // namespace
+
+Result<std::string> url_of(const std::string& written, std::string_view from, std::string_view path) {
+  std::string url = written;
+  if (url.find("://") == std::string::npos) {
+    if (url.starts_with(':')) url = "127.0.0.1" + url;
+    const bool bare = url.find('/') == std::string::npos && url.find('?') == std::string::npos;
+    url = "http://" + url + (bare ? std::string(path) : "");
+  }
+  HttpRequest looked_at;  // without user and password, which are allowed here
+  looked_at.target = url;
+  move_user_info(looked_at);
+  if (const auto parsed = connector::parse_url(looked_at.target); !parsed) {
+    return Error(Code::kInvalid, std::string(from) + " is '" + written + "', which is no address: " +
+                                     parsed.error().message + "; a URL, HOST:PORT or :PORT is wanted");
+  }
+  return url;
+}
+
+bool sent_in_the_clear(const std::string& url) {
+  const auto parsed = connector::parse_url(url);
+  return parsed && parsed->scheme == "http" && !loopback(parsed->host);
+}
 
 Result<HttpResponse> call(HttpRequest request) {
   rt::Loop loop;
@@ -73,14 +121,14 @@ Result<HttpResponse> call(HttpRequest request) {
 Result<json::value> get(const Server& server, const std::string& path) {
   HttpRequest request;
   request.method = "GET";
-  request.target = joined(server, path);
+  TRY(request.target, joined(server, path));
   return ask(server, std::move(request));
 }
 
 Result<json::value> post(const Server& server, const std::string& path, const json::value& body) {
   HttpRequest request;
   request.method = "POST";
-  request.target = joined(server, path);
+  TRY(request.target, joined(server, path));
   request.headers.add("Content-Type", "application/json");
   request.body = to_text(body);
   return ask(server, std::move(request));

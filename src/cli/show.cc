@@ -1,8 +1,14 @@
 #include "cli/show.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
+#include "base/printable.h"
 #include "base/text.h"
+#include "base/time.h"
+#include "cli/terminal.h"
+#include "rt/loop.h"
 
 namespace postlude::cli {
 
@@ -11,38 +17,23 @@ namespace {
 // As one line for a cell: text bare, nothing for null, other values as JSON.
 std::string cell(const json::value* value) {
   if (value == nullptr || value->is_null()) return "";
-  if (value->is_string()) return std::string(view(value->get_string()));
-  return to_text(*value);
+  return printable(value->is_string() ? std::string(view(value->get_string())) : to_text(*value),
+                   Lines::kBlank);
 }
 
 std::string cell(const json::value& object, std::string_view key) {
   return cell(find(object, key));
 }
 
-std::string shorter(std::string text, std::size_t most) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  if (text.size() > most) {
-    text.resize(most);
-    while (!text.empty() && !valid_utf8(text))
-      text.pop_back();
-    text += "…";
-  }
-  return text;
-}
-
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+std::string shorter(std::string_view text, std::size_t most) {
+  return cut_to(printable(text, Lines::kBlank), most);
 }
 
 bool plain_yaml(std::string_view text) {
-  if (text.empty() || text.size() > 200) return false;
+  if (text.empty() || text.size() > 200 || !is_printable(text)) return false;
   const std::string_view first = "-?:,[]{}#&*!|>'\"%@` ";
   if (first.find(text.front()) != std::string_view::npos || text.back() == ' ' || text.back() == ':')
     return false;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20) return false;
-  }
   if (text.find(": ") != std::string_view::npos || text.find(" #") != std::string_view::npos) return false;
   for (const std::string_view word : {"true", "false", "null", "~", "yes", "no", "on", "off", "y", "n"}) {
     if (equal_ignoring_case(text, word)) return false;
@@ -159,6 +150,62 @@ void put_attempts(std::string& out, const json::value& step, const std::string& 
   }
 }
 
+bool ended(std::string_view state) {
+  return state == "succeeded" || state == "failed" || state == "cancelled";
+}
+
+const json::array& list_in(const json::value& object, std::string_view key) {
+  static const json::array none;
+  const json::value* value = find(object, key);
+  return value != nullptr && value->is_array() ? value->get_array() : none;
+}
+
+// How long that is, as two units at most: 4m10s, 3h5m, 12d.
+std::string rough(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::max(0.0, seconds));
+  const auto both = [](std::int64_t much, const char* unit, std::int64_t rest, const char* smaller) {
+    return std::to_string(much) + unit + (rest == 0 ? "" : std::to_string(rest) + smaller);
+  };
+  if (whole < 60) return std::to_string(whole) + "s";
+  if (whole < 3600) return both(whole / 60, "m", whole % 60, "s");
+  if (whole < 48 * 3600) return both(whole / 3600, "h", whole / 60 % 60, "m");
+  return std::to_string(whole / 86400) + "d";
+}
+
+std::optional<double> seconds_since(const std::string& time) {
+  const auto at = parse_rfc3339(time);
+  if (!at) return std::nullopt;
+  return static_cast<double>((rt::now() - *at).count()) / 1e6;
+}
+
+std::string canary_of(const json::value& item) {
+  const std::string name = cell(item, "name");
+  return name.empty() ? "-" : cell(item, "namespace") + "/" + name;
+}
+
+std::string version_of(const json::value& run) {
+  const std::string version = cell(run, "version");
+  return version.empty() ? "-" : version;
+}
+
+// From its start to its end, or until now; "-" where it has not begun.
+std::string duration_of(const json::value& run) {
+  const auto begun = parse_rfc3339(cell(run, "startedAt"));
+  const auto over = parse_rfc3339(cell(run, "finishedAt"));
+  if (!begun) return "-";
+  const double seconds = static_cast<double>(((over ? *over : rt::now()) - *begun).count()) / 1e6;
+  return !over || seconds >= 1 ? rough(seconds) : std::to_string(static_cast<int>(seconds * 1000)) + "ms";
+}
+
+// Who is waited for: the steps that are held or ask people, of a list's run or of a whole one.
+bool any_step(const json::value& run, std::string_view flag, std::string_view wanted) {
+  const json::array& waiting = list_in(run, "waitingSteps");
+  const json::array& steps = list_in(run, "steps");
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [&](const json::value& step) { return cell(step, "for") == wanted; }) ||
+         std::any_of(steps.begin(), steps.end(), [&](const json::value& step) { return yes(step, flag); });
+}
+
 // What holds a run back though its time has come.
 void put_pauses(std::string& out, const json::value& run) {
   const json::value* pauses = find(run, "pausedBy");
@@ -203,7 +250,11 @@ std::string run_text(const json::value& run) {
   line(out, "run", cell(run, "id"));
   line(out, "workflow", cell(run, "workflow"));
   line(out, "event", cell(run, "event"));
-  line(out, "state", cell(run, "state"));
+  if (!cell(run, "name").empty()) {
+    line(out, "canary", canary_of(run));
+    line(out, "version", version_of(run));
+  }
+  line(out, "state", state_of(run));
   line(out, "reason", cell(run, "reason"));
   line(out, "cancel", cell(run, "cancel"));
   line(out, "replay of", cell(run, "replayOf"));
@@ -211,6 +262,7 @@ std::string run_text(const json::value& run) {
   if (yes(run, "shadow")) line(out, "shadow", "yes: nothing but reads was sent");
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
+  line(out, "duration", duration_of(run));
   put_pauses(out, run);
   put_steps(out, run);
   return out;
@@ -271,7 +323,20 @@ void put_trace(std::string& out, const json::value& trace) {
     out += "             if " + condition_text(*condition) + "\n";
 }
 
-void put_plan(std::string& out, const json::value& event) {
+// What became of a workflow that wanted the event: the word for its first run.
+std::string fate_of(const json::array& runs, const std::string& workflow) {
+  for (const json::value& run : runs) {
+    if (cell(run, "workflow") != workflow || !cell(run, "replayOf").empty()) continue;
+    const std::string state = cell(run, "state");
+    if (state == "failed" && cell(run, "startedAt").empty()) return "  failed   could not begin: ";
+    if (state == "queued") return "  queued   ";
+    return ended(state) ? "  ran      " : "  runs     ";
+  }
+  return "  ran      ";
+}
+
+// `runs`: of the event, as the API lists them.
+void put_plan(std::string& out, const json::value& event, const json::array& runs) {
   const json::value* planned = find(event, "planned");
   if (planned != nullptr && planned->is_bool() && !planned->get_bool()) {
     out += "not planned yet: which workflows run on it is decided next\n";
@@ -281,7 +346,8 @@ void put_plan(std::string& out, const json::value& event) {
   if (plan == nullptr || !plan->is_array()) return;
   if (plan->get_array().empty()) out += "no workflow was configured\n";
   for (const json::value& entry : plan->get_array()) {
-    out += std::string(yes(entry, "runs") ? "  ran      " : "  not run  ") + cell(entry, "workflow") + ": " +
+    const std::string workflow = cell(entry, "workflow");
+    out += (yes(entry, "runs") ? fate_of(runs, workflow) : "  not run  ") + workflow + ": " +
            cell(entry, "why") + "\n";
     const json::value* trace = find(entry, "trace");
     if (trace != nullptr && trace->is_object()) put_trace(out, *trace);
@@ -290,6 +356,30 @@ void put_plan(std::string& out, const json::value& event) {
 
 }  // namespace
 
+std::string age_of(const std::string& time) {
+  const auto seconds = seconds_since(time);
+  if (!seconds) return "";
+  const auto whole = static_cast<std::int64_t>(std::max(0.0, *seconds));
+  if (whole < 120) return std::to_string(whole) + "s";
+  if (whole < 120 * 60) return std::to_string(whole / 60) + "m";
+  return whole < 48 * 3600 ? std::to_string(whole / 3600) + "h" : std::to_string(whole / 86400) + "d";
+}
+
+std::string state_of(const json::value& run) {
+  const std::string state = cell(run, "state");
+  if (ended(state)) return state;
+  std::vector<std::string> parts;
+  const json::array& pauses = list_in(run, "pausedBy");
+  if (!pauses.empty()) {
+    const std::string name = cell(pauses.front(), "name");
+    parts.push_back("paused (" + cell(pauses.front(), "kind") + (name.empty() ? "" : " " + name) +
+                    (pauses.size() > 1 ? ", …" : "") + ")");
+  }
+  if (any_step(run, "held", "resume")) parts.emplace_back("held");
+  if (any_step(run, "asks", "approval")) parts.emplace_back("waiting for approval");
+  return parts.empty() ? state : join(parts, ", ");
+}
+
 std::string yaml_of(const json::value& value) {
   if (!value.is_object() && !value.is_array()) return scalar_yaml(value) + "\n";
   std::string out;
@@ -297,53 +387,70 @@ std::string yaml_of(const json::value& value) {
   return out.empty() ? to_text(value) + "\n" : out;
 }
 
-std::string table_of(const std::vector<std::string>& heading,
-                     const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const std::string& h : heading)
-    widths.push_back(h.size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
-      widths[i] = std::max(widths[i], width_of(row[i]));
-  }
-  std::string out;
-  const auto put = [&](const std::vector<std::string>& row) {
-    std::string text;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      text += row[i];
-      if (i + 1 < row.size()) text.append(widths[i] - width_of(row[i]) + 2, ' ');
-    }
-    out += text.substr(0, text.find_last_not_of(' ') + 1) + "\n";
-  };
-  put(heading);
-  for (const auto& row : rows)
-    put(row);
-  return out;
+namespace {
+
+struct Column {
+  std::string_view title;
+  std::function<std::string(const json::value& item)> cell;
+  bool only_wide = false;
+};
+
+Column of_key(std::string_view title, const char* key, bool only_wide = false) {
+  return {title, [key](const json::value& item) { return cell(item, key); }, only_wide};
 }
 
+const std::vector<Column>& columns_of_kind(std::string_view kind) {
+  static const Column age{"AGE", [](const json::value& item) {
+                            const std::string received = cell(item, "receivedAt");
+                            return age_of(received.empty() ? cell(item, "createdAt") : received);
+                          }};
+  static const Column canary{"CANARY", canary_of};
+  static const Column event_or_reason{"EVENT OR REASON", [](const json::value& item) {
+                                        const std::string reason = cell(item, "reason");
+                                        return reason.empty() ? cell(item, "event") : reason;
+                                      }};
+  static const std::vector<Column> deliveries{of_key("ID", "id"),
+                                              of_key("SOURCE", "source"),
+                                              of_key("HOOK", "hook"),
+                                              of_key("VERDICT", "verdict"),
+                                              age,
+                                              event_or_reason,
+                                              of_key("EVENT", "event", true),
+                                              of_key("RECEIVED", "receivedAt", true)};
+  static const std::vector<Column> events{of_key("ID", "id"),
+                                          canary,
+                                          of_key("HOOK", "hook"),
+                                          of_key("PHASE", "phase"),
+                                          of_key("OUTCOME", "outcome"),
+                                          age,
+                                          of_key("SOURCE", "source", true),
+                                          of_key("RECEIVED", "receivedAt", true)};
+  static const std::vector<Column> runs{of_key("ID", "id"),
+                                        canary,
+                                        {"VERSION", version_of},
+                                        of_key("WORKFLOW", "workflow"),
+                                        {"STATE", state_of},
+                                        {"DURATION", duration_of},
+                                        age,
+                                        of_key("EVENT", "event", true),
+                                        of_key("CREATED", "createdAt", true),
+                                        of_key("REASON", "reason", true)};
+  return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
+}
+
+}  // namespace
+
 std::string list_of(std::string_view kind, const json::value& page) {
-  using Columns = std::vector<std::pair<std::string, std::string>>;
-  static const Columns deliveries{{"ID", "id"},        {"RECEIVED", "receivedAt"}, {"SOURCE", "source"},
-                                  {"HOOK", "hook"},    {"VERDICT", "verdict"},     {"EVENT", "event"},
-                                  {"REASON", "reason"}};
-  static const Columns events{
-      {"ID", "id"},     {"RECEIVED", "receivedAt"}, {"HOOK", "hook"},      {"NAMESPACE", "namespace"},
-      {"NAME", "name"}, {"PHASE", "phase"},         {"OUTCOME", "outcome"}};
-  static const Columns runs{{"ID", "id"},       {"CREATED", "createdAt"}, {"WORKFLOW", "workflow"},
-                            {"STATE", "state"}, {"EVENT", "event"},       {"REASON", "reason"}};
-  const Columns& columns = kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
   const json::value* items = find(page, "items");
   if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
   if (items->get_array().empty()) return "no " + std::string(kind) + "\n";
   std::vector<std::string> heading;
-  for (const auto& [title, key] : columns)
-    heading.push_back(title);
-  std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items->get_array()) {
-    std::vector<std::string> row;
-    for (const auto& [title, key] : columns)
-      row.push_back(shorter(cell(item, key), 80));
-    rows.push_back(std::move(row));
+  std::vector<std::vector<std::string>> rows(items->get_array().size());
+  for (const Column& column : columns_of_kind(kind)) {
+    if (column.only_wide && table_width() > 0) continue;
+    heading.emplace_back(column.title);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      rows[i].push_back(column.cell(items->get_array()[i]));
   }
   std::string out = table_of(heading, rows);
   const std::string next = cell(page, "next");
@@ -355,7 +462,7 @@ std::string one_of(std::string_view kind, const json::value& thing) {
   if (kind == "runs") return run_text(thing);
   if (kind == "events") {
     std::string out = event_text(thing);
-    put_plan(out, thing);
+    put_plan(out, thing, list_in(thing, "runs"));
     return out;
   }
   std::string out = delivery_text(thing);
@@ -388,7 +495,7 @@ std::string explanation(const json::value& whole) {
     }
   }
   out += "\n";
-  put_plan(out, *event);
+  put_plan(out, *event, list_in(whole, "runs"));
   if (const json::value* runs = find(whole, "runs"); runs != nullptr && runs->is_array()) {
     for (const json::value& run : runs->get_array())
       out += "\n" + run_text(run);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/printable.h"
 #include "cli/commands.h"
 
 namespace postlude::cli {
@@ -37,11 +38,66 @@ TEST(Show, AnEmptyListSaysSo) {
 
 TEST(Show, AListTellsHowToGoOn) {
   const auto page = parse_json(
-      R"({"items":[{"id":"run_1","createdAt":"t","workflow":"w","state":"failed","event":"evt_1","reason":"a\nb"}],"next":"run_1"})");
+      R"({"items":[{"id":"run_1","namespace":"prod","name":"podinfo","version":null,"createdAt":"t",
+          "workflow":"w","state":"failed","startedAt":"2026-01-01T00:00:00Z",
+          "finishedAt":"2026-01-01T00:04:10Z"}],"next":"run_1"})");
   EXPECT_EQ(list_of("runs", *page),
-            "ID     CREATED  WORKFLOW  STATE   EVENT  REASON\n"
-            "run_1  t        w         failed  evt_1  a b\n"
+            "ID     CANARY        VERSION  WORKFLOW  STATE   DURATION  AGE\n"
+            "run_1  prod/podinfo  -        w         failed  4m10s\n"
             "older ones: --after run_1\n");
+}
+
+TEST(Show, AStateTellsWhatHoldsTheRun) {
+  struct Row {
+    const char* run;
+    const char* state;
+  };
+  for (const Row& row : {
+           Row{R"({"state":"running","pausedBy":[]})", "running"},
+           Row{R"({"state":"running","pausedBy":[{"kind":"all","name":""}]})", "paused (all)"},
+           Row{R"({"state":"queued","pausedBy":[{"kind":"target","name":"jira"},{"kind":"all","name":""}]})",
+               "paused (target jira, …)"},
+           Row{R"({"state":"waiting","waitingSteps":[{"name":"ok","for":"approval"}]})",
+               "waiting for approval"},
+           Row{R"({"state":"waiting","waitingSteps":[{"name":"ok","for":"resume"}]})", "held"},
+           Row{R"({"state":"waiting","steps":[{"held":true,"asks":false}]})", "held"},
+           Row{R"({"state":"waiting","steps":[{"held":false,"asks":true}]})", "waiting for approval"},
+           Row{R"({"state":"waiting"})", "waiting"},
+           Row{R"({"state":"failed","pausedBy":[{"kind":"all","name":""}]})", "failed"},
+       }) {
+    EXPECT_EQ(state_of(*parse_json(row.run)), row.state);
+  }
+}
+
+TEST(Show, ARunThatCouldNotBeginDidNotRun) {
+  const auto event = [](const char* run) {
+    return *parse_json(
+        std::string(R"({"id":"evt_1","plan":[{"workflow":"w","runs":true,"why":"a reason"}],"runs":[)") +
+        run + "]}");
+  };
+  const auto shown = [&](const char* run) {
+    const std::string text = one_of("events", event(run));
+    return text.substr(text.find("\n  ") + 1);
+  };
+  EXPECT_EQ(shown(R"({"workflow":"w","state":"failed","startedAt":null,"replayOf":null})"),
+            "  failed   could not begin: w: a reason\n");
+  EXPECT_EQ(shown(R"({"workflow":"w","state":"failed","startedAt":"2026-01-01T00:00:00Z"})"),
+            "  ran      w: a reason\n");
+  EXPECT_EQ(shown(R"({"workflow":"w","state":"waiting","startedAt":"2026-01-01T00:00:00Z"})"),
+            "  runs     w: a reason\n");
+  EXPECT_EQ(shown(R"({"workflow":"w","state":"queued","startedAt":null})"), "  queued   w: a reason\n");
+}
+
+// Whatever a sender put into it: one row stays one row, and nothing acts on the terminal.
+TEST(Show, ValuesCannotForgeRows) {
+  const auto page = parse_json(
+      R"({"items":[{"id":"run_1","namespace":"p","name":"x\nrun_2  forged\u001b[31m\u009b","workflow":"w","state":"failed"}]})");
+  const std::string out = list_of("runs", *page);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
+  EXPECT_TRUE(is_printable(out.substr(0, out.find('\n')))) << out;
+  EXPECT_NE(out.find("p/x run_2  forged\\u001b"), std::string::npos) << out;
+  const auto value = parse_json(R"({"a":"\u009b","b":"\u202e"})");
+  EXPECT_EQ(printable(yaml_of(*value), Lines::kKept), "a: \"\\u009b\"\nb: \"\\u202e\"\n");
 }
 
 // The bytes of Go's encoding/json for Flagger's payload (ctl/webhook.go).

@@ -8,9 +8,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/printable.h"
 #include "base/text.h"
-#include "cli/commands.h"
+#include "cli/people.h"
 #include "cli/played.h"
+#include "cli/terminal.h"
 #include "cli/test_results.h"
 #include "rt/loop.h"
 
@@ -113,14 +115,15 @@ std::string text_of(const Simulated& done, std::size_t limit, bool colours) {
   std::string out;
   for (const rehearsal::EventChange& event : done.events) {
     if (event.error.empty() && !event.differs()) continue;
-    out += event.event + "  " + to_rfc3339(event.received_at) + "  " + event.what + "\n";
+    out += event.event + "  " + to_rfc3339(event.received_at) + "  " + printable(event.what, Lines::kBlank) +
+           "\n";
     if (!event.error.empty()) out += "  error: " + event.error + "\n";
     for (const rehearsal::RunChange& run : event.runs) {
       out += "  " + run.workflow + (run.run.empty() ? "" : " (" + run.run + ")") + ": " +
              std::string(heading_of(run.change)) + "\n";
       out += shown_diff(run.diff, colours);
       for (const std::string& note : run.notes)
-        out += "    " + note + "\n";
+        out += "    " + printable(note, Lines::kBlank) + "\n";
     }
     out += "\n";
   }
@@ -157,15 +160,6 @@ json::value value_of(const Simulated& done) {
                       {"notPlanned", done.waiting},    {"limitReached", done.cut}};
 }
 
-int failed_to(const Remote& remote, const Error& error) {
-  if (unreachable(error)) {
-    std::fprintf(stderr, "could not reach %s: %s\n", remote.server.url.c_str(), error.message.c_str());
-    return kCouldNotReach;
-  }
-  std::fprintf(stderr, "%s\n", error.message.c_str());
-  return kUsedWrongly;
-}
-
 // nullopt: it is not planned yet.
 Result<std::optional<rehearsal::EventChange>> one(const Server& server, const std::string& id, Played& config,
                                                   const std::string& workflow) {
@@ -184,9 +178,9 @@ Result<std::optional<rehearsal::EventChange>> one(const Server& server, const st
 void print(const Remote& remote, const Simulated& done, std::size_t limit) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
   const bool colours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  const std::string text = remote.output == Output::kJson   ? to_pretty(value_of(done)) + "\n"
-                           : remote.output == Output::kYaml ? yaml_of(value_of(done))
-                                                            : text_of(done, limit, colours);
+  if (remote.output == Output::kTable) return print_coloured(text_of(done, limit, colours));
+  const std::string text =
+      remote.output == Output::kJson ? to_pretty(value_of(done)) + "\n" : yaml_of(value_of(done));
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
@@ -222,10 +216,10 @@ int simulate(const Remote& remote, const SimulateChoice& choice) {
 
   Simulated done;
   const auto ids = ids_since(remote.server, rt::now() - *back, choice.limit, done.cut);
-  if (!ids) return failed_to(remote, ids.error());
+  if (!ids) return failed(remote, ids.error());
   for (const std::string& id : *ids) {
     auto event = one(remote.server, id, *config, choice.workflow);
-    if (!event) return failed_to(remote, event.error());
+    if (!event) return failed(remote, event.error());
     if (*event) {
       done.events.push_back(std::move(**event));
     } else {

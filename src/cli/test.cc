@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/played.h"
+#include "cli/terminal.h"
 #include "cli/test_results.h"
 #include "lang/yaml.h"
 #include "rehearsal/update.h"
@@ -217,9 +218,10 @@ class Tests {
 void print(const TestResults& results, Output output) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
   const bool colours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  const std::string text = output == Output::kJson   ? to_pretty(value_of(results)) + "\n"
-                           : output == Output::kYaml ? yaml_of(value_of(results))
-                                                     : text_of(results, colours);
+  if (output == Output::kTable) return print_coloured(text_of(results, colours));
+  if (output == Output::kTable) return print_coloured(text_of(results, colours));
+  const std::string text =
+      output == Output::kJson ? to_pretty(value_of(results)) + "\n" : yaml_of(value_of(results));
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "rehearsal/compare.h"
 #include "rehearsal/junit.h"
@@ -18,7 +19,7 @@ std::string coloured(std::string_view text, std::string_view colour, bool colour
 std::string indented(std::string_view text, std::string_view by) {
   std::string out;
   for (const std::string_view line : split(text, '\n')) {
-    if (!line.empty()) out += std::string(by) + std::string(line) + "\n";
+    if (!line.empty()) out += std::string(by) + printable(line, Lines::kEscaped) + "\n";
   }
   return out;
 }
@@ -80,8 +81,9 @@ std::string summary(const TestResults& results) {
 
 std::string shown_diff(const std::string& diff, bool colours) {
   std::string out;
-  for (const std::string_view line : split(diff, '\n')) {
-    if (line.empty()) continue;
+  for (const std::string_view raw : split(diff, '\n')) {
+    if (raw.empty()) continue;
+    const std::string line = printable(raw, Lines::kEscaped);
     const char sign = line.front();
     out += "      ";
     if (sign == '-') {
@@ -109,7 +111,8 @@ std::string text_of(const TestResults& results, bool colours) {
     }
     for (const TestDone& done : file.tests) {
       const bool passed = done.result == TestResult::kPassed;
-      out += "  " + coloured(word_of(done.result), passed ? "32" : "31", colours) + " " + done.name;
+      out += "  " + coloured(word_of(done.result), passed ? "32" : "31", colours) + " " +
+             printable(done.name, Lines::kBlank);
       if (!passed) out += " (line " + std::to_string(done.place.line) + ")";
       out += "\n";
       if (done.result == TestResult::kFailed) out += details_of(done, colours);

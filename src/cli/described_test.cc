@@ -1,0 +1,82 @@
+#include "cli/described.h"
+
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/description.h"
+
+namespace postlude::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// As postlude's own: `runs list|show`, `pause` with a group of options, and a command that is hidden.
+class Described : public testing::Test {
+ protected:
+  Described() : app("Does it all", "postlude") {
+    auto* runs = app.add_subcommand("runs", "What ran");
+    auto* list = runs->add_subcommand("list", "The newest first");
+    list->add_option("-o,--output", output, "How it's written")->check(CLI::IsMember({"table", "json"}));
+    list->add_option("--limit", limit, "At most so many: a number");
+    auto* show = runs->add_subcommand("show", "One, whole");
+    show->add_option("id", id, "Its id")->required();
+    auto* pause = app.add_subcommand("pause", "Hold back");
+    pause->add_option_group("what", "One of these")->add_flag("--all", all, "All of it");
+    app.add_subcommand("later", "Not yet")->group("");
+  }
+  CLI::App app;
+  std::string output, limit, id;
+  bool all = false;
+};
+
+TEST_F(Described, HelpIsAWordToo) {
+  EXPECT_EQ(with_help(app, {"help"}), (Words{"--help"}));
+  EXPECT_EQ(with_help(app, {"help", "runs"}), (Words{"runs", "--help"}));
+  EXPECT_EQ(with_help(app, {"runs", "help"}), (Words{"runs", "--help"}));
+  EXPECT_EQ(with_help(app, {"runs", "help", "list"}), (Words{"runs", "list", "--help"}));
+  EXPECT_EQ(with_help(app, {"runs", "show", "help"}), (Words{"runs", "show", "help"}));  // may be an id
+  EXPECT_EQ(with_help(app, {"--help"}), (Words{"--help"}));
+}
+
+TEST_F(Described, UnknownCommandsNameTheNearest) {
+  EXPECT_EQ(unknown_command(app, {"rnus", "list"}), "there is no command 'rnus'; did you mean 'runs'?");
+  EXPECT_EQ(unknown_command(app, {"runs", "lits"}), "there is no command 'lits'; did you mean 'list'?");
+  EXPECT_EQ(unknown_command(app, {"zzzzzz"}), "there is no command 'zzzzzz'; there are runs, pause");
+  EXPECT_EQ(unknown_command(app, {"runs", "list", "x"}), std::nullopt);
+  EXPECT_EQ(unknown_command(app, {"later", "x"}), std::nullopt);
+}
+
+TEST_F(Described, WhatSaysNothingOfItselfIsFound) {
+  EXPECT_EQ(undescribed(app), Words{});
+  std::string silent;
+  app.get_subcommand("runs")->get_subcommand("list")->add_option("--silent", silent);
+  app.get_subcommand("pause")->add_option_group("more", "More")->add_option("--quiet", silent);
+  EXPECT_EQ(undescribed(app), (Words{"runs list --silent", "pause --quiet"}));
+}
+
+TEST_F(Described, CompletionsKnowCommandsOptionsAndChoices) {
+  const DescribedCommand all_of_it = description_of(app);
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const std::string script = completion_of(all_of_it, shell);
+    for (const char* piece : {"runs", "list", "show", "limit", "output", "table", "json", "all"})
+      EXPECT_NE(script.find(piece), std::string::npos) << shell << " " << piece;
+    EXPECT_EQ(script.find("later"), std::string::npos) << shell;
+  }
+  EXPECT_NE(completion_of(all_of_it, "zsh").find(R"('--output:How it'\''s written')"), std::string::npos);
+  EXPECT_NE(completion_of(all_of_it, "fish").find(R"(-d 'How it\'s written')"), std::string::npos);
+}
+
+TEST_F(Described, ManualsAreForAllAndForEach) {
+  const DescribedCommand all_of_it = description_of(app);
+  EXPECT_NE(manual_of(all_of_it, "")->find("\\fBruns\\fR\nWhat ran"), std::string::npos);
+  const std::string page = *manual_of(all_of_it, "runs");
+  EXPECT_EQ(page.find(".TH POSTLUDE-RUNS 1"), page.find(".TH"));
+  EXPECT_NE(page.find("\\fB\\-o\\fR, \\fB\\-\\-output\\fR table|json\nHow it's written"), std::string::npos)
+      << page;
+  EXPECT_EQ(manual_of(all_of_it, "nothing"), std::nullopt);
+  EXPECT_EQ(shared_files(all_of_it).count("man/man1/postlude-pause.1"), 1U);
+}
+
+}  // namespace
+}  // namespace postlude::cli

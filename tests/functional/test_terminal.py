@@ -1,0 +1,232 @@
+"""What people meet at a terminal: help, completions, manual pages, addresses; and that nothing acts on it."""
+
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import unicodedata
+
+import pytest
+from daemon import Daemon, flagger_body, free_port
+
+CONFIG = """
+sources: {flagger: {type: flagger, auth: none}}
+targets: {web: {connector: http, url: 'http://127.0.0.1:1', auth: none}}
+workflows:
+  a-workflow-with-a-rather-long-name-that-says-what-it-is-for:
+    on: {source: flagger, hook: '*'}
+    steps: [{uses: assert, with: {that: '.event.phase == "Failed"', message: 'phase ${{ .event.phase }}'}}]
+  asks: {on: {source: flagger, hook: '*', name: asks}, steps: [{uses: approval, with: {message: 'go?'}}]}
+  holds: {on: {source: flagger, hook: '*', name: asks}, steps: [{uses: web/request, with: {method: GET, path: /}}]}
+  cannot-begin: {on: {source: flagger, hook: '*', name: asks}, vars: {x: '${{ error("no") }}'}, steps: [{uses: set, with: {values: {a: 1}}}]}
+"""
+EVIL = "x\nrun_00000000000z  forged\x1b[31m\x1b]0;title\x07\x7f\x9b31m\u202egnp\u2066\u2028 日本語"
+
+
+def run(binary, *arguments, **options):
+    return subprocess.run([binary, *arguments], capture_output=True, timeout=60, stdin=subprocess.DEVNULL, **options)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, binary):
+    made = Daemon(tmp_path_factory.mktemp("terminal"), CONFIG)
+    try:
+        made.evil = made.post("/hooks/flagger/post-rollout", flagger_body(checksum=EVIL, metadata={"m": EVIL})).json["event"]
+        made.wait_run(made.evil)
+        made.event = made.post("/hooks/flagger/event", flagger_body(name="asks", phase=EVIL, checksum=EVIL)).json["event"]
+        made.wait_run(made.event, ("waiting",), workflow="asks")
+        yield made
+    finally:
+        made.kill()
+
+
+def acting(text):
+    """The characters of a text that act on a terminal or turn its reading."""
+    return [c for c in text if c != "\n" and (unicodedata.category(c) == "Cc" or unicodedata.category(c) in ("Zl", "Zp")
+            or unicodedata.bidirectional(c) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))]
+
+
+def test_nothing_acts_on_the_terminal(server):
+    runs = [r["id"] for r in server.items("runs")]
+    commands = [["runs", "list"], ["events", "list"], ["deliveries", "list"], ["failures"], ["pauses"],
+                *(["explain", id_] for id_ in (server.evil, server.event)), *(["runs", "show", id_] for id_ in runs),
+                *(["events", "show", id_] for id_ in (server.evil, server.event)), ["runs", "show", "\x1b[31mx\x9b"],
+                ["deliveries", "show", server.items("deliveries")[0]["id"]], ["runs", "list", "--state", EVIL], [EVIL],
+                ["failures", "retry", "--cause", EVIL]]
+    for command in commands:
+        for output in ("table", "wide", "yaml", "json"):
+            last = [] if command == [EVIL] else ["-o", output]
+            done = server.cli(*command, *last)
+            for said in (done.stdout, done.stderr):
+                assert acting(said) == [], (command, output, said)
+                assert not re.search("^run_00000000000z", said, re.M), (command, output, said)
+    shown = json.loads(server.cli("events", "show", server.evil, "-o", "json", check=0).stdout)
+    assert shown["metadata"]["m"] == EVIL, "JSON means the same"
+    assert "\\u001b[31m" in server.cli("explain", server.event, check=0).stdout, "seen, but not acted on"
+
+
+def test_bytes_that_are_no_text_are_escaped_too(server, binary, tmp_path):
+    (tmp_path / "raw").write_bytes(b"\x9b31m\xc0\x80 \xe6\x97")
+    done = run(binary, "send", "--url", f"{server.hooks}/hooks/flagger/post-rollout", "--body", str(tmp_path / "raw"))
+    assert b"\\x9b31m\\xc0\\x80 \\xe6\\x97" in done.stderr and b"\x9b" not in done.stdout + done.stderr
+    done = run(binary, b"check", b"/nowhere/\x9b\x1b[2J")
+    assert done.returncode == 1 and b"\\x9b\\u001b[2J" in done.stdout and b"\x1b" not in done.stdout
+
+
+def columns(line):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def test_tables_fit(server, binary):
+    for kind in ("runs", "events", "deliveries"):
+        for environment, most in (({}, 80), ({"COLUMNS": "60"}, 62), ({"COLUMNS": "200"}, 200)):
+            lines = subprocess.run([binary, kind, "list", "--server", server.admin], capture_output=True, text=True,
+                                   env={**os.environ, **environment}, check=True).stdout.splitlines()
+            assert max(map(columns, lines)) <= most, lines
+            ids = [i["id"] for i in server.items(kind)]
+            assert [line.split()[0] for line in lines[1:]] == ids, "ids are never cut"
+    listed = server.cli("runs", "list", check=0).stdout
+    assert listed.split("\n")[0].split() == ["ID", "CANARY", "VERSION", "WORKFLOW", "STATE", "DURATION", "AGE"]
+    assert "…" in listed and "shop/podinfo" in listed or "prod" in listed
+    wide = server.cli("runs", "list", "-o", "wide", check=0).stdout
+    assert "a-workflow-with-a-rather-long-name-that-says-what-it-is-for" in wide and "REASON" in wide
+
+
+def test_lists_say_what_holds_a_run(server):
+    def state(workflow):
+        line = next(l for l in server.cli("runs", "list", "--workflow", workflow, "-o", "wide", check=0).stdout.splitlines()[1:])
+        return re.split(r"  +", line)[4]
+    assert state("asks") == "waiting for approval"
+    server.cli("pause", "--workflow", "asks", check=0)
+    assert state("asks") == "paused (workflow asks), waiting for approval"
+    shown = server.cli("runs", "show", server.items("runs?workflow=asks")[0]["id"], check=0).stdout
+    assert "paused (workflow asks)" in shown
+    server.cli("unpause", "--workflow", "asks", check=0)
+    assert state("asks") == "waiting for approval"
+
+
+def test_a_run_that_could_not_begin_did_not_run(server):
+    told = server.cli("explain", server.event, check=0).stdout
+    assert "  failed   could not begin: cannot-begin: " in told and "ran      cannot-begin" not in told
+    assert "  runs     asks" in told
+
+
+def test_acts_print_a_line(server):
+    run_id = server.items("runs?workflow=asks")[0]["id"]
+    said = server.cli("runs", "approve", run_id, check=0).stdout
+    assert re.fullmatch(rf"{run_id} \(asks\): approved; it is [a-z ]+ now\n", said), said
+    server.wait_run(server.event, workflow="asks")
+    again = server.cli("runs", "replay", run_id, check=0).stdout
+    new = re.fullmatch(rf"{run_id} \(asks\): replayed as (run_\w+); it is [a-z ]+ now\n", again)
+    assert new, again
+    as_json = json.loads(server.cli("runs", "cancel", new[1], "--reason", "enough", "-o", "json", check=0).stdout)
+    assert as_json["id"] == new[1]
+    failed = server.items("runs?workflow=cannot-begin")[0]["id"]
+    assert re.fullmatch(rf"{failed} \(cannot-begin\): dismissed; it is failed now: .*no.*\n",
+                        server.cli("runs", "dismiss", failed, check=0).stdout)
+
+
+def test_a_cut_cause_is_found(server):
+    cause = server.items("failures")[0]["cause"]
+    said = server.cli("failures", "dismiss", "--cause", cause[:9] + "…", check=0).stdout
+    assert said.startswith("dismissed "), said
+    none = server.cli("failures", "dismiss", "--cause", "nothing…", check=1)
+    assert "no failure has a cause that begins with 'nothing'" in none.stderr
+
+
+# -- without a daemon
+
+@pytest.mark.parametrize("words, same", [
+    (["help"], ["--help"]), (["help", "runs"], ["runs", "--help"]), (["runs", "help"], ["runs", "--help"]),
+    (["help", "runs", "list"], ["runs", "list", "--help"]), (["--version"], ["version"]), (["-V"], ["version"])])
+def test_words_for_help(binary, words, same):
+    one, other = run(binary, *words), run(binary, *same)
+    assert one.returncode == 0 and one.stdout == other.stdout and one.stdout and one.stderr == b""
+
+
+@pytest.mark.parametrize("words, near", [(["rnus"], "runs"), (["runs", "aprove"], "approve"), (["runs", "list", "--limt", "3"], "--limit"),
+                                         (["check", "x", "--connectrs", "y"], "--connectors"), (["help", "rnus"], "runs")])
+def test_slips_of_the_hand(binary, words, near):
+    done = run(binary, *words)
+    assert done.returncode == 2 and f"did you mean '{near}'?" in done.stderr.decode() and done.stdout == b""
+
+
+@pytest.mark.parametrize("option, value", [("--server", "127.0.0.1:PORT"), ("--server", ":PORT"), ("--server", "localhost:PORT/"),
+                                           ("POSTLUDE_SERVER", "127.0.0.1:PORT"), ("POSTLUDE_SERVER", ":PORT")])
+def test_addresses_without_a_scheme(binary, server, option, value):
+    value = value.replace("PORT", str(server.admin_port))
+    if option == "--server":
+        done = run(binary, "runs", "list", "--server", value)
+    else:
+        done = run(binary, "runs", "list", env={**os.environ, option: value})
+    assert done.returncode == 0 and done.stdout.startswith(b"ID"), done
+
+
+def test_the_address_that_was_meant_is_named(binary, server):
+    port = free_port()
+    done = run(binary, "runs", "list", env={**os.environ, "POSTLUDE_SERVER": f"127.0.0.1:{port}"})
+    assert done.returncode == 3 and f"could not reach http://127.0.0.1:{port} (from POSTLUDE_SERVER)" in done.stderr.decode()
+    for words in (["runs", "list", "--server", "ftp://x"], ["send", "--url", "ftp://x"]):
+        done = run(binary, *words)
+        assert done.returncode == 2 and f"{words[-2]} is 'ftp://x', which is no address" in done.stderr.decode()
+    sent = run(binary, "send", "--url", f":{server.port}/hooks/flagger/post-rollout", "--name", "bare")
+    assert sent.returncode == 0 and json.loads(sent.stdout)["event"]
+
+
+def test_a_token_over_plain_http_is_warned_of(binary):
+    there = run(binary, "runs", "list", "--server", "http://192.0.2.1.invalid:8081", "--token", "secret")
+    assert b"warning: the token is sent to http://192.0.2.1.invalid:8081 unencrypted" in there.stderr and b"secret" not in there.stderr
+    for url in (f"http://127.0.0.1:{free_port()}", "https://postlude.invalid"):
+        assert b"warning" not in run(binary, "runs", "list", "--server", url, "--token", "secret").stderr
+
+
+@pytest.fixture(scope="module")
+def shared(binary, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("share")
+    done = run(binary, "share", str(folder))
+    assert (done.returncode, done.stderr) == (0, b""), "every command and option says what it is for"
+    return folder
+
+
+def test_manual_pages(binary, shared):
+    pages = sorted(shared.glob("man/man1/*.1"))
+    assert {"postlude.1", "postlude-runs.1", "postlude-serve.1", "postlude-send.1"} <= {page.name for page in pages}
+    for page in pages:
+        done = run("groff", "-man", "-ww", "-Tutf8", "-z", str(page))
+        assert (done.returncode, done.stderr) == (0, b""), page.name
+    text = run("groff", "-man", "-Tascii", "-P-cbou", str(shared / "man/man1/postlude-runs.1")).stdout.decode()
+    assert "runs approve" in text and "--comment VALUE" in text and "EXIT STATUS" in text
+    assert run(binary, "man", "runs").stdout == (shared / "man/man1/postlude-runs.1").read_bytes()
+    assert run(binary, "man", "nothing").returncode == 2
+
+
+@pytest.mark.parametrize("line, offered, not_offered", [
+    ("postlude ru", ["runs"], ["serve"]), ("postlude runs ap", ["approve"], []), ("postlude runs ", ["list", "retry"], ["serve"]),
+    ("postlude runs list --", ["--workflow", "--server"], ["--config"]), ("postlude runs list -o ", ["table", "wide", "json", "yaml"], ["list"]),
+    ("postlude completion ", ["bash", "zsh", "fish"], []), ("postlude --v", ["--version"], []),
+    ("postlude runs resume --as ", ["done", "repeat", "fail"], []), ("postlude pause --", ["--all", "--target"], []),
+    ("postlude la", [], ["later"])])
+def test_bash_completes(shared, line, offered, not_offered):
+    script = shared / "bash-completion/completions/postlude"
+    assert run("bash", "-n", str(script)).returncode == 0
+    words = line.split(" ")
+    ask = f"""source '{script}'
+COMP_WORDS=({' '.join(f"'{w}'" for w in words)}); COMP_CWORD={len(words) - 1}
+_postlude; printf '%s\\n' "${{COMPREPLY[@]}}" """
+    found = run("bash", "-c", ask).stdout.decode().split()
+    assert set(offered) <= set(found) and not set(not_offered) & set(found), found
+
+
+@pytest.mark.parametrize("shell, file, check", [("zsh", "zsh/site-functions/_postlude", ["-n"]),
+                                                ("fish", "fish/vendor_completions.d/postlude.fish", ["--no-execute"])])
+def test_other_shells_can_read_theirs(shared, shell, file, check):
+    text = (shared / file).read_text()
+    for word in ("runs", "approve", "workflow", "json"):
+        assert word in text
+    assert text.count("'") % 2 == 0 or shell == "fish"
+    for folder in os.environ["PATH"].split(":"):
+        if (pathlib.Path(folder) / shell).exists():
+            done = run(shell, *check, str(shared / file))
+            assert (done.returncode, done.stderr) == (0, b"")
