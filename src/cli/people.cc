@@ -202,23 +202,26 @@ int list_failures(const Remote& remote, const Words& words) {
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
-// A table cuts long causes: what ends in an … is looked up among those there are.
+// Tables cut long causes with an …, and escape what would act on a terminal: the one that was shown so.
 Result<std::string> whole_cause(const Remote& remote, const std::string& given) {
   constexpr std::string_view kCut = "…";
-  if (!given.ends_with(kCut)) return given;
+  const bool cut = given.ends_with(kCut);
+  const std::string shown =
+      printable(std::string_view(given).substr(0, given.size() - (cut ? kCut.size() : 0)), Lines::kBlank);
   TRY(const json::value page, get(remote.server, "/api/v1/failures"));
-  const std::string beginning = given.substr(0, given.size() - kCut.size());
-  std::set<std::string> found;
   const json::value* items = find(page, "items");
+  std::set<std::string> found;
   for (const json::value& item : items != nullptr && items->is_array() ? items->get_array() : json::array()) {
     const std::string cause(find_text(item, "cause"));
-    if (printable(cause, Lines::kBlank).starts_with(beginning)) found.insert(cause);
+    const std::string as_shown = printable(cause, Lines::kBlank);
+    if (cut ? as_shown.starts_with(shown) : as_shown == shown) found.insert(cause);
   }
   if (found.size() == 1) return *found.begin();
+  if (!cut) return given;
   return Error(found.empty() ? Code::kNotFound : Code::kConflict,
                (found.empty() ? "no failure has a cause that begins with '"
                               : std::to_string(found.size()) + " causes begin with '") +
-                   beginning + "'; `postlude failures -o wide` shows them whole");
+                   shown + "'; `postlude failures -o wide` shows them whole");
 }
 
 int act_on_failures(const Remote& remote, const Words& words, const std::string& verb) {

@@ -134,7 +134,6 @@ void Masker::add_form(Form form) {
     ++first_of_[i];
 }
 
-// Among the forms with that first byte; 0: none is spelled there.
 std::size_t Masker::longest_at(std::string_view text, std::size_t at, bool any_case,
                                unsigned char first) const {
   std::size_t longest = 0;

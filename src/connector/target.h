@@ -126,8 +126,11 @@ class Masker {
   void add_form(Form form);
   // The end of the longest form that is spelled there; npos: none is.
   std::size_t end_at(std::string_view text, std::size_t at) const;
-  std::vector<Form> forms_;                                 // sorted
-  std::array<std::size_t, 257> first_of_{};                 // in forms_, by their first byte
+  // Among the forms with that first byte; 0: none is spelled there.
+  std::size_t longest_at(std::string_view text, std::size_t at, bool any_case, unsigned char first) const;
+  std::vector<Form> forms_;  // sorted
+  // Where those with a first byte begin in forms_; twice: those of any case after the others.
+  std::array<std::size_t, 513> first_of_{};
   std::map<std::string, std::string, std::less<>> learnt_;  // by target; its forms are known
 };
 

@@ -808,7 +808,7 @@ def test_the_commands(daemon, fakes):
     bad = run_of(server, name="bad")
     in_state(server, bad, "failed")
     cause = server.items("failures")[0]["cause"]
-    table = server.cli("failures", check=0).stdout
+    table = server.cli("failures", "-o", "wide", check=0).stdout
     assert table.startswith("COUNT") and bad in table and cause in table
     assert json.loads(server.cli("failures", "-o", "json", check=0).stdout)["items"] == server.items("failures")
     assert bad in server.cli("runs", "list", "--failed", check=0).stdout and bad in server.cli("runs", "list", "--cause", cause, check=0).stdout
