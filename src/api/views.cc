@@ -214,6 +214,9 @@ json::object view_of(const store::FailureGroup& group) {
 
 json::object view_of(const store::RunDetail& detail) {
   json::object view = view_of(detail.run);
+  view["namespace"] = text_or_null(detail.name_space);
+  view["name"] = text_or_null(detail.name);
+  view["version"] = nullptr;  // as in lists
   view["team"] = text_or_null(detail.team);
   view["vars"] = stored(detail.run.vars);
   json::array steps;

@@ -353,6 +353,8 @@ Result<RunBrief> brief_run(sql::Connection& db, RunId id) {
 Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max) {
   RunDetail out;
   TRY_DONE(load_brief(db, id, out));
+  TRY_DONE(db.each("SELECT namespace, name FROM events WHERE id = $1", {out.run.event.value},
+                   [&](const sql::Row& row) { out.name_space = row.text(0), out.name = row.text(1); }));
   TRY_DONE(load_attempts(db, out));
   TRY_DONE(load_exchanges(db, out.attempts, exchanges_max));
   return out;

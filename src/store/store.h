@@ -248,6 +248,7 @@ constexpr std::size_t kAttemptsAtLeast = 5;
 constexpr std::size_t kExchangesShown = 4U << 20U;
 
 struct RunDetail : RunBrief {
+  std::string name_space, name;  // of its event
   std::vector<Attempt> attempts;
   std::map<std::int64_t, std::int64_t> attempts_of;  // how many there are, by step
 };

@@ -99,13 +99,11 @@ def test_lists_say_what_holds_a_run(server):
     def state(workflow):
         line = next(l for l in server.cli("runs", "list", "--workflow", workflow, "-o", "wide", check=0).stdout.splitlines()[1:])
         return re.split(r"  +", line)[4]
-    if "pausedBy" not in server.items("runs")[0]:
-        pytest.skip("the API's lists do not tell yet what holds a run")
     assert state("asks") == "waiting for approval"
     server.cli("pause", "--workflow", "asks", check=0)
     assert state("asks") == "paused (workflow asks), waiting for approval"
     shown = server.cli("runs", "show", server.items("runs?workflow=asks")[0]["id"], check=0).stdout
-    assert "paused (workflow asks)" in shown
+    assert "paused (workflow asks)" in shown and "canary      prod-shop/asks\n" in shown
     server.cli("unpause", "--workflow", "asks", check=0)
     assert state("asks") == "waiting for approval"
 
