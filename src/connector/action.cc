@@ -109,6 +109,9 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
     if (url_.empty()) problem("`url` is missing");
     target.url = url_;
   }
+  const Result<Url> url = parse_url(target.url);
+  target.gateway = url && std::any_of(gateways_.begin(), gateways_.end(),
+                                      [&](const std::string& glob) { return glob_match(glob, url->host); });
   std::vector<std::string> known;
   for (const auto& [name, globs] : editions_)
     known.push_back(name);
@@ -119,7 +122,6 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
     }
     return;
   }
-  const Result<Url> url = parse_url(target.url);
   for (const auto& [name, globs] : editions_) {
     for (const std::string& glob : globs) {
       if (target.edition.empty() && url && glob_match(glob, url->host)) target.edition = name;

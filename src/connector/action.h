@@ -47,6 +47,9 @@ struct Ending {
   std::string why;                      // for people; "" when it succeeded
   std::optional<Duration> retry_after;  // what the system asked for
   bool counts_for_breaker = false;      // retryable other than 429, and unclear
+  bool answered = false;                // unclear, by a whole 2xx of which no rule says what it means
+  bool misread = false;  // since a rule yields neither true nor false: it will not do better next time
+  bool gone = false;     // refused, since what the first use made is no longer there
 };
 
 // One request of an action.
@@ -179,6 +182,7 @@ class Connector {
   std::string name_, summary_, url_;
   std::vector<std::string> auth_;
   std::vector<std::pair<std::string, std::vector<std::string>>> editions_;  // name, globs of hosts
+  std::vector<std::string> gateways_;                                       // globs of hosts
   std::vector<std::shared_ptr<const Action>> actions_;
 };
 

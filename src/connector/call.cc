@@ -230,6 +230,8 @@ struct Verdict {
   std::optional<RequestResult> result;
   std::string trouble;             // why a rule could not be asked
   bool overrules_refusal = false;  // and it was one that says of a 4xx that it is none
+  bool gone = false;
+  bool misread = false;  // a rule yields something else than true or false
 };
 
 // The action's own rules; the first that holds decides.
@@ -237,21 +239,26 @@ Verdict by_rules(const Call::Impl& call, const Values& values) {
   struct Rule {
     const std::optional<std::size_t>& at;
     RequestResult result;
+    bool gone = false;
   };
-  const std::array<Rule, 4> rules = {{{call.success, RequestResult::kSucceeded},
+  const std::array<Rule, 6> rules = {{{call.success, RequestResult::kSucceeded},
                                       {call.exists, RequestResult::kExists},
+                                      {call.gone, RequestResult::kRefused, true},
                                       {call.retry, RequestResult::kRetryable},
-                                      {call.refuse, RequestResult::kRefused}}};
+                                      {call.refuse, RequestResult::kRefused},
+                                      {call.unclear, RequestResult::kUnclear}}};
   Verdict verdict;
   for (const Rule& rule : rules) {
     if (!rule.at) continue;
     const Result<bool> holds = as_bool(values[*rule.at], call.after[*rule.at]);
     if (!holds) {
       if (verdict.trouble.empty()) verdict.trouble = holds.error().message;
+      verdict.misread = verdict.misread || values[*rule.at].has_value();
       verdict.overrules_refusal = verdict.overrules_refusal || rule.result == RequestResult::kExists ||
                                   rule.result == RequestResult::kRetryable;
     } else if (*holds) {
       verdict.result = rule.result;
+      verdict.gone = rule.gone;
       return verdict;
     }
   }
@@ -420,6 +427,7 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     CHECK(values.size() == impl_->after.size());
     Verdict verdict = by_rules(*impl_, values);
     ending.result = verdict.result.value_or(by_status(*answer));
+    ending.gone = verdict.gone;
     std::string more = verdict.trouble;
     // A rule that cannot be asked has not said yes: what the answer means is not known.
     if (!verdict.result && verdict.overrules_refusal && ending.result == RequestResult::kRefused)
@@ -434,6 +442,9 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
       }
     }
     if (ending.result == RequestResult::kSucceeded) return ending;
+    ending.answered = !verdict.result && ending.result == RequestResult::kUnclear && answer->status >= 200 &&
+                      answer->status < 300;
+    ending.misread = ending.answered && verdict.misread;
     std::string text;
     if (impl_->message) {
       const Result<json::value> message = impl_->message->assemble(values);
@@ -453,7 +464,7 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
   }
   // A read that came to nothing can be made again: it is only retryable.
   if (impl_->effect == Effect::kRead && ending.result == RequestResult::kUnclear) {
-    ending.result = RequestResult::kRetryable;
+    ending.result = ending.misread ? RequestResult::kRefused : RequestResult::kRetryable;
   }
   return ending;
 }

@@ -39,7 +39,7 @@ struct Call::Impl {
   Encoding encoding = Encoding::kNone;
 
   std::vector<lang::Expression> after;
-  std::optional<std::size_t> success, exists, refuse, retry, retry_after;
+  std::optional<std::size_t> success, exists, gone, retry, refuse, unclear, retry_after;
   std::optional<Slice> message;
 };
 

@@ -160,21 +160,35 @@ TEST(JiraTest, FindVersion) {
 
 TEST(JiraTest, SetFixVersions) {
   Script script;
-  script.on("PUT /rest/api/2/issue/PROJ-1", 204, "");
-  EXPECT_EQ(
-      run("set-fix-versions", R"({"issue":"PROJ-1","versions":["10010","api 1.1"]})", script).requests,
-      (std::vector<std::string>{
-          "PUT " + kBase +
-          R"(/issue/PROJ-1 {"update":{"fixVersions":[{"add":{"id":"10010"}},{"add":{"name":"api 1.1"}}]}})"}));
-  EXPECT_EQ(run("set-fix-versions",
-                R"({"issue":"PROJ-1","versions":["10010"],"replace":true,"notify":false})", script)
-                .requests,
+  script.on("PUT /rest/api/2/issue/PROJ-1", 204, "")
+      .on("GET /rest/api/2/issue/PROJ-1/editmeta", 200,
+          R"({"fields":{"fixVersions":{"allowedValues":[{"id":"10010","name":"api 1.0"},{"id":"7","name":"20261130"},{"id":"20261130","name":"x"}]}}})");
+  const auto fixed = [&](const char* with) { return run("set-fix-versions", with, script).requests; };
+  const std::string asked = "GET " + kBase + "/issue/PROJ-1/editmeta";
+  const std::string put = "PUT " + kBase + "/issue/PROJ-1";
+  EXPECT_EQ(fixed(R"({"issue":"PROJ-1","versions":["10010","api 1.1"]})"),
             (std::vector<std::string>{
-                "PUT " + kBase +
-                R"(/issue/PROJ-1?notifyUsers=false {"update":{"fixVersions":[{"set":[{"id":"10010"}]}]}})"}));
+                asked,
+                put + R"( {"update":{"fixVersions":[{"add":{"id":"10010"}},{"add":{"name":"api 1.1"}}]}})"}));
+  EXPECT_EQ(fixed(R"({"issue":"PROJ-1","versions":["10010"],"replace":true,"notify":false})"),
+            (std::vector<std::string>{
+                asked, put + R"(?notifyUsers=false {"update":{"fixVersions":[{"set":[{"id":"10010"}]}]}})"}));
+  // A name of digits is one, also where it is another version's id; what is neither is a name.
+  EXPECT_EQ(
+      fixed(R"({"issue":"PROJ-1","versions":["20261130","4711"]})"),
+      (std::vector<std::string>{
+          asked,
+          put + R"( {"update":{"fixVersions":[{"add":{"name":"20261130"}},{"add":{"name":"4711"}}]}})"}));
+  // Who says which of the two it is, or has another name, is not asked about.
+  EXPECT_EQ(
+      fixed(R"({"issue":"PROJ-1","versions":[{"id":"20261130"},{"name":"10010"},"2026-11"]})"),
+      (std::vector<std::string>{
+          put +
+          R"( {"update":{"fixVersions":[{"add":{"id":"20261130"}},{"add":{"name":"10010"}},{"add":{"name":"2026-11"}}]}})"}));
+  EXPECT_NE(run("set-fix-versions", R"({"issue":"PROJ-1","versions":[{"key":"1"}]})", script).stopped, "");
   Script busy;
   busy.on("PUT /rest/api/2/issue/PROJ-1", 409, R"({"errorMessages":["Issue was changed"]})");
-  EXPECT_EQ(run("set-fix-versions", R"({"issue":"PROJ-1","versions":["10010"]})", busy).stopped,
+  EXPECT_EQ(run("set-fix-versions", R"({"issue":"PROJ-1","versions":["api 1.0"]})", busy).stopped,
             "retryable: 409 from PUT /rest/api/2/issue/PROJ-1: Issue was changed");
 }
 
@@ -228,6 +242,64 @@ TEST(JiraTransitionTest, LooksFirst) {
                 "issue PROJ-1 has no transition to Reopened now; there are: In Progress, Done, Done"),
             std::string::npos)
       << story.stopped;
+}
+
+// `to` and `transition` are names; ids only where nothing has that name.
+TEST(JiraTransitionTest, TellsNamesOfDigitsFromIds) {
+  const auto sent = [](const char* status, const char* with) {
+    Script script;
+    script.on("GET /rest/api/2/issue/PROJ-1", 200, R"({"fields":{"status":)" + std::string(status) + "}}")
+        .on("GET /rest/api/2/issue/PROJ-1/transitions", 200,
+            R"({"transitions":[{"id":"21","name":"31","to":{"id":"3","name":"5"}},
+                               {"id":"31","name":"Finish","to":{"id":"5","name":"Done"}}]})")
+        .on("POST /rest/api/2/issue/PROJ-1/transitions", 204, "");
+    return run("transition", with, script).requests.back();
+  };
+  const std::string post = "POST " + kBase + "/issue/PROJ-1/transitions ";
+  const char* open = R"({"id":"1","name":"Open"})";
+  EXPECT_EQ(sent(open, R"({"issue":"PROJ-1","to":"5"})"), post + R"({"transition":{"id":"21"},"fields":{}})");
+  EXPECT_EQ(sent(open, R"({"issue":"PROJ-1","to":"3"})"), post + R"({"transition":{"id":"21"},"fields":{}})");
+  EXPECT_EQ(sent(open, R"({"issue":"PROJ-1","to":"Done","transition":"31"})"),
+            post + R"({"transition":{"id":"31"},"fields":{}})");
+  // It is in the status with the id 5, and a transition leads to the one that is called so.
+  const char* done = R"({"id":"5","name":"Done"})";
+  EXPECT_EQ(sent(done, R"({"issue":"PROJ-1","to":"5"})"), post + R"({"transition":{"id":"21"},"fields":{}})");
+  const char* in_it = R"({"id":"9","name":"Closed"})";
+  EXPECT_EQ(sent(in_it, R"({"issue":"PROJ-1","to":"9"})"), "GET " + kBase + "/issue/PROJ-1/transitions");
+}
+
+// Where people cannot open the URL there is no link, unless the target says where they can.
+TEST(JiraTest, LinksAreWherePeopleOpenIt) {
+  Script script;
+  const std::string gateway = "/ex/jira/11223344";
+  script
+      .on("GET " + gateway + "/rest/api/2/project/PROJ/versions", 200,
+          R"([{"id":"7","name":"x","released":true}])")
+      .on("POST " + gateway + "/rest/api/2/issue/PROJ-1/comment", 201, R"({"id":"12"})");
+  const auto url_of = [&](const char* action, const char* with, const std::string& site) {
+    lang::Problems problems;
+    Target target = jira();
+    target.url = "https://api.atlassian.com" + gateway;
+    target.site = site;
+    target.edition.clear();
+    target.auth.kind = Auth::Kind::kBearer;
+    static const Catalogue catalogue = Catalogue::built_in();
+    catalogue.find("jira")->settle(target, problems);
+    EXPECT_TRUE(problems.empty());
+    EXPECT_EQ(target.edition, "cloud");
+    return to_text(json::parse(run(action, with, script, target).outputs).at("url"));
+  };
+  const char* version = R"({"project":"PROJ","name":"x"})";
+  const char* comment = R"({"issue":"PROJ-1","body":"b"})";
+  for (const char* action : {"release-version", "find-version", "create-version"}) {
+    EXPECT_EQ(url_of(action, version, ""), "null") << action;
+    EXPECT_EQ(url_of(action, version, "https://acme.atlassian.net"),
+              R"("https://acme.atlassian.net/projects/PROJ/versions/7")")
+        << action;
+  }
+  EXPECT_EQ(url_of("comment", comment, ""), "null");
+  EXPECT_EQ(url_of("comment", comment, "https://acme.atlassian.net"),
+            R"("https://acme.atlassian.net/browse/PROJ-1?focusedCommentId=12")");
 }
 
 TEST(JiraTransitionTest, IsDoneWhereTheIssueIsThere) {

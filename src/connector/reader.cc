@@ -262,6 +262,8 @@ void Reader::read_rules(const lang::Node& node, const Scope& scope, Call::Impl& 
   into.exists = bare(node, "exists", into.after);
   into.retry = bare(node, "retry", into.after);
   into.refuse = bare(node, "refuse", into.after);
+  into.gone = bare(node, "gone", into.after);
+  into.unclear = bare(node, "unclear", into.after);
   into.retry_after = bare(node, "retryAfter", into.after);
   if (const lang::Node* message = node.find("message")) {
     into.message = take(lang::Template::read(*message, nullptr, problems_), into.after);
@@ -521,6 +523,7 @@ std::shared_ptr<const Connector> Reader::connector(const lang::Node& root) {
     for (const auto& [key, globs] : editions->members)
       result->editions_.emplace_back(key.scalar, scalars(&globs));
   }
+  result->gateways_ = scalars(root.find("gateways"));
   for (const auto& [name, node] : root.find("actions")->members) {
     result->actions_.push_back(action(*result, root, name, node));
   }

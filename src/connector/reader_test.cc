@@ -174,7 +174,8 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"unknown key", requests("      - {get: /a, sucess: 'true'}\n"),
        "c.yaml:9:19: unknown key 'sucess' in entry 1 of 'requests'; did you mean 'success'? (body, "
        "bodyDecides, delete, edition, effect, encode, exists, form, get, head, headers, id, if, keyWindow, "
-       "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, success)\n"},
+       "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, success, "
+       "unclear)\n"},
       {"not built: paginate", requests("      - {get: /a, paginate: {}}\n"),
        "c.yaml:9:19: 'paginate' of a request is not built yet in this version of Postlude: remove it\n"},
       {"an update of nothing", requests("      - get: /a\n    update: []\n"),

@@ -25,8 +25,9 @@ constexpr std::array<KindName, 7> kKinds = {{
     {Auth::Kind::kUrl, "url"},
 }};
 const std::vector<std::string> kAuthWords = {"none", "bearer", "basic", "header", "query", "body", "url"};
-const std::vector<std::string> kTargetKeys = {"connector", "url",     "auth",        "headers", "proxy",
-                                              "tls",       "timeout", "maxResponse", "edition", "limits"};
+const std::vector<std::string> kTargetKeys = {"connector", "url",    "auth",    "headers",
+                                              "proxy",     "tls",    "timeout", "maxResponse",
+                                              "edition",   "limits", "site"};
 
 void problem(lang::Problems& problems, const lang::Place& place, std::string message) {
   problems.push_back({place, std::move(message), false});
@@ -274,6 +275,13 @@ Target read_target(const std::string& name, const lang::Node& node, lang::Proble
   read_value<std::uint64_t>(node, "maxResponse", parse_size, size, problems);
   target.response_bytes_max = static_cast<std::size_t>(size);
   target.edition = node.text("edition");
+  if (const lang::Node* site = node.find("site")) {
+    const Result<Url> read = parse_url(site->scalar);
+    if (!read) problem(problems, site->place, "`site`: " + read.error().message);
+    target.site = site->scalar;
+    while (target.site.ends_with('/'))
+      target.site.pop_back();
+  }
   if (const lang::Node* limits = node.find("limits")) read_limits(*limits, target.limits, problems);
   return target;
 }
@@ -378,6 +386,13 @@ json::object target_context(const Target& target) {
   context["name"] = target.name;
   if (!target.url.empty()) context["url"] = target.url;
   context["edition"] = target.edition;
+  // Where people open it.
+  context["site"] = nullptr;
+  if (!target.site.empty()) {
+    context["site"] = target.site;
+  } else if (!target.gateway && !target.url.empty()) {
+    context["site"] = target.url;
+  }
   return context;
 }
 

@@ -52,6 +52,8 @@ struct Target {
   Duration timeout = std::chrono::seconds(30);
   std::size_t response_bytes_max = 8U << 20U;
   std::string edition;
+  std::string site;      // where people open it; "": at `url`
+  bool gateway = false;  // people cannot open `url`
   Limits limits;
   lang::Place place;
 };
@@ -72,7 +74,7 @@ constexpr std::string_view kSecretUrl = "***";
 // kNotFound, kInvalid: the secret is missing, or cannot be put where it belongs.
 Result<HttpRequest> authorise(HttpRequest request, const Target& target, const SecretLookup& lookup);
 
-// `.target` for expressions: {name, url?, edition}; never a secret.
+// `.target` for expressions: {name, url?, edition, site}; never a secret.
 json::object target_context(const Target& target);
 
 // A URL taken apart; nothing is decoded. kInvalid: not http(s), user information, control characters.
