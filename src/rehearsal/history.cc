@@ -71,6 +71,8 @@ void read_answer(const json::value& response, Exchange& into) {
 Exchange exchange_of(const json::value& view, const std::string& uses) {
   Exchange out;
   out.target = target_of(uses);
+  out.name = text(view, "request");
+  out.why = text(view, "why");
   out.method = text(view, "method");
   out.url = text(view, "url");
   out.key = text(view, "key");
@@ -112,7 +114,12 @@ StepHistory step_of(const json::value& view) {
   out.started_at = time(view, "startedAt");
   out.finished_at = time(view, "finishedAt");
   out.now = time(view, "now");
-  for (const json::value& attempt : list(view, "attempts")) {
+  out.target = target_of(out.uses);
+  out.key = text(view, "key");
+  const json::array& attempts = list(view, "attempts");
+  for (const json::value& attempt : attempts) {
+    const bool last = &attempt == &attempts.back();
+    if (!last && text(attempt, "outcome") == "refused") ++out.retried;
     for (const json::value& request : list(attempt, "requests"))
       out.exchanges.push_back(exchange_of(request, out.uses));
   }

@@ -15,7 +15,9 @@ struct Exchange {
   std::string target;  // "": not known
   std::string method;
   std::string url;
-  std::string key;  // the idempotency key
+  std::string name;  // of the request: "update.…" where it changed what an earlier use had made
+  std::string key;   // the idempotency key
+  std::string why;   // it did not succeed, or who settled it
   json::value headers;
   json::value body;
   std::string result;  // as the contract has it: succeeded, unclear, shadow, …
@@ -30,6 +32,8 @@ struct StepHistory {
   std::string uses;
   std::string item;  // of forEach, as JSON
   bool announces = false;
+  std::string target, key;  // of `key`; "": it has none
+  std::size_t retried = 0;  // how often a person let it go on after it had been refused
   std::string state;
   std::string reason;
   json::value outputs;

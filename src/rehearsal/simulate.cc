@@ -1,6 +1,8 @@
 #include "rehearsal/simulate.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr Duration kAtMost = std::chrono::hours(24 * 366);  // of virtual time
 constexpr Duration kRealAtMost = std::chrono::seconds(30);  // of everybody's
 constexpr std::size_t kRequestsMax = 10'000;
+constexpr std::size_t kActsMax = 200;              // of people
 constexpr std::size_t kExchangesMax = 64U << 20U;  // more than is told of what was then
 
 bool ended(const std::string& state) {
@@ -31,7 +34,7 @@ class Recorded {
       for (const StepHistory& step : run.steps) {
         for (const Exchange& exchange : step.exchanges) {
           if (exchange.result != "shadow" && !exchange.cut && !exchange.left_out)
-            all_.push_back({&exchange, false});
+            all_.push_back({&exchange, &step, false});
         }
       }
     }
@@ -42,27 +45,88 @@ class Recorded {
   rehearsal::Answer take(const Sent& sent) {
     const std::size_t index = find(sent);
     if (index == all_.size()) return {Duration(0), Error(Code::kUnavailable, "its answer is not known")};
-    all_[index].second = true;
-    const Exchange& then = *all_[index].first;
+    all_[index].used = true;
+    const Exchange& then = *all_[index].then;
     if (then.answer) return {then.took, *then.answer};
     const bool never_sent = then.result == "retryable";
     return {then.took, Error(never_sent ? Code::kUnavailable : Code::kUnknown, "no answer came")};
   }
 
+  bool has_more_of(const StepHistory& step) const {
+    return std::any_of(all_.begin(), all_.end(),
+                       [&](const Entry& entry) { return entry.of == &step && !entry.used; });
+  }
+
  private:
+  struct Entry {
+    const Exchange* then = nullptr;
+    const StepHistory* of = nullptr;
+    bool used = false;
+  };
+
+  // The next of that call; where all were used and the last came to nothing, that again: how often a step is
+  // tried is chance.
   std::size_t find(const Sent& sent) const {
     const HttpRequest shown = sent.shown();
     const std::string path = path_of_url(shown.target);
+    std::size_t again = all_.size();
     for (std::size_t i = 0; i < all_.size(); ++i) {
-      const auto& [then, used] = all_[i];
-      if (used || then->method != shown.method || path_of_url(then->url) != path) continue;
-      if (then->target.empty() || then->target == sent.target) return i;
+      const auto& [then, of, used] = all_[i];
+      if (then->method != shown.method || path_of_url(then->url) != path) continue;
+      if (!then->target.empty() && then->target != sent.target) continue;
+      if (!used) return i;
+      again = then->result == "retryable" || then->result == "unclear" ? i : all_.size();
     }
-    return all_.size();
+    return again;
   }
 
-  std::vector<std::pair<const Exchange*, bool>> all_;
+  std::vector<Entry> all_;
 };
+
+// What was there before the event: steps that began with an update found what an earlier use had made.
+void keep_what_was(const EventHistory& then, store::Memory& memory) {
+  std::vector<const StepHistory*> steps;
+  for (const RunHistory& run : then.runs) {
+    for (const StepHistory& step : run.steps) {
+      if (!step.key.empty() && !step.exchanges.empty() && step.started_at) steps.push_back(&step);
+    }
+  }
+  std::stable_sort(steps.begin(), steps.end(), [](const StepHistory* a, const StepHistory* b) {
+    return *a->started_at < *b->started_at;
+  });
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const StepHistory* step : steps) {
+    if (!seen.insert({step->target, step->key}).second) continue;  // that was made by one before
+    if (!step->exchanges.front().name.starts_with("update.") || step->outputs.is_null()) continue;
+    CHECK(memory.keep(step->target, step->key, to_text(step->outputs)).has_value());
+  }
+}
+
+const StepHistory* same_step(const RunHistory& then, const Run& run, const Step& step) {
+  const auto fits = [&](const StepHistory& one) {
+    return one.id == step.name && one.uses == step.uses && one.item == step.item &&
+           one.announces == step.announces.has_value();
+  };
+  // Those without an id are told apart by their order.
+  const auto before = std::count_if(run.steps.begin(), run.steps.begin() + step.index, [&](const Step& s) {
+    return s.name == step.name && s.uses == step.uses && s.item == step.item &&
+           s.announces.has_value() == step.announces.has_value();
+  });
+  auto at = std::find_if(then.steps.begin(), then.steps.end(), fits);
+  for (auto i = before; i > 0 && at != then.steps.end(); --i)
+    at = std::find_if(at + 1, then.steps.end(), fits);
+  return at == then.steps.end() ? nullptr : &*at;
+}
+
+// How a person answered for a held step.
+std::optional<store::ResumeAs> resumed_as(const StepHistory& then) {
+  if (then.reason.starts_with("failed by ")) return store::ResumeAs::kFail;
+  for (const Exchange& exchange : then.exchanges) {
+    if (!exchange.why.starts_with("settled by ")) continue;
+    return exchange.result == "retryable" ? store::ResumeAs::kRepeat : store::ResumeAs::kDone;
+  }
+  return std::nullopt;
+}
 
 // What people and other systems answered then.
 std::vector<Reply> replies_of(const EventHistory& then) {
@@ -107,7 +171,8 @@ void hide_links(std::string& text, std::string_view path) {
     at += path.size();
     std::size_t end = at;
     while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 ||
-                                 text[end] == '_' || text[end] == '-' || text[end] == '.'))
+                                 text[end] == '_' || text[end] == '-' || text[end] == '.' ||
+                                 text[end] == '*'))  // who may only look is not told all of it
       ++end;
     text.replace(at, end - at, "(link)");
   }
@@ -125,8 +190,10 @@ void hide_now(std::string& text, Instant now) {
     for (std::size_t at = text.find(form); at != std::string::npos; at = text.find(form, at + 1)) {
       if (at > 0 && digit_at(text, at - 1)) continue;  // within a longer number
       std::size_t end = at + form.size();
+      while (digit_at(text, end))  // milliseconds
+        ++end;
       if (end < text.size() && text[end] == '.' && digit_at(text, end + 1)) ++end;
-      while (digit_at(text, end))  // of a fraction, or milliseconds
+      while (digit_at(text, end))  // of a fraction
         ++end;
       text.replace(at, end - at, "(now)");
     }
@@ -233,6 +300,38 @@ const RunHistory* first_of(const std::vector<RunHistory>& runs, const std::strin
   return at == runs.end() ? nullptr : &*at;
 }
 
+// What people did then, where the runs have come to the same point: they answered for a held step, left a
+// step out, let a failed run go on. False: there is nothing to do.
+bool act_as_then(Rehearsal& rehearsal, const EventHistory& then, EventId event, const Recorded& answers,
+                 std::map<RunId, std::size_t>& retries) {
+  const std::string who = "simulate";
+  const auto well = [](const auto& done) { return done && done->has_value(); };
+  for (const store::RunBrief& brief : runs_of(rehearsal)) {
+    const Run& run = brief.run;
+    const RunHistory* before = first_of(then.runs, run.workflow);
+    if (run.event != event || before == nullptr) continue;
+    for (const Step& step : run.steps) {
+      const StepHistory* old = same_step(*before, run, step);
+      if (old == nullptr) continue;
+      const std::string number = std::to_string(step.index + 1);
+      const bool failed = run.state == RunState::kFailed && step.state == StepState::kFailed;
+      if (step.held) {
+        const auto as = resumed_as(*old);
+        if (as && well(rehearsal.ask(rehearsal.pipeline().resume(run.id, number, *as, who)))) return true;
+      }
+      if ((step.held || failed) && old->reason.starts_with("skipped by ")) {
+        if (well(rehearsal.ask(rehearsal.store().skip(run.id, number, who, rt::now())))) return true;
+      }
+      const bool more = answers.has_more_of(*old) && retries[run.id] < old->exchanges.size();
+      if (failed && (retries[run.id] < old->retried || more)) {
+        ++retries[run.id];
+        if (well(rehearsal.ask(rehearsal.pipeline().retry(run.id, false, who)))) return true;
+      }
+    }
+  }
+  return false;
+}
+
 struct Now {
   std::string event;
   std::vector<RunHistory> runs;
@@ -252,6 +351,13 @@ Now play_again(const EventHistory& then, const std::shared_ptr<const pipeline::R
     return rt::steady_now();
   };
   const Duration began = real_now();
+  auto memory = store::Memory::create();
+  if (!memory) {
+    now.error = memory.error().message;
+    return now;
+  }
+  keep_what_was(then, **memory);
+  options.memory = *memory;
   auto begun = Rehearsal::begin(
       rules, expressions, [&answers](const Sent& sent) { return answers.take(sent); }, std::move(options));
   if (!begun) {
@@ -266,12 +372,15 @@ Now play_again(const EventHistory& then, const std::shared_ptr<const pipeline::R
   }
   People people(rehearsal, replies_of(then));
   bool too_long = false;
-  people.run_until_quiet(
-      [&] {
-        too_long = too_long || real_now() - began > kRealAtMost || rehearsal.sent() > kRequestsMax;
-        return too_long;
-      },
-      kAtMost);
+  const auto enough = [&] {
+    too_long = too_long || real_now() - began > kRealAtMost || rehearsal.sent() > kRequestsMax;
+    return too_long;
+  };
+  std::map<RunId, std::size_t> retries;
+  for (std::size_t acts = 0; acts < kActsMax; ++acts) {
+    if (!people.run_until_quiet(enough, kAtMost) || !act_as_then(rehearsal, then, *event, answers, retries))
+      break;
+  }
   if (too_long) now.error = "it did not come to an end within " + to_text(kRealAtMost);
   now.event = event->text();
   for (const store::RunBrief& run : runs_of(rehearsal)) {

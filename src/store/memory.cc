@@ -51,6 +51,14 @@ class Memory::Watched final : public sql::Connection {
   Memory& memory_;
 };
 
+Status Memory::keep(const std::string& target, const std::string& key, const std::string& outputs) {
+  return db_->run(
+      "INSERT INTO keyed (target, key, outputs, step, attempt, event) VALUES ($1, $2, $3, 0, 0, 0) ON "
+      "CONFLICT "
+      "(target, key) DO NOTHING",
+      {target, key, outputs});
+}
+
 Memory::Memory() = default;
 Memory::~Memory() = default;
 

@@ -37,6 +37,9 @@ class Memory {
   // How long a commit takes, in virtual time; others queue up meanwhile.
   std::function<Duration()> latency;
 
+  // What an earlier use with the key has yielded, as JSON. Before anything has asked for it.
+  Status keep(const std::string& target, const std::string& key, const std::string& outputs);
+
   // For questions of checks; not from within a store's transaction.
   sql::Connection& db();
   std::uint64_t commits() const;
