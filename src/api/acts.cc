@@ -116,13 +116,9 @@ rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value a
   } else if (verb == "dismiss") {
     AWAIT(done, store_.dismiss(id, who.name, rt::now()));
   } else {
-    const std::string_view as = find_text(asked, "as");
-    if (as != "done" && as != "repeat" && as != "fail")
-      co_return Error(Code::kInvalid, "as must be done, repeat or fail");
-    const store::ResumeAs how = as == "done"     ? store::ResumeAs::kDone
-                                : as == "repeat" ? store::ResumeAs::kRepeat
-                                                 : store::ResumeAs::kFail;
-    AWAIT(done, pipeline_.resume(id, step, how, who.name));
+    const auto as = store::resume_as(find_text(asked, "as"));
+    if (!as) co_return Error(Code::kInvalid, "as must be done, repeat or fail");
+    AWAIT(done, pipeline_.resume(id, step, *as, who.name));
   }
   if (!done) co_return done.error();
   co_return id;

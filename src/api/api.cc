@@ -151,9 +151,17 @@ rt::Task<HttpResponse> Api::read(Path path, Query query, Caller who) {
     AWAIT(HttpResponse response, failures(std::move(query), std::move(who)));
     co_return response;
   }
+  if (path.size() == 1 && kind == "held") {
+    AWAIT(HttpResponse response, held(std::move(query), std::move(who)));
+    co_return response;
+  }
+  if (path.size() == 1 && kind == "keys") {
+    AWAIT(HttpResponse response, keys(std::move(query), std::move(who)));
+    co_return response;
+  }
   co_return problem(404, "not found",
-                    "there is deliveries, events, runs, failures, pauses, workflows, targets, explain/{id}, "
-                    "config, audit/verify");
+                    "there is deliveries, events, runs, failures, held, keys, pauses, workflows, targets, "
+                    "explain/{id}, config, audit/verify");
 }
 
 rt::Task<HttpResponse> Api::read_config(Path path, Caller who) {

@@ -62,6 +62,8 @@ class Api {
   rt::Task<HttpResponse> explain(std::string id, Caller who);
   rt::Task<HttpResponse> failures(Query query, Caller who);
   rt::Task<HttpResponse> pauses(Caller who);
+  rt::Task<HttpResponse> held(Query query, Caller who);
+  rt::Task<HttpResponse> keys(Query query, Caller who);
   rt::Task<HttpResponse> names(std::string kind, Caller who);  // workflows, targets
   rt::Task<HttpResponse> exposition();
   // Of the team that the caller may see; kNotFound otherwise.
@@ -79,6 +81,8 @@ class Api {
   rt::Task<Result<RunId>> carry_out(RunId id, std::string verb, json::value asked, Caller who);
   rt::Task<Status> answer_approval(store::RunBrief detail, bool approve, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_failures(std::string verb, json::value asked, Caller who);
+  rt::Task<HttpResponse> resume_held(json::value asked, Caller who);
+  rt::Task<HttpResponse> forget_key(json::value asked, Caller who);
   rt::Task<HttpResponse> redeliver(std::string id, Caller who);
   rt::Task<HttpResponse> pause(json::value asked, bool on, Caller who);
 

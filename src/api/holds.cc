@@ -253,9 +253,17 @@ rt::Task<HttpResponse> Api::act(Path path, json::value asked, Caller who) {
     AWAIT(HttpResponse response, act_on_failures(path[1], std::move(asked), std::move(who)));
     co_return response;
   }
+  if (path.size() == 2 && kind == "held" && path[1] == "resume") {
+    AWAIT(HttpResponse response, resume_held(std::move(asked), std::move(who)));
+    co_return response;
+  }
+  if (path.size() == 2 && kind == "keys" && path[1] == "forget") {
+    AWAIT(HttpResponse response, forget_key(std::move(asked), std::move(who)));
+    co_return response;
+  }
   co_return problem(404, "not found",
                     "there is POST runs/{id}/{verb}, deliveries/{id}/redeliver, failures/retry, "
-                    "failures/dismiss, pause, unpause");
+                    "failures/dismiss, held/resume, keys/forget, pause, unpause");
 }
 
 }  // namespace postlude::api

@@ -85,6 +85,7 @@ json::object view_of(const Step& step) {
           {"trace", stored(step.trace)},
           {"held", step.held},
           {"asks", step.asks},
+          {"key", text_or_null(step.shared_key)},
           {"unclear", step.unclear},
           {"tries", step.attempts},
           {"dueAt", time_or_null(step.due_at)},

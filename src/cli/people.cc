@@ -6,6 +6,7 @@
 
 #include "base/printable.h"
 #include "base/text.h"
+#include "cli/held.h"
 
 namespace postlude::cli {
 
@@ -14,7 +15,7 @@ namespace {
 // What these commands can choose; of all of them at once, since only one is run.
 struct Words {
   std::string id, step, as, comment, reason, cause, workflow, target, team, source;
-  bool stale = false, again = false, all = false;
+  bool stale = false, again = false, all = false, yes = false;
 };
 
 using Shared = std::shared_ptr<Words>;
@@ -48,6 +49,7 @@ struct Verb {
   std::string name, done, what;
   std::function<void(CLI::App*, Words&)> options;
   std::function<json::object(const Words&)> body;
+  std::function<int(const Remote&, const Words&)> many = nullptr;  // where no run is named
 };
 
 void step_option(CLI::App* command, Words& w) {
@@ -97,9 +99,17 @@ const std::vector<Verb>& verbs() {
          command->add_option("--as", w.as, "done: it had its effect; repeat: it had none; fail")
              ->required()
              ->check(CLI::IsMember({"done", "repeat", "fail"}));
+         command->add_option("--cause", w.cause, "For all steps held for it, as `runs held` shows it")
+             ->excludes("run")
+             ->excludes("--step");
+         command->add_option("--workflow", w.workflow, "With --cause: only this workflow's");
+         command->add_flag("--yes", w.yes, "With --cause: do not ask first");
        },
        [](const Words& w) {
          return with_text({{"step", &w.step}, {"as", &w.as}});
+       },
+       [](const Remote& remote, const Words& w) {
+         return resume_many(remote, {w.cause, w.workflow, w.as, w.yes});
        }},
       {"dismiss", "dismissed", "The failure was seen: out of the inbox", [](CLI::App*, Words&) {},
        [](const Words&) { return json::object(); }}};
@@ -109,11 +119,13 @@ const std::vector<Verb>& verbs() {
 void add_verbs(CLI::App& runs, const Wiring& wiring, const Shared& words) {
   for (const Verb& verb : verbs()) {
     CLI::App* command = runs.add_subcommand(verb.name, verb.what);
-    command->add_option("run", words->id, "Its id: run_…")->required();
+    CLI::Option* run = command->add_option("run", words->id, "Its id: run_…");
     verb.options(command, *words);
+    if (verb.many == nullptr) run->required();
     wiring.add_remote(command);
     command->callback([wiring, words, &verb] {
       *wiring.run = [wiring, words, &verb] {
+        if (words->id.empty()) return verb.many(wiring.remote(), *words);
         return act_on_run(wiring.remote(), words->id, verb.name, verb.done, verb.body(*words));
       };
     });
@@ -303,6 +315,7 @@ void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wirin
   add_verbs(runs, wiring, words);
   add_holds(app, wiring, words);
   add_failures(app, wiring, words);
+  add_held(app, runs, wiring);
   CLI::App* again =
       deliveries.add_subcommand("redeliver", "Take a stored one in again, with today's configuration");
   again->add_option("delivery", words->id, "Its id: dlv_…")->required();

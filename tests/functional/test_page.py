@@ -46,6 +46,28 @@ def test_the_page_follows_and_the_keyboard_stays_where_it_was(daemon, fakes, bro
     assert browser.run("document.activeElement.textContent") == "why?"
 
 
+def test_held_steps_are_answered_in_bulk(daemon, fakes, browser):
+    server = daemon(config(fakes, """
+workflows:
+  main:
+    on: {source: flagger}
+    steps:
+      - {id: go, uses: web/request, with: {method: POST, path: /go, body: {}}}
+"""))
+    fakes.fault(path="/echo/go", close="after", times=2)
+    runs = [run_of(server, name="same", namespace=space) for space in ("a", "b")]
+    for run in runs:
+        step_in(server, run, "go", "waiting")
+    browser.open(server.admin + "/#/failures")
+    browser.wait_text("Held: nobody knows", "go: POST /*", "No failure waits for anybody.")
+    browser.press("Answer all")
+    browser.press("Answer all", "document.querySelector('dialog')")
+    for run in runs:
+        in_state(server, run, "succeeded")
+    browser.wait_text("answered 2")
+    assert browser.errors == []
+
+
 def test_failures_are_retried_in_bulk_and_pauses_shown(daemon, fakes, browser):
     fakes.fault(path="/echo/two/same", status=400, times=2)
     server = daemon(config(fakes, VERBS))

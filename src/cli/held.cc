@@ -1,0 +1,151 @@
+#include "cli/held.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "base/text.h"
+
+namespace postlude::cli {
+
+namespace {
+
+std::string text_of(const json::value& item, std::string_view key) {
+  const json::value* found = find(item, key);
+  if (found == nullptr || found->is_null()) return "";
+  return found->is_string() ? std::string(view(found->get_string())) : to_text(*found);
+}
+
+// Rows of `columns` of the answer's items.
+std::string items_table(const json::value& page, const std::vector<std::string>& head,
+                        const std::vector<std::string>& columns, const std::string& none) {
+  const json::value* items = find(page, "items");
+  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
+  if (items->get_array().empty()) return none + "\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& item : items->get_array()) {
+    std::vector<std::string> row;
+    for (const std::string& column : columns)
+      row.push_back(text_of(item, column));
+    rows.push_back(std::move(row));
+  }
+  return table_of(head, rows);
+}
+
+std::string with_query(std::string path, const std::vector<std::pair<std::string, std::string>>& parameters) {
+  char between = '?';
+  for (const auto& [name, value] : parameters) {
+    if (value.empty()) continue;
+    path += between + name + "=" + percent_encode(value);
+    between = '&';
+  }
+  return path;
+}
+
+std::string number_of_steps(std::int64_t count) {
+  return std::to_string(count) + (count == 1 ? " held step" : " held steps");
+}
+
+struct Words {
+  std::string workflow, team, target, key, after;
+};
+
+int list_held(const Remote& remote, const Words& words) {
+  const auto page =
+      get(remote.server, with_query("/api/v1/held", {{"workflow", words.workflow}, {"team", words.team}}));
+  if (!page) return failed(remote, page.error());
+  return print_answer(remote, *page,
+                      items_table(*page, {"COUNT", "WORKFLOW", "LAST", "SINCE", "CAUSE"},
+                                  {"count", "workflow", "last", "since", "cause"}, "no step is held"));
+}
+
+int list_keys(const Remote& remote, const Words& words) {
+  const auto page =
+      get(remote.server,
+          with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}, {"after", words.after}}));
+  if (!page) return failed(remote, page.error());
+  std::string table =
+      items_table(*page, {"TARGET", "KEY", "STATE", "LAST USE", "RUN", "STEP"},
+                  {"target", "key", "state", "lastUse", "run", "step"}, "no step has used a key");
+  const std::string next = text_of(*page, "next");
+  if (!next.empty()) table += "there are more: --after " + next + "\n";
+  return print_answer(remote, *page, table);
+}
+
+int forget_key(const Remote& remote, const Words& words) {
+  const auto answer =
+      post(remote.server, "/api/v1/keys/forget", json::object{{"target", words.target}, {"key", words.key}});
+  if (!answer) return failed(remote, answer.error());
+  return print_answer(
+      remote, *answer,
+      "forgotten: the next use of the key is a first use; what was made before stays there, and "
+      "nothing changes it any more\n");
+}
+
+}  // namespace
+
+int resume_many(const Remote& remote, const HeldChoice& choice) {
+  if (choice.cause.empty()) {
+    std::fputs("runs resume wants a run, or --cause for all steps that are held for it\n", stderr);
+    return kUsedWrongly;
+  }
+  const bool asks = !choice.yes && isatty(STDIN_FILENO) == 1;
+  if (asks) {
+    const auto page = get(remote.server, with_query("/api/v1/held", {{"workflow", choice.workflow}}));
+    if (!page) return failed(remote, page.error());
+    std::int64_t count = 0;
+    for (const json::value& group : find(*page, "items")->get_array()) {
+      if (text_of(group, "cause") == choice.cause) count += find(group, "count")->to_number<std::int64_t>();
+    }
+    std::fprintf(stderr, "answer %s as %s? [y/N] ", number_of_steps(count).c_str(), choice.as.c_str());
+    std::string said;
+    std::getline(std::cin, said);
+    if (said != "y" && said != "yes") {
+      std::fputs("nothing was done\n", stderr);
+      return kFoundWrong;
+    }
+  }
+  json::object body{{"cause", choice.cause}, {"as", choice.as}};
+  if (!choice.workflow.empty()) body["workflow"] = choice.workflow;
+  const auto answer = post(remote.server, "/api/v1/held/resume", body);
+  if (!answer) return failed(remote, answer.error());
+  const json::value* done = find(*answer, "done");
+  std::string text =
+      "answered " + number_of_steps(done->to_number<std::int64_t>()) + " as " + choice.as + "\n";
+  for (const json::value& one : find(*answer, "refused")->get_array())
+    text += "not " + text_of(one, "run") + ": " + text_of(one, "why") + "\n";
+  if (find(*answer, "more")->get_bool()) text += "there are more: do it again\n";
+  return print_answer(remote, *answer, text);
+}
+
+void add_held(CLI::App& app, CLI::App& runs, const Wiring& wiring) {
+  const auto words = std::make_shared<Words>();
+  CLI::App* held = runs.add_subcommand("held", "Held steps that wait for an answer, by cause");
+  held->add_option("--workflow", words->workflow, "Only this workflow's");
+  held->add_option("--team", words->team, "Only this team's");
+  wiring.add_remote(held);
+  held->callback(
+      [wiring, words] { *wiring.run = [wiring, words] { return list_held(wiring.remote(), *words); }; });
+
+  CLI::App* keys =
+      app.add_subcommand("keys", "What steps share by `key`: one effect of a target, used again and again");
+  keys->require_subcommand(1);
+  CLI::App* list = keys->add_subcommand("list", "Each key with its state and its last use");
+  list->add_option("--target", words->target, "Only this target's");
+  list->add_option("--key", words->key, "Only this one");
+  list->add_option("--after", words->after, "The next page, as the one before says");
+  wiring.add_remote(list);
+  list->callback(
+      [wiring, words] { *wiring.run = [wiring, words] { return list_keys(wiring.remote(), *words); }; });
+  CLI::App* forget = keys->add_subcommand("forget", "The next use is a first use: it creates");
+  forget->add_option("target", words->target, "The target")->required();
+  forget->add_option("key", words->key, "The key, as `keys list` shows it")->required();
+  wiring.add_remote(forget);
+  forget->callback(
+      [wiring, words] { *wiring.run = [wiring, words] { return forget_key(wiring.remote(), *words); }; });
+}
+
+}  // namespace postlude::cli
