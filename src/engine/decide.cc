@@ -44,6 +44,11 @@ StepChange ended(std::uint32_t index, StepState state, std::string reason) {
   return change;
 }
 
+void hold(const Step& step, StepChange& change) {
+  change.held = true;
+  change.cause = cause_of(step.title, change.reason);
+}
+
 // A further attempt after `delay`, or the failure that says why there is none.
 StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay,
                  const RetryPolicy& policy, Instant now) {
@@ -73,22 +78,29 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
                          Instant now, std::uint64_t jitter) {
   StepChange change;
   const Duration delay = backoff(policy, step.attempts, jitter);
-  if (outcome.too_early) {
+  if (outcome.misread && outcome.effect != Effect::kNone) {
+    change = ended(step.index, StepState::kFailed, outcome.why + "; not repeated: mend the expression");
+  } else if (outcome.looked) {
     RetryPolicy unlimited = policy;
     unlimited.attempts = 0;
     change = again(run, step, outcome.why, outcome.not_before, unlimited, now);
     change.uncounted = true;
+  } else if (outcome.effect == Effect::kLookup && step.attempts <= 1) {
+    // It is looked for at once; further sends, each of which is another attempt, are apart as others are.
+    change = again(run, step, outcome.why, outcome.not_before, policy, now);
   } else if (outcome.effect != Effect::kNone) {
     change = again(run, step, outcome.why, std::max(delay, outcome.not_before), policy, now);
   } else {
     switch (outcome.then) {
       case OnUnclear::kRepeat:
-        change = again(run, step, outcome.why, delay, policy, now);
+        change = outcome.answered ? ended(step.index, StepState::kFailed,
+                                          outcome.why + "; not repeated, since it was answered")
+                                  : again(run, step, outcome.why, delay, policy, now);
         break;
       case OnUnclear::kHold:
         change =
             ended(step.index, StepState::kWaiting, outcome.why + "; held: `runs resume` tells how to go on");
-        change.held = true;
+        hold(step, change);
         break;
       case OnUnclear::kFail:
         change = ended(step.index, StepState::kFailed, outcome.why + "; not repeated (onUnclear: fail)");
@@ -166,7 +178,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
   }
   if (const auto* o = std::get_if<Held>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
-    change.held = true;
+    hold(step, change);
     return change;
   }
   if (const auto* o = std::get_if<Retryable>(&outcome)) {
@@ -208,6 +220,7 @@ void add_elements(const Run& run, const Step& step, const Spread& spread, Instan
     row.target = step.target;
     row.uses = step.uses;
     row.after_failure = step.after_failure;
+    row.round = step.round;
     row.due_at = now;
     const std::uint32_t index = row.index;
     const std::string part = row.part;

@@ -7,11 +7,10 @@ namespace postlude::engine {
 namespace {
 
 NextMove by_looking(const EffectRule& rule, const Request& past, Instant now) {
-  // From the last byte handed over plus the request's timeout: until then the receiver may still act.
+  // Until the request's timeout has passed since its last byte the receiver may still act, and its index may
+  // lag behind that.
   const Instant handed_over = past.ended_at.value_or(past.sent_at.value_or(now));
-  const Instant earliest = handed_over + rule.timeout + rule.lookup_after;
-  if (now < earliest) return {Move::kWait, &past, earliest};
-  return {Move::kLook, &past, {}};
+  return {Move::kLook, &past, handed_over + rule.timeout + rule.lookup_after};
 }
 
 NextMove as_none(const EffectRule& rule, const Request& past) {
@@ -28,14 +27,14 @@ NextMove as_none(const EffectRule& rule, const Request& past) {
 
 }  // namespace
 
-NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view name,
+NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, std::string_view key,
                    Instant now) {
   if (rule.effect == Effect::kRead) return {};
   const Request* unclear = nullptr;  // the newest in doubt
   const Request* first = nullptr;    // the first that may have acted: a key's window counts from it
   const Request* met = nullptr;      // one that another run of the event has made, or may have
   for (const Request& request : before) {
-    if (request.name != name || request.effect == Effect::kRead) continue;
+    if (request.key != key || request.effect == Effect::kRead) continue;
     const bool done = request.result == RequestResult::kSucceeded || request.result == RequestResult::kExists;
     if (done && !request.of_other_run) return {Move::kReuse, &request, {}};
     if (!done && request.result != RequestResult::kUnclear && request.result != RequestResult::kOpen)
@@ -65,6 +64,10 @@ NextMove next_move(const EffectRule& rule, const std::vector<Request>& before, s
       return as_none(rule, *unclear);
   }
   return {};
+}
+
+std::string effect_part(const Step& step) {
+  return step.round == 0 ? step.part : step.part + "~" + std::to_string(step.round + 1);
 }
 
 std::string idempotency_key(std::string_view secret, std::string_view event_nonce, std::string_view workflow,

@@ -12,6 +12,7 @@ const Instant kNow = instant(1'800'000'000'000'000);
 Request past(RequestResult result, Effect effect, Duration ago = seconds(100)) {
   Request request;
   request.name = "create";
+  request.key = "create";
   request.effect = effect;
   request.result = result;
   request.sent_at = kNow - ago;
@@ -44,7 +45,7 @@ TEST(NextMove, TheTableOfContract9) {
       {Effect::kKey, OnUnclear::kHold, RequestResult::kUnclear, seconds(270), false, Move::kHold},
       {Effect::kKey, OnUnclear::kFail, RequestResult::kUnclear, seconds(270), false, Move::kFail},
       {Effect::kKey, OnUnclear::kHold, RequestResult::kUnclear, seconds(270), true, Move::kLook},
-      {Effect::kLookup, OnUnclear::kHold, RequestResult::kUnclear, seconds(34), true, Move::kWait},
+      {Effect::kLookup, OnUnclear::kHold, RequestResult::kUnclear, seconds(0), true, Move::kLook},
       {Effect::kLookup, OnUnclear::kHold, RequestResult::kUnclear, seconds(35), true, Move::kLook},
       {Effect::kLookup, OnUnclear::kHold, RequestResult::kOpen, seconds(35), true, Move::kLook},
       {Effect::kNone, OnUnclear::kRepeat, RequestResult::kUnclear, seconds(1), false, Move::kSend},
@@ -88,6 +89,15 @@ TEST(NextMove, AKeysWindowBeginsWithTheFirstRequestOfAnyRun) {
   const NextMove next = next_move(rule_of(Effect::kKey), later, "create", kNow);
   EXPECT_EQ(next.move, Move::kSend);
   EXPECT_EQ(next.before, kNow + seconds(70));
+}
+
+// It is looked for at once; that it is not there counts when the receiver can no longer act on the request
+// and its index has caught up.
+TEST(NextMove, NotThereCountsOnlyAfterTheTimeoutAndTheIndexsLag) {
+  Request sent = past(RequestResult::kUnclear, Effect::kLookup, seconds(20));
+  EXPECT_EQ(next_move(rule_of(Effect::kLookup), {sent}, "create", kNow).at, kNow + seconds(15));
+  sent.ended_at = kNow - seconds(2);  // nobody knows when its last byte left, but not after that
+  EXPECT_EQ(next_move(rule_of(Effect::kLookup), {sent}, "create", kNow).at, kNow + seconds(33));
 }
 
 TEST(NextMove, ALaterRefusalDoesNotSettleADoubt) {

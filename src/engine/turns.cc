@@ -245,6 +245,7 @@ class Turns {
     bool cancelled = false;
     for (std::uint32_t e = 0; e < rows_.size(); ++e) {
       if (step(e).element_of != i || step(e).announces) continue;
+      if (step(e).round != step(i).round) continue;  // of an earlier failure
       if (!ended(e)) return;
       elements.push_back(e);
       if (rows_[e].state == StepState::kFailed) bad.push_back(e);

@@ -116,10 +116,13 @@ struct Step {
   std::optional<Instant> due_at;
   std::optional<Instant> first_at;  // when its first attempt began: `retry.for` counts from here
   std::optional<Instant> now;       // the step's stored time: what `now` is in its expressions
-  bool unclear = false;  // sticky: a request may have had its effect, and nothing has settled it yet
-  bool held = false;     // waits for a person: `runs resume`
-  bool asks = false;     // waits for a person: `runs approve` or `runs reject`
-  bool freed = false;    // a person had it repeated: what other runs of the event did is settled
+  bool unclear = false;     // sticky: a request may have had its effect, and nothing has settled it yet
+  bool held = false;        // waits for a person: `runs resume`
+  bool asks = false;        // waits for a person: `runs approve` or `runs reject`
+  bool freed = false;       // a person had it repeated: what other runs of the event did is settled
+  std::uint32_t round = 0;  // of onFailure and finally: how often the run was retried since they first ran
+  std::string cause;        // while held: why, as held steps are grouped
+  std::string shared_key;   // its `key` as it was last evaluated, for people; "": none
   std::optional<Instant>
       over_by;          // it waits for what it started, until then at the latest: it only reads now
   std::string input;    // JSON of `with` as first evaluated; "" until then
@@ -201,8 +204,10 @@ struct Unclear {  // the receiver may have acted
   std::string why;
   Effect effect = Effect::kNone;
   OnUnclear then = OnUnclear::kHold;  // for kNone
-  Duration not_before{};              // for kLookup: how long to wait before looking
-  bool too_early = false;             // nothing was tried: it is too early to look
+  Duration not_before{};              // how long to wait at least before the next attempt
+  bool looked = false;                // it was looked for, and not found; but that counts only later
+  bool answered = false;              // by a whole 2xx, which did not say whether it worked: not repeated
+  bool misread = false;  // by a rule that yields neither true nor false: not even where that is safe
 };
 using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear, Spread>;
 std::string_view kind_of(
@@ -223,6 +228,7 @@ struct StepChange {
   bool asks = false;
   bool spread = false;                  // it has elements now: running, without a lease
   std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more
+  std::string cause = {};               // of a held step, as they are grouped
 };
 struct Decision {
   std::vector<StepChange> changes;  // at most one per step

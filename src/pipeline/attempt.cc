@@ -15,6 +15,7 @@ constexpr std::size_t kStoredBodyMax = 64U << 10U;
 constexpr std::size_t kStoredUrlMax = 8U << 10U;
 // What a write was answered may be needed again, when a later attempt goes on behind it.
 constexpr std::size_t kStoredProofMax = 1U << 20U;
+constexpr Duration kLookAgain = std::chrono::seconds(1);
 
 std::string cut(std::string text, std::size_t most) {
   if (text.size() <= most) return text;
@@ -38,6 +39,23 @@ std::string stored_response(const json::value& shown, const HttpResponse& respon
   HttpResponse shorter = response;
   shorter.body = cut(std::move(shorter.body), most);
   return json::serialize(connector::response_context(shorter));
+}
+
+// A look-up that failed says nothing: never "not there". What the system asked for counts, as of any request.
+Outcome look_failed(const std::string& what, Outcome outcome) {
+  const std::string why = what + std::string(why_of(outcome));
+  if (auto* later = std::get_if<Retryable>(&outcome)) {
+    later->why = why;
+    return outcome;
+  }
+  return Unclear{why, Effect::kLookup, OnUnclear::kHold, kLookAgain};
+}
+
+// Each look comes after twice the time of the one before, and one just when "not there" begins to count.
+Duration next_look(Instant now, const engine::NextMove& next) {
+  const Instant since = next.past->ended_at.value_or(next.past->sent_at.value_or(now));
+  const Duration pause = std::max<Duration>(now - since, kLookAgain);
+  return std::min<Duration>(pause, next.at - now);
 }
 
 }  // namespace
@@ -92,6 +110,13 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
 
   updating_ = !kept_.empty();
   AWAIT(Planned planned, go_through(updating_ ? step_->action->update() : &step_->action->plan(), false));
+  if (gone_ && !void_) {
+    AWAIT(std::optional<Outcome> not_now, begin_anew());
+    if (not_now) co_return not_now;
+    if (!void_) {
+      AWAIT(planned, go_through(&step_->action->plan(), false));
+    }
+  }
   if (void_) co_return std::nullopt;
   if (auto* outcome = std::get_if<Outcome>(&planned)) co_return std::move(*outcome);
   json::value& outputs = std::get<json::value>(planned);
@@ -143,6 +168,13 @@ std::string Attempting::name_of(const connector::Call& call) const {
   return updating_ ? "update." + call.id() : call.id();
 }
 
+std::string Attempting::key_of(const connector::Call& call) const {
+  std::string name = name_of(call);
+  if (generation_ > 0) name += "#" + std::to_string(generation_ + 1);
+  return engine::idempotency_key(parts_.store.secret(), work_.event->nonce + work_.run.salt,
+                                 work_.run.workflow, engine::effect_part(row_), "", name);
+}
+
 json::value& Attempting::requests_of(const std::string& call) {
   return context_->as_object()["requests"].as_object()[call];
 }
@@ -163,7 +195,7 @@ void Attempting::remember_proved(const connector::Call& call, const Request& pro
 
 bool Attempting::settled(const connector::Call& call) {
   if (step_->action->waiting() == nullptr || call.effect() == Effect::kRead) return false;
-  const engine::NextMove next = engine::next_move(rule_of(call), work_.before, name_of(call), rt::now());
+  const engine::NextMove next = engine::next_move(rule_of(call), work_.before, key_of(call), rt::now());
   if (next.move == engine::Move::kReuse) {
     remember_proved(call, *next.past);
     return true;
@@ -205,8 +237,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
   json::object& context = context_->as_object();
   context["response"] = nullptr;
   if (!looking) {  // a lookup searches for the key of the request in doubt
-    context["key"] = engine::idempotency_key(parts_.store.secret(), work_.event->nonce + work_.run.salt,
-                                             work_.run.workflow, row_.part, "", name_of(*call));
+    context["key"] = key_of(*call);
   }
   if (call->effect() == Effect::kRead && hangs_on_unknown(*call)) {
     unknown_.insert(call->id());
@@ -236,7 +267,7 @@ rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* cal
 rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::Call* call) {
   const engine::EffectRule rule = rule_of(*call);
   const Instant now = rt::now();
-  const engine::NextMove next = engine::next_move(rule, work_.before, name_of(*call), now);
+  const engine::NextMove next = engine::next_move(rule, work_.before, key_of(*call), now);
   if (next.move == engine::Move::kSend && next.before) send_before_ = rt::steady_now() + (*next.before - now);
   const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
   const bool theirs = next.past != nullptr && next.past->of_other_run;
@@ -252,9 +283,6 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
     case engine::Move::kReuse:
       remember_proved(*call, *next.past);
       co_return false;
-    case engine::Move::kWait:
-      co_return Outcome(Unclear{met + "; looking for it before trying again", Effect::kLookup,
-                                rule.on_unclear, next.at - rt::now(), true});
     case engine::Move::kHold:
       co_return Outcome(Held{met + "; `runs resume` tells how to go on"});
     case engine::Move::kFail:
@@ -268,14 +296,15 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       AWAIT(Planned looked, go_through(step_->action->lookup(), true));
       context_->as_object()["requests"] = requests;
       if (void_) co_return Outcome(Refused{"the lease is void"});
-      if (auto* outcome = std::get_if<Outcome>(&looked)) {
-        // A lookup that failed says nothing: never "not there".
-        co_return Outcome(
-            Unclear{"looking for the effect of " + what + " failed: " + std::string(why_of(*outcome)),
-                    Effect::kLookup, rule.on_unclear, std::chrono::seconds(1)});
-      }
+      if (auto* outcome = std::get_if<Outcome>(&looked))
+        co_return look_failed("looking for the effect of " + what + " failed: ", std::move(*outcome));
       json::value& outputs = std::get<json::value>(looked);
-      if (outputs.is_null()) co_return true;
+      if (outputs.is_null()) {
+        if (now >= next.at) co_return true;
+        co_return Outcome(Unclear{met + "; it was looked for and not found, which counts from " +
+                                      to_rfc3339(next.at) + " on: it is looked for again",
+                                  Effect::kLookup, rule.on_unclear, next_look(now, next), true});
+      }
       if (step_->action->waiting() != nullptr) {
         take_found(*call, *next.past, std::move(outputs));
       } else {
@@ -425,6 +454,7 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
         step_->action->redact(stored_response(context_->as_object().at("response"), *answer, most)));
   }
   const connector::Ending ending = call->interpret(request, answer, values, rt::now());
+  gone_ = ending.gone;
   row.result = ending.result;
   row.why = bounded(masker_.mask(ending.why));
   ended.push_back(std::move(row));
@@ -456,9 +486,10 @@ std::optional<Outcome> Attempting::outcome_of(const connector::Call& call, const
     case RequestResult::kUnclear:
       break;
   }
-  const Effect effect = looking ? Effect::kRead : rule.effect;
-  const Duration look_at = effect == Effect::kLookup ? rule.timeout + rule.lookup_after : Duration(0);
-  return Unclear{why, effect, rule.on_unclear, look_at};
+  Unclear out{why, looking ? Effect::kRead : rule.effect, rule.on_unclear};
+  out.answered = ending.answered;
+  out.misread = ending.misread;
+  return out;
 }
 
 }  // namespace postlude::pipeline

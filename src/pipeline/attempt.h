@@ -78,6 +78,7 @@ class Attempting {
   std::optional<Outcome> no_room();
   rt::Task<std::optional<Outcome>> take_key();
   bool has_made() const;
+  rt::Task<std::optional<Outcome>> begin_anew();
   Outcome built_in();
   Outcome wait();
   Outcome approval();
@@ -107,6 +108,7 @@ class Attempting {
   engine::EffectRule rule_of(const connector::Call& call) const;
   rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
   std::string name_of(const connector::Call& call) const;
+  std::string key_of(const connector::Call& call) const;  // of its effect
   http::Peer peer_of(const connector::Call& call, const Request& row) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
   json::value& requests_of(const std::string& call);  // `.requests.<id>`
@@ -133,7 +135,10 @@ class Attempting {
   Instant now_{};                         // the step's stored time
   std::optional<json::value> found_;      // a lookup found the effect made before: the action's outputs
   std::string kept_;                      // what the first use with this `key` yielded; "": this is the first
+  std::string use_of_;                    // the step's `key`; "": it has none
+  std::int64_t generation_ = 0;           // which first use with it this is
   bool updating_ = false;                 // the action's `update` is gone through, not its requests
+  bool gone_ = false;                     // what it was to change is no longer there
   Duration not_before_{};                 // what a system asked for before the next look
   bool dry_ = false;                      // a shadow run has left out a write: what follows it is not known
   std::set<std::string, std::less<>> unknown_;  // the requests that were not made for that

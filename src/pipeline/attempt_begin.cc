@@ -169,10 +169,31 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
 // This step, or the same of another run of the event, has made what its key stands for: it goes on from
 // there.
 bool Attempting::has_made() const {
-  return std::any_of(work_.before.begin(), work_.before.end(), [](const Request& q) {
+  std::set<std::string> keys;
+  for (const connector::Call& call : step_->action->plan().calls())
+    keys.insert(key_of(call));
+  return std::any_of(work_.before.begin(), work_.before.end(), [&](const Request& q) {
     const bool proved = q.result == RequestResult::kSucceeded || q.result == RequestResult::kExists;
-    return proved && (q.effect == Effect::kKey || q.effect == Effect::kLookup || q.effect == Effect::kNone);
+    const bool once = q.effect == Effect::kKey || q.effect == Effect::kLookup || q.effect == Effect::kNone;
+    return proved && once && keys.contains(q.key);
   });
+}
+
+// What the first use made is no longer there: this use is one. That is on disk before anything is sent for
+// it.
+rt::Task<std::optional<Outcome>> Attempting::begin_anew() {
+  AWAIT(auto generation, parts_.store.renew_keyed(work_.lease, target_->name, use_of_, rt::now()));
+  if (!generation) {
+    void_ = generation.error().code == Code::kConflict;
+    co_return Retryable{"the store did not answer: " + generation.error().message, std::nullopt, false, true};
+  }
+  generation_ = *generation;
+  gone_ = updating_ = false;
+  kept_.clear();
+  json::object& context = context_->as_object();
+  context.erase("outputs");
+  context["requests"] = json::object();
+  co_return std::nullopt;
 }
 
 // Before anything is sent. What else the run has come to keep since the claim is seen when this is recorded.
@@ -211,6 +232,8 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
     co_return std::nullopt;
   }
   kept_ = kept->outputs;
+  generation_ = kept->generation;
+  use_of_ = *text;
   if (kept->made && !row_.freed && !has_made()) {
     co_return Held{"what belongs to the key '" + *text +
                    "' was made before, and nobody knows what it yielded: it cannot be updated; `runs resume` "

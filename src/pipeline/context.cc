@@ -76,8 +76,9 @@ json::object steps_context(const Run& run, const json::storage_ptr& room) {
   }
   for (const Step& element : run.steps) {  // in the order of the list
     if (!element.element_of || element.announces) continue;
-    const std::string& name = run.steps[*element.element_of].name;
-    if (name.empty()) continue;
+    const Step& list = run.steps[*element.element_of];
+    const std::string& name = list.name;
+    if (name.empty() || element.round != list.round) continue;
     json::object item = shown(element, room);
     item["item"] = parsed(element.item, nullptr);
     steps[name].as_object()["items"].as_array().push_back(std::move(item));

@@ -60,7 +60,7 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   const auto* later = std::get_if<Retryable>(&outcome);
   const auto* unclear = std::get_if<Unclear>(&outcome);
   const bool failed = (later != nullptr && later->counts_for_breaker && !later->uncounted) ||
-                      (unclear != nullptr && !unclear->too_early && !requests.empty());
+                      (unclear != nullptr && !unclear->looked && !requests.empty());
   const bool answered =
       std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
   if (!failed && !answered) return;  // nothing was asked of it
@@ -103,10 +103,11 @@ rt::Task<Status> Pipeline::retry(RunId run, bool stale, std::string actor) {
   co_return done;
 }
 
-rt::Task<Status> Pipeline::resume(RunId run, std::string step, store::ResumeAs as, std::string actor) {
+rt::Task<Status> Pipeline::resume(RunId run, std::string step, store::ResumeAs as, std::string actor,
+                                  std::string cause) {
   const Instant at = rt::now();
   store::Rule rule = [at](const Run& now) { return engine::follow(now, at); };
-  AWAIT(Status done, parts_.store.resume(run, step, as, actor, at, std::move(rule)));
+  AWAIT(Status done, parts_.store.resume(run, step, as, actor, at, std::move(rule), std::move(cause)));
   co_return done;
 }
 

@@ -54,7 +54,8 @@ class Pipeline {
 
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
-  rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor);
+  rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor,
+                          std::string cause = "");
   // kConflict: today's workflow does not want the event, or cannot be carried out.
   rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor);

@@ -68,13 +68,17 @@ actions:
 // The system at the other end: what it was asked, what it made of it, what it answers.
 class Receiver {
  public:
+  static constexpr Duration kTimeout = std::chrono::seconds(10);     // of the step
+  static constexpr Duration kLookupAfter = std::chrono::seconds(5);  // of the connector above
   Receiver(const Rule& rule, std::deque<Send> coming) : rule_(rule), coming_(std::move(coming)) {}
 
   Answer answer(const Sent& sent) {
     const auto url = split(sent.as_sent.target, '?');
     const std::string query = url.size() > 1 ? std::string(url[1]) : "";
     if (url[0].ends_with("/look")) {
-      ++lookups;
+      if (!searching_) ++lookups;
+      searching_ = true;
+      looked_at_ = sent.at;
       const std::string key = query.substr(query.find('=') + 1);
       looked_for_.insert(key);
       const auto found = made_.find(key);
@@ -85,6 +89,11 @@ class Receiver {
     const bool newer = rule_.kind == Kind::kRead ? query == "event=c2" : find_text(body, "event") == "c2";
     if (newer) return {std::chrono::milliseconds(20), json_answer(200, R"({"id":"newer"})")};
     ++sends;
+    if (searching_ && in_doubt_since_) {
+      EXPECT_GE(looked_at_, *in_doubt_since_ + kTimeout + kLookupAfter) << "\"not there\" counted too early";
+    }
+    searching_ = false;
+    in_doubt_since_.reset();
     EXPECT_GE(sent.at, not_before_) << "it was told to wait";
     EXPECT_TRUE(attempts_.insert(sent.attempt).second) << "an attempt sends its request once";
     return apply(key, sent.at);
@@ -103,7 +112,8 @@ class Receiver {
   }
 
   int sends = 0;
-  int lookups = 0;
+  int lookups = 0;  // rows of looks: they end with what is found, or with a send
+  void nobody_looks() { searching_ = false; }
   bool is_heard = true;  // the first answer reaches somebody who lives
 
  private:
@@ -151,6 +161,7 @@ class Receiver {
       case Send::kUnreached:
         break;
     }
+    in_doubt_since_ = at;
     if (send == Send::kError || send == Send::kErrorIdle)
       return {std::chrono::milliseconds(20), json_answer(500, "oops")};
     if (send == Send::kReset || send == Send::kResetIdle)
@@ -185,6 +196,9 @@ class Receiver {
   const Rule& rule_;
   std::deque<Send> coming_;
   bool taken_ = false;
+  bool searching_ = false;
+  Instant looked_at_{};
+  std::optional<Instant> in_doubt_since_;
   Instant not_before_{};
   std::map<std::string, int> made_;
   std::map<std::string, Instant> remembered_;

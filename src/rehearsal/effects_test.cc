@@ -209,6 +209,7 @@ class Cell {
   }
 
   void act(Verb verb) {
+    receiver_.nobody_looks();
     switch (verb) {
       case Verb::kRetry: {
         const auto done = rehearsal_->ask(rehearsal_->pipeline().retry(run_, false, "amy"));
@@ -239,6 +240,13 @@ class Cell {
     settle();
   }
   void time_passes() { rehearsal_->advance(hours(2)); }
+  // From the step's beginning to its end.
+  Duration took() {
+    const auto detail = rehearsal_->ask(rehearsal_->store().run(run_));
+    EXPECT_TRUE(detail && *detail);
+    const Step& step = (*detail)->run.steps.at(0);
+    return step.finished_at.value_or(Instant::max()) - step.started_at.value_or(Instant());
+  }
 
   Seen seen() {
     Seen out;
@@ -388,6 +396,34 @@ TEST_P(EffectsTest, EachCellIsAsTheContractSays) {
   EXPECT_EQ(lines.size(), kFirsts.size() * (reads ? kCrashes.size() - 2 : kCrashes.size()));
 }
 
+// What was made is found in seconds, whatever the request's timeout (10 s here); what was not made is sent
+// again just when "not there" counts: with the timeout and `lookupAfter` (5 s) over.
+TEST(LookupTest, SettlesInSecondsWhatWasMade) {
+  struct Row {
+    Send first;
+    Crash crash;
+    Duration least, most;
+  };
+  const Duration both = Receiver::kTimeout + Receiver::kLookupAfter;
+  const std::vector<Row> rows{
+      {Send::kReset, Crash::kNone, Duration(0), seconds(1)},
+      {Send::kError, Crash::kNone, Duration(0), seconds(1)},
+      {Send::kSucceeded, Crash::kAfterSend, seconds(1), seconds(3)},  // of which 1 s until it lives again
+      {Send::kTimeout, Crash::kNone, seconds(10), seconds(12)},
+      {Send::kResetIdle, Crash::kNone, both, both + seconds(1)},
+  };
+  const Rule& rule = kRules[6];
+  ASSERT_EQ(rule.name, "lookup");
+  const auto rules = rules_of(rule);
+  for (const Row& row : rows) {
+    Cell cell(rule, rules, {"", {row.first}});
+    cell.begin(row.crash, {});
+    EXPECT_EQ(cell.seen().state, State::kSucceeded);
+    EXPECT_GE(cell.took(), row.least) << static_cast<int>(row.first);
+    EXPECT_LE(cell.took(), row.most) << static_cast<int>(row.first);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Rules, EffectsTest, testing::ValuesIn(kRules), [](const auto& param) {
   std::string name;
   for (const char c : param.param.name)
@@ -466,8 +502,10 @@ is "not at all". Then people do something, two hours later: `runs retry`, `runs 
 has not failed, or the step is not held.
 
 A cell says how the step of the newest run ends, and three numbers: how many effects the receiver then
-holds, how often it was sent, how often the effect was looked for. All sends of a step carry one key, in all
-runs of its event, but for `--again`, which makes a new one.
+holds, how often it was sent, how often the effect was searched for. A search is one look or several: the
+first at once, then further apart; it ends with the first that finds it, or with one that is late enough for
+"not there" to count. All sends of a step carry one key, in all runs of its event, but for `--again`, which
+makes a new one.
 )";
 
 TEST(EffectsPageTest, IsWhatWasSeen) {

@@ -54,6 +54,13 @@ Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any 
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
                          const std::string& key, const IfBusy& busy);
 
+// -- keyed.cc
+Result<std::int64_t> renew_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
+                                 const std::string& key, Instant now);
+Status forget_keyed(Ledger& ledger, const std::string& target, const std::string& key,
+                    const std::string& actor, Instant now);
+Result<std::vector<KeyUse>> list_keys(sql::Connection& db, const KeyFilter& filter, const Page& page);
+
 // -- people.cc
 Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);
 struct Resume {
@@ -62,6 +69,7 @@ struct Resume {
   ResumeAs as = ResumeAs::kRepeat;
   std::string actor;
   Instant now;
+  std::string cause = {};
 };
 Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule);
 struct Replay {
@@ -110,6 +118,8 @@ Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& filter
 Result<RunBrief> brief_run(sql::Connection& db, RunId id);
 Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max);
 Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& filter);
+Result<std::vector<HeldGroup>> list_held(sql::Connection& db, const Filter& filter);
+Result<std::vector<HeldStep>> held_steps(sql::Connection& db, const Filter& filter, std::size_t limit);
 Result<Counts> count(sql::Connection& db, Instant now);
 
 // -- audit.cc; one portion of the chain

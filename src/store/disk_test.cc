@@ -136,6 +136,11 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("DROP TABLE refusals");
   meddle("DROP TABLE last_refusals");
   meddle("DROP INDEX deliveries_unproved");
+  meddle("DROP INDEX steps_by_cause");
+  for (const char* column : {"round", "cause"})
+    meddle("ALTER TABLE steps DROP COLUMN " + std::string(column));
+  for (const char* column : {"generation", "first_at", "last_at", "last_step"})
+    meddle("ALTER TABLE keyed DROP COLUMN " + std::string(column));
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));

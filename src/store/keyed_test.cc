@@ -184,6 +184,75 @@ TEST_P(KeyedTest, a_step_has_one_key) {
   EXPECT_TRUE(take(second, "b").busy);
 }
 
+// What was made is gone: the step goes on with a first use, and its generation outlives a failure and a
+// restart.
+TEST_P(KeyedTest, what_is_gone_is_made_anew) {
+  const Work first = use(0);
+  EXPECT_EQ(take(first).generation, 0);
+  end(first, 1, Succeeded{"{}"}, succeed(0, at(1)));
+  const Work second = use(10);
+  take(second);
+  const auto renew = [&](const Work& work) {
+    return driver_.wait(store_->renew_keyed(work.lease, "jira", "k", at(11)));
+  };
+  auto generation = renew(second);
+  ASSERT_TRUE(generation);
+  EXPECT_EQ(*generation, 1);
+  Keyed kept = take(second);  // as after a crash
+  EXPECT_EQ(kept.outputs, "");
+  EXPECT_FALSE(kept.made);
+  EXPECT_EQ(kept.generation, 1);
+  const Work other = use(20);
+  EXPECT_EQ(renew(other).error().code, Code::kConflict) << "in other hands";
+  end(second, 12, Refused{"no"}, fail(0));
+  EXPECT_EQ(renew(second).error().code, Code::kConflict) << "no lease";
+  reopen();
+  const auto again = claim(4'000'000'000);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(take(again[0]).generation, 1);
+}
+
+TEST_P(KeyedTest, a_person_has_a_key_forgotten_where_nothing_is_in_doubt) {
+  const auto keys = [&] { return *driver_.wait(store_->keys({}, {10, 0})); };
+  const auto forget = [&](std::int64_t second) {
+    return driver_.wait(store_->forget_key("jira", "k", "amy", at(second)));
+  };
+  EXPECT_EQ(forget(0).error().code, Code::kNotFound);
+  const Work first = use(0);
+  take(first);
+  ASSERT_EQ(keys().size(), 1U);
+  EXPECT_EQ(keys()[0].state, KeyUse::State::kFirstUse);
+  EXPECT_EQ(forget(1).error().code, Code::kConflict);
+  const Request sent = send(first, Effect::kNone, RequestResult::kUnclear);
+  hold(first, 2, {sent});
+  EXPECT_EQ(keys()[0].state, KeyUse::State::kFirstUseUnclear);
+  const Status doubtful = forget(3);
+  ASSERT_FALSE(doubtful);
+  EXPECT_NE(doubtful.error().message.find(first.run.id.text()), std::string::npos)
+      << doubtful.error().message;
+  resume(first, ResumeAs::kDone, 4);
+  EXPECT_EQ(keys()[0].state, KeyUse::State::kUnknown);
+  ASSERT_TRUE(forget(5));
+  EXPECT_TRUE(keys().empty());
+  EXPECT_EQ(forget(6).error().code, Code::kNotFound) << "it is forgotten already";
+  const Work second = use(10);
+  const Keyed fresh = take(second);
+  EXPECT_EQ(fresh.outputs, "");
+  EXPECT_FALSE(fresh.made);
+  EXPECT_EQ(fresh.generation, 1);
+  end(second, 11, Succeeded{"{}"}, succeed(0, at(11)));
+  const KeyUse kept = keys().at(0);
+  EXPECT_EQ(kept.state, KeyUse::State::kKept);
+  EXPECT_EQ(kept.outputs, "{\"ok\":true}");
+  EXPECT_EQ(kept.run, second.run.id);
+  EXPECT_EQ(kept.first_at, if_busy_.now);
+  const Work update = use(20);
+  take(update);
+  EXPECT_EQ(keys()[0].state, KeyUse::State::kInUse);
+  EXPECT_EQ(forget(21).error().code, Code::kConflict);
+  EXPECT_EQ(*driver_.wait(store_->verify_audit()), "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Store, KeyedTest, testing::Values(kSqlite, kMemory),
                          [](const auto& backend) { return std::string(backend.param.name); });
 

@@ -40,18 +40,6 @@ Status settle(Ledger& ledger, std::int64_t step, RequestResult as, const std::st
       {step, static_cast<int>(as), "settled by " + actor, now});
 }
 
-std::string_view word_of(ResumeAs as) {
-  switch (as) {
-    case ResumeAs::kDone:
-      return "done";
-    case ResumeAs::kRepeat:
-      return "repeat";
-    case ResumeAs::kFail:
-      return "fail";
-  }
-  return "";
-}
-
 // What another run of the event had of the same step: that is what was done. "null": none is known.
 Status take_over(Ledger& ledger, const Run& run, Step& step) {
   if (!step.outputs.empty()) return ok();
@@ -74,6 +62,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   if (step.first_at && lease.held_at)
     *step.first_at += waited_for_people(ledger, stored, *lease.held_at, wanted.now);
   step.held = false;
+  step.cause.clear();
   lease.held_at = std::nullopt;
   step.reason.clear();
   step.due_at = std::nullopt;
@@ -182,6 +171,45 @@ bool asks_again(const Run& run, std::size_t index, const std::vector<bool>& agai
   return false;
 }
 
+// What is done about a failure, and what is done at the end, is done again about the next one: as effects of
+// its own. The elements of a list were those of the failure before.
+Status begin_round(Ledger& ledger, StoredRun& stored, std::vector<std::size_t>& changed) {
+  Run& run = stored.run;
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    const Step& step = run.steps[i];
+    if (step.list == StepList::kSteps) continue;
+    if (step.element_of && step.round != run.steps[*step.element_of].round) continue;  // earlier still
+    rows.push_back(i);
+  }
+  for (const std::size_t i : rows) {
+    Step& step = run.steps[i];
+    if (!step.element_of) continue;
+    step.state = StepState::kSkipped;
+    step.reason = "of the failure before";
+    step.input.clear();
+    step.outputs.clear();
+    changed.push_back(i);
+  }
+  for (const std::size_t i : rows) {
+    Step& step = run.steps[i];
+    if (step.element_of) continue;
+    if (step.started_at)  // else what was accepted before its turn came is kept for it
+      TRY_DONE(ledger.db().run("DELETE FROM answers WHERE step = $1", {step.id}));
+    step.spread = false;
+    TRY_DONE(reset(ledger, stored, i, true));
+    ++step.round;
+    step.unclear = step.freed = false;
+    step.input.clear();
+    step.outputs.clear();
+    step.trace.clear();
+    step.now = std::nullopt;
+    step.started_at = std::nullopt;
+    changed.push_back(i);
+  }
+  return ok();
+}
+
 // A failed run's failed steps, and what was left out because of them, get their turn again.
 Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
   Run& run = stored.run;
@@ -193,10 +221,14 @@ Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
   const std::vector<bool> because = wanted;
   for (std::size_t i = 0; i < run.steps.size(); ++i)
     wanted[i] = wanted[i] || (!run.steps[i].announces && asks_again(run, i, because));
+  // Where the steps themselves have ended well, what follows them only goes on.
+  bool anew = false;
+  for (std::size_t i = 0; i < run.steps.size(); ++i)
+    anew = anew || (wanted[i] && run.steps[i].list == StepList::kSteps);
   bool first = true;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     Step& step = run.steps[i];
-    if (!wanted[i]) continue;
+    if (!wanted[i] || (anew && step.list != StepList::kSteps)) continue;
     TRY_DONE(reset(ledger, stored, i, step.state == StepState::kFailed && first));
     first = false;
     again.push_back(i);
@@ -210,10 +242,11 @@ Result<std::vector<std::size_t>> reopen(Ledger& ledger, StoredRun& stored) {
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     const Step& step = run.steps[i];
     if (!step.announces || step.state == StepState::kSucceeded || !terminal(step.state)) continue;
-    if (terminal(run.steps[*step.announces].state)) continue;
+    if (terminal(run.steps[*step.announces].state) || (anew && step.list != StepList::kSteps)) continue;
     TRY_DONE(reset(ledger, stored, i, false));
     again.push_back(i);
   }
+  if (anew) TRY_DONE(begin_round(ledger, stored, again));
   return again;
 }
 
@@ -268,6 +301,25 @@ Error not_now(const Run& run, std::string_view wanted) {
 }
 
 }  // namespace
+
+std::optional<ResumeAs> resume_as(std::string_view word) {
+  for (const ResumeAs as : {ResumeAs::kDone, ResumeAs::kRepeat, ResumeAs::kFail}) {
+    if (word_of(as) == word) return as;
+  }
+  return std::nullopt;
+}
+
+std::string_view word_of(ResumeAs as) {
+  switch (as) {
+    case ResumeAs::kDone:
+      return "done";
+    case ResumeAs::kRepeat:
+      return "repeat";
+    case ResumeAs::kFail:
+      return "fail";
+  }
+  return "";
+}
 
 Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
   TRY(StoredRun stored, run_for(ledger, id));
@@ -433,6 +485,8 @@ Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule) {
   if (!stored) return Error(Code::kNotFound, "no run " + wanted.run.text());
   if (terminal(stored->run.state)) return Error(Code::kConflict, wanted.run.text() + " has ended");
   TRY(const std::size_t index, held_step(stored->run, wanted.step));
+  if (!wanted.cause.empty() && stored->run.steps[index].cause != wanted.cause)
+    return Error(Code::kConflict, "step " + wanted.step + " is held for another cause by now");
   TRY_DONE(release(ledger, *stored, index, wanted));
   Step& step = stored->run.steps[index];
   TRY_DONE(ledger.audit(wanted.now, wanted.actor, "run.resumed", wanted.run.text(),

@@ -387,6 +387,51 @@ Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filte
   return out;
 }
 
+namespace {
+
+// Of runs that have not ended. The index has the held steps alone.
+constexpr std::string_view kHeld =
+    "FROM steps s JOIN runs r ON r.id = s.run WHERE s.held_at IS NOT NULL AND r.state <= 3 AND ($1 = '' OR "
+    "r.team = $1) AND ($2 = '' OR r.workflow = $2) ";
+
+}  // namespace
+
+Result<std::vector<HeldGroup>> list_held(sql::Connection& db, const Filter& f) {
+  constexpr int kGroupsMax = 500;
+  static const std::string kSql =
+      "SELECT s.cause, r.workflow, count(*), min(r.id), max(r.id), min(s.held_at) " + std::string(kHeld) +
+      "GROUP BY s.cause, r.workflow ORDER BY max(s.id) DESC LIMIT $3";
+  std::vector<HeldGroup> out;
+  TRY_DONE(db.each(kSql, {f.team, f.workflow, kGroupsMax}, [&](const sql::Row& row) {
+    HeldGroup group;
+    group.cause = row.text(0);
+    group.workflow = row.text(1);
+    group.count = row.integer(2);
+    group.first = RunId{row.integer(3)};
+    group.last = RunId{row.integer(4)};
+    group.since = row.maybe_time(5);
+    out.push_back(std::move(group));
+  }));
+  for (HeldGroup& group : out) {
+    TRY_DONE(db.each("SELECT reason FROM steps WHERE run = $1 AND cause = $2 AND held_at IS NOT NULL",
+                     {group.last.value, group.cause},
+                     [&](const sql::Row& row) { group.reason = row.text(0); }));
+  }
+  return out;
+}
+
+Result<std::vector<HeldStep>> held_steps(sql::Connection& db, const Filter& f, std::size_t limit) {
+  static const std::string kSql =
+      "SELECT s.run, s.idx, s.cause " + std::string(kHeld) +
+      "AND (s.cause = $3 OR s.title || ': ' || s.reason = $3) ORDER BY s.id LIMIT $4";
+  std::vector<HeldStep> out;
+  TRY_DONE(db.each(
+      kSql, {f.team, f.workflow, f.cause, static_cast<std::int64_t>(limit)}, [&](const sql::Row& row) {
+        out.push_back({RunId{row.integer(0)}, static_cast<std::uint32_t>(row.integer(1)), row.text(2)});
+      }));
+  return out;
+}
+
 Result<Counts> count(sql::Connection& db, Instant now) {
   Counts out;
   TRY_DONE(db.each("SELECT count(*) FROM events WHERE planned = 0", {},

@@ -88,6 +88,9 @@ void read_step(const sql::Row& row, StoredRun& run) {
   s.trace = row.text(33);
   s.freed = row.flag(34);
   s.over_by = row.maybe_time(35);
+  s.round = static_cast<std::uint32_t>(row.integer(37));
+  s.cause = row.text(38);
+  s.shared_key = row.text(36);
   StepLease lease;
   lease.number = static_cast<std::uint32_t>(row.integer(4));
   lease.attempt = row.integer(5);
@@ -104,8 +107,8 @@ constexpr std::string_view kSteps =
     "SELECT id, idx, state, attempts, number, attempt, token, due_at, first_at, now, unclear, held_at, "
     "waited, "
     "started_at, finished_at, after_failure, target, name, title, uses, reason, input, outputs, definition, "
-    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed, over_by, key "
-    "FROM steps "
+    "list, needs, element_of, announces, item, part, continues, spread, asks, trace, freed, over_by, key, "
+    "round, cause FROM steps "
     "WHERE run = $1 ORDER BY idx";
 
 bool all_ended(const Run& run) {
@@ -356,10 +359,10 @@ Status insert_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
   return ledger.db().run(
       "INSERT INTO steps (id, run, idx, state, attempts, number, attempt, token, due_at, unclear, waited, "
       "after_failure, target, name, title, uses, reason, input, outputs, definition, list, needs, "
-      "element_of, announces, item, part, continues, lane, now) "
+      "element_of, announces, item, part, continues, lane, now, round) "
       "VALUES ($1, $2, $3, 1, 0, 0, 0, 0, $4, 0, 0, $5, $6, $7, $8, $9, '', $10, '', $11, $12, $13, $14, "
       "$15, "
-      "$16, $17, $18, $19, $20)",
+      "$16, $17, $18, $19, $20, $21)",
       {s.id,
        stored.run.id.value,
        s.index,
@@ -379,7 +382,8 @@ Status insert_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
        s.part,
        s.continues,
        ledger.lane_of(stored.run.workflow, stored.run.source, stored.team, s.target),
-       s.now});
+       s.now,
+       s.round});
 }
 
 Status insert_run(Ledger& ledger, StoredRun& stored) {
@@ -422,7 +426,7 @@ Status save_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
       "UPDATE steps SET state = $2, attempts = $3, number = $4, attempt = $5, token = $6, due_at = $7, "
       "first_at = $8, now = $9, unclear = $10, held_at = $11, waited = $12, started_at = $13, finished_at = "
       "$14, reason = $15, input = $16, outputs = $17, spread = $18, asks = $19, trace = $20, freed = $21, "
-      "over_by = $22 WHERE id = $1",
+      "over_by = $22, round = $23, cause = $24 WHERE id = $1",
       {s.id,          static_cast<int>(s.state),
        s.attempts,    lease.number,
        lease.attempt, static_cast<std::int64_t>(lease.token),
@@ -433,7 +437,8 @@ Status save_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
        s.reason,      s.input,
        s.outputs,     s.spread,
        s.asks,        s.trace,
-       s.freed,       s.over_by});
+       s.freed,       s.over_by,
+       s.round,       s.cause});
 }
 
 Status save_lease(Ledger& ledger, const StoredRun& stored, std::size_t index) {
@@ -472,6 +477,7 @@ Applied take(const Ledger& ledger, StoredRun& stored, const Decision& decision, 
     step.due_at = change.due_at;
     step.reason = change.reason;
     step.held = change.held;
+    step.cause = change.held ? change.cause : std::string();
     step.asks = change.asks;
     step.spread = step.spread || change.spread;
     lease.held_at = change.held ? std::optional<Instant>(at) : std::nullopt;

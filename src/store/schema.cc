@@ -213,8 +213,24 @@ ALTER TABLE openings ADD COLUMN checksum TEXT NOT NULL DEFAULT '';
 UPDATE openings SET checksum = coalesce((SELECT e.checksum FROM events e WHERE e.id = openings.event), '');
 )sql";
 
-constexpr std::array<std::string_view, 9> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                                                 kVersion6, kVersion7, kVersion8, kVersion9};
+// round: of onFailure and finally, how often the run was retried since they first ran. cause: of a held step,
+// as they are grouped.
+constexpr std::string_view kVersion10 = R"sql(
+ALTER TABLE steps ADD COLUMN round @int NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+UPDATE steps SET cause = title || ': ' || reason WHERE held_at IS NOT NULL;
+CREATE INDEX steps_by_cause ON steps (cause, id) WHERE held_at IS NOT NULL;
+
+-- generation: how often what belongs to the key was gone, or a person had it forgotten; each has keys of its
+-- own. last_step: that has had the key in its hands.
+ALTER TABLE keyed ADD COLUMN generation @int NOT NULL DEFAULT 0;
+ALTER TABLE keyed ADD COLUMN first_at @int;
+ALTER TABLE keyed ADD COLUMN last_at @int;
+ALTER TABLE keyed ADD COLUMN last_step @int NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array<std::string_view, 10> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                                                  kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 std::string in_dialect(const sql::Connection& db, std::string_view text) {
   std::string out;

@@ -263,8 +263,8 @@ rt::Task<Status> Store::retry(RunId run, bool stale, std::string actor, Instant 
 }
 
 rt::Task<Status> Store::resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
-                               Rule rule) {
-  Resume wanted{run, std::move(step), as, std::move(actor), now};
+                               Rule rule, std::string cause) {
+  Resume wanted{run, std::move(step), as, std::move(actor), now, std::move(cause)};
   return impl_->write<Done>(
       [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return store::resume(ledger, w, r); });
 }
@@ -309,6 +309,18 @@ rt::Task<Status> Store::unpause(std::string kind, std::string name, std::string 
 rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key, IfBusy busy) {
   return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key), b = std::move(busy)](
                                  Ledger& ledger) { return store::take_keyed(ledger, lease, t, k, b); });
+}
+
+rt::Task<Result<std::int64_t>> Store::renew_keyed(Lease lease, std::string target, std::string key,
+                                                  Instant now) {
+  return impl_->write<std::int64_t>([lease, t = std::move(target), k = std::move(key), now](Ledger& ledger) {
+    return store::renew_keyed(ledger, lease, t, k, now);
+  });
+}
+
+rt::Task<Status> Store::forget_key(std::string target, std::string key, std::string actor, Instant now) {
+  return impl_->write<Done>([t = std::move(target), k = std::move(key), a = std::move(actor),
+                             now](Ledger& ledger) { return store::forget_keyed(ledger, t, k, a, now); });
 }
 
 rt::Task<Result<Before>> Store::begin_once(Once once, Instant now) {
@@ -410,6 +422,21 @@ rt::Task<Result<RunDetail>> Store::run(RunId id, std::size_t exchanges_max) {
 rt::Task<Result<std::vector<FailureGroup>>> Store::failures(Filter filter) {
   return impl_->read<std::vector<FailureGroup>>(
       [f = std::move(filter)](sql::Connection& db) { return list_failures(db, f); });
+}
+
+rt::Task<Result<std::vector<KeyUse>>> Store::keys(KeyFilter filter, Page page) {
+  return impl_->read<std::vector<KeyUse>>(
+      [f = std::move(filter), page](sql::Connection& db) { return list_keys(db, f, page); });
+}
+
+rt::Task<Result<std::vector<HeldGroup>>> Store::held(Filter filter) {
+  return impl_->read<std::vector<HeldGroup>>(
+      [f = std::move(filter)](sql::Connection& db) { return list_held(db, f); });
+}
+
+rt::Task<Result<std::vector<HeldStep>>> Store::held_steps(Filter filter, std::size_t limit) {
+  return impl_->read<std::vector<HeldStep>>(
+      [f = std::move(filter), limit](sql::Connection& db) { return store::held_steps(db, f, limit); });
 }
 
 rt::Task<Result<std::vector<Pause>>> Store::pauses() {

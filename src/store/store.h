@@ -134,9 +134,30 @@ constexpr std::string_view kBusyKey = "another step works on the key";
 
 // An effect that belongs to a target and a key (contract 7, `key`).
 struct Keyed {
-  bool busy = false;    // another step has it in hand; the lease is void
-  std::string outputs;  // JSON, of the first use; "": this is the first, or nobody knows
-  bool made = false;    // nobody knows: it was made all the same
+  bool busy = false;            // another step has it in hand; the lease is void
+  std::string outputs;          // JSON, of the first use; "": this is the first, or nobody knows
+  bool made = false;            // nobody knows: it was made all the same
+  std::int64_t generation = 0;  // how often it was gone or forgotten: which first use this is
+};
+
+// A (target, key), for people.
+struct KeyUse {
+  enum class State : std::uint8_t {
+    kKept,             // what it yielded is known: the next use updates it
+    kUnknown,          // it was made, and nobody knows what it yielded
+    kInUse,            // a step works on it
+    kFirstUse,         // a step makes it just now
+    kFirstUseUnclear,  // and it is unclear whether it has
+  };
+  std::string target, key;
+  std::string outputs;  // JSON; "": none are known
+  State state = State::kKept;
+  RunId run;         // of the last use; 0: pruned
+  std::string step;  // its title
+  std::optional<Instant> first_at, last_at;
+};
+struct KeyFilter {
+  std::string target, key;  // "": any
 };
 
 // What holds runs back. `kind` is workflow, target, team, source or all (then `name` is "").
@@ -170,6 +191,20 @@ struct FailureGroup {
   RunId first, last;
   std::optional<Instant> last_at;
   std::string reason;  // the last one's
+};
+
+// Held steps of runs under way, with one cause.
+struct HeldGroup {
+  std::string cause, workflow;
+  std::int64_t count = 0;
+  RunId first, last;
+  std::optional<Instant> since;  // the first one's
+  std::string reason;            // the last one's
+};
+struct HeldStep {
+  RunId run;
+  std::uint32_t index = 0;
+  std::string cause;
 };
 
 // Called inside the transaction with the run as it is then. Pure, and brief: every writer waits for it.
@@ -300,6 +335,8 @@ struct Stats {  // since the start
 };
 
 enum class ResumeAs : std::uint8_t { kDone, kRepeat, kFail };
+std::optional<ResumeAs> resume_as(std::string_view word);  // done, repeat, fail
+std::string_view word_of(ResumeAs as);
 
 class Store {
  public:
@@ -354,9 +391,10 @@ class Store {
   rt::Task<Status> give_back(Lease lease, Instant now);  // stopping, nothing was sent: as if never claimed
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);  // kConflict: not failed
   // `step`: its id, title or index; "" where only one is held. `rule` says what follows a step that is done
-  // or failed; kRepeat needs none. kConflict: it is not held.
-  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
-                          Rule rule);
+  // or failed; kRepeat needs none. `cause`: it is held for that; "": for whatever it is. kConflict: it is
+  // not.
+  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now, Rule rule,
+                          std::string cause = "");
   // A new run of the replayed run's event, with the text in `run`. Where the text is the same, or an effect
   // may have been made, it takes over what was evaluated then. `again`: its effects get keys of their own.
   rt::Task<Result<RunId>> replay(RunId of, NewRun run, bool again, bool stale, std::string actor,
@@ -375,6 +413,11 @@ class Store {
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor, Instant now);
   // Before the requests of a step with `key`. Held until the step has ended. kConflict: the lease is void.
   rt::Task<Result<Keyed>> take_keyed(Lease lease, std::string target, std::string key, IfBusy busy);
+  // What belongs to the key, which the lease's step has in its hands, is gone: what follows is a first use,
+  // of the generation that is returned. kConflict: the lease is void, or the key is in other hands.
+  rt::Task<Result<std::int64_t>> renew_keyed(Lease lease, std::string target, std::string key, Instant now);
+  // kConflict: a step works on it, or it is unclear what became of its first use; kNotFound.
+  rt::Task<Status> forget_key(std::string target, std::string key, std::string actor, Instant now);
   // Kept for 24 hours: the last 1,000, and 4 MiB of answers. What is kNothing is under way from then on,
   // until it ends with the HTTP status and body of its answer; with 5xx it is forgotten, and may be asked
   // again.
@@ -400,6 +443,11 @@ class Store {
   rt::Task<Result<RunBrief>> brief(RunId id);
   rt::Task<Result<RunDetail>> run(RunId id, std::size_t exchanges_max = kExchangesShown);
   rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most
+  rt::Task<Result<std::vector<KeyUse>>> keys(KeyFilter filter,
+                                             Page page);  // by target and key; `after`: how many to leave out
+  rt::Task<Result<std::vector<HeldGroup>>> held(Filter filter);  // newest first; 500 at most
+  rt::Task<Result<std::vector<HeldStep>>> held_steps(Filter filter,
+                                                     std::size_t limit);  // of one cause; oldest first
   rt::Task<Result<std::vector<Pause>>> pauses();
   rt::Task<Result<Counts>> counts();
   rt::Task<Result<AuditCheck>> verify_audit();

@@ -353,6 +353,22 @@ def test_lookup_that_finds_nothing_repeats_with_the_same_key(engine, fakes):
     assert list(fakes.state()["effects"].values()) == [1]
 
 
+def test_a_look_is_made_at_once_and_waits_as_long_as_it_is_asked_to(engine, fakes):
+    server = engine(COMMENT)
+    for status in (503, 429):
+        fakes.fault(path="*/issue/PROJ-1/comment", method="GET", status=status, headers={"Retry-After": "2"})
+    fakes.fault(path="*/comment", method="POST", close="after")
+    run = server.wait_run(accept(server), timeout=20)
+    assert run["state"] == "succeeded", run
+    assert len(calls(fakes, "POST", "*/comment")) == 1
+    made = calls(fakes, "POST", "*/comment")[0]["at"]
+    looks = [c["at"] for c in calls(fakes, "GET", "*/issue/PROJ-1/comment")]
+    assert looks[0] - made < 2, "the first look does not wait for the request's timeout"
+    assert len(looks) == 3 and all(b - a >= 2 for a, b in zip(looks, looks[1:])), looks
+    target, = [t for t in server.api("targets")["items"] if t["name"] == "jira"]
+    assert target["breaker"] == "closed"
+
+
 HOLD = """
       - {id: before, uses: web/request, with: {method: PUT, path: /before}}
       - {id: trigger, name: Start the build, uses: web/request, with: {method: POST, path: /build, body: {x: 1}}}

@@ -322,9 +322,11 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
       "|| "
       "e.name, r.stale, r.salt, "
       "r.shadow, "
-      "s.announces, coalesce(a.id, 0) FROM requests q JOIN steps s ON s.id = q.step JOIN runs r ON r.id = "
+      "s.announces, coalesce(a.id, 0), s.round, coalesce(k.generation, 0) FROM requests q JOIN steps s ON "
+      "s.id = q.step JOIN runs r ON r.id = "
       "s.run JOIN events e ON e.id = r.event LEFT "
-      "JOIN steps a ON a.run = s.run AND a.idx = s.announces WHERE q.attempt = $1 AND q.name = $2 AND "
+      "JOIN steps a ON a.run = s.run AND a.idx = s.announces LEFT JOIN keyed k ON k.step = s.id WHERE "
+      "q.attempt = $1 AND q.name = $2 AND "
       "q.result = 1",
       {attempt->value, sent.request}, [&](const auto& row) {
         Arrival a;
@@ -340,6 +342,9 @@ std::optional<Arrival> Check::row_of(const rehearsal::Sent& sent) {
         a.salt = row.text(9);
         a.name = sent.request;
         a.logical = id_of(a.event) + "|" + a.salt + "|" + a.workflow + "|" + a.part;
+        // Each failure of a run, and each first use of a key, is an effect of its own.
+        a.time = "|" + row.text(13) + "|" + row.text(14);
+        if (row.integer(13) > 0) world_.tally.met("sent for a later failure");
         if (row.flag(10)) world_.breaks("shadow", "a write left for shadow run " + id_of(a.run));
         if (!row.null(11) && !waited_.contains(row.integer(12)))
           world_.breaks("announce", "step " + id_of(a.step) + " announces a wait that is not committed");
@@ -390,13 +395,13 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
 
 // 15: one effect, one key; two effects, two keys. And one run, one text.
 void Check::keys_agree(const Arrival& a) {
-  const std::string logical = a.logical + "|" + a.name;
+  const std::string logical = a.logical + a.time + "|" + a.name;
   if (key_of_.emplace(logical, a.key).first->second != a.key) world_.breaks("15", "two keys for " + logical);
   if (logical_of_.emplace(a.key, logical).first->second != logical)
     world_.breaks("15", "one key for " + logical + " and " + logical_of_[a.key]);
   if (step_of_logical_.emplace(std::pair(a.run, logical), a.step).first->second != a.step)
     world_.breaks("15", "two steps of run " + id_of(a.run) + " share the key of " + logical);
-  const std::string by = a.by + "|" + a.salt + "|" + a.name;
+  const std::string by = a.by + "|" + a.salt + a.time + "|" + a.name;
   if (by_of_key_.emplace(a.key, by).first->second != by)
     world_.breaks("15", "one key for " + by + " and " + by_of_key_[a.key]);
   std::size_t equal = 1;  // elements that look the same

@@ -26,6 +26,7 @@ struct Arrival {
   std::int64_t request = 0, step = 0, run = 0, event = 0;
   std::int64_t attempt = 0;
   std::string key, name, logical;  // logical: event, salt, workflow and part: one effect of the user's
+  std::string time;                // which of the run's failures, and which first use of a key
   std::string workflow, part, canary, salt;
   bool stale = false;
 };
@@ -53,6 +54,7 @@ class Check {
   std::map<std::string, int> effects;     // that a system has made, by the key of their rows
   std::map<std::string, int> effects_by;  // and by what their bodies say they are
   std::map<std::string, int> cards;       // put up, by the key that steps share
+  std::map<std::string, int> cards_gone;  // and taken down by others
   std::set<std::string> exists;           // keys to which a system said that it is there already
 
  private:

@@ -122,7 +122,9 @@ void Check::effects_at_rest() {
 // created without anybody's knowing.
 void Check::cards_at_rest() {
   for (const auto& [card, count] : cards) {
-    std::int64_t allowed = 1 + cards_failed_ + (world_.jumped_ahead > Duration(0) ? 1 : 0);  // as above
+    const auto gone = cards_gone.find(card);
+    std::int64_t allowed = 1 + (gone == cards_gone.end() ? 0 : gone->second) + cards_failed_ +
+                           (world_.jumped_ahead > Duration(0) ? 1 : 0);  // as above
     for (const auto& [logical, times] : freed_)
       allowed += static_cast<std::int64_t>(times.size());
     if (count > allowed && runs_gone_.empty())
@@ -178,7 +180,9 @@ void Check::lists_at_rest() {
   world_.query(
       "SELECT s.run, s.id, s.state, s.reason, s.list, (SELECT count(*) FROM steps f WHERE f.run = s.run AND "
       "f.list = 1 "
-      "AND f.state = 5 AND f.continues = 0 AND f.element_of IS NULL), r.cancel FROM steps s JOIN runs r ON "
+      "AND f.state = 5 AND f.continues = 0 AND f.element_of IS NULL), r.cancel, s.finished_at < (SELECT "
+      "max(f.finished_at) FROM steps f WHERE f.run = s.run AND f.list = 1 AND f.state = 5) FROM steps s JOIN "
+      "runs r ON "
       "r.id = s.run "
       "WHERE s.list <> 1 AND s.element_of IS NULL AND s.announces IS NULL AND r.state >= 4 AND r.started_at "
       "IS NOT NULL",
@@ -194,6 +198,9 @@ void Check::lists_at_rest() {
                         "step " + row.text(1) + " of run " + row.text(0) + " was left out: " + row.text(3));
         if (!last && row.integer(5) == 0 && state == 4 && !reopened_.contains(row.integer(0)))
           world_.breaks("lists", "onFailure of run " + row.text(0) + " was taken, and nothing failed");
+        if (wanted && taken && !row.null(7) && row.flag(7) && !person)
+          world_.breaks("lists",
+                        "step " + row.text(1) + " of run " + row.text(0) + " tells of an earlier failure");
         if (taken) world_.tally.met(last ? "finally taken" : "onFailure taken");
       });
 }

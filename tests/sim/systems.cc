@@ -72,6 +72,7 @@ HttpResponse Systems::act(const Heard& heard) {
   if (heard.path == "/short") return keyed(heard, kShortWindow + world_.jumped_back);
   if (heard.path == "/things" || heard.path == "/jobs") return make_thing(heard);
   if (heard.path == "/names") return make_name(heard);
+  if (heard.path.starts_with("/things/")) return edit_thing(heard);
   return made(heard, 200);  // PUT /state, POST /plain: each one counts
 }
 
@@ -107,6 +108,16 @@ HttpResponse Systems::make_thing(const Heard& heard) {
                            : world_.draw.between(Duration(0), kIndexLag);
   things_.push_back({heard.body_key, ids_, world_.steady() + lag});
   return out;
+}
+
+// Somebody else may have taken it down.
+HttpResponse Systems::edit_thing(const Heard& heard) {
+  if (gone_.contains(heard.path) || world_.draw.chance(40)) {
+    if (gone_.insert(heard.path).second) ++world_.check.cards_gone[heard.arrival.card];
+    world_.tally.met("card gone");
+    return answer_of(404, json::object{{"ok", false}});
+  }
+  return made(heard, 200);
 }
 
 HttpResponse Systems::make_name(const Heard& heard) {

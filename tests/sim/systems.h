@@ -2,6 +2,7 @@
 // Systems: those that the product calls: what they keep, and what the network between makes of it.
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ class Systems {
   HttpResponse keyed(const Heard& heard, Duration window);
   HttpResponse make_thing(const Heard& heard);
   HttpResponse make_name(const Heard& heard);
+  HttpResponse edit_thing(const Heard& heard);
   HttpResponse look_at_job(const Heard& heard);
   HttpResponse find_things(const Heard& heard);
   HttpResponse made(const Heard& heard, int status);
@@ -75,6 +77,7 @@ class Systems {
   std::vector<Thing> things_;
   std::map<std::string, Job> jobs_;  // by their path
   std::map<std::string, std::int64_t> names_;
+  std::set<std::string> gone_;  // paths of things that others took down
   std::vector<std::string> callbacks_;
 };
 
