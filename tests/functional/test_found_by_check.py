@@ -157,7 +157,7 @@ workflows:
             1: "'level' is 'loud'", 2: "'listen' is 'nowhere'", 3: "unknown key 'too'", 4: "missing.yaml",
             5: "needs 'namespace'", 7: "NOT_SET", 8: "cluster 'nowhere'", 10: "a secret is never written here",
             11: "unknown key 'colour'", 14: "did you mean 'Succeeded'?", 15: "`.evnt` is not known",
-            17: "unknown key 'usess'", 19: "projct", 22: "source 'nobody'", 23: "soon"}.items():
+            17: "unknown key 'usess'", 19: "projct", 21: "source 'nobody'", 23: "soon"}.items():
         assert any(one.startswith(f"p.yaml:{line}:") and words in one for one in lines), f"line {line}: {out}"
     assert any("credentials" in one or "user and password" in one for one in lines), out
     assert any("nonsense" in one for one in lines), out
