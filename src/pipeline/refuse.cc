@@ -14,6 +14,8 @@ namespace postlude::pipeline {
 namespace {
 // Calls without proof are counted; of these as many a second are stored, so that nobody can fill the disk.
 constexpr Rate kSampled{5, std::chrono::seconds(1)};
+// Flagger's longest has 16 characters, and others may say what they like.
+constexpr std::size_t kPhaseShown = 64;
 // Records on their way to the store; more are counted only.
 constexpr std::size_t kBackgroundMax = 256;
 // What is kept of such a call: enough to see what it was, and where it came from.
@@ -140,7 +142,7 @@ void Pipeline::announce(Event event, EventId id, bool to_plan) {
                                {"source", event.source},
                                {"hook", event.hook},
                                {"canary", event.name_space + "/" + event.name},
-                               {"phase", event.phase}});
+                               {"phase", event.phase.substr(0, kPhaseShown)}});
   if (to_plan && on_event) on_event(std::move(event));
 }
 

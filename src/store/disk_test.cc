@@ -141,6 +141,7 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
     meddle("ALTER TABLE steps DROP COLUMN " + std::string(column));
   for (const char* column : {"generation", "first_at", "last_at", "last_step"})
     meddle("ALTER TABLE keyed DROP COLUMN " + std::string(column));
+  meddle("ALTER TABLE openings DROP COLUMN checksum");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));

@@ -113,7 +113,7 @@ def test_unusual_but_right(server):
             post("/hooks/open/post-rollout/", event(name="slash")),
             post("/hooks/open/post-rollout?x=y", event(name="query")),
             post("http://any.host/hooks/open/post-rollout", event(name="absolute")),
-            post("/hooks/%6Fpen", event(name="escape")),
+            post("/hooks/%6Fpen/post-rollout", event(name="escape")),
             post("/hooks/open/post-rollout", event(name="charset"), type='Application/JSON; Charset="UTF-8"'),
             post("/hooks/open/post-rollout", event(name="suffix"), type="application/cloudevents+json"),
             post("/hooks/open/post-rollout", event(name="plain"), [("Content-Encoding", "identity")]),
@@ -125,7 +125,7 @@ def test_unusual_but_right(server):
             post("/hooks/open/event", event(name="started", phase="")),
             b"\r\n" + post("/hooks/open/post-rollout", body),
             raw(f"POST /hooks/open/post-rollout HTTP/1.0\nContent-Type: application/json\nContent-Length: {len(body)}\n\n")
-            + flagger_body(name="UNUSUAL"),
+            + flagger_body(name="unusual"[::-1]),
             post("/hooks/small/post-rollout", GOOD + b" " * (1024 - len(GOOD))),
     ]):
         answer = exchange(server.port, data)
