@@ -98,7 +98,7 @@ TEST(BrokenConfig, unknown_keys) {
        "clusters, dedupe, maxBody, paths, rate, storm, type"},
       {target("urll: http://x"),
        "p.yaml:2:24: unknown key 'urll' in the target 't'; did you mean 'url'? (auth, connector, edition, "
-       "headers, limits, maxResponse, proxy, timeout, tls, url)"},
+       "headers, limits, maxResponse, proxy, site, timeout, tls, url)"},
       {target("limits: {concurency: 4}"),
        "p.yaml:2:33: unknown key 'concurency' in 'limits'; did you mean 'concurrency'? (concurrency, rate)"},
       {step("wiht: {}"),

@@ -133,6 +133,7 @@ TEST_P(Prune, openings_that_nobody_closed_go) {
     Identity opening = last_call(d);
     opening.kind = Identity::Kind::kUntilEnd;
     opening.key = d.body;
+    opening.ends = false;
     EXPECT_TRUE(append(d, opening));
   }
   EXPECT_EQ(rows("openings"), 2);

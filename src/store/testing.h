@@ -184,6 +184,7 @@ class StoreTest : public testing::TestWithParam<Backend> {
     i.digest = "digest of " + d.body;
     i.window = std::chrono::seconds(35);
     i.ends = true;
+    i.named = canary;
     i.canary = canary;
     return i;
   }
