@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from daemon import ROOT
+from daemon import ROOT, wait_until
 
 OPEN = "sources: {a: {type: flagger, auth: {bearer: {env: T}}}}\n"
 JIRA = OPEN + "targets: {jira: {connector: jira, url: 'https://j.example', auth: {bearer: {env: T}}}}\n"
@@ -231,8 +231,10 @@ workflows: {{w: {{on: {{source: b}}, steps: [{{uses: web/request, with: {{method
 """
     server = daemon(text)
     body = b'{"name":"n","namespace":"s","phase":"Failed"}'
-    for token in ("", "x"):
-        assert server.post("/hooks/a/post-rollout", body, {"Authorization": f"Bearer {token}"}).status == 403
+    for proof in ({"Authorization": "Bearer "}, {"Authorization": "Bearer x"}, {}):
+        answer = server.post("/hooks/a/post-rollout", body, proof)
+        assert answer.status == 503 and "cannot be read" in answer.json["detail"], "the caller is not to blame"
+    wait_until(lambda: "MISSING_1" in server.log(), why="the warning")
     run_ = server.wait_run(server.post("/hooks/b/post-rollout", body).json["event"])
     assert run_["state"] == "failed" and "MISSING_2" in run_["steps"][0]["reason"]
     assert fakes.state()["requests"] == [], "nothing is sent without its secret"
@@ -278,13 +280,14 @@ sources: {{flagger: {{type: flagger, auth: none}}}}
 targets: {{slack: {{connector: slack, url: '{fakes.url}/api', auth: {{bearer: {{env: T}}}}}}}}
 workflows:
   no:
-    true: {{source: flagger, namespace: [no, on, 1.10]}}
+    true: {{source: flagger, metadata: {{version: [no, on, 1.10]}}}}
     steps:
       - {{uses: slack/message, with: {{channel: '#releases', text: 1.10}}}}
       - {{uses: slack/message, with: {{channel: '#releases', text: no}}}}
 """, environment={"T": "t0ken-t0ken"})
-    for namespace in ("no", "on", "1.10"):
-        answer = server.post("/hooks/flagger/post-rollout", json.dumps({"name": "n", "namespace": namespace, "phase": "Failed"}).encode())
+    for version in ("no", "on", "1.10"):
+        body = {"name": "n", "namespace": "s", "phase": "Failed", "metadata": {"version": version}}
+        answer = server.post("/hooks/flagger/post-rollout", json.dumps(body).encode())
         assert server.wait_run(answer.json["event"])["workflow"] == "no"
     assert [m["text"] for m in fakes.state()["slack"]["messages"]] == ["1.10", "no"] * 3
 

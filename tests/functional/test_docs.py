@@ -170,7 +170,7 @@ def test_patterns(guide):
 
 
 def test_a_condition_that_is_none_fails_the_run(guide):
-    guided = guide("jira-release", {'.event.metadata.environment == "production"': ".event.metadata.environment"})
+    guided = guide("jira-release", {'.event.metadata.environment == "production"': ".event.payload.metadata.environment"})
     run = guided.run(metadata={"environment": "production", "jiraProject": "PROJ"})
     assert run["state"] == "failed" and "must yield true or false" in run["reason"] and guided.sent() == []
 

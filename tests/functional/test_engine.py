@@ -79,12 +79,12 @@ def test_if_on_a_workflow_and_on_steps(engine, fakes):
 
 def test_a_condition_that_is_no_boolean_fails_the_step_with_its_place(engine, fakes):
     server = engine("""
-      - {uses: web/request, if: .event.metadata.missing, with: {method: PUT, path: /never}}
+      - {uses: web/request, if: .event.payload.missing, with: {method: PUT, path: /never}}
 """)
     run = run_of(server)
     assert run["state"] == "failed"
     reason = run["steps"][0]["reason"]
-    assert "postlude.yaml:" in reason and reason.endswith(": .event.metadata.missing: must yield true or false, not null")
+    assert "postlude.yaml:" in reason and reason.endswith(": .event.payload.missing: must yield true or false, not null")
     assert calls(fakes) == []
 
 
@@ -546,7 +546,7 @@ evaluator: {bounds}
 def test_a_condition_that_is_no_condition_fails_the_run_and_sends_nothing(engine, fakes):
     server = engine("""
       - {uses: web/request, with: {method: PUT, path: /x}}
-""", more="    if: .event.metadata.absent")
+""", more="    if: .event.payload.absent")
     run = run_of(server)
     assert run["state"] == "failed" and "must yield true or false" in run["reason"]
     assert states(run) == ["skipped"] and not calls(fakes)
@@ -603,7 +603,7 @@ workflows:
 
 @pytest.mark.parametrize("more", [
     "    vars: {x: '${{ error(1) }}'}", "    concurrency: {key: error(1)}", "    concurrency: {key: .event.metadata.none}",
-    "    if: .event.metadata.none\n    vars: {x: '${{ error(1) }}'}"])
+    "    if: .event.payload.none\n    vars: {x: '${{ error(1) }}'}"])
 def test_a_retry_does_not_go_on_without_what_could_not_be_computed(engine, fakes, more):
     steps = "      - {uses: web/request, with: {method: PUT, path: /x}}\n"
     server = engine(steps, more=more)

@@ -346,10 +346,13 @@ LOGFMT = re.compile(r'^time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(debug|
 @pytest.mark.parametrize("format", ["logfmt", "json"])
 def test_logs_are_one_event_a_line(daemon, fakes, format):
     text = config(fakes).replace("auth: {bearer: {env: HOOK}}", "auth: [none, {bearer: {env: HOOK}}]")  # warned of
+    text += "  odd: {on: {source: flagger, phase: Failed}, steps: [{uses: assert, with: {that: 'false', message: '${{ .event.metadata.odd }}'}}]}\n"
     server = daemon(text + f"log: {{format: {format}, level: debug}}\n", environment=ENVIRONMENT)
-    odd = 'na"me=\u00fc \u2028'
-    event = post(server, name=odd).json["event"]
+    event = post(server).json["event"]
     server.wait_run(event)
+    odd = 'wo"rd=\u00fc \u2028\nlevel=error msg=ready'  # what others write does not begin a line or a field
+    failed = server.wait_run(post(server, phase="Failed", metadata={"odd": odd}).json["event"])
+    assert odd in failed["reason"]
     post(server, name="refused", phase="")
     server.stop()
     lines = server.log().split("\n")
@@ -366,7 +369,9 @@ def test_logs_are_one_event_a_line(daemon, fakes, format):
     assert ("event accepted", event) in messages
     assert [m for m, _ in messages if m in ("ready", "stopping", "stopped")] == ["ready", "stopping", "stopped"]
     assert "hook-Secret" not in server.log()
-    assert odd in (json.loads(next(l for l in lines if "event accepted" in l))["canary"] if format == "json" else odd)
+    told = next(l for l in lines if "run failed" in l)
+    why = json.loads(told)["why"] if format == "json" else json.loads(re.search(r' why=("(?:[^"\\]|\\.)*")', told)[1])
+    assert odd in why
 
 
 def test_a_level_leaves_out_the_lesser(daemon, fakes):

@@ -624,7 +624,7 @@ def test_failures_are_grouped_and_treated_together(daemon, fakes):
 def test_failures_of_an_if_are_one_cause(daemon, fakes):
     server = daemon(config(fakes, """
 workflows:
-  odd: {on: {source: flagger}, if: .event.name, steps: [{uses: web/request, with: {method: PUT, path: /never}}]}
+  odd: {on: {source: flagger}, if: .event.payload.name, steps: [{uses: web/request, with: {method: PUT, path: /never}}]}
 """))
     runs = [run_of(server, name=name) for name in ("one", "two", "app-3")]
     reasons = {in_state(server, run, "failed")["reason"] for run in runs}

@@ -40,7 +40,7 @@ workflows:
 @pytest.mark.parametrize("change, why", [
     ("    mode: \"off\"\n", "has `mode: off`"),
     ("    if: .event.name == \"other\"\n", "does not want the event: its `if`, `.event.name == \"other\"`, is false"),
-    ("    if: .event.name\n", "cannot say whether it wants the event")])
+    ("    if: .event.payload.name\n", "cannot say whether it wants the event")])
 def test_a_replay_asks_todays_workflow(daemon, fakes, change, why):
     text = """
 workflows:

@@ -45,7 +45,7 @@ def shown(run, step=1):
     (".steps.put.outputs.body", WORD), (".steps.put.outputs.body.x", WORD), (".steps.put.outputs.body.x | ascii_upcase", WORD),
     (".steps.put.outputs.body.list[0].id", WORD), (".steps.put.outputs.body.x // \"-\"", WORD), (".steps.put.outputs.status == 200", WORD),
     (".steps.put.outputs.status + 1", WORD), (".steps.put.outputs.headers[\"x-id\"]", WORD), (".steps.put.outputs | .body | .x", WORD),
-    ("$steps.put.outputs.body.x", WORD), ("\"of \" + .steps.put.outputs.body", "of " + WORD), (".steps.put.outputs.nothing", WORD),
+    ("$steps.put.outputs.body.x", WORD), ("\"of \" + .steps.put.outputs.body", "of " + WORD), (".steps.put.outputs[\"no\" + \"thing\"]", WORD),
     (".steps.put.state", "succeeded"), (".event.name", "podinfo"), (".event.metadata.none", None)])
 def test_what_hangs_on_an_answer_stands_as_a_word(shadow, fakes, expression, stands):
     run = shadow(f"""
@@ -94,7 +94,7 @@ def test_an_action_whose_input_is_not_known(shadow, fakes):
 @pytest.mark.parametrize("step, word", [
     ("{uses: web/request, with: {method: PUT, path: '/${{ .event.metadata.none }}'}}", "null"),
     ("{uses: web/request, with: {method: PUT, path: /x, body: '${{ error(\"boom\") }}'}}", "boom"),
-    ("{if: .event.metadata.none, uses: web/request, with: {method: PUT, path: /x}}", "true or false"),
+    ("{if: .event.payload.none, uses: web/request, with: {method: PUT, path: /x}}", "true or false"),
     ("{uses: assert, with: {that: .event.name == \"other\"}}", "is false")])
 def test_what_is_wrong_by_itself_fails_in_a_shadow_run_too(shadow, step, word):
     run = shadow("      - " + step)
