@@ -261,6 +261,15 @@ bool leaves_out(const RunHistory& run) {
   });
 }
 
+// What it was to change was gone: what that had been is nowhere told.
+bool made_anew(const RunHistory& run) {
+  const auto updates = [](const Exchange& exchange) { return exchange.name.starts_with("update."); };
+  return std::any_of(run.steps.begin(), run.steps.end(), [&](const StepHistory& step) {
+    return !step.exchanges.empty() && updates(step.exchanges.front()) &&
+           !std::all_of(step.exchanges.begin(), step.exchanges.end(), updates);
+  });
+}
+
 RunChange compare(const RunHistory* then, const RunHistory* now, const std::string& old_event,
                   const std::string& new_event) {
   RunChange out;
@@ -275,6 +284,11 @@ RunChange compare(const RunHistory* then, const RunHistory* now, const std::stri
   if (then != nullptr && leaves_out(*then)) {
     out.change = Change::kSkipped;
     out.notes = {"it has sent more than the daemon tells of a run"};
+    return out;
+  }
+  if (then != nullptr && made_anew(*then)) {
+    out.change = Change::kSkipped;
+    out.notes = {"what a step with `key` was to change was gone, and is not known any more"};
     return out;
   }
   // How it ends is worth a line only where both ends are known.

@@ -29,13 +29,7 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
       {"none", ", onUnclear: hold", true, true, {"do"}, StepState::kWaiting, true},
       {"none", ", onUnclear: fail", true, true, {"do"}, StepState::kFailed, false},
       {"none", ", onUnclear: hold", false, true, {"do"}, StepState::kWaiting, true},
-      {"lookup",
-       "",
-       false,
-       false,
-       {"do", "lookup.look", "lookup.look", "do", "lookup.look"},
-       StepState::kSucceeded,
-       false},
+      {"lookup", "", false, false, {"do", "lookup.look", "do", "lookup.look"}, StepState::kSucceeded, false},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(std::string(row.action) + row.policy + (row.answered ? ", answered" : ", never answered"));
@@ -61,7 +55,10 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
     EXPECT_TRUE(rehearsal_->run_until_quiet(hours(20)));
     std::vector<std::string> requests;
     for (std::size_t i = 0; i < arrivals_.size(); ++i) {
-      requests.push_back(arrivals_[i].request);
+      // As often as it takes until "not there" counts.
+      const bool again = i > 0 && arrivals_[i].request.starts_with("lookup.") && !row.acted &&
+                         requests.back() == arrivals_[i].request;
+      if (!again) requests.push_back(arrivals_[i].request);
       if (i > 0 && arrivals_[i].request == "do") {
         EXPECT_GE(arrivals_[i].at, arrivals_[i - 1].until) << "two of one key at once";
       }

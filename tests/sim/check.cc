@@ -159,8 +159,9 @@ void Check::wait_ended(std::int64_t step) {
     if (!over) return;
     const auto with = parse_json(row.bytes(0));
     const std::string_view text = with ? find_text(*with, waits ? "for" : "timeout") : std::string_view();
+    // `until: now + 60`, and `now` is whole seconds.
     const auto parsed =
-        text.empty() ? Result<Duration>(Duration(std::chrono::seconds(60))) : parse_duration(text);
+        text.empty() ? Result<Duration>(Duration(std::chrono::seconds(59))) : parse_duration(text);
     if (parsed) wanted = *parsed;
   });
   const Duration took = world_.steady() - began->second;
