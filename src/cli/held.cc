@@ -92,13 +92,15 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
     std::fputs("runs resume wants a run, or --cause for all steps that are held for it\n", stderr);
     return kUsedWrongly;
   }
+  const auto cause = whole_cause(remote, {"/api/v1/held", "held step", "runs held"}, choice.cause);
+  if (!cause) return failed(remote, cause.error());
   const bool asks = !choice.yes && isatty(STDIN_FILENO) == 1;
   if (asks) {
     const auto page = get(remote.server, with_query("/api/v1/held", {{"workflow", choice.workflow}}));
     if (!page) return failed(remote, page.error());
     std::int64_t count = 0;
     for (const json::value& group : find(*page, "items")->get_array()) {
-      if (text_of(group, "cause") == choice.cause) count += find(group, "count")->to_number<std::int64_t>();
+      if (text_of(group, "cause") == *cause) count += find(group, "count")->to_number<std::int64_t>();
     }
     std::fprintf(stderr, "answer %s as %s? [y/N] ", number_of_steps(count).c_str(), choice.as.c_str());
     std::string said;
@@ -108,7 +110,7 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
       return kFoundWrong;
     }
   }
-  json::object body{{"cause", choice.cause}, {"as", choice.as}};
+  json::object body{{"cause", *cause}, {"as", choice.as}};
   if (!choice.workflow.empty()) body["workflow"] = choice.workflow;
   const auto answer = post(remote.server, "/api/v1/held/resume", body);
   if (!answer) return failed(remote, answer.error());

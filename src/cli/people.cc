@@ -99,7 +99,10 @@ const std::vector<Verb>& verbs() {
          command->add_option("--as", w.as, "done: it had its effect; repeat: it had none; fail")
              ->required()
              ->check(CLI::IsMember({"done", "repeat", "fail"}));
-         command->add_option("--cause", w.cause, "For all steps held for it, as `runs held` shows it")
+         command
+             ->add_option(
+                 "--cause", w.cause,
+                 "For all steps held for it, as `runs held` shows it, also where that is cut with an …")
              ->excludes("run")
              ->excludes("--step");
          command->add_option("--workflow", w.workflow, "With --cause: only this workflow's");
@@ -214,30 +217,8 @@ int list_failures(const Remote& remote, const Words& words) {
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
-// Tables cut long causes with an …, and escape what would act on a terminal: the one that was shown so.
-Result<std::string> whole_cause(const Remote& remote, const std::string& given) {
-  constexpr std::string_view kCut = "…";
-  const bool cut = given.ends_with(kCut);
-  const std::string shown =
-      printable(std::string_view(given).substr(0, given.size() - (cut ? kCut.size() : 0)), Lines::kBlank);
-  TRY(const json::value page, get(remote.server, "/api/v1/failures"));
-  const json::value* items = find(page, "items");
-  std::set<std::string> found;
-  for (const json::value& item : items != nullptr && items->is_array() ? items->get_array() : json::array()) {
-    const std::string cause(find_text(item, "cause"));
-    const std::string as_shown = printable(cause, Lines::kBlank);
-    if (cut ? as_shown.starts_with(shown) : as_shown == shown) found.insert(cause);
-  }
-  if (found.size() == 1) return *found.begin();
-  if (!cut) return given;
-  return Error(found.empty() ? Code::kNotFound : Code::kConflict,
-               (found.empty() ? "no failure has a cause that begins with '"
-                              : std::to_string(found.size()) + " causes begin with '") +
-                   shown + "'; `postlude failures -o wide` shows them whole");
-}
-
 int act_on_failures(const Remote& remote, const Words& words, const std::string& verb) {
-  const auto cause = whole_cause(remote, words.cause);
+  const auto cause = whole_cause(remote, {"/api/v1/failures", "failure", "failures"}, words.cause);
   if (!cause) return failed(remote, cause.error());
   json::object body{{"cause", *cause}};
   if (!words.workflow.empty()) body["workflow"] = words.workflow;
@@ -308,6 +289,27 @@ int failed(const Remote& remote, const Error& error) {
   }
   std::fprintf(stderr, "%s\n", error.message.c_str());
   return error.code == Code::kInvalid ? kUsedWrongly : kFoundWrong;
+}
+
+Result<std::string> whole_cause(const Remote& remote, const Groups& of, const std::string& given) {
+  constexpr std::string_view kCut = "…";
+  const bool cut = given.ends_with(kCut);
+  const std::string shown =
+      printable(std::string_view(given).substr(0, given.size() - (cut ? kCut.size() : 0)), Lines::kBlank);
+  TRY(const json::value page, get(remote.server, of.path));
+  const json::value* items = find(page, "items");
+  std::set<std::string> found;
+  for (const json::value& item : items != nullptr && items->is_array() ? items->get_array() : json::array()) {
+    const std::string cause(find_text(item, "cause"));
+    const std::string as_shown = printable(cause, Lines::kBlank);
+    if (cut ? as_shown.starts_with(shown) : as_shown == shown) found.insert(cause);
+  }
+  if (found.size() == 1) return *found.begin();
+  if (!cut) return given;
+  return Error(found.empty() ? Code::kNotFound : Code::kConflict,
+               (found.empty() ? "no " + of.one + " has a cause that begins with '"
+                              : std::to_string(found.size()) + " causes begin with '") +
+                   shown + "'; `postlude " + of.command + " -o wide` shows them whole");
 }
 
 void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wiring& wiring) {

@@ -25,4 +25,11 @@ void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wirin
 int print_answer(const Remote& remote, const json::value& value, const std::string& table);
 int failed(const Remote& remote, const Error& error);
 
+// Tables cut long causes with an …, and escape what would act on a terminal: the one that was shown so, of
+// the groups that GET `path` tells and `command` shows.
+struct Groups {
+  std::string path, one, command;
+};
+Result<std::string> whole_cause(const Remote& remote, const Groups& of, const std::string& given);
+
 }  // namespace postlude::cli

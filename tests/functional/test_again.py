@@ -211,9 +211,11 @@ def test_held_steps_are_answered_by_cause(begin, fakes):
     other = server.wait_run(accept(server, name="other"), states=("waiting",))["id"]
     groups = {g["count"]: g for g in server.api("held")["items"]}
     assert set(groups) == {1, 4} and groups[4]["workflow"] == "main" and groups[4]["cause"].startswith("go: ")
-    shown = server.cli("runs", "held", check=0).stdout
-    assert groups[4]["cause"] in shown
-    said = server.cli("runs", "resume", "--cause", groups[4]["cause"], "--as", "done", check=0).stdout
+    assert groups[4]["cause"] in server.cli("runs", "held", "-o", "wide", check=0).stdout
+    shown, = [line for line in server.cli("runs", "held", check=0).stdout.splitlines() if line.startswith("4 ")]
+    cause = shown[shown.index("go: "):]
+    assert cause.endswith("…") and max(map(len, shown.splitlines())) <= 80
+    said = server.cli("runs", "resume", "--cause", cause, "--as", "done", check=0).stdout
     assert said == "answered 4 held steps as done\n"
     for number, run in enumerate(runs):
         in_state(server, run, "succeeded")
