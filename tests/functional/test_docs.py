@@ -430,7 +430,8 @@ def test_for_each_takes_all_at_once(guide):
 
 def test_key(guide):
     guided = guide("key")
-    assert guided.run("begun", hook="pre-rollout", phase="Progressing")["state"] == "succeeded"
+    told = {"eventMessage": "New revision detected! Scaling up podinfo.prod-shop", "eventType": "Normal", "timestamp": "1"}
+    assert guided.run("begun", hook="event", phase="Progressing", metadata=told)["state"] == "succeeded"
     assert guided.said() == ["7774c75db4 is on its way"]
     assert guided.run("ended")["state"] == "succeeded"
     assert guided.said() == ["7774c75db4: Succeeded"]
