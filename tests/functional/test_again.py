@@ -169,6 +169,18 @@ def test_a_crash_while_it_is_made_anew_is_as_one_in_a_first_use(begin, fakes):
     assert messages(fakes) == ["one", "two", "three"]
 
 
+def test_what_a_step_made_itself_and_is_gone_is_another_effect(begin, fakes):
+    server = begin(KEYED.replace("uses: slack", "onUnclear: hold, uses: slack"))
+    run = server.wait_run(accept(server, checksum="one"))["id"]
+    fakes.fault(path="/api/chat.update", slackError="message_not_found")
+    done(server, f"runs/{run}/replay", {})
+    wait_until(lambda: messages(fakes) == ["one", "one"])
+    replayed, = [r for r in server.items("runs") if r["id"] != run]
+    in_state(server, replayed["id"], "succeeded")
+    asked = [r["key"] for i in (run, replayed["id"]) for a in server.api(f"runs/{i}")["steps"][0]["attempts"] for r in a["requests"] if r["request"] == "post"]
+    assert len(asked) == 2 and asked[0] != asked[1]
+
+
 def test_a_key_is_listed_and_forgotten(begin, fakes):
     server = begin(KEYED)
     assert server.cli("keys", "list", check=0).stdout == "no step has used a key\n"
