@@ -50,11 +50,7 @@ Result<std::string> usable(std::string value, const SecretRef& ref) {
 
 Result<std::string> read_secret(const SecretRef& ref) {
   auto value = read_file(ref.name, kSecretMax);
-  if (!value) {
-    return Error(Code::kNotFound,
-                 "the secret in " + to_text(ref) + " " +
-                     (value.error().message.starts_with("is ") ? value.error().message : "cannot be read"));
-  }
+  if (!value) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " " + value.error().message);
   if (value->size() > kSecretMax)
     return Error(Code::kInvalid, "the secret in " + to_text(ref) + " is larger than 64 KiB");
   return usable(*std::move(value), ref);
@@ -72,8 +68,7 @@ SecretLookup secret_lookup() {
       return usable(value, ref);
     }
     struct stat now {};
-    if (::stat(ref.name.c_str(), &now) != 0)
-      return Error(Code::kNotFound, "the secret in " + to_text(ref) + " cannot be read");
+    if (::stat(ref.name.c_str(), &now) != 0) return read_secret(ref);  // which says why
     Cached& known = (*cache)[ref.name];
     const bool same = known.inode == now.st_ino && known.size == now.st_size &&
                       known.changed.tv_sec == now.st_mtim.tv_sec &&

@@ -26,7 +26,8 @@ std::string told(const std::string& run, const std::string& done, const json::va
   std::string out = run + " (" + std::string(find_text(answer, "workflow")) + "): " + done;
   if (after != run) out += " as " + after;
   const std::string reason(find_text(answer, "reason"));
-  out += "; it is " + state_of(answer) + " now";
+  // A run that waited goes on only after this answer: its state of now would mislead.
+  if (find_text(answer, "state") != "waiting") out += "; it is " + state_of(answer) + " now";
   return printable(out + (reason.empty() ? "" : ": " + reason), Lines::kBlank) + "\n";
 }
 

@@ -149,8 +149,11 @@ rt::Task<std::optional<Outcome>> Attempting::evaluate_with(bool condition) {
     if (step_->with) context["with"] = parsed(row_.input, json::object());
     co_return std::nullopt;
   }
-  input = "{}";
-  if (!step_->with) co_return std::nullopt;
+  if (!step_->with) {
+    input = "{}";
+    co_return std::nullopt;
+  }
+  // An input that could not be made is not kept: a retry makes it anew, and never goes on with half of it.
   auto with = step_->with->assemble(values);
   if (!with) co_return Refused{with.error().message};
   if (with->is_null()) *with = json::object();

@@ -601,6 +601,22 @@ workflows:
     assert "the-secret-of" not in json.dumps(server.api(f"runs/{run['id']}"))
 
 
+@pytest.mark.parametrize("step", [
+    "{uses: approval, with: {message: 'x ${{ .event.payload.none }}', approvers: [ops]}}",
+    "{uses: web/request, with: {method: PUT, path: '/x/${{ .event.payload.none }}'}}"])
+def test_a_retry_makes_the_input_anew_that_could_not_be_made(engine, fakes, step):
+    server = engine(f"      - {step}\n")
+    run = run_of(server)
+    assert run["state"] == "failed", run
+    reason = run["steps"][0]["reason"]
+    assert ".event.payload.none" in reason
+    for _ in range(2):  # an approval without its approvers would let everybody answer
+        server.cli("runs", "retry", run["id"], check=0)
+        run = server.wait_run(run["event"], states=("failed", "waiting", "succeeded"))
+        assert run["state"] == "failed" and run["steps"][0]["reason"] == reason, run
+    assert not calls(fakes)
+
+
 @pytest.mark.parametrize("more", [
     "    vars: {x: '${{ error(1) }}'}", "    concurrency: {key: error(1)}", "    concurrency: {key: .event.metadata.none}",
     "    if: .event.payload.none\n    vars: {x: '${{ error(1) }}'}"])
