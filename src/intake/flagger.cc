@@ -40,7 +40,7 @@ Fault fault(std::string text) {
 std::optional<Fault> read_text(const json::value& body, std::string_view key, bool needed,
                                std::string& into) {
   const json::value* value = find(body, key);
-  if (value == nullptr) {
+  if (value == nullptr || (value->is_null() && !needed)) {
     if (!needed) return std::nullopt;
     return fault(std::string(key) + " is missing");
   }

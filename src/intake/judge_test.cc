@@ -196,6 +196,7 @@ const std::vector<BodyCase>& bodies() {
       {"post-rollout", "\xef\xbb\xbf" + kGood, 400, "a byte order mark"},
       {"post-rollout", testdata("flagger-event-promotion-completed.json"), 403, "at /hooks/flagger/event"},
       {"post-rollout", R"({"name":"a","namespace":"b","phase":"Failed","metadata":null})", 0, ""},
+      {"post-rollout", R"({"name":"a","namespace":"b","phase":"Failed","checksum":null})", 0, ""},
       {"event", R"({"name":"a.b-1","namespace":"b-1","phase":""})", 0, ""},
       {"event", R"({"name":")" + std::string(253, 'a') + R"(","namespace":"b","phase":""})", 0, ""},
       {"event", R"({"name":")" + std::string(254, 'a') + R"(","namespace":"b","phase":""})", 400,

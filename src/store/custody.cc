@@ -29,6 +29,17 @@ bool Custody::File::gone() const {
   return now.st_ino != ours.st_ino || now.st_dev != ours.st_dev;
 }
 
+// Looked at twice, with what is needed in between: another program may append to the log, or empty it.
+bool Custody::log_cut(sql::Connection& db) const {
+  const auto bytes = [this] {
+    struct stat now {};
+    return stat(log_.path.c_str(), &now) == 0 ? std::int64_t{now.st_size} : INT64_MAX;
+  };
+  const std::int64_t before = bytes();
+  const std::int64_t needed = sql::log_bytes_needed(db);
+  return needed > 0 && before < needed && bytes() < needed;
+}
+
 Custody::Custody(const FileLock& lock)
     : lock_(lock),
       database_{lock.path(), lock.database(), true},
@@ -49,6 +60,14 @@ Status Custody::look(sql::Connection& db) {
           "the lock file beside the database was removed or replaced; ending, since another process "
           "could take the database: leave PATH.lock alone, and start Postlude again",
           {{"file", lock_.path() + ".lock"}});
+    } else if (log_cut(db)) {
+      // No copying back: pages that are gone would be written over good ones.
+      end_process(
+          "the database's write-ahead log was cut short; ending, and leaving the database as it is: keep a "
+          "copy "
+          "of its files, start Postlude again, and compare what its log and `audit verify` say with the "
+          "senders",
+          {{"file", log_.path}});
     } else {
       return ok();
     }

@@ -31,6 +31,7 @@ class Custody {
     bool gone() const;
   };
   Status rescue(sql::Connection& db);
+  bool log_cut(sql::Connection& db) const;
 
   const FileLock& lock_;
   File database_, log_, index_;

@@ -153,6 +153,8 @@ Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOpt
 // the whole log into the database.
 Status copy_to_file(Connection& db, const std::string& path);
 Status copy_back(Connection& db);
+// How many bytes the log must have at least, since they are not all in the database yet; 0: it may be empty.
+std::int64_t log_bytes_needed(Connection& db);
 
 // A database of one connection alone, in memory. Its image is the whole of it; "" begins with an empty one.
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image);

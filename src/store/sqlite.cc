@@ -240,6 +240,25 @@ class Sqlite final : public Connection {
                  "the write-ahead log cannot be copied back: " + std::string(sqlite3_errstr(rc)));
   }
 
+  // From the log's index in shared memory (the header of "WAL-Index Format" in SQLite's documentation).
+  std::int64_t log_bytes_needed() {
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (file == nullptr || file->pMethods == nullptr || file->pMethods->iVersion < 2) return 0;
+    volatile void* index = nullptr;
+    constexpr int kRegion = 32768, kFrames = 16, kPageSize = 14, kCopied = 96, kFrameHeader = 24;
+    if (file->pMethods->xShmMap(file, 0, kRegion, 0, &index) != SQLITE_OK || index == nullptr) return 0;
+    const auto at = [index](int offset) { return static_cast<const volatile char*>(index) + offset; };
+    const auto number = [&at](int offset) {
+      return *reinterpret_cast<const volatile std::uint32_t*>(at(offset));
+    };
+    const std::uint32_t frames = number(kFrames);
+    if (frames <= number(kCopied)) return 0;
+    std::int64_t page = *reinterpret_cast<const volatile std::uint16_t*>(at(kPageSize));
+    if (page == 1) page = 65536;
+    return static_cast<std::int64_t>(sizeof(WalHeader)) + std::int64_t{frames} * (page + kFrameHeader);
+  }
+
   Status configure() {
     sqlite3_busy_timeout(db_, 2000);  // only ever met while a reader of another process looks at the file
     TRY_DONE(run(options_.durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
@@ -397,6 +416,10 @@ Status copy_to_file(Connection& db, const std::string& path) {
 }
 Status copy_back(Connection& db) {
   return static_cast<Sqlite&>(db).copy_log_back();
+}
+
+std::int64_t log_bytes_needed(Connection& db) {
+  return static_cast<Sqlite&>(db).log_bytes_needed();
 }
 
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image) {

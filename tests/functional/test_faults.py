@@ -254,6 +254,31 @@ def test_a_removed_log_is_copied_back(daemon, which):
     assert names_of(server) == ["a", "b"]
 
 
+def test_a_log_that_is_cut_short_is_not_copied_over_the_database(daemon):
+    server = daemon(IDLE, environment=ENVIRONMENT)
+    accepted(server, "a", "b")
+    server.stop()  # both are in the database
+    server.start()
+    accepted(server, "c")
+    os.truncate(f"{server.database}-wal", 0)
+    assert ended(server) == 1
+    assert "was cut short" in server.log()
+    server.start()
+    assert names_of(server)[:2] == ["a", "b"]
+    assert "the write-ahead log is damaged" in server.log()
+
+
+def test_another_program_may_empty_the_log(daemon):
+    server = daemon(IDLE, environment=ENVIRONMENT)
+    accepted(server, "a")
+    other = sqlite3.connect(server.database, timeout=10)
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    other.close()
+    accepted(server, "b")
+    assert names_of(server) == ["a", "b"]
+    assert "cut short" not in server.log()
+
+
 def test_a_removed_lock_lets_no_second_daemon_in(daemon, tmp_path):
     server = daemon(IDLE, environment=ENVIRONMENT)
     second = Daemon(tmp_path / "second", IDLE, environment=ENVIRONMENT, start=False, store=server.store)
