@@ -161,10 +161,10 @@ TEST(JiraTest, FindVersion) {
 TEST(JiraTest, SetFixVersions) {
   Script script;
   script.on("PUT /rest/api/2/issue/PROJ-1", 204, "")
-      .on("GET /rest/api/2/issue/PROJ-1/editmeta", 200,
-          R"({"fields":{"fixVersions":{"allowedValues":[{"id":"10010","name":"api 1.0"},{"id":"7","name":"20261130"},{"id":"20261130","name":"x"}]}}})");
+      .on("GET /rest/api/2/issue/PROJ-1", 200,
+          R"({"editmeta":{"fields":{"fixVersions":{"allowedValues":[{"id":"10010","name":"api 1.0"},{"id":"7","name":"20261130"},{"id":"20261130","name":"x"}]}}}})");
   const auto fixed = [&](const char* with) { return run("set-fix-versions", with, script).requests; };
-  const std::string asked = "GET " + kBase + "/issue/PROJ-1/editmeta";
+  const std::string asked = "GET " + kBase + "/issue/PROJ-1?fields=fixVersions&expand=editmeta";
   const std::string put = "PUT " + kBase + "/issue/PROJ-1";
   EXPECT_EQ(fixed(R"({"issue":"PROJ-1","versions":["10010","api 1.1"]})"),
             (std::vector<std::string>{

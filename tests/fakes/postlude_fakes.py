@@ -224,7 +224,17 @@ class Jira:
         if not issue:
             return missing
         fields = request.query.get("fields")
-        return Answer(200, self.show_issue(issue, fields.split(",") if fields else None))
+        shown = self.show_issue(issue, fields.split(",") if fields else None)
+        if request.query.get("expand") == "editmeta":
+            shown["editmeta"] = self.edit_metadata(issue)
+        return Answer(200, shown)
+
+    def edit_metadata(self, issue):
+        project = self.projects[issue["key"].split("-")[0]]
+        own = [self.show_version(v) for v in self.versions.values() if str(v["projectId"]) == project["id"]]
+        return {"fields": {"fixVersions": {
+            "required": False, "schema": {"type": "array", "items": "version", "system": "fixVersions"},
+            "name": "Fix versions", "key": "fixVersions", "operations": ["set", "add", "remove"], "allowedValues": own}}}
 
     def find_version(self, issue, named):
         project = self.projects[issue["key"].split("-")[0]]

@@ -113,11 +113,15 @@ HttpResponse Systems::make_thing(const Heard& heard) {
 // Somebody else may have taken it down.
 HttpResponse Systems::edit_thing(const Heard& heard) {
   if (gone_.contains(heard.path) || world_.draw.chance(40)) {
-    if (gone_.insert(heard.path).second) ++world_.check.cards_gone[heard.arrival.card];
-    world_.tally.met("card gone");
+    told_gone(heard);
     return answer_of(404, json::object{{"ok", false}});
   }
   return made(heard, 200);
+}
+
+void Systems::told_gone(const Heard& heard) {
+  if (gone_.insert(heard.path).second) ++world_.check.cards_gone[heard.arrival.card];
+  world_.tally.met("card gone");
 }
 
 HttpResponse Systems::make_name(const Heard& heard) {

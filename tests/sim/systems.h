@@ -62,6 +62,8 @@ class Systems {
   HttpResponse make_thing(const Heard& heard);
   HttpResponse make_name(const Heard& heard);
   HttpResponse edit_thing(const Heard& heard);
+  /// Somebody was told that the thing of this path is not there any more.
+  void told_gone(const Heard& heard);
   HttpResponse look_at_job(const Heard& heard);
   HttpResponse find_things(const Heard& heard);
   HttpResponse made(const Heard& heard, int status);

@@ -139,8 +139,11 @@ rehearsal::Answer Systems::meet(Fate fate, const Heard& heard) {
     case Fate::kBroken:
       act_sometime(heard);
       return {delay, bare(draw.pick(std::vector<int>{500, 502, 504}))};
-    case Fate::kDenied:
-      return {delay, bare(draw.pick(std::vector<int>{400, 401, 403, 404, 422}), R"({"error":"no"})")};
+    case Fate::kDenied: {
+      const int status = draw.pick(std::vector<int>{400, 401, 403, 404, 422});
+      if (status == 404 && heard.path.starts_with("/things/")) told_gone(heard);  // as anybody must take it
+      return {delay, bare(status, R"({"error":"no"})")};
+    }
     case Fate::kRedirected:
       return {delay, bare(302)};
     case Fate::kInside:
