@@ -78,7 +78,7 @@ class Play {
     bool all = true;
     for (const Step& s : run.steps)
       all = all && terminal(s.state);
-    EXPECT_EQ(all, terminal(run.state));  // protocol 6, 17
+    EXPECT_EQ(all, terminal(run.state));  // protocol 6, invariant 17
     began = began || decision.begins_list;
   }
   std::string states() const {

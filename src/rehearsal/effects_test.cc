@@ -1,7 +1,7 @@
 // Effect x what becomes of the first send x when the process dies x what people do then: each cell carried
 // out by the real pipeline and store in virtual time, against a receiver that keeps books, and compared with
-// what effects_model_for_tests.h makes of the contract's words. docs/effects.md is printed from the same
-// cells:
+// what effects_model_for_tests.h makes of the contract's words. docs/effects-reference.md is printed from the
+// same cells:
 //
 //   POSTLUDE_UPDATE=1 build/dev/src/rehearsal_test --gtest_filter='EffectsPageTest.*'
 
@@ -486,38 +486,41 @@ std::string table_of(const std::vector<Line>& lines) {
   return out;
 }
 
-constexpr const char* kPage = R"(# What becomes of a request
+constexpr const char* kPage = R"(# Effects: every case
 
-Each request of an action says what may be done when nobody knows whether it had its effect: its `effect`
-(docs/connectors.md). This page is printed by `src/rehearsal/effects_test.cc`, which carries out each of its
-cells with the real engine and store in virtual time, against a receiver that keeps books, and compares it
-with a model made of the rules alone.
+[effects.md](effects.md) explains effects in three minutes. This page lists every case.
+`src/rehearsal/effects_test.cc` prints it: the test carries out each cell with the real engine and store,
+in virtual time, against a receiver that counts. It also compares each cell with a model made of the rules
+alone.
 
-A step makes one request. **The first send** is what becomes of it when it first goes out; whatever is sent
-later succeeds, unless something else is said. *Acted* and *not acted* is what the receiver did and we
-cannot see. **The process dies** once, with `kill -9`, and starts again a second later; without a crash it
-is "not at all". Then people do something, two hours later: `runs retry`, `runs replay`, `runs replay
---again`; *newer* means that a newer release of the canary has done the same step before; *done*, *repeat*,
-*fail* are `runs resume --as …` of a step that is held. Where a cell is empty, nobody can do that: the run
-has not failed, or the step is not held.
+Each table is one `effect`. A step makes one request.
 
-A cell says how the step of the newest run ends, and three numbers: how many effects the receiver then
-holds, how often it was sent, how often the effect was searched for. A search is one look or several: the
-first at once, then further apart; it ends with the first that finds it, or with one that is late enough for
-"not there" to count. All sends of a step carry one key, in all runs of its event, but for `--again`, which
-makes a new one.
+- **The process dies**: `kill -9` once, at this point; Postlude starts again a second later. *Not at all*:
+  no crash.
+- **The first send**: what happens to the first request. Later requests succeed unless the row says
+  otherwise. *Acted* and *not acted*: what the receiver did, which Postlude cannot see.
+- The other columns: what a person does two hours later. *retry*, *replay* and *replay --again* are `runs
+  retry`, `runs replay` and `runs replay --again`. *newer*: a newer release of the canary has done the
+  same step before. *done*, *repeat* and *fail* are `runs resume --as …` of a held step. An empty cell:
+  the command does not apply, because the run has not failed or the step is not held.
+
+A cell shows how the step of the newest run ends, and three numbers: effects at the receiver, requests
+sent, searches made. One search is one or more looks: the first at once, then at growing intervals. It
+ends with the first look that finds the effect, or with the first that is late enough for "not there" to
+count. All requests of a step carry the same idempotency key, in all runs of the event. `--again` makes a
+new key.
 )";
 
 TEST(EffectsPageTest, IsWhatWasSeen) {
   std::string page = kPage;
   for (const Rule& rule : kRules)
     page += "\n## " + std::string(rule.name) + "\n\n" + table_of(lines_of(rule));
-  const std::string path = source_path("docs/effects.md");
+  const std::string path = source_path("docs/effects-reference.md");
   if (std::getenv("POSTLUDE_UPDATE") != nullptr) std::ofstream(path) << page;
   std::ifstream file(path);
   const std::string written{std::istreambuf_iterator<char>(file), {}};
   EXPECT_TRUE(written == page)
-      << "docs/effects.md is not what was seen: run this test with POSTLUDE_UPDATE=1";
+      << "docs/effects-reference.md is not what was seen: run this test with POSTLUDE_UPDATE=1";
 }
 
 }  // namespace
