@@ -2,11 +2,12 @@
 #
 #   module(engine TIER rules USES base model HIDES lang)
 #
-# Three fences, from cheapest to strictest:
+# Four fences, from cheapest to strictest:
 #   configure: a module may use only what is declared above it, and edges and rules do not know each other;
 #   compile:   "store/store.h" is found only by modules that USE store, or USE a user of it. HIDES is for what
 #              appears only in .cc files, and does not travel upwards;
-#   link:      <name>_test links this module and what it declares, nothing else.
+#   link:      <name>_test links this module and what it declares, nothing else;
+#   tidy:      each include is of a folder that is declared here, and each declaration is used.
 # LINKS names libraries from outside that appear only in this folder's .cc files.
 set(POSTLUDE_TIERS words rules edges flow program)
 

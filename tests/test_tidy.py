@@ -33,6 +33,8 @@ BAD = [
     ("src/api/a.cc", "#include <boost/asio.hpp>\n", "umbrella"),
     ("src/api/a.cc", "#include <regex>\n", "hand-written"),
     ("src/api/a.cc", '#include "../rt/loop.h"\n', "does not name its folder"),
+    ("src/engine/a.cc", '#include "store/store.h"\n', "does not declare that it uses store"),
+    ("src/api/a_test.cc", '#include "evaluator/natives.h"\n', "does not declare that it uses evaluator"),
     ("src/api/a.h", "// no pragma\n", "#pragma once"),
     ("src/api/a.h", "#pragma once\n\n", "says what it is"),
     ("src/api/a.cc", "x\n" * 601, "split the file"),
@@ -77,6 +79,12 @@ def test_finds(path, text, message):
 @pytest.mark.parametrize("path, text", GOOD)
 def test_leaves_alone(path, text):
     assert tidy.check(path, text) == []
+
+
+def test_finds_what_is_declared_and_not_used():
+    declared = {"src/api/a.cc": "".join(f'#include "{name}/a.h"\n' for name in tidy.DECLARED["api"] - {"engine"})}
+    assert ("src/CMakeLists.txt", 1, "api declares engine and includes nothing of it; take it out") in \
+        tidy.check_declared(declared)
 
 
 def test_names_the_line():

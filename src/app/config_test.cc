@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "app/config_for_tests.h"
+#include "unit/app/config.h"
 
 namespace postlude::app {
 namespace {

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/config_for_tests.h"
+#include "unit/app/config.h"
 
 namespace postlude::app {
 namespace {

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "app/config_for_tests.h"
 #include "app/reload.h"
+#include "unit/app/config.h"
 
 namespace postlude::app {
 namespace {

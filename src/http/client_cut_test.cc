@@ -1,7 +1,7 @@
 // Servers that close, reset or stall at every point of an exchange: what the client says of it, and that no
 // request ever comes twice.
 
-#include "http/client_fixture_for_tests.h"
+#include "unit/http/client_fixture.h"
 
 namespace postlude::http {
 namespace {

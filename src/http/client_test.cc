@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "http/client_fixture_for_tests.h"
+#include "unit/http/client_fixture.h"
 
 namespace postlude::http {
 namespace {

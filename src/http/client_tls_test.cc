@@ -1,6 +1,6 @@
 // TLS and proxies.
 
-#include "http/client_fixture_for_tests.h"
+#include "unit/http/client_fixture.h"
 
 namespace postlude::http {
 namespace {

@@ -1,4 +1,4 @@
-#include "http/server_fixture_for_tests.h"
+#include "unit/http/server_fixture.h"
 
 namespace postlude::http {
 namespace {

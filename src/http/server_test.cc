@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
-#include "http/server_fixture_for_tests.h"
+#include "unit/http/server_fixture.h"
 
 namespace postlude::http {
 namespace {

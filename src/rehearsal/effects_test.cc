@@ -1,7 +1,7 @@
 // Effect x what becomes of the first send x when the process dies x what people do then: each cell carried
 // out by the real pipeline and store in virtual time, against a receiver that keeps books, and compared with
-// what effects_model_for_tests.h makes of the contract's words. docs/effects-reference.md is printed from the
-// same cells:
+// what unit/rehearsal/effects_model.h makes of the contract's words. docs/effects-reference.md is printed
+// from the same cells:
 //
 //   POSTLUDE_UPDATE=1 build/dev/src/rehearsal_test --gtest_filter='EffectsPageTest.*'
 
@@ -16,10 +16,10 @@
 #include "lang/expression.h"
 #include "lang/yaml.h"
 #include "lib/source_folder.h"
-#include "rehearsal/effects_model_for_tests.h"
-#include "rehearsal/effects_receiver_for_tests.h"
 #include "rehearsal/rehearsal.h"
 #include "store/sql.h"
+#include "unit/rehearsal/effects_model.h"
+#include "unit/rehearsal/effects_receiver.h"
 
 namespace postlude::rehearsal {
 namespace effects {

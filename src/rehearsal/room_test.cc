@@ -1,6 +1,6 @@
 // What a run keeps, where it comes to the end of it.
-#include "rehearsal/desk_for_tests.h"
 #include "rehearsal/simulate.h"
+#include "unit/rehearsal/desk.h"
 
 namespace postlude::rehearsal {
 namespace {

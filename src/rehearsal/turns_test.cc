@@ -1,5 +1,5 @@
 // Who may send when: no two attempts of one (target, key) at once, and no more requests than a target's rate.
-#include "rehearsal/desk_for_tests.h"
+#include "unit/rehearsal/desk.h"
 
 namespace postlude::rehearsal {
 namespace {

@@ -1,5 +1,5 @@
 // What people say to runs, and time in which they hold them: what is done again, what is not, and when.
-#include "rehearsal/desk_for_tests.h"
+#include "unit/rehearsal/desk.h"
 
 namespace postlude::rehearsal {
 namespace {

@@ -1,5 +1,5 @@
 #pragma once
-// Loopback: raw sockets on 127.0.0.1, a loop on a thread of its own; for the tests of this folder only.
+// Loopback: raw sockets on 127.0.0.1, a loop on a thread of its own; for the tests of src/http only.
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

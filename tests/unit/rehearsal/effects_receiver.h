@@ -6,8 +6,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "rehearsal/effects_model_for_tests.h"
 #include "rehearsal/wire.h"
+#include "unit/rehearsal/effects_model.h"
 
 namespace postlude::rehearsal::effects {
 

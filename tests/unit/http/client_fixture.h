@@ -1,6 +1,6 @@
 #pragma once
 // ClientFixture: a client on a loop of its own, and servers that fail where a test wants; for the tests of
-// this folder only.
+// src/http only.
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -15,7 +15,7 @@
 
 #include "base/text.h"
 #include "http/client.h"
-#include "http/loopback_for_tests.h"
+#include "unit/http/loopback.h"
 
 namespace postlude::http {
 

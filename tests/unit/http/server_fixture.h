@@ -1,13 +1,13 @@
 #pragma once
-// ServerFixture: a server with a few paths, on a loop of its own; for the tests of this folder only.
+// ServerFixture: a server with a few paths, on a loop of its own; for the tests of src/http only.
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <vector>
 
-#include "http/loopback_for_tests.h"
 #include "http/server.h"
+#include "unit/http/loopback.h"
 
 namespace postlude::http {
 
