@@ -1,8 +1,8 @@
 #pragma once
-// Audit: whether the chain of audit records holds, read from a daemon's store or from a database file.
+// Audit: checks and exports the chain of audit records of a database file.
 //
-// The chain shows what was changed or removed between two records. It cannot show that the last ones were cut
-// off: whoever wants to see that keeps the number of records and the head elsewhere, and compares.
+// The chain reveals records that were changed or removed between two others. It cannot reveal that the last
+// records were cut off: for that, keep the number of records and the head elsewhere, and compare.
 
 #include <cstdint>
 #include <functional>
@@ -13,15 +13,15 @@
 namespace postlude::store {
 
 struct AuditCheck {
-  std::int64_t records = 0;  // that follow from one another, counted from the first
-  std::string head;          // the last one's chain value, as hex; "": none
+  std::int64_t records = 0;  // number of good records, from the first on
+  std::string head;          // chain value of the last record, in hex; "": none
   std::string bad;           // the first bad record; "": the chain holds
 };
 
-// Reads only, some thousand records at a time, beside a daemon or without one. kInvalid: it cannot be read,
-// or is no database of ours.
+// Reads the file in portions, also while a daemon uses it. kInvalid: the file cannot be read, or is not a
+// database of ours.
 Result<AuditCheck> verify_audit_file(const std::string& path);
-// Each record as a line of JSON, in order, until `line` says that it wants no more.
+// Calls `line` with each record as one line of JSON, in order, until `line` returns false.
 Status export_audit_file(const std::string& path, const std::function<bool(const std::string&)>& line);
 
 }  // namespace postlude::store

@@ -1,5 +1,6 @@
 #pragma once
-// Command: something that the writer or the reader does for a coroutine that waits for it. Private to store/.
+// Command: a unit of work that the writer or the reader thread does for a waiting coroutine. Private to
+// store/.
 
 #include <functional>
 #include <memory>
@@ -10,7 +11,7 @@
 
 namespace postlude::store {
 
-// A coroutine, asleep. Dropped without resume(), it is destroyed.
+// A suspended coroutine. If dropped without resume(), the coroutine is destroyed.
 class Sleeper {
  public:
   virtual ~Sleeper() = default;
@@ -25,10 +26,10 @@ class Command {
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
-  virtual void apply(Source& source) = 0;       // its thread; again after a rollback
-  virtual void refuse(const Error& error) = 0;  // its thread; nothing of it was kept
+  virtual void apply(Source& source) = 0;       // worker thread; called again after a rollback
+  virtual void refuse(const Error& error) = 0;  // worker thread; nothing of the command was kept
 
-  std::unique_ptr<Sleeper> sleeper;  // the loop's thread only
+  std::unique_ptr<Sleeper> sleeper;  // loop thread only
 };
 
 template <class Source, class T>
@@ -45,8 +46,8 @@ class Call final : public Command<Source> {
   std::optional<Result<T>> result_;
 };
 
-// Commands that are done, on their way to the loop. Those that never arrive, because it has stopped for good,
-// let go of their coroutines: each would hold the other for ever.
+// Completed commands on their way back to the loop. If the loop has stopped and never takes them, the
+// destructor drops their coroutines; otherwise command and coroutine would keep each other alive.
 template <class Source>
 class Finished {
  public:

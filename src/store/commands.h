@@ -1,8 +1,9 @@
 #pragma once
-// commands: what the writer and the reader do for each of the store's functions. Private to store/.
+// commands: the functions that the writer and the reader thread run for each function of Store. Private to
+// store/.
 //
-// A command checks before it writes, takes its input by const reference and may be applied again after a
-// rollback.
+// A command checks before it writes. It takes its input by const reference, because it may be applied again
+// after a rollback. Meaning and errors are those of the Store function with the same name.
 
 #include "store/audit.h"
 #include "store/ledger.h"
@@ -22,21 +23,23 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
 Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery, const Identity& identity);
 
 // -- refusals.cc
-// Whether the refused call may be anybody's, or one of too many: no record of the audit is made of it.
+// Whether the call had no proof, or was over the rate: it gets no audit record of its own.
 bool of_a_stranger(const Delivery& delivery);
 Status thin_out_strangers(Ledger& ledger);
-// The delivery with which an equal refusal was counted; nullopt: it is to be stored, and remembered.
+// Counts the refusal on an earlier equal delivery, and returns that one; nullopt: there is none, so the
+// caller stores and remembers this one.
 Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery& delivery,
                                                   const std::string& canary);
 Status remember_refusal(Ledger& ledger, const Delivery& delivery, const std::string& canary, DeliveryId id);
-Status forget_refusal(Ledger& ledger, const Delivery& delivery, const std::string& canary);  // one was taken
+Status forget_refusal(Ledger& ledger, const Delivery& delivery,
+                      const std::string& canary);  // after an accept
 
 // -- intake.cc
-// An event of our own, without a delivery; 0: no workflow is on its hook.
+// Stores an event of our own, without a delivery; 0: no workflow is on its hook.
 Result<EventId> tell(Ledger& ledger, const Event& event);
 
 // -- plan.cc
-// A run of its own, with its steps: queued, or with those due whose turn it is.
+// Inserts a run with its steps: queued, or with its first steps due.
 Status start_run(Ledger& ledger, StoredRun& run, const NewRun& wanted, Instant now);
 Result<std::vector<Event>> unplanned(Ledger& ledger, std::size_t limit);
 Status start(Ledger& ledger, EventId event, const std::vector<NewRun>& runs, const std::vector<Planned>& plan,
@@ -50,7 +53,7 @@ using NewRequest = Store::NewRequest;
 Result<Request> commit_request(Ledger& ledger, const NewRequest& wanted);
 Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const Rule& rule, bool go_on);
 Status give_back(Ledger& ledger, const Lease& lease, Instant now);
-Status lapse(Ledger& ledger, Instant now);  // at start: nobody has a lease any more
+Status lapse(Ledger& ledger, Instant now);  // at start: voids all leases
 Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& target,
                          const std::string& key, const IfBusy& busy);
 
@@ -98,14 +101,14 @@ Status unpause(Ledger& ledger, const std::string& kind, const std::string& name,
                Instant now);
 Result<std::vector<Pause>> list_pauses(sql::Connection& db);
 
-// -- prune.cc; one portion: how far it came (0: nothing is left to look at)
+// -- prune.cc; each call does one batch and returns where the next one starts (0: done)
 Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after);
 Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64_t after);
 Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after);
-struct Mark {  // a row of high_water; three empty texts come before the first
+struct Mark {  // the key of a row of high_water; three empty texts sort before the first
   std::string workflow = {}, step = {}, canary = {};
 };
-Result<std::optional<Mark>> prune_marks(Ledger& ledger, const Mark& after);  // nullopt: it is over
+Result<std::optional<Mark>> prune_marks(Ledger& ledger, const Mark& after);  // nullopt: done
 Status prune_openings(Ledger& ledger, Instant before);
 Status prune_texts(Ledger& ledger);
 
@@ -122,9 +125,9 @@ Result<std::vector<HeldGroup>> list_held(sql::Connection& db, const Filter& filt
 Result<std::vector<HeldStep>> held_steps(sql::Connection& db, const Filter& filter, std::size_t limit);
 Result<Counts> count(sql::Connection& db, Instant now);
 
-// -- audit.cc; one portion of the chain
+// -- audit.cc; each call checks one portion of the chain
 struct Verified {
-  std::int64_t seq = 0;  // the last record looked at
+  std::int64_t seq = 0;  // the last record that was checked
   Chain chain{};
   bool done = false;
   std::string bad;  // the first bad record; "": none so far

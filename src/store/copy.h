@@ -1,5 +1,5 @@
 #pragma once
-// copy_before: the way back. A database that gets another schema cannot be used by the version before.
+// copy_before: a backup before a migration, since the older version cannot use the migrated database.
 
 #include <string>
 
@@ -7,8 +7,8 @@
 
 namespace postlude::store {
 
-// Copies the database to PATH.before-schema-TO-TIME: a copy is never overwritten. Which one it is; or why
-// there is none.
+// Copies the database to PATH.before-schema-TO-TIME and returns that path. Never overwrites a copy. An error:
+// there is no copy, and why.
 Result<std::string> copy_before(sql::Connection& db, const std::string& path, std::size_t from,
                                 std::size_t to);
 

@@ -1,8 +1,9 @@
 #pragma once
-// Custody: whether the files at the database's path are still the ones that are open, and what is done when
-// they are not: nothing more is accepted, what is held is rescued, and the process ends, saying where it is.
+// Custody: detects that the files at the database's path are no longer the open ones. Then the store accepts
+// nothing more, the open database is copied, and the process ends with a message that names the copy.
 //
-// A proof is another inode at the path, or none; any other failure to look is none (a disk may be slow).
+// Proof is another inode at the path, or no file. Any other error of stat proves nothing: the disk may be
+// slow. Writer thread only.
 
 #include <sys/stat.h>
 
@@ -16,11 +17,11 @@ namespace postlude::store {
 
 class Custody {
  public:
-  // `lock` outlives it. The log's files are those that are there at the first look.
+  // `lock` must outlive this. The write-ahead log's files are those found by the first look().
   explicit Custody(const FileLock& lock);
 
-  // The writer's thread, before each group and at least once a second. An error: nothing may be written any
-  // more; it ends the process once all is rescued, and is called again where that could not be done.
+  // Called before each group and at least once a second. An error: the files are lost, and nothing may be
+  // written. Ends the process once the copy is made; if the copy fails, the next call tries again.
   Status look(sql::Connection& db);
 
  private:
@@ -35,7 +36,7 @@ class Custody {
 
   const FileLock& lock_;
   File database_, log_, index_;
-  std::string lost_;  // what happened, once it has
+  std::string lost_;  // what happened to the files; "": nothing yet
   Duration next_try_{};
   Duration next_told_{};
 };

@@ -1,5 +1,5 @@
 #pragma once
-// FileLock: one process has the database, for as long as it lives; and it is on a disk of this machine.
+// FileLock: makes sure that one process has the database, and that it is on a local disk. Held for life.
 
 #include <sys/stat.h>
 
@@ -11,15 +11,15 @@ namespace postlude::store {
 
 class FileLock {
  public:
-  // Locks PATH.lock, where PATH is the file's own, whatever links led to it, and the file itself, so that
-  // neither another name nor the removal of PATH.lock lets a second process in; makes an empty file where
-  // there is none. kConflict: another process has it. kInvalid: the folder is missing, or on a network.
+  // Locks PATH.lock and the database itself, so that neither another name of the file nor the removal of
+  // PATH.lock lets a second process in. PATH is resolved through links. Creates an empty database if there is
+  // none. kConflict: another process has it. kInvalid: the folder is missing, or on a network file system.
   //
-  // The descriptor of the database is closed last of all: closing one drops SQLite's own locks.
+  // Destroy this after all SQLite connections: closing any descriptor of the file drops SQLite's own locks.
   static Result<FileLock> take(const std::string& path);
   const std::string& path() const { return path_; }
   const struct stat& database() const { return database_; }  // as it was locked
-  bool lost() const;                                         // certainly: PATH.lock is not ours any more
+  bool lost() const;  // true only if PATH.lock is certainly not ours any more
   ~FileLock();
   FileLock(FileLock&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)),

@@ -1,6 +1,6 @@
 #pragma once
-// Halves: a bounded memory of what has lately been put in; and of what was before that: the older half goes
-// when the newer one is full. Private to store/. One thread.
+// Halves: a bounded cache by id, in two halves. When the newer half is full, the older one is dropped and the
+// newer one takes its place. Private to store/. Not thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -14,7 +14,7 @@ class Halves {
  public:
   Halves(std::size_t count_max, std::size_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
 
-  // Instead of what was there under that id. What is too large is not kept.
+  // Replaces the value of that id. A value of more than a quarter of `bytes_max` is not kept.
   void put(std::int64_t id, T value, std::size_t bytes) {
     (void)take(id);
     if (bytes > bytes_max_ / 4) return;
@@ -30,7 +30,7 @@ class Halves {
     }
     return nullptr;
   }
-  std::optional<T> take(std::int64_t id) {  // it is not there any more then
+  std::optional<T> take(std::int64_t id) {  // removes and returns it
     for (Half* half : {&newer_, &older_}) {
       const auto found = half->kept.find(id);
       if (found == half->kept.end()) continue;

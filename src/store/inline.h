@@ -1,5 +1,5 @@
 #pragma once
-// Inline: carries commands out on the loop's own thread, over a Memory: in the writer's groups, in virtual
+// Inline: runs commands on the loop's own thread, over a Memory, in the same groups as Writer. For virtual
 // time. Private to store/.
 
 #include "store/memory.h"
@@ -10,7 +10,7 @@ namespace postlude::store {
 class Inline final : public Worker {
  public:
   Inline(rt::Loop& loop, std::shared_ptr<Memory> memory, const Options& options, Tell tell);
-  ~Inline() override;  // as a crash: what is queued is not done, and who waits for it is let go
+  ~Inline() override;  // like a crash: drops queued commands and the coroutines that wait for them
 
   bool push(std::shared_ptr<Write> command) override;
   bool push(std::shared_ptr<Read> command) override;
@@ -20,7 +20,7 @@ class Inline final : public Worker {
 
  private:
   struct State;
-  std::shared_ptr<State> state_;  // turns that the loop still has may outlive us
+  std::shared_ptr<State> state_;  // shared with callbacks that the loop may run after our destruction
 };
 
 }  // namespace postlude::store

@@ -1,6 +1,6 @@
 #pragma once
-// Memory: a database in this process's memory, which outlives the stores that are opened over it. For
-// rehearsals and simulations: opening a store over it again is the start after a crash.
+// Memory: an in-memory database for rehearsals and simulations. It outlives the stores opened over it;
+// opening another store over it is a restart after a crash.
 
 #include <cstdint>
 #include <functional>
@@ -29,22 +29,22 @@ class Memory {
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
 
-  // Hooks; each may be empty. What befalls a store's commit, by its number, from 1. A crash stops the loop at
-  // once.
+  // Hooks; each may be empty. The fault to inject into a commit, by its number, from 1. A crash stops the
+  // loop at once.
   std::function<Fault(std::uint64_t commit)> fault;
-  // After each commit, before anybody is told of it: for checks of what is kept.
+  // Called after each commit, before the waiting calls complete: for checks of the stored state.
   std::function<void()> on_commit;
-  // How long a commit takes, in virtual time; others queue up meanwhile.
+  // Duration of a commit in virtual time; other commands queue meanwhile.
   std::function<Duration()> latency;
 
-  // What an earlier use with the key has yielded, as JSON. Before anything has asked for it.
+  // Sets the JSON outputs of an earlier use of (target, key). Call it before any step uses the key.
   Status keep(const std::string& target, const std::string& key, const std::string& outputs);
 
-  // For questions of checks; not from within a store's transaction.
+  // For queries of checks; not inside a store's transaction.
   sql::Connection& db();
   std::uint64_t commits() const;
   bool crashed() const;  // since a store was last opened over it
-  // Nothing waits to be planned, is under way, or will fall due.
+  // Whether nothing waits to be planned, is in flight, or will fall due.
   bool quiet();
 
  private:

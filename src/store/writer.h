@@ -1,8 +1,8 @@
 #pragma once
-// Writer: the thread through which all writes go, in groups; and Reader, the one beside it. Private to
+// Writer: the thread that applies all writes, in groups. Reader: the thread that runs all reads. Private to
 // store/.
 //
-// There is no timer and no delay: while one group syncs, the next one forms by itself.
+// There is no timer and no delay: while one group syncs, the next group collects in the queue.
 
 #include <atomic>
 #include <condition_variable>
@@ -20,7 +20,7 @@ namespace postlude::store {
 using Write = Command<Ledger>;
 using Read = Command<sql::Connection>;
 
-// Commands that wait for a thread: bounded, many in, one out.
+// A bounded queue of commands: any thread pushes, one thread takes.
 template <class Source>
 class Queue {
  public:
@@ -37,12 +37,12 @@ class Queue {
     filled_.notify_one();
     return true;
   }
-  std::vector<Item> take(std::size_t most) {  // waits for some; empty: closed, and there are no more
+  std::vector<Item> take(std::size_t most) {  // blocks until there are some; empty: closed and drained
     std::unique_lock lock(mutex_);
     filled_.wait(lock, [this] { return closed_ || !items_.empty(); });
     return taken(most);
   }
-  // Not longer than `at_most`. nullopt: closed, and there are no more.
+  // As take(), but waits at most `at_most`. nullopt: closed and drained.
   std::optional<std::vector<Item>> take_within(std::size_t most, Duration at_most) {
     std::unique_lock lock(mutex_);
     filled_.wait_for(lock, at_most, [this] { return closed_ || !items_.empty(); });
@@ -60,7 +60,7 @@ class Queue {
   }
 
  private:
-  std::vector<Item> taken(std::size_t most) {  // under the lock
+  std::vector<Item> taken(std::size_t most) {  // caller holds the lock
     std::vector<Item> out;
     while (!items_.empty() && out.size() < most) {
       out.push_back(std::move(items_.front()));
@@ -77,32 +77,32 @@ class Queue {
   bool closed_ = false;
 };
 
-// What the loop learns from a group beside the results.
+// What the loop learns from a group, besides the results of its commands.
 struct News {
   bool made_work = false;
   bool made_event = false;
   std::optional<Instant> next_due;
   Happened happened;
 };
-using Tell = std::function<void(const News&)>;  // called on the loop's thread, before the results
-using Look =
-    std::function<Status(sql::Connection&)>;  // before each group and each second: may we still write?
+using Tell = std::function<void(const News&)>;  // called on the loop thread, before the commands complete
+using Look = std::function<Status(sql::Connection&)>;  // called before each group and every second; an error
+                                                       // forbids writing
 
 News news_of(Ledger& ledger, std::vector<Happened::Commit> commits);
 
-// One transaction. An error: nothing of it is kept, and each of them was told why.
+// Applies the group in one transaction. An error: nothing of it was kept, and each command got the error.
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
-// Tells each of them why; yields that.
+// Gives the error to each command, and returns it.
 Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& error);
 
-// Worker: who carries a store's commands out: threads, or the loop's own (Inline).
+// Worker: runs a store's commands, on threads (Threads) or on the loop's own thread (Inline).
 class Worker {
  public:
   virtual ~Worker() = default;
   virtual bool push(std::shared_ptr<Write> command) = 0;  // false: its queue is full
   virtual bool push(std::shared_ptr<Read> command) = 0;
-  virtual Ledger& ledger() = 0;  // before begin()
-  virtual Status begin() = 0;    // kUnavailable: no thread can be started
+  virtual Ledger& ledger() = 0;  // only before begin()
+  virtual Status begin() = 0;    // starts it; kUnavailable: no thread can be started
   virtual Stats stats() const = 0;
 };
 
@@ -115,7 +115,7 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   bool push(std::shared_ptr<Write> command) { return queue_.push(std::move(command)); }
-  Ledger& ledger() { return ledger_; }  // before begin()
+  Ledger& ledger() { return ledger_; }  // only before begin()
   Status begin();
   Stats stats() const;
 
@@ -130,7 +130,7 @@ class Writer {
   Tell tell_;
   Look look_;
   Queue<Ledger> queue_;
-  std::vector<Happened::Commit> made_;  // commits, since the last news
+  std::vector<Happened::Commit> made_;  // commits since the last call of tell_
   std::atomic<std::uint64_t> commits_{0}, commands_{0};
   std::thread thread_;
 };
@@ -172,7 +172,7 @@ class Threads final : public Worker {
 
  private:
   Reader reader_;
-  Writer writer_;  // the first to end: what it commits may be read until then
+  Writer writer_;  // declared last, so it ends first: its last commits can still be read
 };
 
 }  // namespace postlude::store
