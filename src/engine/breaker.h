@@ -1,6 +1,6 @@
 #pragma once
-// Breaker: keeps from asking a target that does not work (contract 9). Pure: it gets the time as an argument,
-// from a clock that nobody can set.
+// Breaker: a circuit breaker for one target (contract 9). Pure: the caller passes the time, from a monotonic
+// clock.
 //
 //   closed --(5 failures in a row, or more than half of 20)--> open --(its pause)--> half-open
 //     ^                                                         ^                       |
@@ -18,14 +18,14 @@ class Breaker {
  public:
   enum class State : std::uint8_t { kClosed, kHalfOpen, kOpen };
 
-  // How many attempts may begin now, of `wanted`, when `busy` are under way.
+  // How many of `wanted` attempts may begin now, given `busy` attempts in flight.
   std::size_t room(std::size_t wanted, std::size_t busy, Duration now);
-  // A request has ended: with a failure that speaks against the target, or with any answer of the target's.
-  // True when it has just opened, other than after a probe.
+  // Call when a request has ended. `failed`: no connection, or an unclear answer; any other answer is a
+  // success. Returns true if this opened the breaker; false for a failed probe.
   bool note(bool failed, Duration now);
 
   State state(Duration now) const;
-  // How long until a probe may be sent; 0 when it is not open.
+  // Time until a probe may be sent; 0 if the breaker is not open.
   Duration until(Duration now) const;
 
  private:
@@ -41,7 +41,7 @@ class Breaker {
   Duration pause_ = kFirstPause;
   std::uint32_t row_ = 0;      // failures since the last success
   std::uint32_t history_ = 0;  // bit i: the i-th last request failed
-  std::uint32_t known_ = 0;    // how many of its bits mean something
+  std::uint32_t known_ = 0;    // number of valid bits in history_
 };
 
 std::string_view to_text(Breaker::State state);

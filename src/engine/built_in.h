@@ -1,18 +1,18 @@
 #pragma once
-// built_in: the actions that need no target, and what may stand in their `with` (contract 7).
+// built_in: the actions without a target, and the checks of their `with` (contract 7).
 
 #include "engine/workflow.h"
 
 namespace postlude::engine {
 
-// kNone: it is none. `gate/…` and the like, which this build does not have, are a problem for the caller.
+// kNone: not a built-in. The caller reports built-ins that this build lacks, such as `gate/open`.
 BuiltIn built_in_named(std::string_view uses);
 std::vector<std::string> built_in_names();
 
-// Unknown, missing and impossible values of a built-in's `with`.
+// Reports unknown, missing and impossible values in the `with` of a built-in.
 void check_built_in(const StepDefinition& step, lang::Problems& problems);
 
-// A built-in's `with`; `that` of assert is an expression though it is bare.
+// Reads the `with` of a built-in. `that` of assert is a bare expression.
 lang::Template read_built_in(const StepDefinition& step, lang::Problems& problems);
 
 }  // namespace postlude::engine

@@ -13,17 +13,17 @@ struct Team {
   std::string name;
   std::vector<std::string> namespaces;  // globs, one of which must match
   std::vector<std::string> clusters;    // globs; empty: any cluster, and none
-  std::vector<std::string> targets;     // what the workflows in its folder may use
-  lang::Node notify;                    // {uses, with}: how `team/notify` reaches it; null: it cannot
+  std::vector<std::string> targets;     // targets that the workflows in its folder may use
+  lang::Node notify;                    // {uses, with} for `team/notify`; null: not configured
   lang::Place place;
 
   bool owns(std::string_view cluster, std::string_view name_space) const;
 };
 
-// The first team, in the order of the configuration, that owns the namespace; nullptr: none does.
+// The first team, in configuration order, that owns the namespace; nullptr: none.
 const Team* team_of(const std::vector<Team>& teams, std::string_view cluster, std::string_view name_space);
 
-// Whether a namespace is thinkable that both own. Judged by ASCII, which namespaces are made of.
+// Whether some namespace could match both teams. Considers ASCII only, as namespaces are ASCII.
 bool overlap(const Team& a, const Team& b);
 
 }  // namespace postlude::engine

@@ -1,5 +1,5 @@
 #pragma once
-// Workflow: a rule a user wrote: which events, which steps (contract 7). Immutable once read.
+// Workflow: a user's workflow as read from YAML: which events, which steps (contract 7). Immutable once read.
 
 #include <memory>
 #include <optional>
@@ -14,20 +14,19 @@
 
 namespace postlude::engine {
 
-// What a step's `wait` says of an action that starts something and waits for it.
+// A step's `wait`, for an action that starts a job and waits for it.
 constexpr Duration kWaitTimeout = std::chrono::hours(1);
 struct WaitLimits {
-  std::optional<Duration>
-      timeout;                    // counted from the first look that found it not over; nullopt: kWaitTimeout
-  std::optional<Duration> every;  // nullopt: as the action says
+  std::optional<Duration> timeout;  // from the first poll that found the job running; nullopt: kWaitTimeout
+  std::optional<Duration> every;    // poll interval; nullopt: the action's
 };
 
-// The actions that need no target.
+// The actions without a target.
 enum class BuiltIn : std::uint8_t { kNone, kWait, kApproval, kCallback, kAssert, kSet, kTeamNotify };
 
 struct StepDefinition {
   std::string name;    // its id; "" when it has none
-  std::string title;   // what people read: name, else id, else what it uses
+  std::string title;   // what people read: name, else id, else `uses`
   std::string uses;    // "jira/release-version", "wait"
   std::string target;  // "jira"; "" for a built-in action
   std::string action;  // "release-version"; "wait"
@@ -36,22 +35,22 @@ struct StepDefinition {
   std::vector<std::uint32_t> needs;        // indexes in Workflow::steps
   std::optional<std::uint32_t> announces;  // the step whose wait it announces
   std::optional<lang::Expression> condition;
-  bool condition_per_item = false;  // `if` looks at `.item`: it is asked for each element
-  bool after_failure = false;       // `if` asks for failure or always
+  bool condition_per_item = false;  // `if` reads `.item`: evaluate it for each element
+  bool after_failure = false;       // `if` calls failure or always
   std::optional<lang::Template> for_each;
   std::optional<lang::Template> key;
   bool continues = false;   // continueOnError
-  bool any_result = false;  // `expect: any`: a red result does not fail it
+  bool any_result = false;  // `expect: any`: a failed job does not fail the step
   std::optional<OnUnclear> on_unclear;
   RetryPolicy retry;
   std::optional<Duration> timeout;  // of one request
   WaitLimits wait;
-  // Where it says `wait` and `expect`, which only actions that wait understand.
+  // Places of `wait` and `expect`, for the error if the action does not wait.
   std::vector<std::pair<std::string, lang::Place>> waiting_keys;
   lang::Node with;  // a map, or null
   lang::Place place;
 
-  // What the effect keys know it by: its id, else its action and ordinal. Fixed by the text alone.
+  // The step's part of idempotency keys: its id, else its action and ordinal. Depends on the text alone.
   std::string key_part;
 };
 
@@ -59,14 +58,15 @@ struct Workflow {
   enum class Mode : std::uint8_t { kLive, kShadow, kOff };
   enum class Policy : std::uint8_t { kQueue, kReplace, kParallel };
 
-  // `node` has passed the configuration's schema. nullptr and problems when it cannot be used.
+  // Reads a workflow; `node` has passed the configuration's schema. nullptr, with problems, if it cannot be
+  // used.
   static std::shared_ptr<const Workflow> read(std::string_view name, const lang::Node& node,
                                               lang::Problems& problems);
-  // The same, whatever is wrong with it: what could be read of it, for `check`, which goes on to find more. A
-  // step that cannot be read has neither an action nor a target.
+  // As read(), but returns what could be read despite errors, so that `check` can find more. A step that
+  // could not be read has neither action nor target.
   static std::shared_ptr<const Workflow> read_in_part(std::string_view name, const lang::Node& node,
                                                       lang::Problems& problems);
-  // From what a run was pinned to.
+  // Reads the text that a run was pinned to.
   static Result<std::shared_ptr<const Workflow>> parse(std::string_view name, std::string_view pinned);
 
   std::string name;
@@ -78,17 +78,16 @@ struct Workflow {
   Policy policy = Policy::kQueue;
   std::optional<lang::Expression> queue_key;  // nullopt: source/cluster/namespace/name
   std::vector<std::pair<std::string, lang::Template>> vars;
-  // Those of `steps`, `onFailure` and `finally` in order, then what announces waits.
+  // The steps of `steps`, `onFailure` and `finally` in order, then the announcements.
   std::vector<StepDefinition> steps;
   std::string pinned;  // lang::pin of its text
-  bool graph = false;  // some step has `needs`: then a step comes after what it needs, and after nothing else
+  bool graph = false;  // some step has `needs`: order in the list does not count then
 
-  // "" when one of the patterns matches; else why none does, in words.
+  // "" if one of the patterns matches; else the reason, for people.
   std::string mismatch(const Facts& facts) const;
-  // The rows of a new run's steps; their targets are the definitions'.
+  // The steps of a new run.
   std::vector<Step> step_rows() const;
-  // The ids that `.steps` may name in this step: what is certain to have ended, or to have been left out, by
-  // then.
+  // The ids that `.steps` may name in this step: steps that have certainly ended, or been skipped, by then.
   std::vector<std::string> earlier(std::uint32_t step) const;
 };
 

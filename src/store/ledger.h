@@ -1,6 +1,6 @@
 #pragma once
-// Ledger: the writer's connection, with what the writer remembers of the database from one commit to the
-// next: blocks of ids, the head of the audit chain, pinned texts. Private to store/.
+// Ledger: the writer's connection, and what the writer caches between commits: blocks of ids, the head of the
+// audit chain, pinned texts, recent runs and events. Private to store/. Writer thread only.
 
 #include <array>
 #include <functional>
@@ -23,7 +23,8 @@ namespace postlude::store {
 enum class Sequence : std::uint8_t { kDelivery = 0, kEvent, kRun, kStep, kAttempt, kRequest, kText };
 constexpr std::size_t kSequences = 7;
 
-// SHA-256 over the record before and this one: an accident in the middle shows, and is named.
+// SHA-256 over the chain value of the previous record and this record. A changed record breaks the chain
+// there.
 using Chain = std::array<char, 32>;
 struct AuditRecord {
   std::int64_t seq = 0;
@@ -32,30 +33,30 @@ struct AuditRecord {
 };
 Chain chain_of(const Chain& before, const AuditRecord& record);
 
-// Whose turn it is in a run after something has changed: engine::follow.
+// Decides which steps of a run are next after a change: engine::follow. Pure.
 using Follow = std::function<Decision(const Run& run, Instant now)>;
 
 class Ledger {
  public:
-  static constexpr std::size_t kRememberedMax = 1024;             // runs, events, texts, and what is pinned
-  static constexpr std::size_t kRememberedBytesMax = 16U << 20U;  // of each, about
+  static constexpr std::size_t kRememberedMax = 1024;  // of each: runs, events, texts, pinned texts
+  static constexpr std::size_t kRememberedBytesMax = 16U << 20U;  // approximate bytes, of each
 
-  // Runs that keep nearly as much as they may; a list of many is asked for with each of its elements.
+  // Large runs have a cache of their own. A run with a long forEach is loaded once for each of its elements.
   static constexpr std::size_t kLargeMax = 4;
   static constexpr std::size_t kLargeBytesMax = 96U << 20U;
 
   Ledger(sql::Connection& db, Follow follow);
-  Status load();  // once, before the first transaction
+  Status load();  // call once, before the first transaction
 
   Decision follow(const Run& run, Instant now) const { return follow_(run, now); }
 
-  // What is held back, as `pauses` has it.
+  // Whether there is such a pause.
   bool paused(std::string_view kind, std::string_view name) const {
     return !pauses_.empty() && pauses_.contains(std::pair(std::string(kind), std::string(name)));
   }
   Status load_pauses();
-  // Since when the oldest of the pauses holds that hold such a run now; `has`: a step of this target has not
-  // ended.
+  // Start of the oldest pause that holds such a run now; nullopt: none does. `has(target)`: a step of that
+  // target has not ended.
   template <class Has>
   std::optional<Instant> held_since(std::string_view workflow, std::string_view source, std::string_view team,
                                     Has has) const {
@@ -70,43 +71,43 @@ class Ledger {
     return out;
   }
   std::optional<Instant> held_since(const StoredRun& run) const;
-  // Where a claim finds the steps of such a run for this target.
+  // The lane (column of `steps`) in which a claim finds the steps of such a run for this target.
   std::string lane_of(std::string_view workflow, std::string_view source, std::string_view team,
                       const std::string& target) const;
 
-  // The hooks of our own source that some workflow is on.
+  // The hooks of our own source that have workflows.
   void set_told(std::set<std::string, std::less<>> hooks) { told_ = std::move(hooks); }
   bool tells(std::string_view hook) const { return told_.contains(hook); }
 
   sql::Connection& db() { return db_; }
   Result<std::int64_t> next_id(Sequence sequence);
-  std::uint64_t token();  // a lease's; not 0
-  std::string nonce();    // an event's
+  std::uint64_t token();  // random, for a lease; never 0
+  std::string nonce();    // random, for an event
   Status audit(Instant at, std::string_view actor, std::string_view action, std::string_view subject,
                std::string_view detail);
 
-  // A run of that workflow is now in `to`; nullopt: it is new, or it is gone.
+  // Counts a run that goes from one state to another. `from` nullopt: a new run; `to` nullopt: a deleted run.
   void count_run(const std::string& workflow, std::optional<RunState> from, std::optional<RunState> to);
 
-  // The id of a pinned text, stored once per content; and back.
+  // pin() stores a text once per content and returns its id; text() is the reverse.
   Result<std::int64_t> pin(const std::string& workflow, const std::string& text);
   Result<std::shared_ptr<const std::string>> text(std::int64_t id);
-  void forget_texts();  // some were deleted
+  void forget_texts();  // call after texts were deleted
 
-  // Runs and events that are likely to be asked for again soon, as their rows are: the writer is the only one
-  // that changes them. Bounded.
-  void remember(StoredRun run);               // it has been written as it is
-  std::optional<StoredRun> recall(RunId id);  // and forgets it
+  // A bounded cache of runs and events, equal to their rows. It stays correct because only the writer changes
+  // rows.
+  void remember(StoredRun run);               // `run` must equal its rows
+  std::optional<StoredRun> recall(RunId id);  // removes it from the cache; nullopt: read it
   void forget_run(RunId id) { (void)recall(id); }
   void forget_runs() {
     runs_.clear(), large_runs_.clear();
-  }  // what is known of each besides its rows is no longer so
+  }  // call when facts beside the rows (StoredRun::alone) may have changed
   void remember(std::shared_ptr<const Event> event);
-  std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: it is to be read
+  std::shared_ptr<const Event> recall(EventId id) const;  // nullptr: read it
   void forget_events() { events_.clear(); }
 
-  // Who found a key in the hands of the step `holder`, and would like to know when that has ended. A hint
-  // only: whoever is not told looks again by itself.
+  // Steps that wait for a key which the step `holder` holds. Only a hint: a waiting step also tries again by
+  // itself.
   struct Waiter {
     RunId run;
     std::int64_t step = 0;
@@ -114,27 +115,27 @@ class Ledger {
   void wait_for(std::int64_t holder, Waiter waiter);
   std::vector<Waiter> take_waiters(std::int64_t holder);
 
-  // Now and then, of those that keep what strangers left: look whether it is too much.
+  // True for every 32nd stored call without proof: time to delete the oldest ones.
   bool time_to_thin_out() { return ++strangers_ % 32 == 0; }
 
-  // What the loop is told after the commit.
-  void made_work() { made_work_ = true; }                       // there is something to plan
-  void falls_due(Instant at);                                   // a step has this due time now
-  void next_due(std::optional<Instant> at) { next_due_ = at; }  // as a claim has seen it
-  void made_event() { made_event_ = true; }                     // and nobody on the loop knows of it
+  // Reported to the loop after the commit.
+  void made_work() { made_work_ = true; }                       // something can be planned or claimed now
+  void falls_due(Instant at);                                   // a step is now due at `at`
+  void next_due(std::optional<Instant> at) { next_due_ = at; }  // as found by a claim
+  void made_event() { made_event_ = true; }                     // an event of our own; the loop must plan it
   bool take_made_event() { return std::exchange(made_event_, false); }
   bool take_made_work() { return std::exchange(made_work_, false); }
   std::optional<Instant> next_due() const { return next_due_; }
 
-  // What is told of after the commit, for nobody in particular.
+  // Reported after the commit, for metrics and the log.
   void ended(RunEnd end) { happening_.runs.push_back(std::move(end)); }
   void ended(StepEnd end) { happening_.steps.push_back(std::move(end)); }
   Happened take_happened() { return std::exchange(happened_, {}); }
 
-  std::string& last_target() { return last_target_; }  // where the next claim goes on
+  std::string& last_target() { return last_target_; }  // the target at which the next claim continues
 
-  // One transaction: commits what `body` did, unless the database failed in it. Then nothing of it remains,
-  // here either. `body` may write what it likes and still hand an Error of its own to its caller.
+  // Runs `body` in one transaction and commits. If a statement failed, rolls back, also our cached state. An
+  // Error that `body` gives its own caller does not roll back.
   template <class Body>
   Status transact(Body body) {
     TRY_DONE(db_.begin());
@@ -181,7 +182,7 @@ class Ledger {
   std::size_t pinned_bytes_ = 0;
   Halves<std::shared_ptr<const std::string>> texts_{kRememberedMax, kRememberedBytesMax};
   Halves<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
-  Halves<StoredRun> large_runs_{kLargeMax, kLargeBytesMax};  // would each push all others out
+  Halves<StoredRun> large_runs_{kLargeMax, kLargeBytesMax};  // apart, since one would evict all others
   Halves<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;
@@ -191,7 +192,7 @@ class Ledger {
   std::set<std::string, std::less<>> told_;
   Happened happening_;     // in this transaction
   Happened happened_;      // in those before
-  bool made_work_ = true;  // nobody has looked yet
+  bool made_work_ = true;  // true at start: work of an earlier process may be there
   bool made_event_ = false;
   std::optional<Instant> next_due_;
   std::string last_target_;

@@ -1,13 +1,14 @@
 #pragma once
-// sql: the seam between the store and a database, at the level of the statement. Private to store/, and to
-// the checks of simulations.
+// sql: the interface between the store and a database: statements, rows, transactions. Private to store/ and
+// to the checks of simulations.
 //
-// The store's SQL is written once, in what SQLite and PostgreSQL share: upsert, RETURNING, partial indexes.
-// What differs - placeholders, types, codes - is settled behind this header. Blocking; one thread at a time.
+// The store's SQL is written once, in the subset that SQLite and PostgreSQL share: upsert, RETURNING, partial
+// indexes. This header hides what differs: placeholders, types, error codes. Calls block; a connection is
+// used by one thread at a time.
 //
-// An error of the database is sticky: failed() stays true until the transaction has ended, so that a caller
-// that swallowed one cannot commit half of a command. What a database must not do to us - an I/O error, a
-// damaged page - ends the process instead, because after it nothing is known.
+// Errors are sticky: failed() holds the first error until the transaction has ended, so a caller that ignored
+// an error cannot commit half a command. A write connection ends the process on an I/O error or a damaged
+// page, because the state of the database is unknown then.
 
 #include <cstdint>
 #include <memory>
@@ -27,12 +28,12 @@ class CommitNote;
 
 namespace postlude::store::sql {
 
-// Bytes, where text would be the wrong type. A view.
+// Bytes for a blob column. A view: does not own them.
 struct Blob {
   std::string_view bytes;
 };
 
-// One parameter: integer, text, blob or null. A view: what it was made of outlives the call it is given to.
+// One parameter: integer, text, blob or null. A view: its source must outlive the call that takes it.
 class Value {
  public:
   enum class Kind : std::uint8_t { kNull, kInteger, kText, kBlob };
@@ -65,15 +66,14 @@ class Value {
 };
 using Values = std::initializer_list<Value>;
 
-// One row of an answer, while it is being read. Columns count from 0; null reads as 0 or "".
+// One row of a result, valid during the visit. Columns count from 0; null reads as 0 or "".
 class Row {
  public:
   virtual ~Row() = default;
   virtual bool null(int column) const = 0;
   virtual std::int64_t integer(int column) const = 0;
-  virtual std::string_view bytes(int column) const = 0;  // until the next row
-  virtual void spoil()
-      const = 0;  // it holds what was never written: the query ends as one over a damaged page
+  virtual std::string_view bytes(int column) const = 0;  // valid until the next row
+  virtual void spoil() const = 0;                        // the row is damaged: ends the query with kCorrupt
 
   std::string text(int column) const { return std::string(bytes(column)); }
   Instant time(int column) const { return instant(integer(column)); }
@@ -83,7 +83,7 @@ class Row {
   bool flag(int column) const { return integer(column) != 0; }
 };
 
-// What to do with each row: a reference to something callable, for the time of one call.
+// A callback for each row. A reference to a callable, valid during one call.
 class Visitor {
  public:
   template <class F>
@@ -104,10 +104,10 @@ class Connection {
  public:
   virtual ~Connection() = default;
 
-  // Prepared once per text and kept. Parameters are $1, $2, … in both dialects.
-  // kOverloaded: the disk is full, or a read took longer than it may. kUnavailable: the database is busy or
-  // gone. kCorrupt: a page is damaged (of a read-only connection; where it writes, that ends the process).
-  // kInvalid: a row would be larger than it may be.
+  // Runs a statement; calls `visit` for each row. Prepares each text once. Parameters are $1, $2, … in both
+  // dialects. kOverloaded: the disk is full, or a read took longer than it may. kUnavailable: the database is
+  // busy or gone. kCorrupt: a page is damaged (of a read-only connection; where it writes, that ends the
+  // process). kInvalid: a row would be larger than it may be.
   virtual Status query(std::string_view sql, const Value* values, std::size_t count, Visitor visit) = 0;
   Status each(std::string_view sql, Values values, Visitor visit) {
     return query(sql, values.begin(), values.size(), visit);
@@ -119,24 +119,25 @@ class Connection {
     return each(sql, values, [](const Row&) {});
   }
 
-  virtual Status begin() = 0;       // of a transaction that will write
-  virtual Status begin_read() = 0;  // of one that sees a single state of the database
-  // kOverloaded: it was rolled back. kUnknown: the connection broke, it may have been committed.
+  virtual Status begin() = 0;       // starts a write transaction
+  virtual Status begin_read() = 0;  // starts a read transaction, on a snapshot
+  // kOverloaded: rolled back. kUnknown: the connection broke; it may have been committed.
   virtual Status commit() = 0;
   virtual void roll_back() = 0;
   virtual const std::optional<Error>& failed()
-      const = 0;                            // what a statement of this transaction met, if any did
-  virtual std::size_t changed() const = 0;  // rows that the last statement changed
+      const = 0;                            // the first error of this transaction; nullopt: none
+  virtual std::size_t changed() const = 0;  // number of rows that the last statement changed
 
-  // After a commit, outside of any transaction: what the database wants to have done now and then.
+  // Call after a commit, outside of any transaction: periodic maintenance (checkpoints).
   virtual Status tidy() = 0;
   virtual std::int64_t bytes() const = 0;  // on disk
 
-  // Before the first statement of a store: is this ours, new (0), or somebody else's (kCorrupt)?
+  // Call before any other statement. true: a database of ours; false: a new one; kCorrupt: somebody else's.
   virtual Result<bool> has_schema() = 0;
-  // The words of this dialect for the schema's @id, @int, @blob and @keyed.
+  // This dialect's words for @id, @int, @blob and @keyed in the schema.
   virtual std::string_view word(std::string_view name) const = 0;
-  // From now on what cannot happen ends the process; until then it is an Error for the person who starts us.
+  // From now on, an I/O error or a damaged page ends the process. Before, it is an Error, for whoever starts
+  // us.
   virtual Status begin_service() = 0;
 };
 
@@ -144,19 +145,19 @@ struct OpenOptions {
   bool durable = true;
   bool read_only = false;
   std::int64_t bytes_max = 0;  // 0: as much as the disk holds
-  bool existing = false;       // by its file's own rights to be read; none is made
-  CommitNote* note = nullptr;  // outlives the connection; it is told of each commit
+  bool existing = false;       // the file must exist; it is opened with the rights that it has
+  CommitNote* note = nullptr;  // must outlive the connection, which reports each commit to it
 };
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options);
 
-// Of a connection to a file. All that it sees, into a new file that only its owner may read; not synced. Or
-// the whole log into the database.
+// For a connection to a file. copy_to_file() writes all that it sees into a new file, readable by its owner
+// only; it does not sync. copy_back() copies the whole write-ahead log into the database.
 Status copy_to_file(Connection& db, const std::string& path);
 Status copy_back(Connection& db);
-// How many bytes the log must have at least, since they are not all in the database yet; 0: it may be empty.
+// Minimum size of the log in bytes, given what is not in the database file yet; 0: the log may be empty.
 std::int64_t log_bytes_needed(Connection& db);
 
-// A database of one connection alone, in memory. Its image is the whole of it; "" begins with an empty one.
+// An in-memory database with a single connection. `image` is its whole content; "": an empty database.
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image);
 std::string image_of(const Connection& in_memory);
 

@@ -1,5 +1,6 @@
 #pragma once
-// StoredRun: a run as its rows have it, with what the model does not hold. Private to store/.
+// StoredRun: a run as stored: the model's Run, and the columns that the model does not have. Private to
+// store/.
 
 #include <optional>
 #include <string>
@@ -9,15 +10,15 @@
 
 namespace postlude::store {
 
-// What a step's row holds beyond the model's step.
+// The columns of a step that the model's Step does not have.
 struct StepLease {
   std::int64_t attempt = 0;
-  std::uint64_t token = 0;  // 0: nobody has it
+  std::uint64_t token = 0;  // of its lease; 0: not leased
   std::uint32_t number = 0;
   std::optional<Instant> held_at;
   bool waited = false;
-  std::string key;     // that it has taken, of its target; "": none
-  bool ended = false;  // that it has ended is written
+  std::string key;     // the `key` that it holds, of its target; "": none
+  bool ended = false;  // the end of the step is stored
 };
 struct StoredRun {
   Run run;
@@ -25,7 +26,7 @@ struct StoredRun {
   bool queues = false;
   std::string team;
   std::vector<StepLease> leases;  // one per step
-  bool alone = false;             // its event has no other run of its workflow; false: nobody has looked
+  bool alone = false;             // the event has no other run of this workflow; false: not known
 };
 
 }  // namespace postlude::store
