@@ -1,8 +1,8 @@
 #pragma once
-// Attempting: one try of a step, from its first expression to its outcome. Reads what earlier tries left,
-// commits each request that is not a read before it is sent, and keeps every answer.
+// Attempting: one attempt of a step, from its first expression to its outcome. It takes earlier attempts into
+// account, commits each request that is not a read before it sends it, and keeps every answer for the record.
 //
-// Loop thread only. Lives as long as carry_out() runs.
+// Loop thread only. Must live until carry_out() completes.
 
 #include <memory>
 #include <optional>
@@ -15,34 +15,36 @@
 
 namespace postlude::pipeline {
 
-// What `.event`, `.run`, `.workflow`, `.vars`, `.steps`, `.item`, `.data`, `.failure`, `.step` and `.status`
-// are for a step. `secret`: the store's.
+// Builds the expression context of a step: `.event`, `.run`, `.workflow`, `.vars`, `.steps`, `.item`,
+// `.data`,
+// `.failure`, `.step` and `.status`. `secret`: the store's, for links and callback URLs.
 json::object step_context(const store::Work& work, const BoundWorkflow& bound, const Rules& rules,
                           std::string_view secret);
 
-// Why a condition came out as it did, as JSON {expression, values, result}; long values are cut.
+// Explains the result of a condition as JSON {expression, values, result}; long values are cut.
 json::object trace_of(const lang::Expression& condition, const json::value& context,
                       const lang::Evaluated& answer);
 
-// What we have stored as JSON; `otherwise` where that is nothing.
+// Parses JSON that the store keeps; `otherwise` if the text is empty.
 json::value parsed(const std::string& text, json::value otherwise);
 
-// The attempt to be made later, where no interpreter could be had for one of the values.
+// The outcome "retry later", if one of the values has no result because no evaluator was available; else
+// nullopt.
 std::optional<Outcome> later(const Values& values);
 
-// A reason as it is kept: at most 4,000 bytes, since it stands in the step, the attempt and the audit.
+// Cuts a reason to 4,000 bytes, because step, attempt and audit each store it.
 std::string bounded(std::string why);
 
-// How the reasons of a step begin that failed by what it waited for.
+// Prefixes of the reason of a step that waited for a job: the job failed; the job did not end in time.
 constexpr std::string_view kRed = "the result is red: ";
 constexpr std::string_view kNotOver = "what it started was not over within ";
 
-// What stands for a value that hangs on an answer which was never asked for.
+// The value of everything that depends on a request which a shadow run did not send.
 constexpr const char* kShadow = "(shadow)";
 
 class Attempting {
  public:
-  // When a further request may go out: the first one has its turn by the claim.
+  // Rate limits for the requests after the first; the claim has already taken the first one's turn.
   struct Turns {
     Rates& rates;
     const bool& stopping;
@@ -53,23 +55,24 @@ class Attempting {
   Attempting(const Attempting&) = delete;
   Attempting& operator=(const Attempting&) = delete;
 
-  // nullopt: the lease is void; somebody else has the step or it was given back, and there is nothing to
-  // record.
+  // Makes the attempt. nullopt: the lease is void, or the step was given back; there is nothing to record.
   rt::Task<std::optional<Outcome>> carry_out();
 
-  // For the record: answers not stored yet, and what was evaluated first.
+  // Results for the record, valid after carry_out(): answers that are not stored yet, and what was evaluated
+  // first.
   std::vector<Request> ended;
   std::optional<std::string> input;
   std::optional<Instant> step_now;
   std::optional<std::string> trace;
-  bool unanswered = false;  // it ended because nobody had answered
+  bool unanswered = false;  // it ended because an approval or callback timed out
 
  private:
-  // How a plan (an action's, or its lookup's) went: the outputs, or the outcome that ends the attempt.
+  // Result of an action's plan (requests, lookup or update): its outputs, or the outcome that ends the
+  // attempt.
   using Planned = std::variant<json::value, Outcome>;
 
   std::optional<Outcome> past_deadline() const;
-  // `if`, `forEach`, `with`, and all of a built-in; nullopt: go on with the action.
+  // Evaluates `if`, `forEach` and `with`, and does all of a built-in. nullopt: go on with the action.
   rt::Task<std::optional<Outcome>> begin();
   bool asks_condition() const;
   std::optional<Outcome> judge_condition(Values& values);
@@ -84,9 +87,9 @@ class Attempting {
   Outcome approval();
   Outcome callback();
   Outcome assertion();
-  // -- where writes are left out: shadow runs, and `simulate`
+  // -- shadow runs and `simulate`: writes are not sent
   bool shadows() const;
-  bool stands_in(std::string_view text) const;  // or a part of it does
+  bool stands_in(std::string_view text) const;  // whether it contains kShadow
   bool stands_in(const json::value& value) const;
   void stand_in(const std::vector<lang::Expression>& expressions, Values& values) const;
   Outcome shown_at_once(const json::value& outputs) const;
@@ -97,8 +100,8 @@ class Attempting {
   Planned shadowed(const connector::Plan& plan, const Values& values) const;
   rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
-  // What earlier attempts left of the request: true, it is to be sent; false, it is settled; or the attempt's
-  // outcome.
+  // Settles the request with what earlier attempts left. true: send it; false: it is settled; or the outcome
+  // that ends the attempt.
   rt::Task<std::variant<bool, Outcome>> settle_past(const connector::Call* call);
   rt::Task<std::optional<Outcome>> exchange(const connector::Call* call, HttpRequest request, bool looking);
   rt::Task<std::optional<Outcome>> take_turn();
@@ -108,16 +111,16 @@ class Attempting {
   engine::EffectRule rule_of(const connector::Call& call) const;
   rt::Task<Values> evaluate(const std::vector<lang::Expression>& expressions);
   std::string name_of(const connector::Call& call) const;
-  std::string key_of(const connector::Call& call) const;  // of its effect
+  std::string key_of(const connector::Call& call) const;  // idempotency key
   http::Peer peer_of(const connector::Call& call, const Request& row) const;
   Request row_of(const connector::Call& call, const HttpRequest& request, bool looking) const;
   json::value& requests_of(const std::string& call);  // `.requests.<id>`
   void remember_proved(const connector::Call& call, const Request& proved);
-  // Of an action that waits: the write's answer where it is proved, and null where no write is made any more.
+  // For a poll of an action that waits: whether the write is settled. Sets its stored answer, or null.
   bool settled(const connector::Call& call);
-  // A lookup found what a request started: its outputs stand for the answer that never came.
+  // Uses the outputs of a successful lookup as the answer that never came.
   void take_found(const connector::Call& call, const Request& past, json::value outputs);
-  // nullopt: what the action started is over, and the step goes on.
+  // Asks `until` whether the job has ended. nullopt: it has, and the step goes on.
   rt::Task<std::optional<Outcome>> look();
 
   const Parts& parts_;
@@ -126,22 +129,22 @@ class Attempting {
   std::shared_ptr<const BoundWorkflow> bound_;
   const store::Work& work_;
   Turns turns_;
-  std::size_t asked_ = 0;                // requests of this attempt
-  std::optional<Duration> send_before_;  // by the steady clock: the request under way, not at all after that
+  std::size_t asked_ = 0;                // number of requests of this attempt
+  std::optional<Duration> send_before_;  // steady clock: do not send the current request after this time
   const Step& row_;
   const BoundStep* step_ = nullptr;
   const connector::Target* target_ = nullptr;
-  std::shared_ptr<json::value> context_;  // shared with evaluations under way; changed only between them
+  std::shared_ptr<json::value> context_;  // shared with running evaluations; changed only between them
   Instant now_{};                         // the step's stored time
-  std::optional<json::value> found_;      // a lookup found the effect made before: the action's outputs
-  std::string kept_;                      // what the first use with this `key` yielded; "": this is the first
+  std::optional<json::value> found_;      // outputs of a lookup that found the effect
+  std::string kept_;                      // outputs of the first use of `key`; "": this is the first use
   std::string use_of_;                    // the step's `key`; "": it has none
-  std::int64_t generation_ = 0;           // which first use with it this is
-  bool updating_ = false;                 // the action's `update` is gone through, not its requests
-  bool gone_ = false;                     // what it was to change is no longer there
-  Duration not_before_{};                 // what a system asked for before the next look
-  bool dry_ = false;                      // a shadow run has left out a write: what follows it is not known
-  std::set<std::string, std::less<>> unknown_;  // the requests that were not made for that
+  std::int64_t generation_ = 0;           // of the key, see store::Keyed
+  bool updating_ = false;                 // sends the action's `update`, not its requests
+  bool gone_ = false;                     // the object to update no longer exists
+  Duration not_before_{};                 // the earliest next poll that the system asked for
+  bool dry_ = false;                      // a shadow run has left out a write: later answers are unknown
+  std::set<std::string, std::less<>> unknown_;  // requests that were not made because of dry_
   bool void_ = false;                           // the lease is void
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Expressions: evaluates what stages ask for: the simple ones at once, the others by an interpreter. Loop
-// thread only.
+// Expressions: evaluates expressions: simple ones (paths, comparisons) in process, all others in an evaluator
+// process. Loop thread only.
 
 #include <memory>
 #include <string>
@@ -15,22 +15,23 @@ namespace postlude::pipeline {
 
 using Values = std::vector<lang::Evaluated>;  // one per expression, in order
 
-// That no interpreter could be had for one of them, which is no fault of its own; null: each has a value or a
-// fault.
+// The error of a value that could not be evaluated because no evaluator was available; nullptr: each has a
+// value or an error of its own.
 const Error* unasked(const Values& values);
 
 class Expressions {
  public:
   explicit Expressions(evaluator::Interpreter& evaluator) : evaluator_(evaluator) {}
 
-  // Announces those that need jq. Texts that are asked for together belong into one call.
+  // Has jq compile the expressions that need it, in advance. Pass expressions that are evaluated together in
+  // one call.
   void announce(const std::vector<lang::Expression>& expressions);
 
-  // `context` outlives the call by being shared.
+  // Evaluates all expressions in one round trip; results are in order. `now` is the value of jq's `now`.
   rt::Task<Values> evaluate(std::vector<lang::Expression> expressions,
                             std::shared_ptr<const json::value> context, Instant now);
 
-  // Appends what jq's compiler finds wrong with any of them.
+  // Appends to `problems` what jq's compiler reports for each.
   rt::Task<Status> check(std::vector<lang::Expression> expressions, lang::Problems& problems);
 
  private:

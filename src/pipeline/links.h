@@ -1,7 +1,6 @@
 #pragma once
-// Links: the addresses by which the world answers a run that waits (contract 7, 8): callbacks and approvals.
-// Unguessable, since each ends in an HMAC under the store's secret; whether it may still be used, the store
-// says.
+// Links: creates and reads the URLs of callbacks and approvals (contract 7, 8). Nobody can guess one: it ends
+// in an HMAC under the store's secret. Whether a link is still usable is the store's decision.
 
 #include <optional>
 #include <string>
@@ -19,12 +18,12 @@ struct Link {
   std::uint32_t step = 0;  // its index
 };
 
-// The last part of its path: `/callbacks/{this}` or `/links/{this}`.
+// The last segment of the path: `/callbacks/{this}` or `/links/{this}`.
 std::string link_text(std::string_view secret, const Link& link);
-// nullopt: nobody was given this.
+// nullopt: we did not create this link.
 std::optional<Link> read_link(std::string_view secret, std::string_view text);
 
-// A text with what makes links unguessable masked, for those who may only look.
+// Masks the HMAC of links in a text, for tokens of the role viewer.
 std::string without_links(std::string text);
 
 }  // namespace postlude::pipeline

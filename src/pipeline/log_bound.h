@@ -1,6 +1,6 @@
 #pragma once
-// LogBound: lines that others can cause as often as they like: so many a second are written, the rest is
-// counted, and told once the second is over.
+// LogBound: limits log lines that strangers can cause: a fixed number per second is written, the rest is
+// counted and reported when the second is over.
 //
 // Loop thread only.
 
@@ -14,8 +14,8 @@ class LogBound {
  public:
   LogBound(rt::Loop& loop, std::string what, std::size_t a_second);
 
-  bool take();  // whether one more line may be written now; false: it is counted
-  void stop();  // at the end: tells what was counted, and waits for nothing any more
+  bool take();  // true: write the line; false: it was counted
+  void stop();  // on shutdown: reports the count and cancels the timer
 
  private:
   rt::Task<> tell_later(Duration left);
@@ -23,7 +23,7 @@ class LogBound {
 
   std::string what_;
   std::size_t a_second_;
-  Duration began_{};  // the second that is counted
+  Duration began_{};  // start of the current second
   std::size_t written_ = 0;
   std::size_t more_ = 0;
   rt::Group telling_;

@@ -1,7 +1,8 @@
 #pragma once
-// Pipeline: the life of a release, from the sender's request to the last outcome. Read pipeline.cc first.
+// Pipeline: everything that happens to a release, from the sender's request to the last outcome. Read
+// pipeline.cc first.
 //
-// Loop thread only. Holds no work of its own: what is not in the store is lost on purpose.
+// Loop thread only. Keeps no work in memory: after a restart everything continues from the store.
 
 #include <deque>
 #include <functional>
@@ -34,34 +35,33 @@ class Pipeline {
  public:
   explicit Pipeline(Parts parts);
 
-  // What targets' `limits.rate` leave room for: a claim takes one, each further request of its attempt one
-  // more.
+  // The targets' `limits.rate`: a claim takes one token, each further request of the attempt another.
   Rates& target_rates() { return target_rates_; }
 
-  // From now on; what is under way keeps the version it began with.
+  // Uses these rules from now on. Runs in progress keep the workflow text that they began with.
   void use(std::shared_ptr<const Rules> rules);
   const Rules& rules() const { return *rules_; }
 
-  // Where accepted events go next; the store has them already.
+  // Called with each accepted event, after the store has it.
   std::function<void(Event)> on_event;
 
   // -- the story, in order
   http::HeadVerdict head(const HttpRequest& request, bool headers_too_large);
   rt::Task<HttpResponse> receive(HttpRequest request);
   rt::Task<Status> plan(Event event);
-  // The work that follows at once, if it was claimed with the outcome.
+  // Carries out one step and records its outcome. Returns the run's next step, if the same commit claimed it.
   rt::Task<Result<std::optional<store::Work>>> advance(store::Work work);
 
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
   rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor,
                           std::string cause = "");
-  // kConflict: today's workflow does not want the event, or cannot be carried out.
+  // kConflict: today's workflow does not match the event, or cannot be used.
   rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor);
 
-  // A stored delivery is taken in again: its event, or the one that it makes with today's mapping of its
-  // source. kConflict: it makes none, and why.
+  // Processes a stored delivery again: returns its event, or the event that it creates with today's
+  // configuration of its source. kConflict: it creates none; the message says why.
   struct Taken {
     DeliveryId delivery;
     EventId event;
@@ -69,42 +69,43 @@ class Pipeline {
   };
   rt::Task<Result<Taken>> redeliver(Delivery stored, std::string actor);
 
-  // An event of our own, if some workflow is on its hook. `payload`'s name becomes the event's.
+  // Creates an event of our own, if a workflow is on its hook. The event's name is that in `payload`.
   rt::Task<> tell(std::string hook, json::object payload);
 
-  // A body that turned out longer than its source allows.
+  // The answer to a body that is longer than its source allows.
   HttpResponse too_large(const HttpRequest& request);
-  // What is no request that could be read.
+  // The answer to bytes that are not a readable request.
   HttpResponse broken(int status, const std::string& why);
 
-  // What keeps from asking targets that do not work, by name.
+  // The circuit breaker of a target.
   engine::Breaker& breaker(std::string_view target);
 
-  // Waits for what refused calls still have to store; before the store is closed.
+  // Waits until all refused calls are stored. Call it before the store is closed.
   rt::Task<> settle();
-  // Writes down how many calls without proof were refused since the last time, by the answer's status: one
-  // record of the audit for all of them. Once an hour, and at the end.
+  // Writes one audit record with the number of calls refused without proof since the last time, by status.
+  // Called once an hour and on shutdown.
   rt::Task<> sum_up();
 
-  // The store had no room for a call in the last few seconds: not ready, whatever a smaller write would say.
+  // Whether the store refused a call in the last 5 seconds; /readyz then fails, even if a smaller write would
+  // succeed.
   bool refused_lately() const {
     return refused_at_ && rt::steady_now() - *refused_at_ < std::chrono::seconds(5);
   }
 
-  // Of some source a secret can be read, or it needs none; or there is no source.
+  // Whether some source has a readable secret or needs none, or there is no source.
   bool has_usable_source() const;
 
-  // SIGTERM: 503 from now on, and claimed work that has not begun is given back.
+  // On SIGTERM: answers 503 from now on, and gives back claimed work that has not begun.
   void stop() { stopping_ = true; }
 
  private:
-  // Whether one workflow runs on an event, and why not.
+  // Whether one workflow runs on an event, and the reason if not.
   struct Choice {
     std::optional<store::NewRun> run;
     store::Planned planned;
     std::optional<Error> unasked;  // its expressions could not be evaluated just now
   };
-  // What planning has to know of a workflow's expressions.
+  // Results of the expressions that planning needs.
   struct Evaluation {
     std::shared_ptr<const json::value> context;
     std::optional<lang::Evaluated> condition;
@@ -126,32 +127,33 @@ class Pipeline {
   void announce(Event event, EventId id, bool to_plan);
   void look_at_secrets();
   void note_secrets(const std::string& source, const std::map<std::string, std::string>& seen);
-  // Why no workflow runs on the event, if that can be told without evaluating anything.
+  // The reasons why no workflow runs on the event, if no expression is needed to tell; else nullopt.
   std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
-  // Until the store takes it: a full disk must not lose an answer that cannot be had again.
+  // Repeats until the store accepts it: a full disk must not lose an answer that we cannot get again.
   rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
   void renew_masker();
   bool may_go_on(const std::string& target);
-  // Any answer speaks for a target; what may be repeated, and is no rate limit, against it.
+  // Reports to the breaker: an answer is a success; `retryable` other than a rate limit, and `unclear`, are
+  // failures.
   void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
 
   Parts parts_;
   std::shared_ptr<Signals> signals_;
   std::shared_ptr<const Rules> rules_;
   connector::Masker masker_;
-  Duration masked_at_{};  // when it last looked at the secrets
+  Duration masked_at_{};  // when masker_ last read the secrets
   Rates rates_;           // of sources
-  // What is wrong with each secret ("": nothing), by source and by where it is kept; as last looked at.
+  // Error of each secret when last read ("": none), by source and by place of the secret.
   std::map<std::string, std::map<std::string, std::string>> secrets_;
   Rates target_rates_;
-  rt::Group background_;                  // records of refused calls, whose answer does not wait for them
-  std::map<int, std::uint64_t> refused_;  // calls, by the answer's status, since they were last summed up
+  rt::Group background_;                  // stores refused calls; their answer does not wait for it
+  std::map<int, std::uint64_t> refused_;  // number of calls by status, since the last sum_up()
   Instant refused_since_;
   bool stopping_ = false;
   std::map<std::string, engine::Breaker, std::less<>> breakers_;
-  std::map<std::string, std::deque<Instant>, std::less<>> recent_;  // events by source, for storms
-  std::optional<Duration> refused_at_;                              // when the store last had no room
+  std::map<std::string, std::deque<Instant>, std::less<>> recent_;  // recent events by source, for `storm`
+  std::optional<Duration> refused_at_;                              // when the store last refused a call
   // Workflows of runs that began under an earlier configuration, by pinned text. Bounded; cleared by use().
   std::map<std::string, std::shared_ptr<const BoundWorkflow>, std::less<>> pinned_;
 };

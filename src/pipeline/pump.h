@@ -1,8 +1,8 @@
 #pragma once
-// Pump: keeps the pipeline moving. Holds no work of its own: it asks the store, and forgets.
+// Pump: drives the pipeline: takes events to plan and due steps from the store, and carries them out.
 //
-//   plan loop     an accepted event, or the oldest unplanned ones -> Pipeline::plan; one at a time per canary
-//   step loop     due steps, as many as their targets have room for -> Pipeline::advance, in a Group
+//   plan loop     accepted or unplanned events -> Pipeline::plan; one at a time per canary
+//   step loop     due steps, within their targets' limits -> Pipeline::advance, in a Group
 //
 // Loop thread only.
 
@@ -17,11 +17,11 @@
 namespace postlude::pipeline {
 
 struct PumpOptions {
-  std::size_t steps_max = 4'096;             // carried out at once, over all targets
-  std::size_t built_ins_max = 256;           // of them without a target
-  std::size_t planning_max = 512;            // events in hand; more stay in the store until there is room
-  Duration drain = std::chrono::seconds(7);  // at the end, for requests that have been sent
-  // Whatever else wakes the loops, they look again after this: for what nobody told of.
+  std::size_t steps_max = 4'096;             // steps carried out at once, over all targets
+  std::size_t built_ins_max = 256;           // built-in steps at once
+  std::size_t planning_max = 512;            // events in memory; more wait in the store
+  Duration drain = std::chrono::seconds(7);  // on shutdown: time for requests in flight
+  // The loops ask the store at least this often, in case a wake-up was missed.
   Duration plan_again = std::chrono::seconds(1);
   Duration step_again = std::chrono::milliseconds(500);
 };
@@ -30,10 +30,11 @@ class Pump {
  public:
   Pump(rt::Loop& loop, Pipeline& pipeline, store::Store& store, PumpOptions options);
 
-  void start();             // begins both loops
-  void offer(Event event);  // accepted just now; the store has it
-  rt::Task<bool> stop();    // takes no more; true: all that was under way has ended within `drain`
-  rt::Task<> finish();      // after the client was stopped: what is left ends at once
+  void start();             // starts both loops
+  void offer(Event event);  // an event to plan that was just accepted; the store has it
+  rt::Task<bool> stop();    // takes no new work; true: all steps in flight ended within `drain`
+  rt::Task<>
+  finish();  // waits for the rest; call it after the client was stopped, which ends requests at once
   void abandon() { group_.abandon(); }
 
  private:
@@ -53,14 +54,14 @@ class Pump {
   rt::Group group_;
   rt::Waker plan_waker_;
   bool stopping_ = false;
-  bool behind_ = true;   // the store may have unplanned events that are not in hand
+  bool behind_ = true;   // the store may have unplanned events that are not in memory
   bool missed_ = false;  // an event was accepted while the plan loop read the store
-  std::map<std::string, std::deque<Event>> canaries_;  // in hand, per canary in order
+  std::map<std::string, std::deque<Event>> canaries_;  // events in memory, per canary, in order
   std::set<EventId> in_hand_;
-  std::size_t bytes_in_hand_ = 0;                              // of their texts
+  std::size_t bytes_in_hand_ = 0;                              // of the events' texts
   std::map<std::string, std::size_t, std::less<>> under_way_;  // steps per target
   std::size_t steps_ = 0;
-  Duration until_rate_{};  // until a target whose rate was used up has room again; as the last claim found it
+  Duration until_rate_{};  // time until a target that had used up its rate has room again, at the last claim
 };
 
 }  // namespace postlude::pipeline

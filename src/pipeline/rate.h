@@ -2,7 +2,7 @@
 // Rates: token buckets by name, for sources' `rate` and targets' `limits.rate`. The burst is one period
 // (contract 6).
 //
-// Loop thread only; the caller brings the time.
+// Loop thread only. The caller passes the time.
 
 #include <map>
 #include <string>
@@ -14,19 +14,19 @@ namespace postlude::pipeline {
 
 class Rates {
  public:
-  // How many may pass now, at most `wanted`; they are taken.
+  // Takes up to `wanted` tokens and returns how many it got.
   std::size_t take(std::string_view name, const Rate& rate, std::size_t wanted, Duration now);
-  // Takes one, though it may be still to come: how long to wait until it is there. Whoever takes later waits
-  // longer.
+  // Takes one token, in advance if there is none, and returns how long the caller must wait for it. Later
+  // callers wait longer.
   Duration reserve(std::string_view name, const Rate& rate, Duration now);
-  // Gives back what was taken and not used.
+  // Returns unused tokens.
   void give_back(std::string_view name, std::size_t count);
-  // How long until the next may pass; 0: now.
+  // Time until the next token; 0: now.
   Duration until_next(std::string_view name, const Rate& rate, Duration now);
 
  private:
   struct Bucket {
-    double tokens = 0;  // below 0: reserved ones that are still to come
+    double tokens = 0;  // negative: tokens taken in advance
     Duration at{};
     Rate rate{};
   };

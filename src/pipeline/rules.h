@@ -1,6 +1,6 @@
 #pragma once
-// Rules: one version of the configuration's sources, targets, connectors and workflows, bound together.
-// Immutable, hence shared: what is under way keeps the version it began with.
+// Rules: one version of the configuration's sources, targets, connectors and workflows, with references
+// resolved. Immutable and shared: work in progress keeps the version that it began with.
 
 #include <map>
 #include <memory>
@@ -17,18 +17,18 @@
 
 namespace postlude::pipeline {
 
-// A step with the action that it uses.
+// A step with its action and expressions.
 struct BoundStep {
   const engine::StepDefinition* definition = nullptr;
   std::shared_ptr<const connector::Action> action;  // nullptr: a built-in
   std::string target;                               // "": a built-in
   std::string connector;
-  std::optional<lang::Template> with;    // not for http/request, whose `with` is the action
+  std::optional<lang::Template> with;    // empty for http/request, whose `with` is the action
   std::vector<lang::Expression> leaves;  // of `with`
   std::vector<lang::Expression> each;    // of `forEach`
   std::vector<lang::Expression> key;     // of `key`
-  std::string unusable;  // what it names is not in today's configuration, and where it names it; "": all is
-  // team/notify: what it is for each team that can be notified.
+  std::string unusable;  // what the step names that today's configuration lacks, with its place; "": nothing
+  // For team/notify: the step for each team that has `notify`.
   std::map<std::string, std::shared_ptr<const BoundStep>, std::less<>> teams;
 };
 
@@ -36,11 +36,11 @@ struct BoundWorkflow {
   std::shared_ptr<const engine::Workflow> workflow;
   std::vector<BoundStep> steps;
   std::vector<lang::Expression> vars;  // of all `vars`, in order
-  bool usable = true;                  // each step can be carried out
-  bool reads_data = false;             // some expression, or a wait, looks at the tables or calendars
+  bool usable = true;                  // every step can be carried out
+  bool reads_data = false;             // an expression or a wait uses tables or calendars
 
-  std::vector<lang::Expression> expressions() const;  // all, to be announced and checked
-  // The rows of a run for an event of that team.
+  std::vector<lang::Expression> expressions() const;  // all expressions of the workflow
+  // The steps of a new run for an event of that team.
   std::vector<Step> step_rows(std::string_view team) const;
 };
 
@@ -52,12 +52,12 @@ struct RulesInput {
   std::vector<engine::Team> teams;
   Calendars calendars;
   std::shared_ptr<const std::string> data;  // JSON object of tables by name
-  std::string public_url, admin_url;        // how the world reaches the listeners; "": nobody has said
+  std::string public_url, admin_url;        // URLs of the listeners from outside; "": not configured
   std::string revision;
-  // "targets/jira": what could not be read, and of which nothing more is to be said; "targets/*": all of
-  // them.
+  // Parts with errors that are already reported, such as "targets/jira"; "targets/*": all targets. Nothing
+  // more is reported about them.
   std::set<std::string, std::less<>> unread;
-  std::shared_ptr<const connector::Proxies> proxies;  // of the environment; null: none
+  std::shared_ptr<const connector::Proxies> proxies;  // from the environment; null: none
 };
 
 // More events than this within that time are a storm (contract 14).
@@ -66,15 +66,15 @@ struct Storm {
   Duration within{};
 };
 
-// The hooks of the source `postlude`: our own events.
+// The hooks of the source `postlude`, which reports our own events.
 const std::vector<std::string>& own_hooks();
 
 class Rules {
  public:
-  // nullptr when there is an error among `problems`.
+  // Builds rules for use. nullptr if `problems` has an error.
   static std::shared_ptr<const Rules> build(const RulesInput& input, const connector::Catalogue& catalogue,
                                             lang::Problems& problems);
-  // The same, whatever is wrong: what could be read, for `check`, which goes on to find more.
+  // As build(), but returns what could be read despite errors, so that `check` can find more.
   static std::shared_ptr<const Rules> read(const RulesInput& input, const connector::Catalogue& catalogue,
                                            lang::Problems& problems);
 
@@ -82,21 +82,21 @@ class Rules {
   const std::vector<connector::Target>& targets() const { return targets_; }
   const connector::Target* target(std::string_view name) const;  // nullptr: no longer configured
   const std::vector<std::shared_ptr<const BoundWorkflow>>& workflows() const { return workflows_; }
-  // Those that cannot be used as well: there are such only in what read() made.
+  // All workflows, including unusable ones, which exist only after read().
   const std::vector<std::shared_ptr<const BoundWorkflow>>& written() const { return written_; }
   const std::string& revision() const { return revision_; }
   const std::vector<engine::Team>& teams() const { return teams_; }
   const Storm* storm(std::string_view source) const;  // nullptr: none is defined
   const std::string& public_url() const { return public_url_; }
   const std::string& admin_url() const { return admin_url_; }
-  // JSON {"data": tables, "calendars": …}: what runs are pinned to; null where there is neither.
+  // JSON {"data": tables, "calendars": …} that runs keep; null if there is neither.
   const std::shared_ptr<const std::string>& data() const { return data_; }
   std::vector<lang::Expression> expressions() const;
-  // The hooks of our own source that workflows are on.
+  // The hooks of our own source that have workflows.
   std::set<std::string, std::less<>> told() const;
 
-  // The workflow a run was pinned to, bound to today's targets and connectors. A step that cannot be is
-  // `unusable`: it fails when its turn comes, and the others go on.
+  // Binds the workflow text of a run to today's targets and connectors. A step that cannot be bound is
+  // `unusable`: it fails when its turn comes; the other steps go on.
   Result<std::shared_ptr<const BoundWorkflow>> bind_pinned(std::string_view name,
                                                            const std::string& pinned) const;
 

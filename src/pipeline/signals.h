@@ -1,9 +1,9 @@
 #pragma once
-// Signals: what the flow tells the outside as it happens: each thing is counted, and has a log line where
-// somebody may have to know of it.
+// Signals: metrics and log lines of the pipeline. Every occurrence is counted; those that people may need to
+// know of get a log line.
 //
-// The series of what is configured exist from the start. Labels come from the configuration alone, log lines
-// are bounded where strangers cause them. Loop thread only.
+// Series of configured things exist from the start, at 0. Labels come only from the configuration. Log lines
+// that strangers can cause are limited. Loop thread only.
 
 #include <array>
 #include <map>
@@ -20,19 +20,19 @@ class Signals {
  public:
   Signals(rt::Loop& loop, metrics::Metrics& metrics);
 
-  void use(const Rules& rules);  // their series are there from now on
+  void use(const Rules& rules);  // creates their series
 
-  // A call was answered, whatever its verdict. `canary`: namespace/name where it is authentic and named one.
-  // `took`: 0 where it was refused before it could be taken in.
+  // Counts and logs an answered call, whatever its verdict. `canary`: namespace/name if it was authentic and
+  // named one. `took`: from whole request to answer; 0 if it was refused before its body was read.
   void delivery(const Delivery& delivery, const std::string& canary, Duration took);
-  // The two halves of that, where the count does not wait for the id.
+  // The two parts of delivery(), for callers that count before they know the id.
   void count_delivery(const Delivery& delivery);
   void log_delivery(const Delivery& delivery, const std::string& canary);
   void not_stored(const std::string& source, const std::string& hook, std::string_view why);
-  void broken(int status, std::string_view why);  // no request that could be read
+  void broken(int status, std::string_view why);  // bytes that are not a readable request
   void attempt(const store::Work& work, const Outcome& outcome, Duration took);
   void breaker(const std::string& target, bool open);
-  void happened(const store::Happened& happened);  // what commits brought about
+  void happened(const store::Happened& happened);  // reports of the store's commits
   void stop();
 
  private:
@@ -46,7 +46,7 @@ class Signals {
   };
   struct Action {
     std::array<metrics::Counter, kOutcomes> attempts;
-    std::array<std::optional<metrics::Histogram>, kOutcomes> seconds;  // there when first needed
+    std::array<std::optional<metrics::Histogram>, kOutcomes> seconds;  // created on first use
     std::array<metrics::Counter, 4> ends;                              // by StepState, from kSucceeded
   };
   struct Workflow {
