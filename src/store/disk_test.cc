@@ -281,7 +281,7 @@ TEST_F(Disk, a_hundred_thousand_waiting_runs_open_quickly) {
   ASSERT_TRUE((*db)->run("PRAGMA cache_size = -65536"));
   const Duration began = rt::steady_now();
   ASSERT_TRUE((*db)->begin());
-  ASSERT_TRUE((*db)->run("INSERT INTO texts (id, hash, text) VALUES (1, X'00', 'text')"));
+  ASSERT_TRUE((*db)->run("INSERT INTO texts (id, hash, text) VALUES (1, $1, 'text')", {sql::Blob{"0"}}));
   constexpr std::string_view kNumbers =
       "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) ";
   const std::string numbers(kNumbers);

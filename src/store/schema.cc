@@ -232,7 +232,7 @@ ALTER TABLE keyed ADD COLUMN last_step @int NOT NULL DEFAULT 0;
 constexpr std::array<std::string_view, 10> kSteps{kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
                                                   kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
-std::string in_dialect(const sql::Connection& db, std::string_view text) {
+std::string in_dialect(std::string_view text, const Words& words) {
   std::string out;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] != '@') {
@@ -242,32 +242,32 @@ std::string in_dialect(const sql::Connection& db, std::string_view text) {
     std::size_t end = at + 1;
     while (end < text.size() && text[end] >= 'a' && text[end] <= 'z')
       ++end;
-    out += db.word(text.substr(at + 1, end - at - 1));
+    out += words(text.substr(at + 1, end - at - 1));
     at = end - 1;
   }
   return out;
 }
 
-// Statement by statement; a comment may stand before one, and none of them holds a semicolon inside.
-Status run_all(sql::Connection& db, std::string_view text) {
+// A comment may stand before a statement, and none of them holds a semicolon inside.
+std::vector<std::string> split(std::string_view text) {
   std::string clean;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size() - 1);
     if (!text.starts_with("--")) clean += text.substr(0, end + 1);
     text.remove_prefix(end + 1);
   }
+  std::vector<std::string> out;
   std::size_t from = 0;
   for (std::size_t at = clean.find(';'); at != std::string::npos; at = clean.find(';', from)) {
-    TRY_DONE(db.run(clean.substr(from, at - from)));
+    out.push_back(clean.substr(from, at - from));
     from = at + 1;
   }
-  return ok();
+  return out;
 }
 
 Status apply(sql::Connection& db, std::size_t from) {
-  for (std::size_t version = from; version < kSteps.size(); ++version) {
-    TRY_DONE(run_all(db, in_dialect(db, kSteps[version])));
-  }
+  for (const std::string& statement : schema_statements(from, [&db](auto name) { return db.word(name); }))
+    TRY_DONE(db.run(statement));
   if (from == 0) {
     TRY_DONE(db.run("INSERT INTO meta (key, value) VALUES ('secret', $1)", {to_hex(random_bytes(16))}));
     for (int state = 1; state <= 6; ++state) {
@@ -281,6 +281,15 @@ Status apply(sql::Connection& db, std::size_t from) {
 }
 
 }  // namespace
+
+std::vector<std::string> schema_statements(std::size_t from, const Words& words) {
+  std::vector<std::string> out;
+  for (std::size_t version = from; version < kSteps.size(); ++version) {
+    for (std::string& statement : split(in_dialect(kSteps[version], words)))
+      out.push_back(std::move(statement));
+  }
+  return out;
+}
 
 Result<Schemas> schemas(sql::Connection& db) {
   Schemas out;

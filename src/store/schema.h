@@ -1,6 +1,11 @@
 #pragma once
 // schema: the tables, as numbered migrations that only go forward. Private to store/.
 
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "store/sql.h"
 
 namespace postlude::store {
@@ -14,5 +19,9 @@ struct Schemas {
   std::size_t known = 0;
 };
 Result<Schemas> schemas(sql::Connection& db);
+
+// The statements of the steps after `from`, in the dialect whose words these are (sql::Connection::word).
+using Words = std::function<std::string_view(std::string_view name)>;
+std::vector<std::string> schema_statements(std::size_t from, const Words& words);
 
 }  // namespace postlude::store

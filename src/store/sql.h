@@ -141,6 +141,11 @@ class Connection {
   virtual Status begin_service() = 0;
 };
 
+// For the test of the second dialect: is told of each statement that any connection of this process runs,
+// with its parameters. Set before the first connection opens; called on the connection's thread.
+using Watch = void (*)(std::string_view sql, const Value* values, std::size_t count);
+void watch_statements(Watch watch);
+
 struct OpenOptions {
   bool durable = true;
   bool read_only = false;

@@ -25,6 +25,8 @@ constexpr Duration kReadMax = std::chrono::seconds(5);
 constexpr const char* kInMemory = ":memory:";
 constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the clock
 
+Watch watch = nullptr;  // watch_statements
+
 struct Statement {
   sqlite3_stmt* handle = nullptr;
   std::vector<std::size_t>
@@ -80,6 +82,7 @@ class Sqlite final : public Connection {
     Statement* statement = nullptr;
     const int prepared = prepare(sql, statement);
     if (prepared != SQLITE_OK) return failure(prepared, sql);
+    if (watch != nullptr) watch(sql, values, count);
     CHECK(!statement->busy);
     const int bound = bind(*statement, values, count);
     if (bound != SQLITE_OK) return failure(bound, sql);
@@ -392,6 +395,10 @@ class Sqlite final : public Connection {
 };
 
 }  // namespace
+
+void watch_statements(Watch new_watch) {
+  watch = new_watch;
+}
 
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options) {
   // Nobody asks how much memory it uses, and counting that takes a lock each time some is.
