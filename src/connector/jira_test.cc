@@ -215,6 +215,65 @@ TEST(JiraTest, FindIssuesAsksEachEditionInItsWay) {
   EXPECT_EQ(other.outputs, R"({"issues":[],"keys":[],"complete":false})");
 }
 
+std::string issues(int from, int to) {
+  std::string out = "[";
+  for (int i = from; i < to; ++i)
+    out += std::string(i == from ? "" : ",") + R"({"id":")" + std::to_string(i) + R"(","key":"P-)" +
+           std::to_string(i) + R"(","fields":{}})";
+  return out + "]";
+}
+
+std::size_t keys_in(const Story& story) {
+  const auto outputs = parse_json(story.outputs);
+  const json::value* keys = outputs ? find(*outputs, "keys") : nullptr;
+  return keys == nullptr ? 0 : keys->get_array().size();
+}
+
+TEST(JiraTest, FindIssuesFollowsTheTokensOfTheCloud) {
+  const std::string path = "POST /rest/api/3/search/jql";
+  Script script;
+  script.on(path, 200, R"({"issues":)" + issues(0, 100) + R"(,"nextPageToken":"a","isLast":false})");
+  script.on(path, 200, R"({"issues":)" + issues(100, 200) + R"(,"nextPageToken":"b","isLast":false})");
+  script.on(path, 200, R"({"issues":)" + issues(200, 230) + R"(,"isLast":true})");
+  const Story story = run("find-issues", R"({"jql":"project = P","max":1000,"fields":[]})", script);
+  ASSERT_EQ(story.requests.size(), 3U) << story.stopped;
+  EXPECT_NE(story.requests[1].find(R"("maxResults":100,"nextPageToken":"a"})"), std::string::npos);
+  EXPECT_NE(story.requests[2].find(R"("maxResults":100,"nextPageToken":"b"})"), std::string::npos);
+  EXPECT_EQ(keys_in(story), 230U);
+  EXPECT_NE(story.outputs.find(R"("P-99","P-100")"), std::string::npos) << "in their order";
+  EXPECT_NE(story.outputs.find(R"("complete":true)"), std::string::npos);
+  // No further than what is asked for.
+  Script more;
+  more.on(path, 200, R"({"issues":)" + issues(0, 100) + R"(,"nextPageToken":"a","isLast":false})");
+  more.on(path, 200, R"({"issues":)" + issues(100, 120) + R"(,"nextPageToken":"b","isLast":false})");
+  const Story some = run("find-issues", R"({"jql":"project = P","max":120,"fields":[]})", more);
+  ASSERT_EQ(some.requests.size(), 2U) << some.stopped;
+  EXPECT_NE(some.requests[1].find(R"("maxResults":20,)"), std::string::npos) << some.requests[1];
+  EXPECT_EQ(keys_in(some), 120U);
+  EXPECT_NE(some.outputs.find(R"("complete":false)"), std::string::npos);
+}
+
+TEST(JiraTest, FindIssuesGoesOnWhereADataCenterStops) {
+  const std::string path = "POST /rest/api/2/search";
+  Script script;
+  for (const int from : {0, 50, 100})
+    script.on(path, 200, R"({"total":130,"issues":)" + issues(from, std::min(from + 50, 130)) + "}");
+  const Story story =
+      run("find-issues", R"({"jql":"project = P","max":500,"fields":[]})", script, jira("dataCenter"));
+  ASSERT_EQ(story.requests.size(), 3U) << story.stopped;
+  EXPECT_NE(story.requests[1].find(R"("maxResults":450,"startAt":50})"), std::string::npos);
+  EXPECT_NE(story.requests[2].find(R"("maxResults":400,"startAt":100})"), std::string::npos);
+  EXPECT_EQ(keys_in(story), 130U);
+  EXPECT_NE(story.outputs.find(R"("complete":true)"), std::string::npos);
+  // A page each time, for ever: ten are enough, and what is left is told.
+  Script endless;
+  endless.on(path, 200, R"({"total":900,"issues":)" + issues(0, 10) + "}");
+  const Story cut =
+      run("find-issues", R"({"jql":"project = P","max":500,"fields":[]})", endless, jira("dataCenter"));
+  EXPECT_EQ(cut.requests.size(), 10U) << cut.stopped;
+  EXPECT_NE(cut.outputs.find(R"("complete":false)"), std::string::npos);
+}
+
 const char* kTransitions =
     R"({"transitions":[{"id":"21","name":"Start","to":{"id":"3","name":"In Progress"}},
                        {"id":"31","name":"Finish","to":{"id":"5","name":"Done"}},
