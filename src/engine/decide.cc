@@ -22,8 +22,8 @@ std::string no_room(std::size_t kept, const Step& step, std::string_view what, s
   if (kept + more <= kRunValuesMax + (late ? kLateRoom : 0)) return "";
   return "no room for its " + std::string(what) + " (" + std::to_string(more >> 10U) +
          "KiB): what a run keeps of inputs and outputs is at most " + std::to_string(kRunValuesMax >> 20U) +
-         "MiB together; name only what is needed in `with` and in the action's `outputs`, or take fewer "
-         "elements";
+         "MiB together" + std::string(kAdvice) +
+         "name only what is needed in `with` and in the action's `outputs`, or take fewer elements";
 }
 
 Duration backoff(const RetryPolicy& policy, std::uint32_t attempts, std::uint64_t jitter) {
@@ -79,7 +79,8 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
   StepChange change;
   const Duration delay = backoff(policy, step.attempts, jitter);
   if (outcome.misread && outcome.effect != Effect::kNone) {
-    change = ended(step.index, StepState::kFailed, outcome.why + "; not repeated: mend the expression");
+    change = ended(step.index, StepState::kFailed,
+                   outcome.why + "; not repeated" + std::string(kAdvice) + "mend the expression");
   } else if (outcome.looked) {
     RetryPolicy unlimited = policy;
     unlimited.attempts = 0;
@@ -98,8 +99,7 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
                                   : again(run, step, outcome.why, delay, policy, now);
         break;
       case OnUnclear::kHold:
-        change =
-            ended(step.index, StepState::kWaiting, outcome.why + "; held: `runs resume` tells how to go on");
+        change = ended(step.index, StepState::kWaiting, outcome.why);
         hold(step, change);
         break;
       case OnUnclear::kFail:

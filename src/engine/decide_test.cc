@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/turns.h"
+
 namespace postlude::engine {
 namespace {
 
@@ -63,10 +65,11 @@ TEST(Decide, WhatARunKeepsIsBounded) {
   EXPECT_EQ(full.changes[0].outputs, std::nullopt);
   EXPECT_TRUE(full.changes[0].no_input);
   EXPECT_EQ(full.changes[0].unclear, false) << "what it did is known";
-  EXPECT_EQ(full.changes[0].reason,
-            "no room for its input and outputs (0KiB): what a run keeps of inputs and outputs is at most "
-            "16MiB together; "
-            "name only what is needed in `with` and in the action's `outputs`, or take fewer elements");
+  EXPECT_EQ(
+      full.changes[0].reason,
+      "no room for its input and outputs (0KiB): what a run keeps of inputs and outputs is at most "
+      "16MiB together; "
+      "what helps: name only what is needed in `with` and in the action's `outputs`, or take fewer elements");
   EXPECT_EQ(full.run, RunState::kFailed);
 
   const Decision list = decide(run, 1, Spread{{std::string(13, 'x'), std::string(12, 'y')}}, {}, kNow, 0);
@@ -202,6 +205,8 @@ TEST(Decide, UnclearFollowsItsEffect) {
     EXPECT_EQ(d.reason.empty(), !row.held && row.run != RunState::kFailed);
     if (row.held) {
       EXPECT_EQ(d.changes[0].due_at, std::nullopt);
+      EXPECT_EQ(d.changes[0].reason, "cut") << "what to do about it is no part of what happened";
+      EXPECT_EQ(d.changes[0].cause, cause_of(run_of({StepState::kRunning}).steps[0].title, "cut"));
     }
   }
 }

@@ -330,6 +330,7 @@ bool after_failure(const Run& run, std::uint32_t step) {
 }
 
 std::string cause_of(std::string_view title, std::string_view reason) {
+  reason = reason.substr(0, reason.find(kAdvice));
   const auto digit = [](char c) { return c >= '0' && c <= '9'; };
   const auto word = [&](char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   std::string out(title);

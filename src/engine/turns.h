@@ -20,6 +20,8 @@ bool after_failure(const Run& run, std::uint32_t step);
 // The first step that failed the run, or nullptr.
 const Step* failed_step(const Run& run);
 
+// What follows it in a reason is advice: it is no part of the cause.
+inline constexpr std::string_view kAdvice = "; what helps: ";
 // "step: reason" without parts that differ between runs (ids, numbers, times), so that equal failures group.
 std::string cause_of(std::string_view title, std::string_view reason);
 

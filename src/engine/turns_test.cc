@@ -316,5 +316,9 @@ TEST(Cause, LeavesOutWhatDiffersFromRunToRun) {
   EXPECT_NE(cause_of("a", "answered 404"), cause_of("a", "answered 403"));
 }
 
+TEST(Cause, LeavesOutWhatHelps) {
+  EXPECT_EQ(cause_of("a", "it is not read; what helps: `x` with 17 other words"), "a: it is not read");
+}
+
 }  // namespace
 }  // namespace postlude::engine

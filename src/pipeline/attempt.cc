@@ -78,9 +78,9 @@ Attempting::Attempting(const Parts& parts, connector::Masker& masker, std::share
   if (!row_.now) step_now = now_;
 }
 
-// Who asked nothing gives back what the claim took.
+// Who asked nothing gives back what the claim took. What was claimed to be ended took nothing.
 Attempting::~Attempting() {
-  const connector::Target* target = asked_ > 0 ? nullptr : rules_->target(row_.target);
+  const connector::Target* target = asked_ > 0 || work_.overdue ? nullptr : rules_->target(row_.target);
   if (target != nullptr && target->limits.rate) turns_.rates.give_back(target->name, 1);
 }
 
@@ -284,11 +284,10 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       remember_proved(*call, *next.past);
       co_return false;
     case engine::Move::kHold:
-      co_return Outcome(Held{met + "; `runs resume` tells how to go on"});
+      co_return Outcome(Held{met});
     case engine::Move::kFail:
       // The first attempt after `runs retry`: whoever asked for it can say what became of the request.
-      if (row_.attempts == 1 && row_.unclear)
-        co_return Outcome(Held{met + "; `runs resume` tells how to go on"});
+      if (row_.attempts == 1 && row_.unclear) co_return Outcome(Held{met});
       co_return Outcome(Unclear{met, Effect::kNone, OnUnclear::kFail});
     case engine::Move::kLook: {
       CHECK(step_->action->lookup() != nullptr);

@@ -239,8 +239,7 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   use_of_ = *text;
   if (kept->made && !row_.freed && !has_made()) {
     co_return Held{"what belongs to the key '" + *text +
-                   "' was made before, and nobody knows what it yielded: it cannot be updated; `runs resume` "
-                   "tells how to go on"};
+                   "' was made before, and nobody knows what it yielded: it cannot be updated"};
   }
   if (!kept_.empty()) context_->as_object()["outputs"] = parsed(kept_, nullptr);
   co_return std::nullopt;

@@ -133,7 +133,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     return engine::decide(run, step, outcome, policy, at,
                           jitter);  // retry, go on, finish: on the run as it is then
   };
-  const bool go_on = may_go_on(work.run.steps[work.step].target);
+  const bool go_on = !work.overdue && may_go_on(work.run.steps[work.step].target);
   AWAIT(auto recorded, record(std::move(end), std::move(rule), go_on));
   co_return recorded;  // with the next step, if it is its turn at once
 }

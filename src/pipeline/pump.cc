@@ -126,7 +126,7 @@ void Pump::settle_rates(const store::Claim& claim, const std::vector<store::Work
     if (!target.limits.rate) continue;
     const auto used =
         static_cast<std::size_t>(std::count_if(works.begin(), works.end(), [&](const store::Work& work) {
-          return work.run.steps[work.step].target == target.name;
+          return work.run.steps[work.step].target == target.name && !work.overdue;
         }));
     const auto room = claim.room.find(target.name);
     if (room != claim.room.end() && room->second > used)

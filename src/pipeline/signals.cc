@@ -187,13 +187,13 @@ void Signals::attempt(const store::Work& work, const Outcome& outcome, Duration 
         {target_name(step.target), action_name(step.target, step.uses), std::string(kind_of(outcome))});
   }
   latency->observe(seconds(took));
-  const bool held = std::holds_alternative<Held>(outcome);
-  const bool expected = std::holds_alternative<Succeeded>(outcome) ||
+  // That it is held is told with the commit that holds it, whatever the attempt's outcome was.
+  const bool expected = std::holds_alternative<Held>(outcome) || std::holds_alternative<Succeeded>(outcome) ||
                         std::holds_alternative<Skipped>(outcome) || std::holds_alternative<Waits>(outcome) ||
                         std::holds_alternative<Spread>(outcome);
   const auto level = expected ? log::Level::kDebug : log::Level::kWarn;
   if (!log::enabled(level)) return;
-  log::write(level, held ? "a step is held for a person" : "attempt ended",
+  log::write(level, "attempt ended",
              {{"run", work.run.id.text()},
               {"workflow", work.run.workflow},
               {"canary", cut(work.event->name_space + "/" + work.event->name, kTargetShown)},
@@ -217,12 +217,28 @@ void Signals::happened(const store::Happened& happened) {
     const auto state = static_cast<std::size_t>(end.state) - static_cast<std::size_t>(kStepEnds.front());
     action(end.target, end.uses).ends[state].add();
   }
+  for (const store::StepHeld& held : happened.held)
+    log_held(held);
   for (const store::RunEnd& end : happened.runs) {
     Workflow& of = workflow(end.workflow);
     of.ends[static_cast<std::size_t>(end.state) - static_cast<std::size_t>(kRunEnds.front())].add();
     of.seconds.observe(seconds(end.took));
     log_end(end);
   }
+}
+
+void Signals::log_held(const store::StepHeld& held) {
+  if (!log::enabled(log::Level::kWarn)) return;
+  const std::string number = std::to_string(held.number);
+  log::warn("a step is held for a person", {{"run", held.run.text()},
+                                            {"workflow", held.workflow},
+                                            {"canary", cut(held.canary, kTargetShown)},
+                                            {"step", held.step},
+                                            {"target", held.target},
+                                            {"why", words(held.reason)},
+                                            {"cause", words(held.cause)},
+                                            {"do", "postlude runs resume " + held.run.text() + " --step " +
+                                                       number + " --as done, repeat or fail"}});
 }
 
 void Signals::log_end(const store::RunEnd& end) {

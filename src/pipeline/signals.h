@@ -59,6 +59,7 @@ class Signals {
   Action& action(const std::string& target, const std::string& uses);
   Workflow& workflow(const std::string& name);
   static void log_end(const store::RunEnd& end);
+  static void log_held(const store::StepHeld& held);
 
   metrics::Metrics& metrics_;
   std::map<int, metrics::Counter> broken_;  // by status

@@ -75,5 +75,69 @@ TEST_F(RoomTest, ARunOfWhichNotAllIsToldIsNotCompared) {
   EXPECT_EQ(left_out.notes[0], "it has sent more than the daemon tells of a run");
 }
 
+// -- a run's time is over while a step waits for its target
+
+class OverdueTest : public DeskTest {
+ protected:
+  static double lasted(const postlude::Run& run) { return to_seconds(*run.finished_at - run.created_at); }
+};
+
+TEST_F(OverdueTest, AStepThatWaitsForTheRateEndsWithItsRun) {
+  begin(rules(", limits: {rate: 1/h}", "{uses: desk/note, with: {text: a}}",
+              "{policy: parallel}, timeout: 10m"));
+  for (const char* name : {"one", "two", "three"})
+    accept(name);
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 3U);
+  std::erase_if(runs, [](const postlude::Run& run) { return run.state == RunState::kSucceeded; });
+  ASSERT_EQ(runs.size(), 2U);
+  for (const postlude::Run& run : runs) {
+    EXPECT_EQ(run.state, RunState::kFailed);
+    EXPECT_NE(run.reason.find("the run's timeout (10m) is over"), std::string::npos) << run.reason;
+    EXPECT_NEAR(lasted(run), 600, 1);
+  }
+  EXPECT_EQ(arrivals_.size(), 1U);
+  // What was claimed to be ended took nothing of the rate, and gives nothing back.
+  accept("four");
+  accept("five");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  EXPECT_EQ(arrivals_.size(), 1U) << "not before the hour is over";
+}
+
+TEST_F(OverdueTest, AStepThatWaitsForRoomEndsWithItsRun) {
+  takes_ = seconds(25);
+  begin(rules(", limits: {concurrency: 1}", "{uses: desk/note, with: {text: a}}",
+              "{policy: parallel}, timeout: 1m, finally: [{uses: desk/note, with: {text: last}}]"));
+  for (int i = 0; i < 20; ++i)
+    accept("app" + std::to_string(i));
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(5)));
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 20U);
+  for (const postlude::Run& run : runs) {
+    const Step& step = run.steps[0];
+    EXPECT_LE(to_seconds(*step.finished_at - run.created_at), 60 + 25);
+    // Room is still there for one at a time, whoever was ended meanwhile.
+    EXPECT_TRUE(step.state == StepState::kSucceeded || step.attempts == 1U) << step.attempts;
+  }
+  for (std::size_t i = 1; i < arrivals_.size(); ++i)
+    EXPECT_GE(arrivals_[i].at, arrivals_[i - 1].until);
+}
+
+// Its time is given back when the pause ends.
+TEST_F(OverdueTest, AStepOfAPausedTargetDoesNot) {
+  begin(rules("", "{uses: desk/note, with: {text: a}}", "{policy: parallel}, timeout: 10m"));
+  store::Pause pause;
+  pause.kind = "target";
+  pause.name = "desk";
+  pause.at = rt::now();
+  ASSERT_TRUE(rehearsal_->ask(rehearsal_->store().pause(pause)));
+  accept("app");
+  EXPECT_FALSE(rehearsal_->run_until_quiet(hours(5))) << "it is still to come";
+  const auto runs = all_runs();
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_FALSE(terminal(runs[0].state));
+}
+
 }  // namespace
 }  // namespace postlude::rehearsal

@@ -49,7 +49,7 @@ class Recorded {
     const Exchange& then = *all_[index].then;
     if (then.answer) return {then.took, *then.answer};
     const bool never_sent = then.result == "retryable";
-    return {then.took, Error(never_sent ? Code::kUnavailable : Code::kUnknown, "no answer came")};
+    return {then.took, Error(never_sent ? Code::kUnavailable : Code::kUnknown, said_of(then))};
   }
 
   bool has_more_of(const StepHistory& step) const {
@@ -63,6 +63,14 @@ class Recorded {
     const StepHistory* of = nullptr;
     bool used = false;
   };
+
+  // What was said then of a call without an answer, less what is put before it anew: `METHOD PATH: `.
+  // Messages quote it.
+  static std::string said_of(const Exchange& then) {
+    const std::size_t at = then.why.find(": ");
+    if (!then.why.starts_with(then.method + " ") || at == std::string::npos) return "no answer came";
+    return then.why.substr(at + 2);
+  }
 
   // The next of that call; where all were used and the last came to nothing, that again: how often a step is
   // tried is chance.

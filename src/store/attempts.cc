@@ -43,6 +43,7 @@ namespace {
 struct Due {
   std::int64_t step = 0;
   RunId run;
+  bool overdue = false;
 };
 struct Ripe {
   std::string target;
@@ -52,7 +53,9 @@ struct Ripe {
 
 // Jumps from target to target in the index, so that a full or broken target costs one look, not its 10,000
 // rows.
-Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::optional<Instant>& next) {
+// `waits`: some step that is due has to wait for its target's room.
+Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::optional<Instant>& next,
+                                       bool& waits) {
   constexpr std::string_view kFirst =
       "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane >= $1 ORDER BY lane, due_at "
       "LIMIT 1";
@@ -88,16 +91,47 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     }
     const auto found = claim.room.find(target);
     const std::size_t room = found == claim.room.end() ? claim.room_default : found->second;
+    waits = waits || room == 0;
     if (room == 0) continue;
     const std::size_t wanted = std::min(room, claim.steps_max);
     Ripe ripe{target, {}, false};
     const auto limit = static_cast<std::int64_t>(wanted);
     TRY_DONE(ledger.db().each(kDue, {target, claim.now, limit}, [&](const sql::Row& row) {
-      ripe.steps.push_back({row.integer(0), RunId{row.integer(1)}});
+      ripe.steps.push_back({row.integer(0), RunId{row.integer(1)}, false});
     }));
     TRY_DONE(ledger.db().each(kLater, {target, claim.now}, [&](const sql::Row& row) { later(row.time(0)); }));
+    waits = waits || ripe.steps.size() == wanted;
     if (!ripe.steps.empty()) out.push_back(std::move(ripe));
   }
+}
+
+// Steps that wait for their target's room while their run's time is over: they are claimed to be ended, which
+// asks nothing of the target. What a pause holds has its time given back when that ends.
+Result<std::vector<Due>> overdue_steps(Ledger& ledger, const Claim& claim, std::optional<Instant>& next) {
+  constexpr std::string_view kOver =
+      "SELECT s.id, s.run FROM runs r JOIN steps s ON s.run = r.id WHERE r.state <= 3 AND "
+      "r.people_since IS NULL AND r.deadline_at <= $1 AND s.due_at <= $1 AND s.lane NOT LIKE '!%' AND "
+      "s.lane NOT IN (SELECT name FROM pauses WHERE kind = 'target') ORDER BY r.deadline_at, s.id LIMIT $2";
+  constexpr std::string_view kNextOver =
+      "SELECT deadline_at FROM runs WHERE state <= 3 AND people_since IS NULL AND deadline_at > $1 "
+      "ORDER BY deadline_at LIMIT 1";
+  std::vector<Due> found;
+  TRY_DONE(ledger.db().each(kOver, {claim.now, static_cast<std::int64_t>(claim.steps_max)},
+                            [&](const sql::Row& row) {
+                              found.push_back({row.integer(0), RunId{row.integer(1)}, true});
+                            }));
+  std::vector<Due> out;
+  for (const Due& due : found) {
+    TRY(auto stored, take_run(ledger, due.run));
+    CHECK(stored.has_value());
+    if (!ledger.held_since(*stored)) out.push_back(due);
+    ledger.remember(*std::move(stored));
+  }
+  TRY_DONE(ledger.db().each(kNextOver, {claim.now}, [&](const sql::Row& row) {
+    const Instant at = row.time(0);
+    if (!next || at < *next) next = at;
+  }));
+  return out;
 }
 
 // One step of each target in turn, beginning behind the target that was served last.
@@ -336,14 +370,28 @@ Result<std::vector<Work>> claim(Ledger& ledger, const Claim& claim) {
     ledger.next_due(std::nullopt);
     return std::vector<Work>();
   }
-  TRY(auto ripe, ripe_targets(ledger, claim, next));
+  bool waits = false;
+  TRY(auto ripe, ripe_targets(ledger, claim, next, waits));
+  std::vector<Due> steps;
+  if (waits) {
+    TRY(steps, overdue_steps(ledger, claim, next));
+  }
+  for (Ripe& of : ripe) {
+    std::erase_if(of.steps, [&](const Due& due) {
+      return std::any_of(steps.begin(), steps.end(), [&](const Due& s) { return s.step == due.step; });
+    });
+  }
   bool more = false;
-  const std::vector<Due> steps = take_turns(ledger, ripe, claim.steps_max, more);
+  const std::size_t left = claim.steps_max - steps.size();
+  const std::vector<Due> in_turn = take_turns(ledger, ripe, left, more);
+  steps.insert(steps.end(), in_turn.begin(), in_turn.end());
+  more = more || left == 0;
   ledger.next_due(more ? std::optional<Instant>(claim.now) : next);
   std::vector<Work> out;
   out.reserve(steps.size());
   for (const Due& step : steps) {
     TRY(auto work, claim_one(ledger, step, claim.now));
+    work.overdue = step.overdue;
     out.push_back(std::move(work));
   }
   return out;

@@ -142,12 +142,15 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   for (const char* column : {"generation", "first_at", "last_at", "last_step"})
     meddle("ALTER TABLE keyed DROP COLUMN " + std::string(column));
   meddle("ALTER TABLE openings DROP COLUMN checksum");
+  meddle("DROP INDEX runs_deadline");
+  meddle("ALTER TABLE deliveries DROP COLUMN canary");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));
   ASSERT_TRUE(before) << before.error().message;
   EXPECT_EQ(before->event.name, "app");
   EXPECT_EQ(before->event.release + before->event.canary, "");
+  EXPECT_EQ(before->deliveries.at(0).canary, "prod/app");
 
   const Delivery d = delivery(2, R"({"at":2})");
   Event told = event_of(d);

@@ -11,6 +11,7 @@ class HappenedTest : public StoreTest {
     store_->listen([this](const Happened& happened) {
       runs_.insert(runs_.end(), happened.runs.begin(), happened.runs.end());
       steps_.insert(steps_.end(), happened.steps.begin(), happened.steps.end());
+      held_.insert(held_.end(), happened.held.begin(), happened.held.end());
       for (const auto& commit : happened.commits)
         commands_ += commit.commands;
     });
@@ -33,6 +34,7 @@ class HappenedTest : public StoreTest {
 
   std::vector<RunEnd> runs_;
   std::vector<StepEnd> steps_;
+  std::vector<StepHeld> held_;
   std::size_t commands_ = 0;
 };
 
@@ -56,6 +58,31 @@ TEST_P(HappenedTest, a_run_ends_once_with_all_that_tells_it_from_others) {
   ASSERT_EQ(steps_.size(), 2U);
   EXPECT_EQ(steps_[1].target, "slack");
   EXPECT_EQ(steps_[1].uses, "slack/act");
+}
+
+TEST_P(HappenedTest, a_hold_is_told_whatever_the_attempt_came_to) {
+  listen();
+  const RunId run = begin_run(0, "a", {step("one"), step("two", "slack")});
+  auto work = claim(1);
+  const Rule hold = [](const postlude::Run&) {
+    Decision d;
+    StepChange change{0, StepState::kWaiting, {}, "no answer came"};
+    change.held = true;
+    change.cause = "one: no answer came";
+    d.changes.push_back(change);
+    d.run = RunState::kWaiting;
+    return d;
+  };
+  ASSERT_TRUE(driver_.wait(store_->record(ended(work[0], 2, Unclear{"no answer came"}), hold)));
+  ASSERT_EQ(held_.size(), 1U);
+  EXPECT_EQ(held_[0].run, run);
+  EXPECT_EQ(held_[0].workflow, "a");
+  EXPECT_EQ(held_[0].canary, "prod/app");
+  EXPECT_EQ(held_[0].step, "one");
+  EXPECT_EQ(held_[0].number, 1U);
+  EXPECT_EQ(held_[0].target, "jira");
+  EXPECT_EQ(held_[0].reason, "no answer came");
+  EXPECT_EQ(held_[0].cause, "one: no answer came");
 }
 
 TEST_P(HappenedTest, a_run_that_is_retried_ends_again_and_its_steps_with_it) {

@@ -172,14 +172,18 @@ Status remember(Ledger& ledger, const Delivery& d, const Identity& identity, con
                          {sql::Blob{known}, identity.digest, event.value});
 }
 
-Status insert_delivery(Ledger& ledger, const Delivery& d, DeliveryId id, std::optional<EventId> event) {
+Status insert_delivery(Ledger& ledger, const Delivery& d, const std::string& named, DeliveryId id,
+                       std::optional<EventId> event) {
   TRY_DONE(ledger.db().run(
       "INSERT INTO deliveries (id, source, cluster, hook, received_at, method, target, remote, headers, "
       "verdict, reason, "
-      "proof, status, event, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+      "proof, status, event, body, canary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+      "$14, "
+      "$15, $16)",
       {id.value, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, d.headers,
        static_cast<int>(d.verdict), d.reason, d.proof, d.status,
-       event ? sql::Value(event->value) : sql::Value(nullptr), d.body}));
+       event ? sql::Value(event->value) : sql::Value(nullptr), d.body,
+       named == "/" ? std::string() : named}));
   // Strangers cannot be let write into what is kept for good.
   if (of_a_stranger(d)) return thin_out_strangers(ledger);
   const std::string detail = d.source + "/" + d.hook + (d.reason.empty() ? "" : ": " + d.reason);
@@ -237,7 +241,7 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
     refused.verdict = Verdict::kRejected;
     refused.status = 422;
     refused.reason = "the sender's id came before with another body, for " + repeat.event.text();
-    TRY_DONE(insert_delivery(ledger, refused, id, std::nullopt));
+    TRY_DONE(insert_delivery(ledger, refused, identity.named, id, std::nullopt));
     return Error(Code::kConflict, refused.reason);
   }
   if (repeat.event) {
@@ -247,7 +251,7 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
     again.reason = "repeats " + repeat.event.text();
     TRY(const bool same, has_body(ledger, repeat.event, again.body));
     if (same) again.body.clear();  // it is shown from there
-    TRY_DONE(insert_delivery(ledger, again, id, repeat.event));
+    TRY_DONE(insert_delivery(ledger, again, identity.named, id, repeat.event));
     TRY_DONE(remember(ledger, delivery, identity, last, known, repeat.event, true));
     return Appended{id, repeat.event, true};
   }
@@ -258,7 +262,7 @@ Result<Appended> append(Ledger& ledger, const Delivery& delivery, const std::opt
     TRY_DONE(insert_event(ledger, *event, *made, delivery, id, known, nothing_runs));
     if (!nothing_runs) ledger.made_work();
   }
-  TRY_DONE(insert_delivery(ledger, delivery, id, made));
+  TRY_DONE(insert_delivery(ledger, delivery, identity.named, id, made));
   if (made) {
     TRY_DONE(remember(ledger, delivery, identity, last, known, *made, false));
     TRY_DONE(forget_refusal(ledger, delivery, identity.named));
@@ -285,7 +289,7 @@ Result<DeliveryId> append_rejected(Ledger& ledger, const Delivery& delivery, con
     id = *counted;
   } else {
     TRY(id.value, ledger.next_id(Sequence::kDelivery));
-    TRY_DONE(insert_delivery(ledger, delivery, id, std::nullopt));
+    TRY_DONE(insert_delivery(ledger, delivery, identity.named, id, std::nullopt));
     TRY_DONE(remember_refusal(ledger, delivery, identity.named, id));
   }
   // An end that nobody wanted is an end all the same: what comes after it belongs to the next release.

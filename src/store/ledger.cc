@@ -236,6 +236,7 @@ void Ledger::keep_happened() {
   };
   move_to(happening_.runs, happened_.runs);
   move_to(happening_.steps, happened_.steps);
+  move_to(happening_.held, happened_.held);
 }
 
 void Ledger::forget(const Memory& before) {

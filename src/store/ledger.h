@@ -130,6 +130,7 @@ class Ledger {
   // Reported after the commit, for metrics and the log.
   void ended(RunEnd end) { happening_.runs.push_back(std::move(end)); }
   void ended(StepEnd end) { happening_.steps.push_back(std::move(end)); }
+  void held(StepHeld held) { happening_.held.push_back(std::move(held)); }
   Happened take_happened() { return std::exchange(happened_, {}); }
 
   std::string& last_target() { return last_target_; }  // the target at which the next claim continues

@@ -154,6 +154,38 @@ Status load_brief(sql::Connection& db, RunId id, RunBrief& out) {
                  [&](const sql::Row& row) { out.text = row.text(0); });
 }
 
+// Who goes before it, in the order in which start_next() takes them.
+Status load_queue(sql::Connection& db, RunDetail& out) {
+  const Run& run = out.run;
+  if (run.state != RunState::kQueued || run.deadline_at) return ok();  // its turn has come
+  bool reached = false;
+  TRY_DONE(db.each(
+      "SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 ORDER BY "
+      "state "
+      "= 1 AND deadline_at IS NULL, event",
+      {run.workflow, run.queue_key}, [&](const sql::Row& row) {
+        const RunId id{row.integer(0)};
+        reached = reached || id == run.id;
+        if (reached) return;
+        out.behind = id;
+        ++out.before;
+      }));
+  if (!reached) out.behind = std::nullopt;
+  return ok();
+}
+
+// How full the targets are that steps of it wait for.
+Status load_under_way(sql::Connection& db, RunDetail& out) {
+  for (const Step& step : out.run.steps) {
+    if (terminal(step.state) || !step.due_at || out.under_way.contains(step.target)) continue;
+    std::size_t& count = out.under_way[step.target];
+    TRY_DONE(db.each("SELECT count(*) FROM steps WHERE state = 2 AND token <> 0 AND target = $1",
+                     {step.target},
+                     [&](const sql::Row& row) { count = static_cast<std::size_t>(row.integer(0)); }));
+  }
+  return ok();
+}
+
 RunLine run_line_of(const sql::Row& row) {
   StoredRun stored = run_of(row);
   RunLine line;
@@ -169,7 +201,7 @@ void shorten(std::string& text) {
 }
 
 Delivery listed(Delivery d) {
-  for (std::string* text : {&d.target, &d.reason})
+  for (std::string* text : {&d.target, &d.reason, &d.canary})
     shorten(*text);
   return d;
 }
@@ -357,6 +389,8 @@ Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_
                    [&](const sql::Row& row) { out.name_space = row.text(0), out.name = row.text(1); }));
   TRY_DONE(load_attempts(db, out));
   TRY_DONE(load_exchanges(db, out.attempts, exchanges_max));
+  TRY_DONE(load_queue(db, out));
+  TRY_DONE(load_under_way(db, out));
   return out;
 }
 

@@ -122,44 +122,6 @@ bool answerable(const Step& step) {
   return step.uses == "approval" || step.uses == "callback";
 }
 
-// A workflow may tell people of it: an event of our own, unless the run came of one itself.
-Status tell_of_failure(Ledger& ledger, const StoredRun& stored, Instant at) {
-  const Run& run = stored.run;
-  if (run.source == "postlude" || run.shadow || !ledger.tells("run-failed")) return ok();
-  TRY(auto of, load_event(ledger.db(), run.event));
-  CHECK(of.has_value());
-  const json::object payload{{"run", run.id.text()},      {"workflow", run.workflow},
-                             {"event", run.event.text()}, {"source", run.source},
-                             {"hook", of->hook},          {"reason", run.reason},
-                             {"cause", run.cause},        {"namespace", of->name_space},
-                             {"name", of->name}};
-  Event event;
-  event.source = "postlude";
-  event.hook = "run-failed";
-  event.received_at = at;
-  event.cluster = of->cluster;
-  event.team = of->team;
-  event.name_space = of->name_space;
-  event.name = of->name;
-  event.metadata = of->metadata;
-  event.payload = json::serialize(payload);
-  TRY([[maybe_unused]] const EventId told, tell(ledger, event));
-  return ok();
-}
-
-// Whoever counts and logs learns of it after the commit.
-Status tell_of_end(Ledger& ledger, const Run& run, Instant at) {
-  RunEnd end{run.id, run.event, run.workflow, "", run.state, run.reason, run.cause, at - run.created_at};
-  if (const auto event = ledger.recall(run.event)) {
-    end.canary = event->name_space + "/" + event->name;
-  } else {
-    TRY_DONE(ledger.db().each("SELECT namespace, name FROM events WHERE id = $1", {run.event.value},
-                              [&](const sql::Row& row) { end.canary = row.text(0) + "/" + row.text(1); }));
-  }
-  ledger.ended(std::move(end));
-  return ok();
-}
-
 // The run that waited longest behind the one that has ended gets its turn.
 Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
   RunId next;
@@ -198,7 +160,8 @@ std::string select_deliveries(bool whole) {
              "SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, ") +
          (whole ? "d.headers, " : "'', ") + "d.verdict, d.reason, d.proof, d.status, d.event, " +
          (whole ? kWholeBody : "''") +
-         ", coalesce(f.n, 0), f.last_at FROM deliveries d LEFT JOIN refusals f ON f.delivery = d.id ";
+         ", coalesce(f.n, 0), f.last_at, d.canary FROM deliveries d LEFT JOIN refusals f ON f.delivery = "
+         "d.id ";
 }
 
 Delivery delivery_of(const sql::Row& row) {
@@ -220,6 +183,7 @@ Delivery delivery_of(const sql::Row& row) {
   d.body = row.text(14);
   d.repeats = row.integer(15);
   d.last_at = row.maybe_time(16);
+  d.canary = row.text(17);
   return d;
 }
 
@@ -557,6 +521,7 @@ Status apply_decision(Ledger& ledger, StoredRun& stored, const Decision& decisio
                       const std::vector<std::size_t>& also, Instant at, const TakeUp& take_up) {
   Run& run = stored.run;
   Applied applied = take(ledger, stored, decision, at);
+  TRY_DONE(tell_of_holds(ledger, run, decision));
   for (const std::size_t index : also) {
     if (std::find(applied.changed.begin(), applied.changed.end(), index) == applied.changed.end())
       applied.changed.push_back(index);

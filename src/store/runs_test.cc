@@ -345,6 +345,36 @@ TEST_P(Runs, after_a_crash_open_writes_are_unclear_and_the_step_gets_its_turn) {
   EXPECT_EQ(again[0].before[0].result, RequestResult::kUnclear);
 }
 
+// A run's time is over while its step waits for its target's room: it is claimed to be ended, room or not.
+TEST_P(Runs, a_step_of_a_run_whose_time_is_over_needs_no_room) {
+  begin_run(0, "a", {step("one")});
+  begin_run(1, "b", {step("one", "slack")});
+  const auto claim_at = [this](std::int64_t second, std::size_t room) {
+    Claim c;
+    c.now = at(second);
+    c.room_default = room;
+    auto work = driver_.wait(store_->claim(c));
+    EXPECT_TRUE(work);
+    return *std::move(work);
+  };
+  constexpr std::int64_t kDay = 24 * 3600;
+  EXPECT_TRUE(claim_at(kDay - 1, 0).empty());
+  Pause pause;
+  pause.kind = "target";
+  pause.name = "slack";
+  pause.at = at(10);
+  ASSERT_TRUE(driver_.wait(store_->pause(pause)));
+  const auto over = claim_at(kDay + 2, 0);
+  ASSERT_EQ(over.size(), 1U) << "time of a pause is given back";
+  EXPECT_TRUE(over[0].overdue);
+  EXPECT_EQ(over[0].run.workflow, "a");
+  EXPECT_TRUE(claim_at(kDay + 3, 0).empty());
+  ASSERT_TRUE(driver_.wait(store_->unpause("target", "slack", "ops", at(kDay + 4))));
+  const auto with_room = claim_at(kDay + 5, 1);
+  ASSERT_EQ(with_room.size(), 1U);
+  EXPECT_FALSE(with_room[0].overdue);
+}
+
 TEST_P(Runs, after_a_crash_before_anything_was_sent_nothing_is_unclear) {
   const RunId run = begin_run(0, "a", {step("one")});
   ASSERT_EQ(claim(1).size(), 1U);

@@ -99,12 +99,14 @@ struct Work {
   std::optional<Answer> answer;             // a callback or approval that arrived for it
   std::shared_ptr<const std::string> text;  // the pinned workflow
   std::shared_ptr<const std::string> data;  // the pinned tables and calendars; null: none
+  bool overdue = false;  // its run's time is over: claimed to be ended, whatever room its target has
 };
 
 struct Claim {
   Instant now;
   std::size_t steps_max = 64;
-  // How many steps each target may take; other targets: `room_default`. 0: skip the target.
+  // How many steps each target may take; other targets: `room_default`. 0: skip the target, except for steps
+  // of runs whose time is over.
   std::map<std::string, std::size_t, std::less<>> room;
   std::size_t room_default = 16;
 };
@@ -289,6 +291,10 @@ struct RunDetail : RunBrief {
   std::string name_space, name;  // of its event
   std::vector<Attempt> attempts;
   std::map<std::int64_t, std::int64_t> attempts_of;  // total number, by step
+  // While it is queued: the run right before it in its queue, and how many there are.
+  std::optional<RunId> behind;
+  std::size_t before = 0;
+  std::map<std::string, std::size_t> under_way;  // attempts of all runs, by target of a step that is due
 };
 struct EventDetail {
   Event event;
@@ -324,6 +330,13 @@ struct StepEnd {
   std::string target, uses;
   StepState state = StepState::kSucceeded;
 };
+struct StepHeld {  // a person is to decide about it
+  RunId run;
+  std::string workflow, canary;  // namespace/name
+  std::string step, target;      // its title
+  std::uint32_t number = 0;      // of the step, from 1
+  std::string reason, cause;
+};
 struct Happened {
   struct Commit {
     Duration took{};
@@ -331,6 +344,7 @@ struct Happened {
   };
   std::vector<RunEnd> runs;
   std::vector<StepEnd> steps;
+  std::vector<StepHeld> held;
   std::vector<Commit> commits;
 };
 struct Stats {  // since the start
