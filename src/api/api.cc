@@ -4,6 +4,7 @@
 #include "api/embedded.h"
 #include "api/query.h"
 #include "api/views.h"
+#include "api/waits.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -247,7 +248,7 @@ rt::Task<HttpResponse> Api::show(std::string kind, std::string id, Caller who) {
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());
   json::object view = view_of(*row);
-  view["pausedBy"] = holding(*pauses, *row);
+  add_waits(view, *row, *pauses, pipeline_);
   co_return json_answer(view);
 }
 

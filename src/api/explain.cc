@@ -3,6 +3,7 @@
 #include "api/answers.h"
 #include "api/api.h"
 #include "api/views.h"
+#include "api/waits.h"
 
 namespace postlude::api {
 
@@ -12,7 +13,8 @@ constexpr std::size_t kRunsMax = 100;
 constexpr std::size_t kValuesMax = 8U << 20U;  // of all runs together
 
 // Of the attempts what was tried and what came of it; the bodies are in runs/{id}, as is what passes `room`.
-json::object short_view(store::RunDetail detail, std::size_t& room) {
+json::object short_view(store::RunDetail detail, const std::vector<store::Pause>& pauses,
+                        pipeline::Pipeline& pipeline, std::size_t& room) {
   std::size_t bytes = detail.run.vars.size();
   for (const Step& step : detail.run.steps)
     bytes += step.item.size() + step.input.size() + step.outputs.size();
@@ -24,6 +26,7 @@ json::object short_view(store::RunDetail detail, std::size_t& room) {
       step.item = step.input = step.outputs = std::string();
   }
   json::object run = view_of(detail);
+  add_waits(run, detail, pauses, pipeline);
   if (!fits) run["leftOut"] = true;
   run.erase("definition");
   for (json::value& step : run["steps"].as_array()) {
@@ -78,10 +81,7 @@ rt::Task<HttpResponse> Api::explain(std::string id, Caller who) {
   for (std::size_t i = 0; i < std::min(event->runs.size(), kRunsMax); ++i) {
     AWAIT(auto run, store_.run(event->runs[i].id, 0));
     if (!run) co_return problem_of(run.error());
-    json::array paused_by = holding(*pauses, *run);
-    json::object view = short_view(*std::move(run), room);
-    view["pausedBy"] = std::move(paused_by);
-    out["runs"].as_array().push_back(std::move(view));
+    out["runs"].as_array().push_back(short_view(*std::move(run), *pauses, pipeline_, room));
   }
   co_return json_answer(out);
 }

@@ -112,6 +112,7 @@ json::object view_of(const Delivery& delivery, bool whole) {
                     {"source", text_or_null(delivery.source)},
                     {"cluster", text_or_null(delivery.cluster)},
                     {"hook", text_or_null(delivery.hook)},
+                    {"canary", text_or_null(delivery.canary)},
                     {"receivedAt", to_rfc3339(delivery.received_at)},
                     {"verdict", to_text(delivery.verdict)},
                     {"reason", text_or_null(delivery.reason)},

@@ -114,21 +114,28 @@ std::optional<std::string> unknown_command(const CLI::App& app, const std::vecto
   return std::nullopt;
 }
 
-std::string nearest_option(const CLI::App& app, const std::string& word) {
+std::optional<std::string> unknown_option(const CLI::App& app) {
+  const std::vector<std::string> left = app.remaining(true);
+  const auto word = std::find_if(left.begin(), left.end(), [](const std::string& one) {
+    return one.size() > 1 && one.starts_with("-") && one != "--";
+  });
+  if (word == left.end()) return std::nullopt;
+  const auto chosen = [](const CLI::App* one) { return one->parsed() && !one->get_name().empty(); };
   const CLI::App* at = &app;
-  while (!at->get_subcommands([](const CLI::App* one) {
-              return one->parsed() && !one->get_name().empty();
-            }).empty()) {
-    at = at->get_subcommands([](const CLI::App* one) {
-             return one->parsed() && !one->get_name().empty();
-           }).front();
+  std::string command = app.get_name();
+  while (!at->get_subcommands(chosen).empty()) {
+    at = at->get_subcommands(chosen).front();
+    command += " " + at->get_name();
   }
   DescribedCommand here;
   put_options(*at, here);
   std::vector<std::string> names;
   for (const DescribedOption& option : here.options)
     names.insert(names.end(), option.names.begin(), option.names.end());
-  return nearest(word.substr(0, word.find('=')), names);
+  const std::string name = word->substr(0, word->find('='));
+  const std::string near = nearest(name, names);
+  return "'" + command + "' has no option '" + name.substr(0, 40) + "'" +
+         (near.empty() ? "; it has " + join(names, ", ") : "; did you mean '" + near + "'?");
 }
 
 DescribedCommand description_of(const CLI::App& app) {

@@ -20,8 +20,9 @@ std::vector<std::string> with_help(const CLI::App& app, std::vector<std::string>
 // missing.
 std::optional<std::string> unknown_command(const CLI::App& app, const std::vector<std::string>& words);
 
-// The option of the command that was parsed that is nearest to a word it does not have; "": none is near.
-std::string nearest_option(const CLI::App& app, const std::string& word);
+// What is to be said of the first option that the command that was parsed does not have, with the nearest
+// that it has.
+std::optional<std::string> unknown_option(const CLI::App& app);
 
 // All commands with their options; without those that are hidden.
 DescribedCommand description_of(const CLI::App& app);

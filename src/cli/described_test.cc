@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/description.h"
 
@@ -45,6 +46,22 @@ TEST_F(Described, UnknownCommandsNameTheNearest) {
   EXPECT_EQ(unknown_command(app, {"zzzzzz"}), "there is no command 'zzzzzz'; there are runs, pause");
   EXPECT_EQ(unknown_command(app, {"runs", "list", "x"}), std::nullopt);
   EXPECT_EQ(unknown_command(app, {"later", "x"}), std::nullopt);
+}
+
+TEST_F(Described, UnknownOptionsAreNamedWithTheNearest) {
+  const auto said_of = [this](Words words) {
+    std::reverse(words.begin(), words.end());
+    EXPECT_THROW(app.parse(words), CLI::ParseError);
+    return unknown_option(app).value_or("");
+  };
+  EXPECT_EQ(said_of({"runs", "list", "--limt", "3"}),
+            "'postlude runs list' has no option '--limt'; did you mean '--limit'?");
+  EXPECT_EQ(said_of({"runs", "show", "--limt"}),
+            "'postlude runs show' has no option '--limt'; it has -h, --help")
+      << "though its id is missing as well";
+  EXPECT_EQ(said_of({"pause", "--al=yes"}), "'postlude pause' has no option '--al'; did you mean '--all'?");
+  EXPECT_EQ(said_of({"runs", "show"}), "");
+  EXPECT_EQ(said_of({"runs", "list", "x"}), "");
 }
 
 TEST_F(Described, WhatSaysNothingOfItselfIsFound) {

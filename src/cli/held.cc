@@ -1,13 +1,11 @@
 #include "cli/held.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 
 #include "base/text.h"
+#include "cli/confirm.h"
 
 namespace postlude::cli {
 
@@ -19,9 +17,10 @@ std::string text_of(const json::value& item, std::string_view key) {
   return found->is_string() ? std::string(view(found->get_string())) : to_text(*found);
 }
 
-// Rows of `columns` of the answer's items.
+// Rows of `columns` of the answer's items; `age`: the one that is a time, and shown as how long ago it was.
 std::string items_table(const json::value& page, const std::vector<std::string>& head,
-                        const std::vector<std::string>& columns, const std::string& none) {
+                        const std::vector<std::string>& columns, const std::string& none,
+                        const std::string& age = "") {
   const json::value* items = find(page, "items");
   if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
   if (items->get_array().empty()) return none + "\n";
@@ -29,7 +28,7 @@ std::string items_table(const json::value& page, const std::vector<std::string>&
   for (const json::value& item : items->get_array()) {
     std::vector<std::string> row;
     for (const std::string& column : columns)
-      row.push_back(text_of(item, column));
+      row.push_back(column == age ? age_of(text_of(item, column)) : text_of(item, column));
     rows.push_back(std::move(row));
   }
   return table_of(head, rows);
@@ -45,21 +44,21 @@ std::string with_query(std::string path, const std::vector<std::pair<std::string
   return path;
 }
 
-std::string number_of_steps(std::int64_t count) {
-  return std::to_string(count) + (count == 1 ? " held step" : " held steps");
-}
+const char* const kHeldStep = "held step";
 
 struct Words {
   std::string workflow, team, target, key, after;
+  bool yes = false;
 };
 
 int list_held(const Remote& remote, const Words& words) {
   const auto page =
       get(remote.server, with_query("/api/v1/held", {{"workflow", words.workflow}, {"team", words.team}}));
   if (!page) return failed(remote, page.error());
-  return print_answer(remote, *page,
-                      items_table(*page, {"COUNT", "WORKFLOW", "LAST", "SINCE", "CAUSE"},
-                                  {"count", "workflow", "last", "since", "cause"}, "no step is held"));
+  return print_answer(
+      remote, *page,
+      items_table(*page, {"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"},
+                  {"count", "workflow", "last", "since", "cause"}, "no step is held", "since"));
 }
 
 int list_keys(const Remote& remote, const Words& words) {
@@ -68,14 +67,28 @@ int list_keys(const Remote& remote, const Words& words) {
           with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}, {"after", words.after}}));
   if (!page) return failed(remote, page.error());
   std::string table =
-      items_table(*page, {"TARGET", "KEY", "STATE", "LAST USE", "RUN", "STEP"},
-                  {"target", "key", "state", "lastUse", "run", "step"}, "no step has used a key");
+      items_table(*page, {"TARGET", "KEY", "STATE", "AGE", "RUN", "STEP"},
+                  {"target", "key", "state", "lastUse", "run", "step"}, "no step has used a key", "lastUse");
   const std::string next = text_of(*page, "next");
   if (!next.empty()) table += "there are more: --after " + next + "\n";
   return print_answer(remote, *page, table);
 }
 
 int forget_key(const Remote& remote, const Words& words) {
+  const std::string question = "forget the key '" + words.key + "' of the target '" + words.target +
+                               "', so that its next use makes another";
+  if (!words.yes) {
+    const auto page =
+        get(remote.server, with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}}));
+    if (!page) return failed(remote, page.error());
+    std::vector<std::string> shown;
+    for (const json::value& use : find(*page, "items")->get_array())
+      shown.push_back("last used by " + text_of(use, "run") + " " + text_of(use, "step") + " " +
+                      age_of(text_of(use, "lastUse")) + " ago; it is " + text_of(use, "state"));
+    if (!shown.empty()) {  // else the daemon says what is wrong with it
+      if (const auto status = unless_confirmed(question, shown, shown.size(), false)) return *status;
+    }
+  }
   const auto answer =
       post(remote.server, "/api/v1/keys/forget", json::object{{"target", words.target}, {"key", words.key}});
   if (!answer) return failed(remote, answer.error());
@@ -94,20 +107,22 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
   }
   const auto cause = whole_cause(remote, {"/api/v1/held", "held step", "runs held"}, choice.cause);
   if (!cause) return failed(remote, cause.error());
-  const bool asks = !choice.yes && isatty(STDIN_FILENO) == 1;
-  if (asks) {
+  if (!choice.yes) {
     const auto page = get(remote.server, with_query("/api/v1/held", {{"workflow", choice.workflow}}));
     if (!page) return failed(remote, page.error());
     std::int64_t count = 0;
+    std::vector<std::string> shown;
     for (const json::value& group : find(*page, "items")->get_array()) {
-      if (text_of(group, "cause") == *cause) count += find(group, "count")->to_number<std::int64_t>();
+      if (text_of(group, "cause") != *cause) continue;
+      const auto of_group = find(group, "count")->to_number<std::int64_t>();
+      count += of_group;
+      shown.push_back(number_of(of_group, kHeldStep) + " of " + text_of(group, "workflow") + ": " +
+                      text_of(group, "first") +
+                      (of_group == 1 ? "" : (of_group == 2 ? " and " : " … ") + text_of(group, "last")));
     }
-    std::fprintf(stderr, "answer %s as %s? [y/N] ", number_of_steps(count).c_str(), choice.as.c_str());
-    std::string said;
-    std::getline(std::cin, said);
-    if (said != "y" && said != "yes") {
-      std::fputs("nothing was done\n", stderr);
-      return kFoundWrong;
+    const std::string question = "answer " + number_of(count, kHeldStep) + " as " + choice.as;
+    if (count > 0) {  // else the daemon says what is wrong with it
+      if (const auto status = unless_confirmed(question, shown, shown.size(), false)) return *status;
     }
   }
   json::object body{{"cause", *cause}, {"as", choice.as}};
@@ -116,7 +131,7 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
   if (!answer) return failed(remote, answer.error());
   const json::value* done = find(*answer, "done");
   std::string text =
-      "answered " + number_of_steps(done->to_number<std::int64_t>()) + " as " + choice.as + "\n";
+      "answered " + number_of(done->to_number<std::int64_t>(), kHeldStep) + " as " + choice.as + "\n";
   for (const json::value& one : find(*answer, "refused")->get_array())
     text += "not " + text_of(one, "run") + ": " + text_of(one, "why") + "\n";
   if (find(*answer, "more")->get_bool()) text += "there are more: do it again\n";
@@ -133,7 +148,7 @@ void add_held(CLI::App& app, CLI::App& runs, const Wiring& wiring) {
       [wiring, words] { *wiring.run = [wiring, words] { return list_held(wiring.remote(), *words); }; });
 
   CLI::App* keys =
-      app.add_subcommand("keys", "What steps share by `key`: one effect of a target, used again and again");
+      app.add_subcommand("keys", "Keys that steps share, each for an effect that is used again and again");
   keys->require_subcommand(1);
   CLI::App* list = keys->add_subcommand("list", "Each key with its state and its last use");
   list->add_option("--target", words->target, "Only this target's");
@@ -145,6 +160,7 @@ void add_held(CLI::App& app, CLI::App& runs, const Wiring& wiring) {
   CLI::App* forget = keys->add_subcommand("forget", "The next use is a first use: it creates");
   forget->add_option("target", words->target, "The target")->required();
   forget->add_option("key", words->key, "The key, as `keys list` shows it")->required();
+  forget->add_flag("--yes", words->yes, "Do not ask first");
   wiring.add_remote(forget);
   forget->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return forget_key(wiring.remote(), *words); }; });

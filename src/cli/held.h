@@ -11,7 +11,7 @@ struct HeldChoice {
   std::string cause, workflow, as;
   bool yes = false;  // nobody is asked first
 };
-// `runs resume --cause`: says how many, asks where somebody sits at a terminal, and answers for them.
+// `runs resume --cause`: says how many, asks, and answers for them.
 int resume_many(const Remote& remote, const HeldChoice& choice);
 
 // `runs held`, `keys list`, `keys forget`.

@@ -291,13 +291,13 @@ int run_words(CLI::App& app, Choices& c, std::vector<std::string> words) {
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 takes them
     app.parse(words);
-  } catch (const CLI::ExtrasError& e) {
-    const std::string extra = app.remaining(true).empty() ? "" : app.remaining(true).front();
-    const std::string near = nearest_option(app, extra);
-    std::fprintf(stderr, "%s%s\nRun with --help for more information.\n", e.what(),
-                 near.empty() ? "" : ("; did you mean '" + near + "'?").c_str());
-    return kUsedWrongly;
   } catch (const CLI::ParseError& e) {
+    // An option that there is not is told first: what is missing is often what it was meant to be.
+    const auto unknown = e.get_exit_code() == 0 ? std::nullopt : unknown_option(app);
+    if (unknown) {
+      std::fprintf(stderr, "%s\nRun with --help for more information.\n", unknown->c_str());
+      return kUsedWrongly;
+    }
     const int status = app.exit(e);
     return status == 0 ? kFine : kUsedWrongly;
   }
@@ -309,14 +309,14 @@ int run(int argc, char** argv) {
   const std::string server = from_environment("POSTLUDE_SERVER", "");
   if (!server.empty()) c.remote.server.url = server, c.remote.server.from = "POSTLUDE_SERVER";
   c.remote.server.token = from_environment("POSTLUDE_TOKEN", "");
-  CLI::App app("Postlude: what happens after the canary has sung", "postlude");
+  CLI::App app("Run release workflows when Flagger finishes a rollout", "postlude");
   app.require_subcommand(1);
   app.set_version_flag("-V,--version", kVersion, "Print the version");
   add_offline(app, c);
   add_test(app, c);
   add_simulate(app, c);
   add_send(app, c);
-  CLI::App* deliveries = add_kind(app, c, "deliveries", "What arrived, with its verdict",
+  CLI::App* deliveries = add_kind(app, c, "deliveries", "Calls of the hooks, each with its verdict",
                                   {kSource,
                                    kHook,
                                    {"verdict", "accepted, duplicate, filtered or rejected"},
@@ -324,9 +324,9 @@ int run(int argc, char** argv) {
                                    kTeam,
                                    kLimit,
                                    kAfter});
-  add_kind(app, c, "events", "What was accepted",
+  add_kind(app, c, "events", "Releases and other events that were accepted",
            {kSource, kHook, kNamespace, kName, {"phase", "Only of this phase"}, kTeam, kLimit, kAfter});
-  CLI::App* runs = add_kind(app, c, "runs", "What happened because of it",
+  CLI::App* runs = add_kind(app, c, "runs", "Runs of workflows, and what people do about them",
                             {{"workflow", "Only of this workflow"},
                              {"state", "queued, running, waiting, succeeded, failed or cancelled"},
                              kEvent,
@@ -343,7 +343,8 @@ int run(int argc, char** argv) {
   };
   add_people(app, *runs, *deliveries, {&c.run, add_both, [&c] { return remote_of(c); }});
   add_audit(app, {&c.run, add_both, [&c] { return remote_of(c); }});
-  auto* explained = app.add_subcommand("explain", "Why it ran what it ran, and why not the rest");
+  auto* explained =
+      app.add_subcommand("explain", "Explain which workflows ran on an event and why, and why not the rest");
   explained->add_option("id", c.id, "Of an event, a delivery or a run")->required();
   add_remote(explained, c);
   add_output(explained, c);

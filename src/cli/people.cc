@@ -6,6 +6,7 @@
 
 #include "base/printable.h"
 #include "base/text.h"
+#include "cli/confirm.h"
 #include "cli/held.h"
 
 namespace postlude::cli {
@@ -167,7 +168,8 @@ int hold(const Remote& remote, const Words& words, const std::string& verb) {
 void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
   for (const std::string verb : {"pause", "unpause"}) {
     const bool on = verb == "pause";
-    CLI::App* command = app.add_subcommand(verb, on ? "Hold runs back; intake goes on" : "Let them go on");
+    CLI::App* command =
+        app.add_subcommand(verb, on ? "Hold runs back; intake goes on" : "Let paused runs go on");
     auto* what = command->add_option_group("what", "One of these");
     what->add_option("--workflow", words->workflow, "Runs of this workflow");
     what->add_option("--target", words->target, "Steps that use this target");
@@ -218,9 +220,35 @@ int list_failures(const Remote& remote, const Words& words) {
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
+// What would be acted on, and whether somebody wants that; nullopt: they do.
+std::optional<int> ask_about_failures(const Remote& remote, const std::string& cause,
+                                      const std::string& workflow, const std::string& verb) {
+  const std::string of_workflow = workflow.empty() ? "" : "workflow=" + percent_encode(workflow);
+  const auto groups = get(remote.server, "/api/v1/failures?" + of_workflow);
+  if (!groups) return failed(remote, groups.error());
+  std::int64_t count = 0;
+  for (const json::value& group : find(*groups, "items")->get_array()) {
+    if (find_text(group, "cause") == cause) count += find(group, "count")->to_number<std::int64_t>();
+  }
+  if (count == 0) return std::nullopt;  // the daemon says what is wrong with it
+  const auto runs = get(
+      remote.server, "/api/v1/runs?state=failed&dismissed=false&limit=" + std::to_string(kConfirmShown) +
+                         "&cause=" + percent_encode(cause) + (of_workflow.empty() ? "" : "&" + of_workflow));
+  if (!runs) return failed(remote, runs.error());
+  std::vector<std::string> shown;
+  for (const json::value& run : find(*runs, "items")->get_array())
+    shown.push_back(std::string(find_text(run, "id")) + " " + std::string(find_text(run, "namespace")) + "/" +
+                    std::string(find_text(run, "name")) + " " + std::string(find_text(run, "workflow")));
+  return unless_confirmed(verb + " " + number_of(count, "failed run"), shown, static_cast<std::size_t>(count),
+                          false);
+}
+
 int act_on_failures(const Remote& remote, const Words& words, const std::string& verb) {
   const auto cause = whole_cause(remote, {"/api/v1/failures", "failure", "failures"}, words.cause);
   if (!cause) return failed(remote, cause.error());
+  if (!words.yes) {
+    if (const auto status = ask_about_failures(remote, *cause, words.workflow, verb)) return *status;
+  }
   json::object body{{"cause", *cause}};
   if (!words.workflow.empty()) body["workflow"] = words.workflow;
   if (words.stale) body["stale"] = true;
@@ -250,6 +278,7 @@ void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
         ->required();
     many->add_option("--workflow", words->workflow, "Only this workflow's");
     if (verb == "retry") stale_option(many, *words);
+    many->add_flag("--yes", words->yes, "Do not ask first");
     wiring.add_remote(many);
     many->callback([wiring, words, verb] {
       *wiring.run = [wiring, words, verb] { return act_on_failures(wiring.remote(), *words, verb); };

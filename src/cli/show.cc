@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 
 #include "base/printable.h"
 #include "base/text.h"
@@ -184,8 +185,7 @@ std::string canary_of(const json::value& item) {
 }
 
 std::string version_of(const json::value& run) {
-  const std::string version = cell(run, "version");
-  return version.empty() ? "-" : version;
+  return cell(run, "version");
 }
 
 // From its start to its end, or until now; "-" where it has not begun.
@@ -225,13 +225,19 @@ void put_steps(std::string& out, const json::value& run) {
   for (const json::value& step : steps->get_array()) {
     out +=
         "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
-    if (yes(step, "held")) out += ", held for a person: runs resume";
+    const bool held = yes(step, "held");
+    if (held) out += ", held for a person: runs resume";
     if (yes(step, "asks")) out += ", asks people: runs approve or reject";
     const std::string reason = cell(step, "reason");
     if (!reason.empty()) out += " - " + shorter(reason, 200);
     const std::string due = cell(step, "dueAt");
     if (!due.empty()) out += " (due " + due + ")";
     out += "\n";
+    if (held)
+      out += "     to go on: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
+             " --as done (it had its effect), repeat (it had none) or fail\n";
+    const std::string waits = cell(step, "waitsFor");
+    if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
     const json::value* trace = find(step, "trace");
     const json::value* condition = trace == nullptr ? nullptr : find(*trace, "if");
     if (condition != nullptr) out += "     if " + condition_text(*condition) + "\n";
@@ -263,6 +269,7 @@ std::string run_text(const json::value& run) {
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
   line(out, "duration", duration_of(run));
+  line(out, "waits for", shorter(cell(run, "waitsFor"), 300));
   put_pauses(out, run);
   put_steps(out, run);
   return out;
@@ -276,6 +283,7 @@ std::string delivery_text(const json::value& delivery) {
        cell(delivery, "source") +
            (cell(delivery, "cluster").empty() ? "" : ", cluster " + cell(delivery, "cluster")));
   line(out, "hook", cell(delivery, "hook"));
+  line(out, "canary", cell(delivery, "canary"));
   line(out, "request",
        cell(delivery, "method") + " " + shorter(cell(delivery, "path"), 120) + " from " +
            cell(delivery, "remote"));
@@ -393,10 +401,12 @@ struct Column {
   std::string_view title;
   std::function<std::string(const json::value& item)> cell;
   bool only_wide = false;
+  bool first = false;   // others are cut before it
+  bool if_any = false;  // left out where no row has it
 };
 
 Column of_key(std::string_view title, const char* key, bool only_wide = false) {
-  return {title, [key](const json::value& item) { return cell(item, key); }, only_wide};
+  return {title, [key](const json::value& item) { return cell(item, key); }, only_wide, false, false};
 }
 
 const std::vector<Column>& columns_of_kind(std::string_view kind) {
@@ -405,16 +415,20 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
                             return age_of(received.empty() ? cell(item, "createdAt") : received);
                           }};
   static const Column canary{"CANARY", canary_of};
-  static const Column event_or_reason{"EVENT OR REASON", [](const json::value& item) {
-                                        const std::string reason = cell(item, "reason");
-                                        return reason.empty() ? cell(item, "event") : reason;
-                                      }};
+  static const Column called{"CANARY",
+                             [](const json::value& item) {
+                               const std::string named = cell(item, "canary");
+                               return named.empty() ? std::string("-") : named;
+                             },
+                             false, true};
+  static const auto of_verdict = [](const json::value& item) { return cell(item, "verdict"); };
   static const std::vector<Column> deliveries{of_key("ID", "id"),
-                                              of_key("SOURCE", "source"),
+                                              called,
                                               of_key("HOOK", "hook"),
-                                              of_key("VERDICT", "verdict"),
+                                              {"VERDICT", of_verdict, false, true},
                                               age,
-                                              event_or_reason,
+                                              of_key("REASON", "reason"),
+                                              of_key("SOURCE", "source", true),
                                               of_key("EVENT", "event", true),
                                               of_key("RECEIVED", "receivedAt", true)};
   static const std::vector<Column> events{of_key("ID", "id"),
@@ -427,9 +441,9 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
                                           of_key("RECEIVED", "receivedAt", true)};
   static const std::vector<Column> runs{of_key("ID", "id"),
                                         canary,
-                                        {"VERSION", version_of},
+                                        {"VERSION", version_of, false, false, true},
                                         of_key("WORKFLOW", "workflow"),
-                                        {"STATE", state_of},
+                                        {"STATE", state_of, false, true},
                                         {"DURATION", duration_of},
                                         age,
                                         of_key("EVENT", "event", true),
@@ -445,14 +459,21 @@ std::string list_of(std::string_view kind, const json::value& page) {
   if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
   if (items->get_array().empty()) return "no " + std::string(kind) + "\n";
   std::vector<std::string> heading;
+  std::set<std::size_t> first;
   std::vector<std::vector<std::string>> rows(items->get_array().size());
   for (const Column& column : columns_of_kind(kind)) {
     if (column.only_wide && table_width() > 0) continue;
+    std::vector<std::string> cells;
+    for (const json::value& item : items->get_array())
+      cells.push_back(column.cell(item));
+    if (column.if_any && std::all_of(cells.begin(), cells.end(), [](const auto& one) { return one.empty(); }))
+      continue;
+    if (column.first) first.insert(heading.size());
     heading.emplace_back(column.title);
     for (std::size_t i = 0; i < rows.size(); ++i)
-      rows[i].push_back(column.cell(items->get_array()[i]));
+      rows[i].push_back(column.if_any && cells[i].empty() ? "-" : std::move(cells[i]));
   }
-  std::string out = table_of(heading, rows);
+  std::string out = table_of(heading, rows, first);
   const std::string next = cell(page, "next");
   if (!next.empty()) out += "older ones: --after " + next + "\n";
   return out;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "base/printable.h"
+#include "base/text.h"
 #include "cli/commands.h"
 
 namespace postlude::cli {
@@ -42,9 +45,32 @@ TEST(Show, AListTellsHowToGoOn) {
           "workflow":"w","state":"failed","startedAt":"2026-01-01T00:00:00Z",
           "finishedAt":"2026-01-01T00:04:10Z"}],"next":"run_1"})");
   EXPECT_EQ(list_of("runs", *page),
-            "ID     CANARY        VERSION  WORKFLOW  STATE   DURATION  AGE\n"
-            "run_1  prod/podinfo  -        w         failed  4m10s\n"
+            "ID     CANARY        WORKFLOW  STATE   DURATION  AGE\n"
+            "run_1  prod/podinfo  w         failed  4m10s\n"
             "older ones: --after run_1\n");
+}
+
+TEST(Show, VersionsAreShownWhereThereIsOne) {
+  const auto page = parse_json(
+      R"({"items":[{"id":"run_1","name":"a","namespace":"p","version":"1.2"},
+                   {"id":"run_2","version":null}],"next":null})");
+  const std::string text = list_of("runs", *page);
+  EXPECT_NE(text.find("VERSION"), std::string::npos);
+  EXPECT_NE(text.find("run_2  -       -  "), std::string::npos) << text;
+}
+
+TEST(Show, WhatHoldsARunIsNotCutForNames) {
+  unsetenv("COLUMNS");
+  const auto page = parse_json(
+      R"({"items":[{"id":"run_00000000002a","namespace":"a-namespace-of-some-length","name":"a-canary-of-some-length",
+          "workflow":"a-workflow-with-a-rather-long-name","state":"running",
+          "startedAt":"2026-01-01T00:00:00Z",
+          "finishedAt":null,"createdAt":"2026-01-01T00:00:00Z",
+          "waitingSteps":[{"name":"x","for":"resume"},{"name":"y","for":"approval"}]}],"next":null})");
+  const std::string text = list_of("runs", *page);
+  EXPECT_NE(text.find("  held, waiting for approval  "), std::string::npos) << text;
+  for (const std::string_view line : split(text, '\n'))
+    EXPECT_LE(columns_of(line), 80U) << line;
 }
 
 TEST(Show, AStateTellsWhatHoldsTheRun) {

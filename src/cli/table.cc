@@ -37,14 +37,15 @@ Widths widths_of(const Rows& rows) {
   return widths;
 }
 
-// Takes from the widest column that has something to give, until all fit or none has.
-void fit(Widths& widths, std::size_t most) {
+// Takes from the widest column that has something to give, until all fit or none has. Those in `spared` give
+// nothing.
+void fit(Widths& widths, std::size_t most, const std::set<std::size_t>& spared) {
   const std::size_t between = kBetween * (widths.now.size() - 1);
   std::size_t all = std::accumulate(widths.now.begin(), widths.now.end(), between);
   while (all > most) {
     std::size_t widest = widths.now.size();
     for (std::size_t i = 0; i < widths.now.size(); ++i) {
-      if (widths.now[i] <= widths.least[i]) continue;
+      if (widths.now[i] <= widths.least[i] || spared.contains(i)) continue;
       if (widest == widths.now.size() || widths.now[i] > widths.now[widest]) widest = i;
     }
     if (widest == widths.now.size()) return;
@@ -65,7 +66,7 @@ bool is_id(std::string_view text) {
 }
 
 std::string table_of(const std::vector<std::string>& heading,
-                     const std::vector<std::vector<std::string>>& rows) {
+                     const std::vector<std::vector<std::string>>& rows, const std::set<std::size_t>& first) {
   Rows all{heading};
   for (const auto& row : rows) {
     auto& cells = all.emplace_back();
@@ -73,7 +74,10 @@ std::string table_of(const std::vector<std::string>& heading,
       cells.push_back(cut_to(printable(cell, Lines::kBlank), kCellMost));
   }
   Widths widths = widths_of(all);
-  if (table_width() > 0) fit(widths, table_width());
+  if (table_width() > 0) {
+    fit(widths, table_width(), first);
+    fit(widths, table_width(), {});
+  }
   std::string out;
   for (const auto& row : all) {
     std::string line;

@@ -23,6 +23,16 @@ std::size_t widest(const std::string& table) {
   return most;
 }
 
+TEST_F(Table, SomeColumnsAreCutLast) {
+  setenv("COLUMNS", "30", 1);
+  const std::string ten(10, 'a');
+  const std::string twenty(20, 'b');
+  EXPECT_EQ(table_of({"A", "B"}, {{ten, twenty}}, {1}), "A         B\naaaaaaa…  " + twenty + "\n");
+  EXPECT_EQ(table_of({"A", "B"}, {{ten, std::string(40, 'b')}}, {1}),
+            "A       B\naaaaa…  " + std::string(21, 'b') + "…\n")
+      << "at last they are";
+}
+
 TEST_F(Table, ColumnsAreAsWideAsTheirCells) {
   EXPECT_EQ(table_of({"ID", "WHY"}, {{"a", "ü"}, {"längst", "x"}}), "ID      WHY\na       ü\nlängst  x\n");
   EXPECT_EQ(table_of({"A", "B"}, {{"日本", "x"}, {"a", "y"}}), "A     B\n日本  x\na     y\n");
