@@ -15,11 +15,12 @@ import daemon as daemon_module  # noqa: E402
 # The unit programs run under AddressSanitizer, all of them. Of the tests of the binary only these files run with it a
 # second time: they reach code that no unit program reaches, or in an order that none has.
 SANITIZED = {
+    "test_approvals": "links, their pages and forms, from the request to the run's end",
     "test_bad_requests": "strangers' bytes at a real socket: half requests, limits, resets",
     "test_commands": "the commands' own code, from arguments to tables",
     "test_engine": "evaluator processes, answers of all kinds, and starts from what a killed daemon left",
     "test_life": "starts, stops, signals, a full disk, children that die",
-    "test_people": "the API's views and verbs, and its pages",
+    "test_people": "the API's views and verbs",
     "test_reload": "two configurations alive at once, while requests and runs hold the older",
     "test_strangers": "connections that are taken away in the middle of a request",
 }

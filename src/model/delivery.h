@@ -23,6 +23,7 @@ struct Delivery {
   std::string source;
   std::string cluster;  // "": the source names none
   std::string hook;
+  std::string canary;  // namespace/name, as an authentic call says it; "": it says none
   Instant received_at;
   std::string method;
   std::string target;   // path and query, secrets masked

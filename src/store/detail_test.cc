@@ -75,6 +75,30 @@ TEST_P(Detail, a_brief_has_what_decides) {
   EXPECT_EQ(driver_.wait(store_->brief(RunId{999})).error().code, Code::kNotFound);
 }
 
+TEST_P(Detail, a_queued_run_names_who_goes_before_it) {
+  const RunId first = begin_run(0, "a", {step("one")});
+  const RunId second = begin_run(1, "a", {step("one")});
+  const RunId third = begin_run(2, "a", {step("one")});
+  EXPECT_EQ(show(first).behind, std::nullopt)
+      << "its turn has come, though it is queued until it is taken up";
+  EXPECT_EQ(show(second).behind, first);
+  EXPECT_EQ(show(third).behind, second);
+  EXPECT_EQ(show(third).before, 2U);
+  auto work = claim(3);
+  ASSERT_EQ(work.size(), 1U);
+  ASSERT_TRUE(driver_.wait(store_->record(ended(work[0], 4, Succeeded{"{}"}), succeed(0, at(4)))));
+  EXPECT_EQ(show(second).behind, std::nullopt);
+  EXPECT_EQ(show(third).behind, second);
+}
+
+TEST_P(Detail, how_full_a_target_is_that_a_step_waits_for) {
+  begin_run(0, "a", {step("one"), step("two", "slack")});
+  const RunId waits = begin_run(1, "b", {step("one")});
+  ASSERT_EQ(claim(2, 1).size(), 1U);
+  const auto under_way = show(waits).under_way;
+  EXPECT_EQ(under_way, (std::map<std::string, std::size_t>{{"jira", 1}}));
+}
+
 INSTANTIATE_TEST_SUITE_P(Store, Detail, testing::Values(kSqlite, kMemory),
                          [](const auto& backend) { return std::string(backend.param.name); });
 

@@ -2,6 +2,8 @@
 once."""
 
 import json
+import re
+
 
 import pytest
 from daemon import flagger_body, wait_until
@@ -187,8 +189,11 @@ def test_a_key_is_listed_and_forgotten(begin, fakes):
     run = server.wait_run(accept(server, checksum="one"))
     listed = server.cli("keys", "list", check=0).stdout
     assert "release-podinfo" in listed and "kept" in listed and run["id"] in listed
+    assert re.search(r"kept +\d+s +run_", listed) and listed.split("\n")[0].split()[3] == "AGE", listed
     server.cli("keys", "forget", "slack", "release-other", check=1)
-    said = server.cli("keys", "forget", "slack", "release-podinfo", check=0).stdout
+    refused = server.cli("keys", "forget", "slack", "release-podinfo", check=2).stderr
+    assert run["id"] in refused and "--yes" in refused and len(server.api("keys")["items"]) == 1
+    said = server.cli("keys", "forget", "slack", "release-podinfo", "--yes", check=0).stdout
     assert said.startswith("forgotten")
     assert server.api("keys")["items"] == []
     assert server.wait_run(accept(server, checksum="two"))["state"] == "succeeded"
@@ -224,10 +229,15 @@ def test_held_steps_are_answered_by_cause(begin, fakes):
     groups = {g["count"]: g for g in server.api("held")["items"]}
     assert set(groups) == {1, 4} and groups[4]["workflow"] == "main" and groups[4]["cause"].startswith("go: ")
     assert groups[4]["cause"] in server.cli("runs", "held", "-o", "wide", check=0).stdout
+    server.environment["COLUMNS"] = "60"
     shown, = [line for line in server.cli("runs", "held", check=0).stdout.splitlines() if line.startswith("4 ")]
+    del server.environment["COLUMNS"]
     cause = shown[shown.index("go: "):]
-    assert cause.endswith("…") and max(map(len, shown.splitlines())) <= 80
-    said = server.cli("runs", "resume", "--cause", cause, "--as", "done", check=0).stdout
+    assert cause.endswith("…") and len(shown) <= 60
+    assert re.search(r"\n4 +main +run_\w+ +\d+s +go: ", server.cli("runs", "held", check=0).stdout)
+    refused = server.cli("runs", "resume", "--cause", cause, "--as", "done", check=2).stderr
+    assert "answer 4 held steps as done" in refused and runs[0] in refused and "--yes" in refused
+    said = server.cli("runs", "resume", "--cause", cause, "--as", "done", "--yes", check=0).stdout
     assert said == "answered 4 held steps as done\n"
     for number, run in enumerate(runs):
         in_state(server, run, "succeeded")

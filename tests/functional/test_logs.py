@@ -22,6 +22,7 @@ targets:
 workflows:
   puts: {{on: {{source: flagger, name: "good*"}}, steps: [{{uses: web/request, with: {{method: PUT, path: /put}}}}]}}
   fails: {{on: {{source: flagger, name: bad}}, steps: [{{uses: assert, with: {{that: 'false', message: "no way"}}}}]}}
+  holds: {{on: {{source: flagger, name: holds}}, steps: [{{uses: web/request, with: {{method: POST, path: /build}}}}]}}
   asks: {{on: {{source: flagger, name: asks}}, steps: [{{uses: approval, with: {{message: sure}}}}]}}
   lists: {{on: {{source: flagger, name: lists}}, steps: [{{forEach: '["a", "b"]', uses: web/request, with: {{method: PUT, path: '/${{{{ .item }}}}'}}}}]}}
 {more}"""
@@ -112,6 +113,21 @@ def test_each_end_of_a_run_is_told(server):
     # once each, also where one is retried
     server.cli("runs", "retry", run["id"], check=0)
     wait_until(lambda: len(lines(server, "run failed", run=run["id"])) == 2, why="its second end")
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"close": "after"}], ids=["503", "no answer"])
+def test_each_hold_is_told(server, fakes, fault):
+    """Whatever the attempt came to: where no answer came, it is `unclear`, and what follows from that is the hold."""
+    fakes.fault(path="/echo/build", **fault)
+    event = server.post(HOOK, flagger_body(name="holds"), BEARER).json["event"]
+    run = server.wait_run(event, states=("waiting",))
+    line = wait_line(server, "a step is held for a person", run=run["id"])
+    assert line["level"] == "warn" and line["workflow"] == "holds" and line["canary"] == "prod-shop/holds", line
+    assert line["target"] == "web" and line["why"] == run["steps"][0]["reason"], line
+    assert f"runs resume {run['id']} --step 1" in line["do"] and "runs resume" not in line["cause"], line
+    group, = server.api("held")["items"]
+    assert group["cause"] == line["cause"] and "`" not in group["cause"], group
+    assert "runs resume" in server.cli("runs", "show", run["id"], check=0).stdout
 
 
 def test_what_goes_well_is_not_worth_a_warning(server):

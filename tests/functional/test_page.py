@@ -2,7 +2,8 @@
 
 import pytest
 from browser import Browser
-from test_people import SECRETS, TOKENS, VERBS, config, done, in_state, run_of, step_in, told, with_approval
+from test_approvals import with_approval
+from test_people import SECRETS, TOKENS, VERBS, config, done, in_state, run_of, step_in, told
 
 pytestmark = pytest.mark.skipif(not Browser.found(), reason="there is no Chromium")
 

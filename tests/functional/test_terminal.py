@@ -90,7 +90,7 @@ def test_tables_fit(server, binary):
             ids = [i["id"] for i in server.items(kind)]
             assert [line.split()[0] for line in lines[1:]] == ids, "ids are never cut"
     listed = server.cli("runs", "list", check=0).stdout
-    assert listed.split("\n")[0].split() == ["ID", "CANARY", "VERSION", "WORKFLOW", "STATE", "DURATION", "AGE"]
+    assert listed.split("\n")[0].split() == ["ID", "CANARY", "WORKFLOW", "STATE", "DURATION", "AGE"]
     assert "…" in listed
     wide = server.cli("runs", "list", "-o", "wide", check=0).stdout
     assert "a-workflow-with-a-rather-long-name-that-says-what-it-is-for" in wide and "REASON" in wide
@@ -99,10 +99,12 @@ def test_tables_fit(server, binary):
 def test_lists_say_what_holds_a_run(server):
     def state(workflow):
         line = next(l for l in server.cli("runs", "list", "--workflow", workflow, "-o", "wide", check=0).stdout.splitlines()[1:])
-        return re.split(r"  +", line)[4]
+        return re.split(r"  +", line)[3]
     assert state("asks") == "waiting for approval"
     server.cli("pause", "--workflow", "asks", check=0)
     assert state("asks") == "paused (workflow asks), waiting for approval"
+    narrow = server.cli("runs", "list", "--workflow", "asks", check=0).stdout.splitlines()
+    assert "  waiting for approval  " in narrow[1] or "paused (workflow" in narrow[1], narrow
     shown = server.cli("runs", "show", server.items("runs?workflow=asks")[0]["id"], check=0).stdout
     assert "paused (workflow asks)" in shown and "canary      prod-shop/asks\n" in shown
     server.cli("unpause", "--workflow", "asks", check=0)
@@ -133,7 +135,7 @@ def test_acts_print_a_line(server):
 def test_a_cut_cause_is_found(server):
     cause = server.items("failures")[0]["cause"]
     assert "begin with 'a'" in server.cli("failures", "dismiss", "--cause", "a…", check=1).stderr
-    assert server.cli("failures", "dismiss", "--cause", cause[:-1] + "…", check=0).stdout.startswith("dismissed ")
+    assert server.cli("failures", "dismiss", "--yes", "--cause", cause[:-1] + "…", check=0).stdout.startswith("dismissed ")
     none = server.cli("failures", "dismiss", "--cause", "nothing…", check=1)
     assert "no failure has a cause that begins with 'nothing'" in none.stderr
 
@@ -149,10 +151,23 @@ def test_words_for_help(binary, words, same):
 
 
 @pytest.mark.parametrize("words, near", [(["rnus"], "runs"), (["runs", "aprove"], "approve"), (["runs", "list", "--limt", "3"], "--limit"),
-                                         (["check", "x", "--connectrs", "y"], "--connectors"), (["help", "rnus"], "runs")])
+                                         (["check", "x", "--connectrs", "y"], "--connectors"), (["help", "rnus"], "runs"),
+                                         (["serve", "--confg", "x"], "--config"), (["serve", "--confg=x"], "--config"),
+                                         (["serve", "--config", "x", "--port-fiel", "y"], "--port-file"), (["schema", "--hepl"], "--help"),
+                                         (["runs", "show", "--ouput", "json", "run_1"], "--output"), (["pause", "--tagret", "web"], "--target"),
+                                         (["runs", "resume", "run_1", "--stpe", "2"], "--step"), (["simulate", "--sinec", "3d"], "--since"),
+                                         (["keys", "forget", "web", "--yse"], "--yes"), (["test", "--fliter", "x"], "--filter")])
 def test_slips_of_the_hand(binary, words, near):
     done = run(binary, *words)
-    assert done.returncode == 2 and f"did you mean '{near}'?" in done.stderr.decode() and done.stdout == b""
+    said = done.stderr.decode()
+    assert done.returncode == 2 and f"did you mean '{near}'?" in said and done.stdout == b""
+    for word in words:
+        assert not word.startswith("--") or word.startswith(("--config", "--connectors=")) or f"'{word.split('=')[0]}'" in said, said
+
+
+def test_an_option_that_is_like_none_is_named_with_those_there_are(binary):
+    done = run(binary, "serve", "--zzzz", "x")
+    assert done.returncode == 2 and b"'postlude serve' has no option '--zzzz'; it has " in done.stderr and b"--port-file" in done.stderr
 
 
 @pytest.mark.parametrize("option, value", [("--server", "127.0.0.1:PORT"), ("--server", ":PORT"), ("--server", "localhost:PORT/"),
@@ -202,7 +217,15 @@ def shared(binary, tmp_path_factory):
 def test_manual_pages(binary, shared):
     pages = sorted(shared.glob("man/man1/*.1"))
     assert {"postlude.1", "postlude-runs.1", "postlude-serve.1", "postlude-send.1"} <= {page.name for page in pages}
+    commands = run(binary, "help").stdout.decode().split("Subcommands:")[1].split("\n")
+    assert {f"postlude-{line.split()[0]}.1" for line in commands if line.startswith("  ")} == {page.name for page in pages} - {"postlude.1"}
     for page in pages:
+        # As lexgrog reads it, and `man -k` shows it: one line that says by itself what the command does.
+        name = re.search(r"\n\.SH NAME\n(.*)\n\.SH SYNOPSIS\n", page.read_text(), re.S)[1].replace("\\-", "-")
+        assert re.fullmatch(re.escape(page.stem) + " - [A-Z][^\n]{10,90}[^.\n]", name), (page.name, name)
+        assert not re.search(r"\b(it|them|one)\b", name.split(" - ")[1].split(",")[0]), name
+        if shutil.which("lexgrog"):
+            assert run("lexgrog", str(page)).returncode == 0, page.name
         done = run("groff", "-man", "-ww", "-Tutf8", "-z", str(page))
         assert (done.returncode, done.stderr) == (0, b""), page.name
     text = run("groff", "-man", "-Tascii", "-P-cbou", str(shared / "man/man1/postlude-runs.1")).stdout.decode()
