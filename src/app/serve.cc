@@ -331,6 +331,7 @@ int run(const ServeOptions& options, Version version, const rt::Notify& notify) 
 }  // namespace
 
 int serve(const ServeOptions& options) {
+  rt::ignore_failed_writes();
   const rt::Notify notify = rt::Notify::from_environment();
   Version version = read_version(options.config, options.connectors);
   if (!version.loaded) {

@@ -84,7 +84,8 @@ void lock_down() {
   setrlimit(RLIMIT_FSIZE, &no_files);
   for (const int s : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPROF})
     signal(s, SIG_DFL);
-  for (const int s : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM})
+  for (const int s :
+       {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGIO, SIGPWR, SIGSTKFLT})
     signal(s, SIG_IGN);     // the parent says when
   setenv("TZ", "UTC0", 1);  // or libc reads /etc/localtime
   mallopt(M_ARENA_MAX, 1);

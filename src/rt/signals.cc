@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <string>
 
 #include "base/log.h"
 
@@ -15,21 +16,28 @@ struct Unused {
   int number;
   const char* name;
 };
-constexpr std::array<Unused, 6> kUnused{{{SIGUSR1, "SIGUSR1"},
+constexpr std::array<Unused, 8> kUnused{{{SIGUSR1, "SIGUSR1"},
                                          {SIGUSR2, "SIGUSR2"},
                                          {SIGALRM, "SIGALRM"},
                                          {SIGVTALRM, "SIGVTALRM"},
+                                         {SIGPROF, "SIGPROF"},
                                          {SIGIO, "SIGIO"},
-                                         {SIGPWR, "SIGPWR"}}};
+                                         {SIGPWR, "SIGPWR"},
+                                         {SIGSTKFLT, "SIGSTKFLT"}}};
+
+// "": it means something to us.
+std::string unused_name(int number) {
+  for (const Unused& one : kUnused) {
+    if (one.number == number) return one.name;
+  }
+  return number >= SIGRTMIN ? "SIGRTMIN+" + std::to_string(number - SIGRTMIN) : "";
+}
 
 bool told_as_unused(int number) {
-  for (const Unused& one : kUnused) {
-    if (one.number != number) continue;
-    log::info("a signal was ignored; SIGHUP reads the configuration again, SIGTERM stops",
-              {{"signal", one.name}});
-    return true;
-  }
-  return false;
+  const std::string name = unused_name(number);
+  if (name.empty()) return false;
+  log::info("a signal was ignored; SIGHUP reads the configuration again, SIGTERM stops", {{"signal", name}});
+  return true;
 }
 
 }  // namespace
@@ -39,6 +47,8 @@ struct Signals::Impl {
       : set(loop.context(), SIGTERM, SIGINT, SIGHUP), on_signal(std::move(on_signal_in)) {
     for (const Unused& one : kUnused)
       set.add(one.number);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number)
+      set.add(number);
   }
 
   static void listen(const std::shared_ptr<Impl>& self) {
@@ -55,10 +65,14 @@ struct Signals::Impl {
   bool closed = false;
 };
 
-Signals::Signals(Loop& loop, std::function<void(Signal)> on_signal)
-    : impl_(std::make_shared<Impl>(loop, std::move(on_signal))) {
+void ignore_failed_writes() {
   for (const int number : {SIGPIPE, SIGXFSZ})
     std::signal(number, SIG_IGN);
+}
+
+Signals::Signals(Loop& loop, std::function<void(Signal)> on_signal)
+    : impl_(std::make_shared<Impl>(loop, std::move(on_signal))) {
+  ignore_failed_writes();
   Impl::listen(impl_);
 }
 

@@ -3,8 +3,8 @@
 //
 // SIGTERM and SIGINT ask to stop, SIGHUP to read the configuration again. A broken pipe is an error of the
 // write that met it, and so is a file at its size limit: SIGPIPE and SIGXFSZ are ignored from here on. Those
-// that other programs take for commands of their own (SIGUSR1 …) are named in the log and do nothing; the
-// default would end the process. Make it before other threads start; one per process.
+// that other programs take for commands of their own (SIGUSR1, timers, real-time signals …) are named in the
+// log and do nothing; the default would end the process. Make it before other threads start; one per process.
 
 #include <cstdint>
 #include <functional>
@@ -13,6 +13,9 @@
 #include "rt/loop.h"
 
 namespace postlude::rt {
+
+// For what is written before there are Signals: a broken pipe, and a file at its size limit.
+void ignore_failed_writes();
 
 enum class Signal : std::uint8_t { kStop = 1, kReload };
 

@@ -72,11 +72,30 @@ def test_a_log_that_nobody_reads_stops_nothing(daemon):
 
 def test_signals_of_other_programs_end_nothing(daemon):
     server = daemon(IDLE, environment=ENVIRONMENT)
-    for name in ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGIO", "SIGPWR"):
-        server.process.send_signal(getattr(signal, name))
-        wait_until(lambda name=name: f"signal={name}" in server.log(), why=f"a line about {name}")
-    server.process.send_signal(signal.SIGPIPE)
+    named = ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSTKFLT")
+    numbers = {name: getattr(signal, name) for name in named}
+    numbers |= {f"SIGRTMIN+{n}": signal.SIGRTMIN + n for n in range(signal.SIGRTMAX - signal.SIGRTMIN + 1)}
+    for name, number in numbers.items():
+        server.process.send_signal(number)
+        wait_until(lambda name=name: f"signal={name}\n" in server.log(), why=f"a line about {name}")
+    # All others that end a program, but for those that are faults of it, and what asks it to stop.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT):
+        server.process.send_signal(number)
     accepted(server, "a")
+    left = set(range(1, signal.NSIG)) - set(numbers.values()) - {32, 33}  # libc's own
+    ignored = int(re.search(r"SigIgn:\s*(\w+)", status_of(server))[1], 16)
+    caught = int(re.search(r"SigCgt:\s*(\w+)", status_of(server))[1], 16)
+    fatal = {number for number in left if not (ignored | caught) >> (number - 1) & 1}
+    assert {signal.Signals(number).name for number in fatal - HARMLESS} == FAULTS
+
+
+HARMLESS = {signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN,
+            signal.SIGTTOU}
+FAULTS = {"SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGSEGV", "SIGXCPU", "SIGSYS"}
+
+
+def status_of(server):
+    return pathlib.Path(f"/proc/{server.process.pid}/status").read_text()
 
 
 # -- files that are no files
