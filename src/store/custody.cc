@@ -1,7 +1,5 @@
 #include "store/custody.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "base/log.h"
@@ -83,23 +81,20 @@ Status Custody::rescue(sql::Connection& db) {
     end_process("all of the write-ahead log is in the database now; ending, start Postlude again",
                 {{"what", lost_}, {"file", lock_.path()}});
   }
-  const std::string to = free_name(lock_.path(), "rescued");
-  Status copied = sql::copy_to_file(db, to);
-  if (copied) copied = sync_file(to);
-  if (copied) copied = sync_folder_of(to);
-  if (copied) {
+  const auto copy =
+      keep_copy(lock_.path(), "rescued", [&db](const std::string& to) { return sql::copy_to_file(db, to); });
+  if (copy) {
     end_process(
         "all that was stored is in the rescued copy; ending: move the copy to the database's path and "
         "start Postlude again",
-        {{"what", lost_}, {"copy", to}, {"file", lock_.path()}});
+        {{"what", lost_}, {"copy", *copy}, {"file", lock_.path()}});
   }
-  (void)unlink(to.c_str());
   if (rt::steady_now() >= next_told_) {
     next_told_ = rt::steady_now() + std::chrono::minutes(1);
     log::error(
         "what is stored could not be copied; trying again each second: make room in the database's folder "
         "and do not end this process, it alone has what was stored",
-        {{"copy", to}, {"why", copied.error().message}});
+        {{"file", lock_.path()}, {"why", copy.error().message}});
   }
   next_try_ = rt::steady_now() + kTryAgain;
   return refused;

@@ -151,7 +151,8 @@ struct OpenOptions {
   bool read_only = false;
   std::int64_t bytes_max = 0;  // 0: as much as the disk holds
   bool existing = false;       // the file must exist; it is opened with the rights that it has
-  CommitNote* note = nullptr;  // must outlive the connection, which reports each commit to it
+  CommitNote* note =
+      nullptr;  // must outlive the connection, which numbers its commits and reports them to it
 };
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options);
 
@@ -161,6 +162,9 @@ Status copy_to_file(Connection& db, const std::string& path);
 Status copy_back(Connection& db);
 // Minimum size of the log in bytes, given what is not in the database file yet; 0: the log may be empty.
 std::int64_t log_bytes_needed(Connection& db);
+
+// The number of the last commit that the database holds; 0: no commit was numbered.
+Result<std::int64_t> last_commit(Connection& db);
 
 // An in-memory database with a single connection. `image` is its whole content; "": an empty database.
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image);

@@ -23,6 +23,11 @@ constexpr int kCheckpointPages = 4000;       // 16 MiB of WAL: below it, a busy 
 constexpr std::size_t kStatementsMax = 256;  // filters make texts of their own
 constexpr Duration kReadMax = std::chrono::seconds(5);
 constexpr const char* kInMemory = ":memory:";
+// In the transaction itself: what the database can show of it is what its note is held against.
+constexpr std::string_view kCountCommit =
+    "INSERT INTO meta (key, value) VALUES ('commits', '1') ON CONFLICT (key) DO UPDATE SET value = "
+    "meta.value + "
+    "1 RETURNING value";
 constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the clock
 
 Watch watch = nullptr;  // watch_statements
@@ -105,6 +110,7 @@ class Sqlite final : public Connection {
 
   Status begin() override {
     failed_.reset();
+    changes_before_ = sqlite3_total_changes64(db_);
     return run("BEGIN IMMEDIATE");
   }
   Status begin_read() override {
@@ -112,9 +118,12 @@ class Sqlite final : public Connection {
     return run("BEGIN");
   }
   Status commit() override {
-    Status out = run("COMMIT");
+    std::int64_t number = 0;
+    const bool noted = options_.note != nullptr && sqlite3_total_changes64(db_) != changes_before_;
+    Status out = noted ? each(kCountCommit, {}, [&](const Row& row) { number = row.integer(0); }) : ok();
+    if (out) out = run("COMMIT");
     if (!out) roll_back();
-    if (out && options_.note != nullptr) note_commit();
+    if (out && noted) note_commit(number);
     return out;
   }
   void roll_back() override {
@@ -135,7 +144,7 @@ class Sqlite final : public Connection {
     tried_pages_ = wal_pages_;
     const int rc = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     if (rc == SQLITE_OK || rc == SQLITE_BUSY) return ok();
-    Status out = failure(rc, "checkpoint");
+    Status out = failure(rc, "checkpoint", SQLITE_FCNTL_FILE_POINTER);
     failed_.reset();
     return out;
   }
@@ -184,7 +193,7 @@ class Sqlite final : public Connection {
       if (mode != "wal") return Error(Code::kInvalid, "the file system of " + path_ + " cannot hold a WAL");
       // A commit whose sync failed is visible after a restart, and what follows it could vanish with it.
       const int rc = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-      if (rc != SQLITE_OK) return failure(rc, "checkpoint");
+      if (rc != SQLITE_OK) return failure(rc, "checkpoint", SQLITE_FCNTL_FILE_POINTER);
       wal_pages_ = 0;
     }
     in_service_ = true;
@@ -277,14 +286,13 @@ class Sqlite final : public Connection {
   }
 
  private:
-  void note_commit() {
+  void note_commit(std::int64_t number) {
     sqlite3_file* log = nullptr;
     WalHeader header{};
-    if (wal_pages_ == 0) return;  // nothing was written
     sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (log == nullptr || log->pMethods == nullptr) return;
     if (log->pMethods->xRead(log, header.data(), static_cast<int>(header.size()), 0) == SQLITE_OK)
-      options_.note->write(header, static_cast<std::uint32_t>(wal_pages_));
+      options_.note->write(header, static_cast<std::uint32_t>(wal_pages_), number);
   }
 
   static int too_long(void* self) {
@@ -346,16 +354,40 @@ class Sqlite final : public Connection {
     return SQLITE_OK;
   }
 
+  // What the system said when one of the two files was last written, truncated or synced in vain. Not
+  // sqlite3_system_errno(): a commit leaves it as it was.
+  int last_errno(int which) {
+    sqlite3_file* file = nullptr;
+    int error = 0;
+    sqlite3_file_control(db_, "main", which, static_cast<void*>(&file));
+    if (file == nullptr || file->pMethods == nullptr) return sqlite3_system_errno(db_);
+    (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+  }
+
+  // Why there was no room for what was to be written; nullptr: it failed otherwise. SQLite itself knows one
+  // reason; a quota and a limit on the size of files are others, and the transaction is as little kept. A
+  // failed sync is never one of them: what it was to make safe may be gone.
+  static const char* no_room(int rc, int error) {
+    // The second: the index of the WAL grows in a file of its own.
+    if ((rc & 0xff) == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE) return "the disk is full";
+    if (rc != SQLITE_IOERR_WRITE && rc != SQLITE_IOERR_TRUNCATE) return nullptr;
+    if (error == ENOSPC) return "the disk is full";
+    if (error == EDQUOT) return "the disk quota is used up";
+    if (error == EFBIG) return "a file has the size that this process may write at most (RLIMIT_FSIZE)";
+    return nullptr;
+  }
+
   // Which Error a code of SQLite is; or the end of the process.
-  Status failure(int rc, std::string_view what) {
+  // `file`: which one was being written, if any was; the log, except when that is copied back.
+  Status failure(int rc, std::string_view what, int file = SQLITE_FCNTL_JOURNAL_POINTER) {
+    const int error = last_errno(file);
     const std::string said = rc == SQLITE_CORRUPT ? sqlite3_errstr(rc) : sqlite3_errmsg(db_);
     const int primary = rc & 0xff;
     const bool damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
     std::optional<Error> met;
-    // The index of the WAL grows in a file of its own: that it cannot is a full disk, and nothing was
-    // written.
-    if (primary == SQLITE_FULL || rc == SQLITE_IOERR_SHMSIZE) {
-      met = Error(Code::kOverloaded, "the disk is full");
+    if (const char* why = no_room(rc, error)) {
+      met = Error(Code::kOverloaded, why);
     } else if (primary == SQLITE_TOOBIG) {
       met = Error(Code::kInvalid, "this is larger than a row of the database may be (1,000,000,000 bytes)");
     } else if (primary == SQLITE_INTERRUPT) {
@@ -374,10 +406,9 @@ class Sqlite final : public Connection {
       failed_ = met;
       return *met;
     }
-    log::error(
-        damaged ? "the database is damaged; ending: restore a backup"
-                : "the database failed; ending, since only a new start can tell what is on disk",
-        {{"file", path_}, {"what", said}, {"code", rc}, {"errno", sqlite3_system_errno(db_)}, {"at", what}});
+    log::error(damaged ? "the database is damaged; ending: restore a backup"
+                       : "the database failed; ending, since only a new start can tell what is on disk",
+               {{"file", path_}, {"what", said}, {"code", rc}, {"errno", error}, {"at", what}});
     (void)log::flush(std::chrono::seconds(1));
     _exit(1);
   }
@@ -390,6 +421,7 @@ class Sqlite final : public Connection {
   Duration read_until_{};
   int wal_pages_ = 0;
   int tried_pages_ = 0;
+  std::int64_t changes_before_ = 0;  // this transaction
   std::optional<Error> failed_;
   bool in_service_ = false;
 };
@@ -427,6 +459,17 @@ Status copy_back(Connection& db) {
 
 std::int64_t log_bytes_needed(Connection& db) {
   return static_cast<Sqlite&>(db).log_bytes_needed();
+}
+
+Result<std::int64_t> last_commit(Connection& db) {
+  std::int64_t tables = 0;
+  std::int64_t out = 0;
+  TRY_DONE(db.each("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", {},
+                   [&](const Row& row) { tables = row.integer(0); }));
+  if (tables == 0) return 0;
+  TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'commits'", {},
+                   [&](const Row& row) { out = row.integer(0); }));
+  return out;
 }
 
 Result<std::unique_ptr<Connection>> open_in_memory(std::string_view image) {

@@ -48,6 +48,7 @@ rt::Task<> sleep_in(std::unique_ptr<Sleeper>* place) {
 struct Opened {
   std::unique_ptr<sql::Connection> writer;
   std::unique_ptr<sql::Connection> reader;
+  std::optional<std::string> damage;  // what its log has lost
 };
 
 // Who begins with an empty database beside a rescued one has most likely not been told.
@@ -65,22 +66,10 @@ void name_rescued(const std::string& path) {
   }
 }
 
-// What the log has lost, if it has: told, and kept for whoever wants to look, before SQLite makes it anew.
-std::optional<std::string> damage_of(CommitNote& note, const std::string& path) {
-  auto missing = note.missing();
-  note.clear();  // what it told of is looked at once: SQLite makes the log anew before it commits again
-  if (!missing) return std::nullopt;
-  const std::string kept = free_name(path + "-wal", "damaged");
-  const Status copied = copy_file(path + "-wal", kept);
-  log::error(
-      "the write-ahead log is damaged, and events that were acknowledged are lost: check the disk, and ask "
-      "the senders to send again what they sent last before this start",
-      {{"what", *missing}, {"kept", copied ? kept : "not: " + copied.error().message}});
-  return missing;
-}
-
 Result<Opened> open_database(const std::string& path, const Options& options, CommitNote* note) {
   Opened out;
+  forget_partial_copy(path);
+  note->look();
   TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max, false, note}));
   TRY(const bool known, out.writer->has_schema());
   if (!known) {
@@ -89,6 +78,8 @@ Result<Opened> open_database(const std::string& path, const Options& options, Co
     name_rescued(path);
   }
   TRY_DONE(out.writer->begin_service());
+  TRY(const std::int64_t commit, sql::last_commit(*out.writer));
+  out.damage = note->lost(commit);  // before anything is committed, and noted in the place of what was
   TRY(const Schemas schema, schemas(*out.writer));
   std::string copy;
   if (schema.stored > 0 && schema.stored < schema.known) {
@@ -178,8 +169,8 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
     impl->lock.emplace(std::move(lock));
     const std::string& path = impl->lock->path();
     impl->note.emplace(path);
-    damage = damage_of(*impl->note, path);
     TRY(Opened opened, open_database(path, options, &*impl->note));
+    damage = std::move(opened.damage);
     const auto custody = std::make_shared<Custody>(*impl->lock);
     impl->worker = std::make_unique<Threads>(loop, std::move(opened.writer), std::move(opened.reader),
                                              options, impl->teller(),

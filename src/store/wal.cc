@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -23,11 +25,12 @@ struct Note {
   std::uint64_t inode = 0;  // of the database: another one's log is not ours to miss
   std::uint32_t salt1 = 0;
   std::uint32_t salt2 = 0;
-  std::uint32_t frames = 0;  // 0: nothing is noted
-  std::uint32_t check = 0;   // of what is before it
+  std::uint32_t frames = 0;
+  std::uint32_t check = 0;  // of all else
+  std::int64_t commit = 0;  // 0: nothing is noted
 
   std::uint32_t sum() const {
-    std::uint64_t h = inode * 0x9E3779B97F4A7C15ULL;
+    std::uint64_t h = (inode ^ static_cast<std::uint64_t>(commit) << 20U) * 0x9E3779B97F4A7C15ULL;
     for (const std::uint32_t part : {salt1, salt2, frames})
       h = (h ^ part) * 0x100000001B3ULL;
     return static_cast<std::uint32_t>(h >> 32U) | 1U;
@@ -128,10 +131,10 @@ CommitNote::~CommitNote() {
   if (fd_ >= 0) close(fd_);
 }
 
-void CommitNote::write(const WalHeader& wal, std::uint32_t frames) {
+void CommitNote::write(const WalHeader& wal, std::uint32_t frames, std::int64_t commit) {
   struct stat file {};
   if (fd_ < 0 || stat(database_.c_str(), &file) != 0) return;
-  Note note{file.st_ino, big(wal.data() + 16), big(wal.data() + 20), frames, 0};
+  Note note{file.st_ino, big(wal.data() + 16), big(wal.data() + 20), frames, 0, commit};
   note.check = note.sum();
   [[maybe_unused]] const ssize_t written =
       pwrite(fd_, &note, sizeof note, 0);  // a full disk: the old one stays
@@ -143,33 +146,57 @@ void CommitNote::clear() {
   [[maybe_unused]] const ssize_t written = pwrite(fd_, &none, sizeof none, 0);
 }
 
-std::optional<std::string> CommitNote::missing() const {
+CommitNote::Found CommitNote::found() const {
   const std::string wal = database_ + "-wal";
+  Found out;
   Note note;
   struct stat file {};
   const bool noted = fd_ >= 0 && pread(fd_, &note, sizeof note, 0) == static_cast<ssize_t>(sizeof note) &&
-                     note.check == note.sum() && note.frames > 0 && stat(database_.c_str(), &file) == 0 &&
+                     note.check == note.sum() && note.commit > 0 && stat(database_.c_str(), &file) == 0 &&
                      file.st_ino == note.inode;
-  const Walk found = walk(wal);
-  const bool same = found.header && found.salt1 == note.salt1 && found.salt2 == note.salt2;
-  const bool next = found.header && found.salt1 == note.salt1 + 1;  // begun anew: the old one was copied back
-  if (noted && !same && !next) {
-    return wal +
-           (stat(wal.c_str(), &file) != 0 ? " is gone"
-            : file.st_size == 0           ? " is empty"
-            : found.header                ? " is not the one that this database had"
-                                          : " has no readable beginning") +
-           ": what its " + std::to_string(note.frames) + " pages held and was not copied back is lost";
+  if (noted) out.commit = note.commit;
+  const Walk log = walk(wal);
+  const bool same = log.header && log.salt1 == note.salt1 && log.salt2 == note.salt2;
+  if (log.commits_behind > 1) {
+    out.proven = true;
+    out.doubt = wal + " is broken at page " + std::to_string(log.broken) + ", and " +
+                std::to_string(log.commits_behind) + " commits stand behind it";
+  } else if (noted && !same) {
+    out.doubt = wal + (stat(wal.c_str(), &file) != 0 ? " is gone"
+                       : file.st_size == 0           ? " is empty"
+                       : log.header                  ? " is not the one that this database had"
+                                                     : " has no readable beginning");
+  } else if (noted && log.committed < note.frames) {
+    out.doubt = wal + " can be read up to page " + std::to_string(log.committed) + " of " +
+                std::to_string(note.frames) + " that were committed";
   }
-  if (noted && same && found.committed < note.frames) {
-    return wal + " can be read up to page " + std::to_string(found.committed) + " of " +
-           std::to_string(note.frames) + " that were committed: what is behind it is lost";
+  return out;
+}
+
+void CommitNote::look() {
+  found_ = found();
+  if (found_.doubt.empty()) return;
+  const std::string wal = database_ + "-wal";
+  const auto copied = keep_copy(wal, "damaged", [&wal](const std::string& to) { return copy_file(wal, to); });
+  found_.copied = copied.has_value();
+  found_.copy = copied ? *copied : "not: " + copied.error().message;
+}
+
+std::optional<std::string> CommitNote::lost(std::int64_t commit) {
+  const Found found = std::exchange(found_, {});
+  const std::int64_t behind = found.commit - commit;
+  if (!found.proven && behind <= 0) {
+    // Another program copied the log back.
+    if (found.copied) (void)unlink(found.copy.c_str());
+    return std::nullopt;
   }
-  if (found.commits_behind > 1) {
-    return wal + " is broken at page " + std::to_string(found.broken) + ", and " +
-           std::to_string(found.commits_behind) + " commits stand behind it: they are lost";
-  }
-  return std::nullopt;
+  std::string what = found.doubt.empty() ? database_ + " is not as it was left" : found.doubt;
+  what += behind > 0 ? ": " + std::to_string(behind) + " commits are lost" : ": they are lost";
+  log::error(
+      "the write-ahead log is damaged, and events that were acknowledged are lost: check the disk, and ask "
+      "the senders to send again what they sent last before this start",
+      {{"what", what}, {"kept", found.copy}});
+  return what;
 }
 
 Status sync_file(const std::string& path) {
@@ -186,18 +213,18 @@ Status sync_folder_of(const std::string& path) {
 
 Status copy_file(const std::string& from, const std::string& to) {
   const File in(open(from.c_str(), O_RDONLY | O_CLOEXEC));
-  const File out(open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const File out(in.fd < 0 ? -1 : open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (in.fd < 0 || out.fd < 0) return Error(Code::kUnavailable, "cannot copy " + from + ": " + reason());
   std::vector<char> some(64U << 10U);
   ssize_t got = 0;
   while ((got = read(in.fd, some.data(), some.size())) > 0) {
-    if (::write(out.fd, some.data(), static_cast<std::size_t>(got)) != got)
-      return Error(Code::kUnavailable, "cannot write " + to + ": " + reason());
+    if (::write(out.fd, some.data(), static_cast<std::size_t>(got)) != got) break;
   }
-  if (got < 0 || fsync(out.fd) != 0)
-    return Error(Code::kUnavailable, "cannot copy " + from + ": " + reason());
-  return sync_folder_of(to);
+  if (got == 0) return ok();
+  return Error(Code::kUnavailable, "cannot copy " + from + " to " + to + ": " + reason());
 }
+
+namespace {
 
 std::string free_name(const std::string& path, const std::string& word) {
   std::string time = to_rfc3339(rt::wall_now()).substr(0, 19) + "Z";
@@ -208,6 +235,31 @@ std::string free_name(const std::string& path, const std::string& word) {
   for (int n = 2; std::filesystem::exists(tried, unknown) && n < 1000; ++n)
     tried = name + "-" + std::to_string(n);
   return tried;
+}
+
+std::string partial_of(const std::string& path) {
+  return path + ".partial";
+}
+
+}  // namespace
+
+Result<std::string> keep_copy(const std::string& path, const std::string& word,
+                              const std::function<Status(const std::string& to)>& write) {
+  const std::string partial = partial_of(path);
+  std::string name = free_name(path, word);
+  forget_partial_copy(path);
+  Status done = write(partial);
+  if (done) done = sync_file(partial);
+  if (done && std::rename(partial.c_str(), name.c_str()) != 0)
+    done = Error(Code::kUnavailable, "cannot rename " + partial + " to " + name + ": " + reason());
+  if (done) done = sync_folder_of(name);
+  if (done) return name;
+  forget_partial_copy(path);
+  return done.error();
+}
+
+void forget_partial_copy(const std::string& path) {
+  (void)unlink(partial_of(path).c_str());
 }
 
 }  // namespace postlude::store

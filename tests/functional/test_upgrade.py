@@ -149,6 +149,43 @@ def test_without_room_for_a_copy_nothing_is_migrated(old, tmp_path):
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
+def test_a_kill_while_the_copy_is_made_loses_nothing(old):
+    server = old()
+    with sqlite3.connect(server.database) as db:  # so large that there is time for a kill
+        db.execute("CREATE TABLE ballast (bytes)")
+        db.execute("INSERT INTO ballast VALUES (zeroblob(120000000))")
+    db.close()
+    events = facts_of(server.database)
+    partial = server.database.with_name("postlude.db.partial")
+    cut = 0
+    for megabytes in (0, 1, 20, 60, 110):
+        server.start(ready=False)
+        wait_until(lambda: (partial.exists() and partial.stat().st_size >= megabytes * 10**6) or server.process.poll(),
+                   20, 0.0005, f"{megabytes} MB of a copy")
+        server.kill()
+        cut += partial.exists()
+        assert {schema_of(one) for one in copies(server)} <= {6}, "whatever has a copy's name is whole"
+        assert facts_of(server.database) == events
+    assert cut >= 3 and schema_of(server.database) == 6
+    server.start()
+    assert copies(server) and not partial.exists()
+    assert all(schema_of(one) == 6 and facts_of(one) == events for one in copies(server))
+    assert {e["id"] for e in server.items("events")} >= set(FACTS["events"].values())
+    assert in_state(server, "done", "succeeded")
+    server.stop()
+    assert schema_of(server.database) > 6
+
+
+def facts_of(path):
+    """What is in it, its log included: a killed daemon leaves one."""
+    db = sqlite3.connect(path)
+    try:
+        tables = ("events", "runs", "steps", "attempts", "deliveries")
+        return {table: db.execute(f"SELECT count(*), max(id) FROM {table}").fetchone() for table in tables}
+    finally:
+        db.close()
+
+
 def test_what_breaks_is_told(old, binary):
     server = old(mend=False)
     done = server.cli("check", server.config_file)
