@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kBodyMax = 64U << 10U;
 constexpr std::size_t kKeyMax = 255;
+constexpr std::size_t kLateMax = 100;
 
 template <class Row, class View>
 HttpResponse page_of(const Result<std::vector<Row>>& rows, std::size_t limit, View view) {
@@ -300,6 +301,16 @@ rt::Task<HttpResponse> Api::act_and_log(Path path, json::value asked, Caller who
   co_return response;
 }
 
+// Before a key is looked up, it may be that of one of them: without its answer it would be under way for a
+// day.
+rt::Task<> Api::keep_late() {
+  std::vector<Late> late = std::exchange(late_, {});
+  for (Late& one : late) {
+    AWAIT(const Status kept, store_.end_once(one.once, one.status, one.answer));
+    if (!kept) late_.push_back(std::move(one));
+  }
+}
+
 rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
   auto asked = parse_json(request.body.empty() ? "{}" : request.body);
   if (!asked || !asked->is_object()) co_return problem(400, "invalid", "the body must be a JSON object");
@@ -311,12 +322,18 @@ rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
     co_return response;
   }
   const store::Once once{who.name, key, sha256(request.target + '\n' + request.body)};
+  if (!late_.empty()) AWAIT_DONE(keep_late());
   AWAIT(const auto before, store_.begin_once(once, rt::now()));
   if (!before) co_return problem_of(before.error());
   if (before->what != store::Before::What::kNothing) co_return answer_again(*before);
   AWAIT(HttpResponse response, act_and_log(std::move(path), std::move(*asked), std::move(who)));
   AWAIT(const Status kept, store_.end_once(once, response.status, response.body));
-  if (!kept) log::warn("the answer to an Idempotency-Key was not kept", {{"why", kept.error().message}});
+  if (!kept) {
+    log::warn("the answer to an Idempotency-Key is not kept yet; the next write with a key tries it again",
+              {{"why", kept.error().message}});
+    if (late_.size() >= kLateMax) late_.erase(late_.begin());
+    late_.push_back({once, response.status, response.body});
+  }
   co_return response;
 }
 

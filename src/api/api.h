@@ -74,6 +74,7 @@ class Api {
 
   // -- acting
   rt::Task<HttpResponse> write(Path path, HttpRequest request, Caller who);
+  rt::Task<> keep_late();
   rt::Task<HttpResponse> act(Path path, json::value asked, Caller who);
   rt::Task<HttpResponse> act_and_log(Path path, json::value asked, Caller who);
   rt::Task<HttpResponse> act_on_run(RunId id, std::string verb, json::value asked, Caller who);
@@ -91,6 +92,13 @@ class Api {
   store::Store& store_;
   pipeline::Pipeline& pipeline_;
   metrics::Metrics& metrics_;
+  // Answers to an Idempotency-Key for which the disk had no room. Bounded; after a restart nobody knows them.
+  struct Late {
+    store::Once once;
+    int status = 0;
+    std::string answer;
+  };
+  std::vector<Late> late_;
 };
 
 }  // namespace postlude::api
