@@ -173,9 +173,28 @@ CommitNote::Found CommitNote::found() const {
   return out;
 }
 
+// The copy of the log that a start made which then could not go on: nothing was committed, and noted, since.
+// Else it would make one each second while the disk is full. "": there is none.
+std::string CommitNote::copied_before() const {
+  namespace fs = std::filesystem;
+  const fs::path log(database_ + "-wal");
+  std::error_code unknown;
+  const fs::file_time_type noted = fs::last_write_time(database_ + ".committed", unknown);
+  if (unknown) return "";
+  fs::directory_iterator at(log.has_parent_path() ? log.parent_path() : ".", unknown);
+  for (; !unknown && at != fs::directory_iterator(); at.increment(unknown)) {
+    const bool named = at->path().filename().string().starts_with(log.filename().string() + ".damaged-");
+    if (named && at->last_write_time(unknown) > noted) return at->path().string();
+  }
+  return "";
+}
+
 void CommitNote::look() {
   found_ = found();
   if (found_.doubt.empty()) return;
+  found_.copy = copied_before();
+  found_.copied = !found_.copy.empty();
+  if (found_.copied) return;
   const std::string wal = database_ + "-wal";
   const auto copied = keep_copy(wal, "damaged", [&wal](const std::string& to) { return copy_file(wal, to); });
   found_.copied = copied.has_value();

@@ -50,6 +50,7 @@ class CommitNote {
     bool copied = false;
   };
   Found found() const;
+  std::string copied_before() const;
 
   std::string database_;
   int fd_ = -1;

@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 import pathlib
 import random
 import resource
@@ -151,6 +152,27 @@ def test_any_other_failure_ends_the_process(shimmed, call, error):
     refuse()
     server.start()
     assert "a" in names_of(server)
+
+
+def test_starts_without_room_keep_one_copy_of_a_damaged_log(shimmed):
+    server, refuse = shimmed
+    accepted(server, *[f"e{n}" for n in range(20)])
+    server.kill()
+    with open(log_of(server), "r+b") as log:
+        log.seek(-100, os.SEEK_END)
+        log.write(b"\xff\x00\xff")
+    refuse("write", errno.ENOSPC)
+    waits = "the store cannot be opened yet"
+    for n in range(3):
+        server.start(ready=False)
+        wait_until(lambda n=n: server.log().count(waits) > n, why="a line about the full disk")
+        server.kill()
+    copy, = server.folder.glob("postlude.db-wal.damaged-*")
+    refuse()
+    server.start()
+    assert list(server.folder.glob("postlude.db-wal.damaged-*")) == [copy]
+    assert server.log().count(TOLD) == 1 and copy.name in server.log()
+    assert len([r for r in records(server) if r["action"] == "store.damaged"]) == 1
 
 
 def test_an_answer_that_found_no_room_is_kept_later(shimmed):
