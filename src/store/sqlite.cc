@@ -26,8 +26,7 @@ constexpr const char* kInMemory = ":memory:";
 // In the transaction itself: what the database can show of it is what its note is held against.
 constexpr std::string_view kCountCommit =
     "INSERT INTO meta (key, value) VALUES ('commits', '1') ON CONFLICT (key) DO UPDATE SET value = "
-    "meta.value + "
-    "1 RETURNING value";
+    "CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value";
 constexpr int kProgressSteps = 20'000;  // virtual machine steps between two looks at the clock
 
 Watch watch = nullptr;  // watch_statements
