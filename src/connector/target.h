@@ -2,16 +2,15 @@
 // Target: a system under a name of the user's: its URL, credentials and limits; and Masker, which hides
 // secrets.
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
+#include "base/mask.h"
 #include "base/secret.h"
 #include "base/time.h"
 #include "lang/node.h"
@@ -86,14 +85,10 @@ struct Url {
 };
 Result<Url> parse_url(std::string_view text);
 
-// Hides values in any text that is stored, logged or shown, in the spellings in which systems repeat them
-// (connector/spelled.h), in base64, also within a longer one, and in hexadecimal; of a secret URL also its
-// parts; and the user information of any URL. What it costs grows with the text and little with the secrets.
+// Hides the secrets of targets (base/mask.h), of a secret URL also its parts.
 class Masker {
  public:
-  // A shorter secret is in half of all texts: hiding it would spoil them and hide nothing. `check --secrets`
-  // says so.
-  static constexpr std::size_t kMaskedMin = 4;
+  static constexpr std::size_t kMaskedMin = Mask::kMaskedMin;
 
   Masker() = default;
   // All secrets of these targets; those that cannot be found cannot leak.
@@ -106,33 +101,16 @@ class Masker {
   // to nothing where it is what was learnt last.
   void learn(const Target& target, const std::string& secret);
 
-  void add(std::string_view secret);
-  std::string mask(std::string_view text) const;
-  // The same within the strings of a JSON text, so that it stays JSON; other text is masked as text.
-  std::string mask_json(std::string_view text) const;
+  void add(std::string_view secret) { mask_.add(secret); }
+  Mask& known() { return mask_; }
+  std::string mask(std::string_view text) const { return mask_.mask(text); }
+  std::string mask_json(std::string_view text) const { return mask_.mask_json(text); }
 
  private:
   void add_auth(const Target& target, const SecretLookup& lookup);
   void add_forms(const Auth& auth, const std::string& secret);
-  void mask_value(json::value& value) const;
-  bool nothing_to_hide(std::string_view json_text) const;
-  struct Form {
-    std::string bytes;
-    bool any_case = false;   // hexadecimal
-    bool base64 = false;     // padding may follow
-    std::size_t shared = 0;  // so many bytes are those of the form before it
-    bool operator<(const Form& other) const {
-      return std::tie(any_case, bytes, base64) < std::tie(other.any_case, other.bytes, other.base64);
-    }
-  };
-  void add_form(Form form);
-  // The end of the longest form that is spelled there; npos: none is.
-  std::size_t end_at(std::string_view text, std::size_t at) const;
-  // Among the forms with that first byte; 0: none is spelled there.
-  std::size_t longest_at(std::string_view text, std::size_t at, bool any_case, unsigned char first) const;
-  std::vector<Form> forms_;  // sorted
-  // Where those with a first byte begin in forms_; twice: those of any case after the others.
-  std::array<std::size_t, 513> first_of_{};
+
+  Mask mask_;
   std::map<std::string, std::string, std::less<>> learnt_;  // by target; its forms are known
 };
 

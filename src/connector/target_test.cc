@@ -185,69 +185,6 @@ TEST(AuthoriseTest, Refuses) {
   EXPECT_EQ(result.error().message, "auth in the body wants a form or a JSON object as body");
 }
 
-TEST(MaskerTest, HidesEveryForm) {
-  Masker masker;
-  masker.add("p\"a/s s");
-  for (const std::string& text : {std::string("x p\"a/s s y"), "x " + percent_encode("p\"a/s s") + " y",
-                                  "x " + to_base64("p\"a/s s") + " y", std::string("x p\\\"a/s s y")}) {
-    EXPECT_EQ(masker.mask(text), "x *** y");
-  }
-  EXPECT_EQ(masker.mask("get https://u:pw@host/x?a=b@c and http://host/@x"),
-            "get https://***@host/x?a=b@c and http://host/@x");
-}
-
-// The spellings in which systems repeat what they were sent.
-TEST(MaskerTest, HidesEverySpelling) {
-  Masker masker;
-  masker.add("ATATT3x/abc+def=4A&\"q\" \\end");
-  for (const char* text : {
-           R"(ATATT3x/abc+def=4A&"q" \end)",                                  // as it is
-           R"(ATATT3x%2Fabc%2Bdef%3D4A%26%22q%22%20%5Cend)",                  // Go, JavaScript
-           R"(ATATT3x%2fabc%2bdef%3d4A%26%22q%22%20%5cend)",                  // .NET
-           R"(ATATT3x/abc%2Bdef=4A%26%22q%22+%5Cend)",                        // in part; a form
-           R"(ATATT3x/abc def=4A&"q" \end)",                                  // decoded once too often
-           R"(%41TATT3x%2Fabc%2Bdef%3D4A%26%22q%22%20%5Cend)",                // more than is needed
-           R"(ATATT3x%252Fabc%252Bdef%253D4A%2526%2522q%2522%2520%255Cend)",  // twice
-           R"(ATATT3x/abc+def=4A&\"q\" \\end)",                               // JSON
-           R"(ATATT3x\/abc+def=4A\u0026\u0022q\u0022 \\end)",                 // PHP
-           R"(ATATT3x\\\/abc+def=4A&\\\"q\\\" \\\\end)",                      // JSON in JSON
-           R"(\u0041TATT3x/abc\u002bdef\u003D4A&\"q\" \u005cend)",
-           R"(ATATT3x/abc+def=4A&amp;&quot;q&quot; \end)",              // HTML
-           R"(ATATT3x&#x2F;abc&#43;def&#x3d;4A&#38;&#34;q&#34; \end)",  // templates
-           R"(ATATT3x/abc+def=4A&amp;amp;&amp;quot;q&amp;quot; \end)",  // twice
-       }) {
-    EXPECT_EQ(masker.mask(std::string("x ") + text + " y"), "x *** y") << text;
-  }
-  for (const char* text : {"ATATT3x/abc+def=4A&\"q\" end", "ATATT3x/abc-def=4A", "%ATATT3x", "&#;&amp", "\\",
-                           "%2", "%", "&", "\\u00", "100% + a & b"}) {
-    EXPECT_EQ(masker.mask(text), text);
-  }
-}
-
-TEST(MaskerTest, HidesEncodings) {
-  Masker masker;
-  const std::string secret = "s3cr3t->>?~>token";
-  masker.add(secret);
-  const auto masks = [&](const std::string& text) { return masker.mask(text); };
-  EXPECT_EQ(masks("x " + to_hex(secret) + " y"), "x *** y");
-  std::string capitals = to_hex(secret);
-  std::transform(capitals.begin(), capitals.end(), capitals.begin(),
-                 [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
-  EXPECT_EQ(masks("x " + capitals + " y"), "x *** y");
-  EXPECT_EQ(masks("x " + percent_encode(to_base64(secret)) + " y"), "x *** y");
-  // With whatever stands around it: `user:secret`, a body.
-  for (const char* before : {"", "u:", "us:", "usr:", "{\"token\":\""}) {
-    for (const char* after : {"", "\"", "\"}", "xyz"}) {
-      std::string text = to_base64(before + secret + after);
-      EXPECT_EQ(masks(text).find(text.substr(8, 12)), std::string::npos) << before << after;
-      EXPECT_NE(masks(text).find("***"), std::string::npos) << before << after;
-      std::replace(text.begin(), text.end(), '+', '-');
-      std::replace(text.begin(), text.end(), '/', '_');
-      EXPECT_NE(masks(text).find("***"), std::string::npos) << before << after;
-    }
-  }
-}
-
 TEST(MaskerTest, HidesThePartsOfASecretUrl) {
   const Target hook = with_auth(Auth::Kind::kUrl, "");
   const Masker masker = Masker::of(hook, lookup_of("https://hooks.slack.com/services/T024BE7LD/B00XYZ123/"
@@ -257,57 +194,6 @@ TEST(MaskerTest, HidesThePartsOfASecretUrl) {
   EXPECT_EQ(masker.mask("invalid token 9f8e7d6c"), "invalid token ***");
   EXPECT_EQ(masker.mask("POST %2Fservices%2FT024BE7LD%2FB00XYZ123%2FaBcDeFgHiJkLmN"), "POST ***");
   EXPECT_EQ(masker.mask("services wait true 1"), "services wait true 1");  // words are no secrets
-}
-
-// What a system sends back cannot make this slow: without sharing what the secrets begin with, it took a
-// minute.
-TEST(MaskerTest, CostsLittleWhateverTheTextIs) {
-  Masker masker;
-  for (int i = 0; i < 300; ++i)
-    masker.add("secret-number-" + std::to_string(i) + "-of-many%&\\");
-  for (const std::string& piece :
-       {std::string("secret-number-"), std::string("%25"), std::string("&amp;"), std::string("\\"),
-        std::string("\\u005c"), std::string("c2VjcmV0LW51bWJlci0")}) {
-    std::string text;
-    while (text.size() < 50'000)
-      text += piece;
-    const auto begin = std::chrono::steady_clock::now();
-    masker.mask(text);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10)) << piece;
-  }
-}
-
-TEST(MaskerTest, JsonStaysJson) {
-  Masker masker;
-  masker.add("2000");
-  masker.add("true");
-  EXPECT_EQ(masker.mask_json(R"({"status":404,"n":2000,"t":"x2000","true":true,"l":["2000"]})"),
-            R"({"status":404,"n":"***","t":"x***","***":true,"l":["***"]})");
-  EXPECT_EQ(masker.mask_json("not json 2000"), "not json ***");
-}
-
-// However a JSON text writes a secret: as it is, with escapes of its own, as JSON within a string.
-TEST(MaskerTest, FindsWhatJsonWritesOtherwise) {
-  Masker masker;
-  masker.add("p\"a/s s");
-  for (const char* text : {R"({"t":"x p\"a/s s y"})", R"({"t":"x p\u0022a/s s y"})",
-                           R"({"t":"x p\"a\/s s y"})", R"({"t":"x \u0070\"a\u002fs\u0020s y"})",
-                           R"({"t":"x p\\\"a/s s y"})", R"({ "t" : "x p\"a/s s y" })"}) {
-    EXPECT_EQ(masker.mask_json(text), R"({"t":"x *** y"})") << text;
-  }
-  EXPECT_EQ(masker.mask_json(R"({"u":"https://me:pw@host/"})"), R"({"u":"https://***@host/"})");
-  EXPECT_EQ(masker.mask_json(R"({"u":"https:\/\/me:pw@host/"})"), R"({"u":"https://***@host/"})");
-  const std::string plain = R"({"t":"p\"a","u":"https://host/","n":[1.50]})";
-  EXPECT_EQ(masker.mask_json(plain), plain);
-}
-
-TEST(MaskerTest, LeavesAloneWhatIsTooShortToBeASecret) {
-  Masker masker;
-  masker.add("");
-  masker.add("abc");
-  EXPECT_EQ(masker.mask("abc http://abc"), "abc http://abc");
-  masker.add("abcd");
-  EXPECT_EQ(masker.mask("abc abcd"), "abc ***");
 }
 
 TEST(MaskerTest, LearnsWhatIsSentNow) {

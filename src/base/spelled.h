@@ -1,0 +1,31 @@
+#pragma once
+// Spelled: whether a text says something, in whatever spelling systems repeat it: as it is; percent-encoded
+// in part or whole, once or twice, also as %uXXXX; as JSON, HTML, C, quoted-printable write it, also JSON
+// within JSON; blanks as +; broken into lines.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace postlude {
+
+struct Spelling {
+  bool any_case = false;
+  bool wrapped = false;  // may be broken into lines anywhere, as base64 in mails is
+};
+
+// The end of `wanted` in the text, where a spelling of it begins at `at`; npos: none does. `decided`: so many
+// of its bytes said so; whatever begins with the same ones is not there either. What it costs grows with the
+// spelling's length only.
+std::size_t spelled_at(std::string_view text, std::size_t at, std::string_view wanted, Spelling spelling,
+                       std::size_t& decided);
+
+// Whether a character can begin an escape.
+constexpr bool begins_escape(char c) {
+  return c == '%' || c == '&' || c == '\\' || c == '=';
+}
+
+// The bytes that spellings at this place may begin with.
+std::string first_bytes_at(std::string_view text, std::size_t at);
+
+}  // namespace postlude
