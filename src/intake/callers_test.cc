@@ -9,6 +9,7 @@ namespace postlude::intake {
 namespace {
 
 using fixture::judged;
+using fixture::kNothingHidden;
 using fixture::post;
 using fixture::sources_of;
 using fixture::status_of;
@@ -77,12 +78,12 @@ TEST(Judge, SaysThatABarePathNamesNoHook) {
       }
     }
     HttpRequest other = post(target, "");
-    EXPECT_FALSE(judge_head(sources, other, false)) << "its proof may be in the body";
-    EXPECT_EQ(too_large(fixture::route_of(sources, target), other).status, 404);
-    EXPECT_EQ(judge_head(sources, other, true)->status, 404);
+    EXPECT_FALSE(judge_head(sources, other, false, &kNothingHidden)) << "its proof may be in the body";
+    EXPECT_EQ(too_large(fixture::route_of(sources, target), other, &kNothingHidden).status, 404);
+    EXPECT_EQ(judge_head(sources, other, true, &kNothingHidden)->status, 404);
     other.method = "GET";
-    EXPECT_EQ(judge_head(sources, other, false)->status, 404);
-    EXPECT_EQ(judge_head(sources, other, false)->detail, "no such path");
+    EXPECT_EQ(judge_head(sources, other, false, &kNothingHidden)->status, 404);
+    EXPECT_EQ(judge_head(sources, other, false, &kNothingHidden)->detail, "no such path");
   }
 }
 
@@ -155,6 +156,16 @@ TEST(Judge, DoesNotBlameTheCallerForASecretThatCannotBeRead) {
   EXPECT_EQ(status({{"X-One", "s3cret-meta"}}), 403);
   EXPECT_EQ(status({}, R"({"name":"a","namespace":"b","phase":"Failed","metadata":{"token":"x"}})"), 503);
   EXPECT_EQ(status({}), 401);
+  // A lookup that names the secret itself is not echoed behind its name.
+  const SecretLookup naming = [](const SecretRef& ref) -> Result<std::string> {
+    return Error(Code::kNotFound, "the secret in " + to_text(ref) + " is not set");
+  };
+  const Judged said = judged(sources, post("/hooks/flagger/post-rollout", kGood, {{"X-Mine", "x"}}), naming);
+  ASSERT_EQ(status_of(said), 503);
+  EXPECT_EQ(
+      said.refusal->delivery.reason,
+      "not decided: the secret in env GONE is not set; the secret in env META is not set; the secret in "
+      "env TOKEN is not set");
   // A source of which none can be read says so to everybody.
   const Sources blind = sources_of("flagger: {type: flagger, auth: [{bearer: [{env: GONE}, {env: LOST}]}]}");
   EXPECT_FALSE(blind.list()[0]->usable(kSecrets));

@@ -15,6 +15,7 @@
 
 namespace postlude::intake::fixture {
 
+inline const Mask kNothingHidden;
 inline const Instant kNow = *parse_rfc3339("2026-11-22T10:11:12Z");
 
 struct Configured {
@@ -76,8 +77,9 @@ inline Route route_of(const Sources& sources, std::string_view target) {
 inline Judged judged(const Sources& sources, HttpRequest request, const SecretLookup& lookup,
                      bool within_rate = true, Instant now = kNow) {
   const Route route = route_of(sources, request.target);
+  Mask hidden;
   return judge(
-      route, std::move(request), lookup, [&] { return within_rate; }, now);
+      route, std::move(request), lookup, [&] { return within_rate; }, hidden, now);
 }
 
 // 0: to be appended; 202: filtered.

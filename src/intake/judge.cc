@@ -15,20 +15,22 @@ namespace {
 constexpr std::size_t kMethodMax = 32;
 constexpr std::size_t kTargetMax = 1024;  // of a request that has no route
 
-Delivery record_of(const HttpRequest& request, const Carriers& carriers,
-                   const std::vector<std::string>& secrets) {
+Delivery record_of(const HttpRequest& request, const Carriers& carriers, const Mask& secrets, PathOf whose) {
   Delivery delivery;
   delivery.received_at = request.received_at;
-  delivery.method = request.method.substr(0, kMethodMax);
-  delivery.target = scrub_target(request.target, carriers, secrets);
+  delivery.method = secrets.mask(request.method).substr(0, kMethodMax);
+  delivery.target = scrub_target(request.target, carriers, secrets, whose);
   delivery.remote = request.remote;
   delivery.headers = scrub_headers(request.headers, carriers, secrets);
   delivery.verdict = Verdict::kRejected;
   return delivery;
 }
 
-Delivery record_of(const Route& route, const HttpRequest& request, const std::vector<std::string>& secrets) {
-  Delivery delivery = record_of(request, route.source->carriers(), secrets);
+// `secrets` nullptr: it is only counted.
+Delivery record_of(const Route& route, const HttpRequest& request, const Mask* secrets) {
+  Delivery delivery;
+  if (secrets != nullptr) delivery = record_of(request, route.source->carriers(), *secrets, PathOf::kSource);
+  delivery.remote = request.remote;
   delivery.source = route.source->name();
   delivery.cluster = route.cluster;
   delivery.hook = route.hook;
@@ -90,8 +92,6 @@ std::optional<std::uint64_t> announced_length(const Headers& headers) {
 
 namespace {
 
-constexpr const char* kNoSuchPath = "no such path";
-
 // 404 without naming a path: whoever asks may be anybody. The record says more.
 Refusal stray(Delivery delivery, std::string record) {
   delivery.reason = std::move(record);
@@ -104,35 +104,38 @@ std::string instead_of_bare(const Route& route) {
          " for what happens before";
 }
 
-Refusal stray_on_bare(const Route& route, const HttpRequest& head) {
-  return stray(record_of(route, head, {}), "no such path: it names no hook; " + instead_of_bare(route));
+Refusal stray_on_bare(const Route& route, const HttpRequest& head, const Mask* recording) {
+  return stray(record_of(route, head, recording),
+               "no such path: it names no hook; " + instead_of_bare(route));
 }
 
 }  // namespace
 
-Refusal too_large(const Route& route, const HttpRequest& head) {
-  if (route.hook.empty()) return stray_on_bare(route, head);
+Refusal too_large(const Route& route, const HttpRequest& head, const Mask* recording) {
+  if (route.hook.empty()) return stray_on_bare(route, head, recording);
   return refuse(413, "the body is larger than " + std::to_string(route.source->body_bytes_max()) + " bytes",
-                record_of(route, head, {}), Keep::kSample);
+                record_of(route, head, recording), Keep::kSample);
 }
 
-std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large) {
-  const auto route = sources.route(head.target);
+std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large,
+                                  const Mask* recording) {
+  const auto route = sources.find(head.target);
+  if (!route && recording == nullptr) return stray({}, kNoSuchPath);
   if (!route) {
-    Delivery delivery = record_of(head, sources.carriers(), {});
+    Delivery delivery = record_of(head, sources.carriers(), *recording, PathOf::kNobody);
     if (delivery.target.size() > kTargetMax) delivery.target.resize(kTargetMax);
-    return stray(std::move(delivery), route.error().message);
+    return stray(std::move(delivery), sources.route(head.target).error().message);
   }
   const auto refused = [&](int status, std::string detail) {
-    if (route->hook.empty()) return stray_on_bare(*route, head);
-    return refuse(status, std::move(detail), record_of(*route, head, {}), Keep::kSample);
+    if (route->hook.empty()) return stray_on_bare(*route, head, recording);
+    return refuse(status, std::move(detail), record_of(*route, head, recording), Keep::kSample);
   };
   if (head.method != "POST") return refused(405, "a hook is called with POST");
   if (headers_too_large) return refused(431, "the headers are larger than the limit");
   std::string fault = content_fault(head.headers);
   if (!fault.empty()) return refused(415, std::move(fault));
   const auto length = announced_length(head.headers);
-  if (length && *length > route->source->body_bytes_max()) return too_large(*route, head);
+  if (length && *length > route->source->body_bytes_max()) return too_large(*route, head, recording);
   return std::nullopt;
 }
 
@@ -141,12 +144,14 @@ namespace {
 // The one way of a judgement, told from top to bottom in `judge`.
 class Judgement {
  public:
-  Judgement(const Route& route, HttpRequest request, const SecretLookup& lookup, Instant now)
-      : route_(route), request_(std::move(request)), secrets_(lookup), now_(now) {}
+  Judgement(const Route& route, HttpRequest request, const SecretLookup& lookup, Mask& hidden, Instant now)
+      : route_(route), request_(std::move(request)), secrets_(lookup), hidden_(hidden), now_(now) {}
 
   Judged run(const std::function<bool()>& within_rate) {
     prove();
-    result_.delivery = record_of(route_, request_, secrets_.seen());
+    for (const std::string& secret : secrets_.seen())
+      hidden_.add(secret);
+    result_.delivery = record_of(route_, request_, &hidden_);
     result_.secrets = secrets_.state();
     if (!verified_.proof && route_.hook.empty()) {
       result_.refusal =
@@ -166,7 +171,7 @@ class Judgement {
   }
 
   Judged run_again(Authentic proof, DeliveryId of) {
-    result_.delivery = record_of(route_, request_, {});
+    result_.delivery = record_of(route_, request_, &hidden_);
     result_.delivery.proof = proof.proof();
     result_.proof = std::move(proof);
     read();
@@ -182,6 +187,8 @@ class Judgement {
 
  private:
   void set(int status, std::string detail, Keep keep, std::string record = {}) {
+    // A sender that is mistaken about what it calls may have its secret anywhere in the body.
+    if (!result_.delivery.body.empty()) result_.delivery.body = hidden_.mask_json(result_.delivery.body);
     result_.delivery.reason = record.empty() ? detail : std::move(record);
     result_.refusal = refuse(status, std::move(detail), std::move(result_.delivery), keep);
     result_.refusal->paces_itself = flagger_type().paces_itself;
@@ -217,7 +224,11 @@ class Judgement {
   std::vector<std::string> unreadable() const {
     std::vector<std::string> out;
     for (const auto& [secret, problem] : secrets_.state()) {
-      if (!problem.empty()) out.push_back("the secret in " + secret + " " + problem);
+      if (problem.empty()) continue;
+      // Whoever looks secrets up may have named it already.
+      const std::size_t named = problem.find("the secret in " + secret);
+      out.push_back(named == std::string::npos ? "the secret in " + secret + " " + problem
+                                               : problem.substr(named));
     }
     return out;
   }
@@ -238,7 +249,7 @@ class Judgement {
     const auto& token_names = route_.source->carriers().metadata;
     std::string& body = result_.delivery.body;
     if (!*parsed_) {
-      body = scrub_broken_body(request_.body, token_names, secrets_.seen());
+      body = scrub_broken_body(request_.body, token_names, hidden_);
       if (route_.hook.empty()) return refuse_bare();
       refuse_unreadable({parsed_->error().message, parsed_->error().message});
       return;
@@ -274,11 +285,11 @@ class Judgement {
   }
 
   void refuse_unreadable(const Fault& fault) {
+    const std::string record = hidden_.mask(fault.record);
     if (route_.gate) {
-      set(403, kClosed, Keep::kStore,
-          std::string(kClosed) + "; and its body cannot be read: " + fault.record);
+      set(403, kClosed, Keep::kStore, std::string(kClosed) + "; and its body cannot be read: " + record);
     } else {
-      set(400, fault.answer, Keep::kStore, fault.record);
+      set(400, fault.answer, Keep::kStore, record);
     }
   }
 
@@ -326,6 +337,7 @@ class Judgement {
   const Route& route_;
   HttpRequest request_;
   Secrets secrets_;
+  Mask& hidden_;
   Instant now_;
   std::optional<Result<json::value>> parsed_;
   Source::Verified verified_;
@@ -336,8 +348,8 @@ class Judgement {
 }  // namespace
 
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
-             const std::function<bool()>& within_rate, Instant now) {
-  return Judgement(route, std::move(request), lookup, now).run(within_rate);
+             const std::function<bool()>& within_rate, Mask& hidden, Instant now) {
+  return Judgement(route, std::move(request), lookup, hidden, now).run(within_rate);
 }
 
 Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, Instant now) {
@@ -355,7 +367,8 @@ Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, 
     }
   }
   const SecretLookup none = [](const SecretRef&) { return Error(Code::kNotFound, "not asked for"); };
-  return Judgement(route, std::move(request), none, now).run_again(std::move(proof), stored.id);
+  Mask hidden;  // it was scrubbed before it was stored
+  return Judgement(route, std::move(request), none, hidden, now).run_again(std::move(proof), stored.id);
 }
 
 }  // namespace postlude::intake

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mask.h"
 #include "intake/source.h"
 
 namespace postlude::intake {
@@ -33,11 +34,14 @@ struct Refusal {
 };
 
 // By the head alone; nullopt: read the body, at most route's source->body_bytes_max(). `headers_too_large`:
-// the headers broke the server's limit, `head` holds what the request line said.
-std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large);
+// the headers broke the server's limit, `head` holds what the request line said. `recording`: what is hidden
+// in the refusal's record; nullptr: it is only counted, and the record says no more than that takes. Whoever
+// likes can be refused as often as they like, and a record costs as much as taking a call in.
+std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large,
+                                  const Mask* recording);
 
 // 413 for a body that turned out longer than its source allows.
-Refusal too_large(const Route& route, const HttpRequest& head);
+Refusal too_large(const Route& route, const HttpRequest& head, const Mask* recording);
 
 struct Judged {
   // What was decided: refused (as a Refusal; status >= 400), filtered (store it with append_rejected and
@@ -55,9 +59,10 @@ struct Judged {
 };
 
 // `within_rate` is asked once, and only for authentic calls. `now`: by the machine's clock, which the
-// senders' signatures are measured against (rt::wall_now).
+// senders' signatures are measured against (rt::wall_now). `hidden`: what records hide; the secrets that were
+// looked up are added.
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
-             const std::function<bool()>& within_rate, Instant now);
+             const std::function<bool()>& within_rate, Mask& hidden, Instant now);
 
 // A stored delivery that made no event, read anew with today's mapping of its source. Its secrets are gone,
 // so what proved it then proves it now. `route` is of its source.

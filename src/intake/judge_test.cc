@@ -8,6 +8,7 @@ namespace postlude::intake {
 namespace {
 
 using fixture::judged;
+using fixture::kNothingHidden;
 using fixture::post;
 using fixture::sources_of;
 using fixture::status_of;
@@ -88,7 +89,7 @@ TEST(JudgeHead, FollowsTheOrderOfTheContract) {
     head.target = c.target;
     head.headers.list = c.headers;
     head.received_at = fixture::kNow;
-    const auto refusal = judge_head(sources, head, c.headers_too_large);
+    const auto refusal = judge_head(sources, head, c.headers_too_large, &kNothingHidden);
     EXPECT_EQ(refusal ? refusal->status : 0, c.status) << c.what;
     if (!refusal) continue;
     EXPECT_EQ(refusal->keep, Keep::kSample) << c.what;
@@ -108,7 +109,7 @@ TEST(JudgeHead, KeepsSecretsOfStrayCallsOutOfTheRecord) {
   const auto refusal = judge_head(sources,
                                   post("/hooks/fagger/post-rollout?k=s3cret-token&x=1", "",
                                        {{"X-Mine", "s3cret-token"}, {"Authorization", "Basic czNjcmV0"}}),
-                                  false);
+                                  false, &kNothingHidden);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->status, 404);
   EXPECT_EQ(refusal->delivery.target, "/hooks/fagger/post-rollout?k=***&x=1");
@@ -116,14 +117,15 @@ TEST(JudgeHead, KeepsSecretsOfStrayCallsOutOfTheRecord) {
   EXPECT_EQ(refusal->delivery.headers.find("czNj"), std::string::npos) << refusal->delivery.headers;
   EXPECT_EQ(refusal->detail, "no such path") << "strangers learn no configured path";
   EXPECT_NE(refusal->delivery.reason.find("/hooks/flagger/post-rollout ("), std::string::npos);
-  EXPECT_LE(judge_head(sources, post("/" + std::string(9000, 'x'), ""), false)->delivery.target.size(),
+  EXPECT_LE(judge_head(sources, post("/" + std::string(9000, 'x'), ""), false, &kNothingHidden)
+                ->delivery.target.size(),
             1024U);
 }
 
 TEST(JudgeHead, RefusesABodyThatTurnedOutTooLarge) {
   const Sources sources = plain();
   const Refusal refusal = too_large(fixture::route_of(sources, "/hooks/flagger/post-rollout"),
-                                    post("/hooks/flagger/post-rollout", ""));
+                                    post("/hooks/flagger/post-rollout", ""), &kNothingHidden);
   EXPECT_EQ(refusal.status, 413);
   EXPECT_EQ(refusal.detail, "the body is larger than 1048576 bytes");
 }
@@ -280,17 +282,18 @@ TEST(Judge, RefusesWithoutProofAndKeepsNoBody) {
 TEST(Judge, AsksTheRateOnlyForAuthenticCalls) {
   const Sources sources = plain();
   const Route route = fixture::route_of(sources, "/hooks/flagger/post-rollout");
+  Mask hidden;
   int asked = 0;
   const auto over = [&] {
     ++asked;
     return false;
   };
-  EXPECT_EQ(
-      status_of(judge(route, post("/hooks/flagger/post-rollout", kGood), kSecrets, over, fixture::kNow)),
-      401);
+  EXPECT_EQ(status_of(judge(route, post("/hooks/flagger/post-rollout", kGood), kSecrets, over, hidden,
+                            fixture::kNow)),
+            401);
   EXPECT_EQ(asked, 0);
   const Judged result = judge(route, post("/hooks/flagger/post-rollout", "{", {kProof}), kSecrets, over,
-                              fixture::kNow);  // before 400
+                              hidden, fixture::kNow);  // before 400
   EXPECT_EQ(status_of(result), 429);
   EXPECT_EQ(asked, 1);
   EXPECT_EQ(result.refusal->keep, Keep::kSample);
@@ -349,7 +352,7 @@ TEST(Judge, ReadsTheRequestThatFlaggerSends) {
     request.headers.add(line.substr(0, colon), value);
   }
   EXPECT_EQ(request.body, testdata("flagger-post-rollout.json"));
-  EXPECT_FALSE(judge_head(plain(), request, false));
+  EXPECT_FALSE(judge_head(plain(), request, false, &kNothingHidden));
   EXPECT_EQ(status_of(judged(plain(), request, kSecrets)), 0);
 }
 

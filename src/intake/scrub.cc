@@ -11,19 +11,6 @@ namespace postlude::intake {
 namespace {
 
 constexpr std::string_view kMask = "***";
-constexpr std::size_t kMaskedFrom = 4;  // shorter secrets are found in everything
-
-void replace_all(std::string& text, std::string_view what, std::string_view with) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
-  }
-}
-
-void mask_values(std::string& text, const std::vector<std::string>& secrets) {
-  for (const std::string& secret : secrets) {
-    if (secret.size() >= kMaskedFrom) replace_all(text, secret, kMask);
-  }
-}
 
 // Names that carry secrets whoever configured what: a sender that sends one by mistake should not find it
 // stored.
@@ -80,10 +67,60 @@ void mask_link(std::string& path) {
   }
 }
 
+// More than a word: long, of letters and digits, without what joins words in names.
+bool looks_random(std::string_view text) {
+  constexpr std::size_t kLong = 20;
+  std::size_t letters = 0;
+  std::size_t digits = 0;
+  for (const char c : text) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    digits = digit || letter ? digits + (digit ? 1 : 0) : 0;
+    letters = digit || letter ? letters + (letter ? 1 : 0) : 0;
+    if (digits > 0 && letters > 0 && digits + letters >= kLong) return true;
+  }
+  return false;
+}
+
+bool carries(const Carriers& carriers, std::string_view name) {
+  return carriers.query.contains(name) || carriers.metadata.contains(name) ||
+         carriers.headers.contains(lower(name)) || sounds_secret(name);
+}
+
+// A segment of a stray path, with its parameters: `token=x`, `a;token=x`.
+std::string scrub_segment(std::string_view segment, const Carriers& carriers) {
+  std::string out;
+  for (const std::string_view part : split(segment, ';')) {
+    const std::size_t equals = part.find('=');
+    if (!out.empty() || part.data() != segment.data()) out += ';';
+    const bool named = equals != std::string_view::npos &&
+                       carries(carriers, percent_decode(part.substr(0, equals)).value_or(""));
+    if (named) {
+      out.append(part.substr(0, equals + 1)).append(kMask);
+    } else {
+      out += looks_random(part) ? kMask : part;
+    }
+  }
+  return out;
+}
+
+// Who pastes a token into a path puts it behind its name, or where a hook's or cluster's would stand.
+std::string scrub_stray_path(std::string_view path, const Carriers& carriers) {
+  std::string out;
+  bool hide = false;
+  for (const std::string_view segment : split(path, '/')) {
+    if (!out.empty() || segment.data() != path.data()) out += '/';
+    out += hide && !segment.empty() ? std::string(kMask) : scrub_segment(segment, carriers);
+    hide = segment.find_first_of("=;") == std::string_view::npos &&
+           carries(carriers, percent_decode(segment).value_or(std::string(segment)));
+  }
+  return out;
+}
+
 }  // namespace
 
-std::string scrub_target(std::string_view target, const Carriers& carriers,
-                         const std::vector<std::string>& secrets) {
+std::string scrub_target(std::string_view target, const Carriers& carriers, const Mask& secrets,
+                         PathOf whose) {
   const std::size_t mark = target.find('?');
   std::string out(target.substr(0, mark));
   mask_link(out);
@@ -93,6 +130,7 @@ std::string scrub_target(std::string_view target, const Carriers& carriers,
     const std::size_t at = out.rfind('@', end);
     if (at != std::string::npos && at > host && at < end) out.replace(host + 3, at - host - 3, kMask);
   }
+  if (whose == PathOf::kNobody) out = scrub_stray_path(out, carriers);
   if (mark != std::string_view::npos) {
     char before = '?';
     for (const std::string_view pair : split(target.substr(mark + 1), '&')) {
@@ -107,15 +145,10 @@ std::string scrub_target(std::string_view target, const Carriers& carriers,
       out += "=" + std::string(secret ? kMask : pair.substr(equals + 1));
     }
   }
-  mask_values(out, secrets);
-  for (const std::string& secret : secrets) {
-    if (secret.size() >= kMaskedFrom) replace_all(out, percent_encode(secret), kMask);
-  }
-  return printable(out);
+  return printable(secrets.mask(out));
 }
 
-std::string scrub_headers(const Headers& headers, const Carriers& carriers,
-                          const std::vector<std::string>& secrets) {
+std::string scrub_headers(const Headers& headers, const Carriers& carriers, const Mask& secrets) {
   struct Line {
     std::string name, value;
   };
@@ -125,7 +158,7 @@ std::string scrub_headers(const Headers& headers, const Carriers& carriers,
     const std::string lowered = lower(header.name);
     std::string value = header.value;
     if (carriers.headers.contains(lowered) || sounds_secret(lowered)) value = kMask;
-    mask_values(value, secrets);
+    value = secrets.mask(value);
     auto [at, added] = by_name.try_emplace(lowered, Line{as_utf8(header.name), {}});
     if (added) order.push_back(lowered);
     if (!added) at->second.value += ", ";
@@ -258,7 +291,7 @@ std::string without_metadata(std::string_view body, const std::set<std::string, 
 }
 
 std::string scrub_broken_body(std::string_view body, const std::set<std::string, std::less<>>& names,
-                              const std::vector<std::string>& secrets) {
+                              const Mask& secrets) {
   std::string out(body);
   for (const std::string& name : names) {
     const std::string key = json::serialize(json::string(name));
@@ -273,8 +306,7 @@ std::string scrub_broken_body(std::string_view body, const std::set<std::string,
       out.replace(at + 1, end - at - 1, kMask);
     }
   }
-  mask_values(out, secrets);
-  return out;
+  return secrets.mask(out);
 }
 
 }  // namespace postlude::intake

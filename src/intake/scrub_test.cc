@@ -8,6 +8,13 @@ namespace {
 
 const std::set<std::string, std::less<>> kToken{"token"};
 
+Mask mask_of(const std::vector<std::string>& secrets) {
+  Mask mask;
+  for (const std::string& secret : secrets)
+    mask.add(secret);
+  return mask;
+}
+
 TEST(Scrub, CutsMetadataMembersAndNothingElse) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {R"({"metadata":{"token":"x"}})", R"({"metadata":{}})"},
@@ -43,7 +50,7 @@ TEST(Scrub, CutsMetadataMembersAndNothingElse) {
 }
 
 TEST(Scrub, MasksBrokenBodies) {
-  const std::vector<std::string> secrets{"s3cret", "abc"};
+  const Mask secrets = mask_of({"s3cret", "abc"});
   EXPECT_EQ(scrub_broken_body(R"({"metadata":{"token": "x\"y" ,)", kToken, secrets),
             R"({"metadata":{"token": "***" ,)");
   EXPECT_EQ(scrub_broken_body(R"({"token":"unfinished)", kToken, secrets), R"({"token":"***)");
@@ -57,7 +64,7 @@ TEST(Scrub, MasksBrokenBodies) {
 TEST(Scrub, MasksTargets) {
   Carriers carriers;
   carriers.query.insert("k");
-  const std::vector<std::string> secrets{"s3c/ret"};
+  const Mask secrets = mask_of({"s3c/ret"});
   const std::vector<std::pair<std::string, std::string>> cases{
       {"/a/b", "/a/b"},
       {"/a?", "/a?"},
@@ -66,15 +73,49 @@ TEST(Scrub, MasksTargets) {
       {"/a?access_token=v&X-Signature=v&cookie=1&monkey=1",
        "/a?access_token=***&X-Signature=***&cookie=***&monkey=1"},
       {"/a?x=s3c/ret&y=s3c%2Fret", "/a?x=***&y=***"},
+      {"/a/s3c%252fret/%733c%2fret/czNjL3JldA==", "/a/***/***/***"},
+      {"/a?x=73332f726574&y=733363%32f726574", "/a?x=73332f726574&y=***"},
       {"/a/s3c/ret/b", "/a/***/b"},
       {"http://u:p@h/a@b?x=1", "http://***@h/a@b?x=1"},
       {"http://h/a@b", "http://h/a@b"},
       {"http://u@h", "http://***@h"},
       {"/a b\xc3\xa9\n", "/a%20b%C3%A9%0A"},
-      {"/a?u=http://x:y@z", "/a?u=http://x:y@z"},
+      {"/a?u=http://x:y@z", "/a?u=http://***@z"},
+      {"/hooks/a/token/abc/pager;k=v/0123456789abcdefghijk",
+       "/hooks/a/token/abc/pager;k=v/0123456789abcdefghijk"},
   };
   for (const auto& [target, wanted] : cases)
-    EXPECT_EQ(scrub_target(target, carriers, secrets), wanted);
+    EXPECT_EQ(scrub_target(target, carriers, secrets, PathOf::kSource), wanted);
+}
+
+// A call that went astray may have its token, right or mistyped, in the path.
+TEST(Scrub, MasksWhatLooksSecretInStrayPaths) {
+  Carriers carriers;
+  carriers.query.insert("k");
+  carriers.headers.insert("x-mine");
+  const Mask secrets = mask_of({"s3c/ret"});
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"/hooks/flagger/post-rollouts", "/hooks/flagger/post-rollouts"},
+      {"/hooks/flagger/s3c%2Fret", "/hooks/flagger/***"},
+      {"/hooks/token/abc/d", "/hooks/token/***/d"},
+      {"/hooks/%74oken/abc", "/hooks/%74oken/***"},
+      {"/X-Mine/abc", "/X-Mine/***"},
+      {"/k/abc//", "/k/***//"},
+      {"/token/", "/token/"},
+      {"/token//x", "/token//x"},
+      {"/a;token=abc;b=c/k=v", "/a;token=***;b=c/k=***"},
+      {"/hooks/flagger/ATATT3xFfGF0abcdefghij", "/hooks/flagger/***"},
+      {"/hooks/flagger/xoxb-123456789012-abcdefghijklmnopqrst0", "/hooks/flagger/***"},
+      {"/hooks/flagger/podinfo-canary-7d4b9c6f5d-abcde", "/hooks/flagger/podinfo-canary-7d4b9c6f5d-abcde"},
+      {"/hooks/flagger/averyveryverylongwordindeed", "/hooks/flagger/averyveryverylongwordindeed"},
+      {"/hooks/20261122101112000000000000", "/hooks/20261122101112000000000000"},
+      {"/links/lnk_1.abc", "/links/lnk_1.***"},
+      {"abc", "abc"},
+      {"", ""},
+      {";", ";"},
+  };
+  for (const auto& [target, wanted] : cases)
+    EXPECT_EQ(scrub_target(target, carriers, secrets, PathOf::kNobody), wanted);
 }
 
 TEST(Scrub, MasksHeaders) {
@@ -92,7 +133,7 @@ TEST(Scrub, MasksHeaders) {
                   {"X-Copy", "it is s3cret!"},
                   {"X-Api-Key", "k"},
                   {"Proxy-Authorization", "p"}};
-  const std::string text = scrub_headers(headers, carriers, {"s3cret"});
+  const std::string text = scrub_headers(headers, carriers, mask_of({"s3cret"}));
   EXPECT_EQ(
       text,
       R"({"Host":"h","X-Mine":"***","authorization":"***","Cookie":"***","X-Hub-Signature-256":"***",)"

@@ -156,14 +156,22 @@ std::optional<std::string> Sources::nearest_name(std::string_view path) const {
   return others[likest_path(path, others)];
 }
 
+std::optional<Route> Sources::at(const std::string& canonical) const {
+  const auto found = entries_.find(canonical);
+  if (found == entries_.end()) return std::nullopt;
+  const Entry& entry = found->second;
+  return Route{list_[entry.source], entry.cluster, entry.hook, is_gate(entry.hook)};
+}
+
+std::optional<Route> Sources::find(std::string_view target) const {
+  const auto path = canonical_path(path_of(target));
+  return path ? at(*path) : std::nullopt;
+}
+
 Result<Route> Sources::route(std::string_view target) const {
   const auto path = canonical_path(path_of(target));
   if (!path) return Error(Code::kNotFound, "no such path: " + path.error().message);
-  const auto found = entries_.find(*path);
-  if (found != entries_.end()) {
-    const Entry& entry = found->second;
-    return Route{list_[entry.source], entry.cluster, entry.hook, is_gate(entry.hook)};
-  }
+  if (auto found = at(*path)) return *std::move(found);
   if (names_.empty()) return Error(Code::kNotFound, "no such path: no source is configured");
   const std::optional<std::string> near = nearest_name(*path);
   if (!near) return Error(Code::kNotFound, "no such path");

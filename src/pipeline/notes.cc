@@ -15,7 +15,7 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   signals_->use(*rules_);
   pinned_.clear();
   // What was sent under the version before is still hidden: its answers may be yet to come.
-  masker_.renew(rules_->targets(), parts_.secrets);
+  renew_masker(Duration(0));
   look_at_secrets();
   parts_.expressions.announce(rules_->expressions());
   background_.start(say_what_is_told(rules_));
@@ -39,11 +39,22 @@ engine::Breaker& Pipeline::breaker(std::string_view target) {
 }
 
 // Secrets are read when they are used; what hides them keeps up.
-void Pipeline::renew_masker() {
+void Pipeline::renew_masker(Duration after) {
   const Duration now = rt::steady_now();
-  if (now - masked_at_ < std::chrono::seconds(1)) return;
+  if (now - masked_at_ < after) return;
   masked_at_ = now;
   masker_.renew(rules_->targets(), parts_.secrets);
+  for (const auto& source : rules_->sources().list()) {
+    for (const SecretRef& ref : source->secrets()) {
+      const Result<std::string> secret = parts_.secrets(ref);
+      if (secret) masker_.add(*secret);
+    }
+  }
+}
+
+Mask& Pipeline::hidden() {
+  renew_masker();
+  return masker_.known();
 }
 
 // The next step of the run may follow without a claim of its own: nobody counts the target's steps in time,

@@ -43,16 +43,21 @@ Outcome masked(Outcome outcome, const connector::Masker& masker) {
 
 http::HeadVerdict Pipeline::head(const HttpRequest& request, bool headers_too_large) {
   auto refusal =
-      intake::judge_head(rules_->sources(), request, headers_too_large);  // path, method, type, size
-  if (refusal) return refused(std::move(*refusal));
-  const auto route = rules_->sources().route(request.target);
+      intake::judge_head(rules_->sources(), request, headers_too_large, nullptr);  // path, method, type, size
+  if (refusal) {
+    const Trace trace = trace_of_refusal("");
+    if (trace != Trace::kCount)
+      refusal = intake::judge_head(rules_->sources(), request, headers_too_large, &hidden());
+    return refused(std::move(*refusal), trace);
+  }
+  const auto route = rules_->sources().find(request.target);
   return http::ReadBody{route ? route->source->body_bytes_max() : 0};
 }
 
 rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   const Duration began = rt::steady_now();
   const auto rules = rules_;  // this version, whatever is loaded meanwhile
-  const auto route = rules->sources().route(request.target);
+  const auto route = rules->sources().find(request.target);
   if (!route) co_return intake::problem_answer(404, intake::kNoSuchPath);
   if (stopping_) co_return intake::problem_answer(*route, 503, "shutting down");
 

@@ -120,7 +120,11 @@ class Pipeline {
   rt::Task<> say_what_is_told(std::shared_ptr<const Rules> rules);
   intake::Judged judge(const intake::Route& route, HttpRequest request);
   rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
-  HttpResponse refused(intake::Refusal refusal);
+  // What is left of a call that was refused and is not stored for itself: most are only counted, so that
+  // nobody can fill the disk or the log, or keep us busy with records.
+  enum class Trace : std::uint8_t { kCount = 1, kLog, kStore };
+  Trace trace_of_refusal(std::string_view proof);  // takes the room for it
+  HttpResponse refused(intake::Refusal refusal, Trace trace);
   HttpResponse not_taken(const intake::Route& route, Delivery seen, const Error& error);
   static Delivery without_content(const Delivery& delivery);  // headers and body: for the log
   rt::Task<> store_refusal(Delivery delivery);
@@ -132,7 +136,8 @@ class Pipeline {
   // Repeats until the store accepts it: a full disk must not lose an answer that we cannot get again.
   rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
   Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
-  void renew_masker();
+  void renew_masker(Duration after = std::chrono::seconds(1));
+  Mask& hidden();  // all secrets of targets and sources, as they are now and were before
   bool may_go_on(const std::string& target);
   // Reports to the breaker: an answer is a success; `retryable` other than a rate limit, and `unclear`, are
   // failures.

@@ -60,7 +60,7 @@ intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) 
     return !source.rate() || rates_.take("source " + source.name(), *source.rate(), 1, rt::steady_now()) == 1;
   };
   intake::Judged judged =
-      intake::judge(route, std::move(request), parts_.secrets, within_rate, rt::wall_now());
+      intake::judge(route, std::move(request), parts_.secrets, within_rate, hidden(), rt::wall_now());
   note_secrets(source.name(), judged.secrets);
   if (!judged.alarm.empty())
     log::error(judged.alarm, {{"source", source.name()}, {"canary", judged.identity.named}});
@@ -87,27 +87,33 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
     signals_->delivery(seen, judged.identity.named, Duration(0));
     co_return intake::problem_answer(refusal);
   }
-  co_return refused(std::move(refusal));
+  const Trace trace = trace_of_refusal(refusal.delivery.proof);
+  co_return refused(std::move(refusal), trace);
 }
 
-HttpResponse Pipeline::refused(intake::Refusal refusal) {
+Pipeline::Trace Pipeline::trace_of_refusal(std::string_view proof) {
+  if (!stopping_ && background_.size() < kBackgroundMax &&
+      rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
+    return Trace::kStore;
+  }
+  return signals_->take_refusal(proof) ? Trace::kLog : Trace::kCount;
+}
+
+HttpResponse Pipeline::refused(intake::Refusal refusal, Trace trace) {
   HttpResponse answer = intake::problem_answer(refusal);
   signals_->count_delivery(refusal.delivery);
   if (refused_.empty()) refused_since_ = rt::now();
   ++refused_[refusal.status];
-  if (!stopping_ && background_.size() < kBackgroundMax &&
-      rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
-    background_.start(store_refusal(brief(std::move(refusal.delivery))));
-  } else {
-    signals_->log_delivery(refusal.delivery, "");
-  }
+  if (trace == Trace::kStore) background_.start(store_refusal(brief(std::move(refusal.delivery))));
+  if (trace == Trace::kLog) signals_->write_delivery(refusal.delivery, "");
   return answer;
 }
 
 HttpResponse Pipeline::too_large(const HttpRequest& request) {
-  const auto route = rules_->sources().route(request.target);
+  const auto route = rules_->sources().find(request.target);
   if (!route) return intake::problem_answer(404, intake::kNoSuchPath);
-  return refused(intake::too_large(*route, request));
+  const Trace trace = trace_of_refusal("");
+  return refused(intake::too_large(*route, request, trace == Trace::kCount ? nullptr : &hidden()), trace);
 }
 
 HttpResponse Pipeline::broken(int status, const std::string& why) {

@@ -139,11 +139,17 @@ void Signals::count_delivery(const Delivery& delivery) {
 }
 
 void Signals::log_delivery(const Delivery& d, const std::string& canary) {
-  const bool refused = d.verdict == Verdict::kRejected;
-  const auto level = refused ? log::Level::kWarn : log::Level::kInfo;
-  if (!log::enabled(level)) return;
-  LogBound& bound = !refused ? repeated_ : d.proof.empty() ? without_proof_ : refused_;
-  if (!bound.take()) return;
+  const bool room = d.verdict == Verdict::kRejected ? take_refusal(d.proof)
+                                                    : log::enabled(log::Level::kInfo) && repeated_.take();
+  if (room) write_delivery(d, canary);
+}
+
+bool Signals::take_refusal(std::string_view proof) {
+  return log::enabled(log::Level::kWarn) && (proof.empty() ? without_proof_ : refused_).take();
+}
+
+void Signals::write_delivery(const Delivery& d, const std::string& canary) {
+  const auto level = d.verdict == Verdict::kRejected ? log::Level::kWarn : log::Level::kInfo;
   log::write(level, "delivery " + std::string(to_text(d.verdict)),
              {{"delivery", d.id ? d.id.text() : ""},
               {"event", d.event ? d.event->text() : ""},

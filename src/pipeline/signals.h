@@ -28,6 +28,10 @@ class Signals {
   // The two parts of delivery(), for callers that count before they know the id.
   void count_delivery(const Delivery& delivery);
   void log_delivery(const Delivery& delivery, const std::string& canary);
+  // The two halves of the log: whether there is room for a line on one more refused call, which takes it; the
+  // line.
+  bool take_refusal(std::string_view proof);
+  void write_delivery(const Delivery& delivery, const std::string& canary);
   void not_stored(const std::string& source, const std::string& hook, std::string_view why);
   void broken(int status, std::string_view why);  // bytes that are not a readable request
   void attempt(const store::Work& work, const Outcome& outcome, Duration took);

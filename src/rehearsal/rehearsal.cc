@@ -53,8 +53,9 @@ intake::Judged read(const Given& given, Instant received_at) {
   const SecretLookup nothing = [](const SecretRef& ref) -> Result<std::string> {
     return Error(Code::kNotFound, to_text(ref));
   };
+  Mask hidden;
   return intake::judge(
-      route, std::move(request), nothing, [] { return true; }, received_at);
+      route, std::move(request), nothing, [] { return true; }, hidden, received_at);
 }
 
 }  // namespace

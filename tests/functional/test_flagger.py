@@ -1,7 +1,9 @@
 """What Flagger really sends, and what a real Flagger did to Postlude: each a history with the bytes of its calls."""
 
+import base64
 import json
 import re
+import time
 
 import pytest
 from daemon import flagger_body, wait_until
@@ -280,3 +282,22 @@ def test_a_source_without_a_secret_is_named_and_answers_503(daemon):
     assert made.get("/readyz").status == 200
     made.write_config("sources: {blind: {type: flagger, auth: [{bearer: {env: NOT_SET}}]}}\n")
     wait_until(lambda: made.get("/readyz").status == 503, why="no source is usable")
+
+
+def test_a_secret_in_a_refused_call_is_read_nowhere(daemon):
+    made = daemon(CONFIG % "", environment=ENVIRONMENT)
+    secret = ENVIRONMENT["SIGNING"]
+    spelled = [secret, secret.replace("-", "%2D"), secret.replace("-", "%252d"), base64.b64encode(secret.encode()).decode(),
+               base64.b32encode(secret.encode()).decode().strip("="), secret.encode().hex()]
+    for text in spelled:  # a call that goes astray, one without proof, one that cannot be read: few enough to be stored
+        for path in (f"/hooks/flagger/post-rollout/{text}", f"/hooks/flagger/post-rollout?a={text}"):
+            time.sleep(0.2)
+            assert made.post(path, flagger_body(), {"X-Note": text, "User-Agent": text}).status in (401, 404)
+        body = json.dumps({"name": "a", "namespace": "b", "phase": 7, "deep": [{"note": text}]}).encode()
+        assert made.post("/hooks/flagger/post-rollout", body, BEARER).status == 400
+    wait_until(lambda: len(made.items("deliveries")) >= len(spelled) + 2, why="their records; equal ones are one")
+    made.stop()
+    kept = made.log().encode() + b"".join(file.read_bytes() for file in sorted(made.folder.glob("*.db*")))
+    assert b"post-rollout/***" in kept and b"deep" in kept
+    for text in spelled:
+        assert text.encode() not in kept, text
