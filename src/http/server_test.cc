@@ -175,6 +175,43 @@ TEST(Server, AnswersManyPipelinedRequestsInOrder) {
   sender.join();
 }
 
+// Who sends hundreds of calls at once waits behind the others after a few of them. Told by the order in which
+// they are handled, all of them being there before the first is.
+TEST(Server, LetsNobodysPipelinedRequestsStarveTheOthers) {
+  constexpr int kGreedy = 8;
+  constexpr int kInARow = 4;
+  constexpr int kPipelined = 100;  // they fit into what is read at once
+  ServerFixture fixture;
+  std::vector<Wire> greedy;
+  for (int i = 0; i < kGreedy; ++i)
+    greedy.push_back(fixture.connect());
+  Wire honest = fixture.connect();
+  const std::string request = "GET /get HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (Wire& wire : greedy) {
+    wire.send(request);
+    EXPECT_EQ(hear(wire).body, "got ");
+  }
+  honest.send(request);
+  EXPECT_EQ(hear(honest).body, "got ");
+  std::string many;
+  for (int i = 0; i < kPipelined; ++i)
+    many += request;
+  const int before = fixture.handled();
+  fixture.hold([&] {
+    for (Wire& wire : greedy)
+      wire.send(many);
+    honest.send("GET /get?honest HTTP/1.1\r\nHost: a\r\n\r\n");
+  });
+  EXPECT_EQ(hear(honest).body, "got honest");
+  for (Wire& wire : greedy) {
+    for (int i = 0; i < kPipelined; ++i)
+      ASSERT_EQ(hear(wire).body, "got ");
+  }
+  // One turn of each before it, and some that had another while it was read; not all eight hundred.
+  EXPECT_LE(fixture.place_of("honest") - before, 3 * kGreedy * kInARow);
+  EXPECT_EQ(fixture.handled() - before, kGreedy * kPipelined + 1);
+}
+
 TEST(Server, OutlivesPeersThatGoAwayBeforeTheirAnswer) {
   ServerFixture fixture;
   for (int i = 0; i < 20; ++i) {

@@ -90,6 +90,22 @@ class ServerFixture {
   int handled() {
     return thread_.call<int>([this] { return handled_; });
   }
+  // The server does nothing meanwhile, and finds at once what came.
+  void hold(const std::function<void()>& meanwhile) {
+    std::promise<void> go;
+    auto held = std::make_shared<std::promise<void>>();
+    thread_.loop().post([held, going = go.get_future().share()] {
+      held->set_value();
+      going.wait();
+    });
+    held->get_future().wait();
+    meanwhile();
+    go.set_value();
+  }
+  // How many requests had been handled, with it, when the one that asks for that came.
+  int place_of(const std::string& query) {
+    return thread_.call<int>([&] { return places_[query]; });
+  }
   // A good request on a new connection is answered.
   void expect_well() {
     Wire wire = connect();
@@ -112,6 +128,7 @@ class ServerFixture {
 
   rt::Task<HttpResponse> handle(HttpRequest request) {
     ++handled_;
+    if (!request.query().empty()) places_.try_emplace(std::string(request.query()), handled_);
     last_remote_ = request.remote;
     if (request.path() == "/slow") {
       auto latch = std::make_shared<rt::Latch>();
@@ -129,6 +146,7 @@ class ServerFixture {
   std::vector<std::shared_ptr<rt::Latch>> waiting_;
   std::string last_remote_;
   int handled_ = 0;
+  std::map<std::string, int> places_;
   std::map<std::string, int> let_go_;
   std::unique_ptr<Server> server_;
   LoopThread thread_;
