@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -47,18 +48,49 @@ class Daemon {
         links_(api_.access(), *store_, pipeline_),
         reload_({loop, expressions_, pipeline_, *store_, metrics_, api_, secrets_}, options_.config,
                 options_.connectors, std::move(version)),
-        life_(loop, "daemon"),
+        life_(loop, kLife),
         chores_(loop, "chores"),
         follow_(loop, "reload"),
+        guard_(loop, "end"),
         stop_(loop) {}
 
-  int run() {
+  // Why it ended; "": it was told to.
+  std::string run() {
+    loop_.on_failure = [this](std::string_view group) { fail(group); };
     life_.start(live());
     loop_.run();
-    return status_;
+    guard_.abandon();
+    return why_;
   }
 
  private:
+  // An exception left a coroutine: a bug of ours, and nobody knows what was left half done. What is on disk
+  // is whole: end in order, and whoever supervises us starts us anew.
+  void fail(std::string_view group) {
+    if (ending_ && group == kLife) exit_now();  // the end itself
+    if (why_.empty()) {
+      why_ = "ended by an unexpected error in '" + std::string(group) +
+             "', which the log names; please report it";
+      guard_.start(give_up());
+    }
+    stopping_ = true;
+    stop_.wake();
+    if (group == kLife) life_.start(end_and_stop());
+  }
+
+  // The end may wait for what the error has left.
+  rt::Task<> give_up() {
+    AWAIT_DONE(rt::sleep_for(kEndMost));
+    exit_now();
+  }
+
+  [[noreturn]] void exit_now() {
+    log::error("the end after an unexpected error took too long, or failed too: what was being done is left");
+    (void)log::flush(std::chrono::milliseconds(500));
+    std::fprintf(stderr, "%s\n", why_.c_str());
+    std::_Exit(1);
+  }
+
   void on_signal(rt::Signal signal) {
     if (signal == rt::Signal::kReload) {
       reload_.now();
@@ -83,9 +115,12 @@ class Daemon {
         begin_chores();
       }
     } else {
-      std::fprintf(stderr, "%s\n", started.error().message.c_str());
-      status_ = 1;
+      why_ = started.error().message;
     }
+    AWAIT_DONE(end_and_stop());
+  }
+
+  rt::Task<> end_and_stop() {
     AWAIT_DONE(end());
     loop_.stop();
   }
@@ -240,6 +275,7 @@ class Daemon {
   // Finish what is being answered, take no more work, let what was sent be answered, leave the rest
   // resumable. The bounds add up to less than 10 s.
   rt::Task<> end() {
+    ending_ = true;
     api_.ready = false;
     (void)notify_.stopping();
     log::info("stopping");
@@ -266,6 +302,8 @@ class Daemon {
     log::info("stopped");
   }
 
+  static constexpr const char* kLife = "daemon";
+  static constexpr Duration kEndMost = std::chrono::seconds(15);  // its bounds add up to less than 10 s
   static constexpr std::size_t kAdminBytesMax = 16U << 20U;
 
   rt::Loop& loop_;
@@ -289,9 +327,11 @@ class Daemon {
   rt::Group life_;
   rt::Group chores_;
   rt::Group follow_;
+  rt::Group guard_;
   rt::Waker stop_;
   bool stopping_ = false;
-  int status_ = 0;
+  bool ending_ = false;
+  std::string why_;  // it ends; "": because it was told to
   Duration next_prune_{};
   bool clock_told_ = false;
 };
@@ -309,7 +349,8 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
   return store;
 }
 
-int run(const ServeOptions& options, Version version, const rt::Notify& notify) {
+// Why it ended; "": it was told to.
+std::string run(const ServeOptions& options, Version version, const rt::Notify& notify) {
   rt::Loop loop;
   store::Options store_options;
   store_options.url = version.loaded->config.store.url;
@@ -318,11 +359,7 @@ int run(const ServeOptions& options, Version version, const rt::Notify& notify) 
   if (!options.durable)
     log::warn("the store does not sync: for measurements only, a power cut loses what was acknowledged");
   auto store = open_store(loop, store_options);
-  if (!store) {
-    std::fprintf(stderr, "the store %s cannot be opened: %s\n", store_options.url.c_str(),
-                 store.error().message.c_str());
-    return 1;
-  }
+  if (!store) return "the store " + store_options.url + " cannot be opened: " + store.error().message;
   ::malloc_trim(0);
   Daemon daemon(loop, options, std::move(version), std::move(*store), notify);
   return daemon.run();
@@ -341,9 +378,11 @@ int serve(const ServeOptions& options) {
   log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
   log::start_queue();
   log_proxies(*version.loaded->rules);
-  const int status = run(options, std::move(version), notify);
+  const std::string why = run(options, std::move(version), notify);
   (void)log::flush(std::chrono::seconds(1));
-  return status;
+  if (why.empty()) return 0;
+  std::fprintf(stderr, "%s\n", why.c_str());  // the last line is what people read
+  return 1;
 }
 
 }  // namespace postlude::app

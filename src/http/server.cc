@@ -34,7 +34,10 @@ Status Server::Impl::open() {
     if (!error) port = acceptor.local_endpoint(error).port();
     if (!error) return ok();
   }
-  return Error(Code::kUnavailable, "cannot listen on " + options.listen + ": " + error.message());
+  const bool taken = error == asio::error::address_in_use;
+  return Error(Code::kUnavailable,
+               "cannot listen on " + options.listen + ": " + error.message() +
+                   (taken ? "; another program, or another Postlude, listens there" : ""));
 }
 
 std::string_view Server::Impl::date() {

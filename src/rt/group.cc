@@ -18,6 +18,16 @@ Task<> at_next_turn(Task<> task) {
   co_await std::move(task);
 }
 
+std::string what(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
 }  // namespace
 
 struct Group::Impl {
@@ -40,19 +50,13 @@ void Group::start(Task<> task) {
   boost::asio::co_spawn(
       impl_->loop.context(), at_next_turn(std::move(task)),
       [impl = impl_](const std::exception_ptr& failure) {
-        if (failure) {
-          try {
-            std::rethrow_exception(failure);
-          } catch (const std::exception& e) {
-            log::error("an exception left a coroutine", {{"group", impl->name}, {"what", e.what()}});
-          } catch (...) {
-            log::error("an exception left a coroutine", {{"group", impl->name}});
-          }
-          CHECK(false);
+        if (failure)
+          log::error("an exception left a coroutine", {{"group", impl->name}, {"what", what(failure)}});
+        if (!impl->abandoned) {
+          --impl->inside;
+          impl->ended.wake();
         }
-        if (impl->abandoned) return;
-        --impl->inside;
-        impl->ended.wake();
+        if (failure) impl->loop.fail(impl->name);
       });
 }
 

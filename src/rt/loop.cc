@@ -10,9 +10,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 #include <ctime>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "rt/virtual_clock.h"
 
 namespace postlude::rt {
@@ -74,6 +76,12 @@ void Loop::run() {
 void Loop::stop() {
   stopped_ = true;
   if (context_) context_->stop();
+}
+
+void Loop::fail(std::string_view group) {
+  if (on_failure) return on_failure(group);
+  (void)log::flush(std::chrono::milliseconds(500));
+  std::_Exit(1);
 }
 
 void Loop::post(std::function<void()> call) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "base/time.h"
 #include "rt/task.h"
@@ -39,6 +40,11 @@ class Loop {
   void stop();                            // from the loop's thread or through post()
   void post(std::function<void()> call);  // any thread: runs `call` on the loop, in order
   boost::asio::io_context& context() { return *context_; }
+
+  // An exception left a coroutine of that group, which is a bug: what it was about is lost, and the program
+  // has to end. How is for whoever runs the loop to say; where nobody does, the process exits, with status 1.
+  std::function<void(std::string_view group)> on_failure;
+  void fail(std::string_view group);
 
   // -- in virtual time only
   // Runs what is ready; when nothing is, the clock jumps to what comes next. Until `done` (asked before each

@@ -315,13 +315,37 @@ Task<> throws_out() {
   co_return;
 }
 
-TEST(GroupDeath, StopsTheProcessOnAnException) {
-  EXPECT_DEATH(
-      {
-        Runner runner;
-        runner.run(throws_out());
-      },
-      "an exception left a coroutine");
+Task<> throws_a_number() {
+  throw 7;  // NOLINT: what no library of ours does, and one of theirs may
+  co_return;
+}
+
+TEST(GroupDeath, EndsTheProcessOnAnException) {
+  const auto dies = [](Task<> task) {
+    Runner runner;
+    runner.run(std::move(task));
+  };
+  EXPECT_EXIT(dies(throws_out()), testing::ExitedWithCode(1), "an exception left a coroutine.*test.*a bug");
+  EXPECT_EXIT(dies(throws_a_number()), testing::ExitedWithCode(1),
+              "an exception left a coroutine.*test.*no std::exception");
+}
+
+TEST(Group, LetsWhoeverRunsTheLoopEndInOrder) {
+  Runner runner;
+  std::vector<std::string> failed;
+  runner.loop.on_failure = [&](std::string_view group) { failed.emplace_back(group); };
+  Group broken(runner.loop, "broken");
+  runner.loop.post([&] {
+    broken.start(throws_a_number());
+    broken.start(throws_out());
+  });
+  int count = 0;
+  Group whole(runner.loop, "whole");
+  runner.loop.post([&] { whole.start(adds_one(&count)); });
+  runner.run(naps(milliseconds(10)));
+  EXPECT_EQ(failed, (std::vector<std::string>{"broken", "broken"}));
+  EXPECT_EQ(broken.size(), 0U) << "nobody may wait for what is gone";
+  EXPECT_EQ(count, 1) << "the others go on until they are told";
 }
 
 TEST(GroupDeath, RefusesToDieBeforeItsCoroutines) {

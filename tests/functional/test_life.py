@@ -170,7 +170,9 @@ def test_a_port_that_is_taken(daemon, fakes):
         server.write_config(config(fakes))
         server.start(ready=False)
         assert server.process.wait(10) == 1
-        assert f"cannot listen on 127.0.0.1:{server.port}: Address already in use" in server.log()
+        last = server.log().splitlines()[-1]
+        assert last.startswith(f"cannot listen on 127.0.0.1:{server.port}: Address already in use"), server.log()
+        assert last.endswith("another program, or another Postlude, listens there")
 
 
 @pytest.mark.parametrize("content, words", [
