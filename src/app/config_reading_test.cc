@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 Config must_read(const std::vector<ConfigText>& texts) {
   lang::Problems problems;
   auto config = read_for_tests(texts, problems);
-  EXPECT_EQ(all(problems), "");
+  EXPECT_FALSE(any_error(problems)) << all(problems);
   return config.value_or(Config());
 }
 

@@ -25,19 +25,6 @@ std::string workflow(const std::string& keys) {
   return "workflows:\n  w:\n    on: {}\n    steps: [{uses: t/x}]\n    " + keys;
 }
 
-struct Case {
-  std::string yaml;
-  std::string message;
-};
-
-void expect_all(const std::vector<Case>& cases) {
-  for (const Case& c : cases) {
-    lang::Problems problems;
-    read_for_tests({{"p.yaml", c.yaml}}, problems);
-    EXPECT_EQ(all(problems), c.message) << "in:\n" << c.yaml;
-  }
-}
-
 TEST(BrokenConfig, traps_of_yaml) {
   expect_all({
       {"sources: {}\ntargets: {}\nsources: {}",
@@ -443,47 +430,6 @@ TEST(BrokenConfig, teams) {
                                        "[{uses: t/x}]}",
        "p.yaml:5:34: no team matches 'shop'; there is pay"},
   });
-}
-
-// What can match nothing would keep a workflow from ever running, in silence.
-TEST(BrokenConfig, patterns_that_match_nothing) {
-  const auto on = [](const std::string& pattern) {
-    return "clusters: {eu-1: {}}\nworkflows:\n  w: {on: " + pattern + ", steps: [{uses: t/x}]}";
-  };
-  expect_all({
-      {on("{kind: forwards}"), "p.yaml:3:18: no kind matches 'forwards'; did you mean 'forward'?"},
-      {on("[{}, {kind: [back, downgrade]}]"),
-       "p.yaml:3:30: no kind matches 'downgrade'; there is first, forward, back, configOnly, unchanged"},
-      {on("{outcome: promted}"),
-       "p.yaml:3:21: no outcome matches 'promted'; did you mean 'promoted'? (this version does "
-       "not look at the cluster: phase Succeeded is promoted, phase Failed is failed)"},
-      {on("{outcome: [promoted, rolledBack]}"),
-       "p.yaml:3:32: no outcome matches 'rolledBack'; there is promoted, failed (this version does not look "
-       "at "
-       "the cluster: phase Succeeded is promoted, phase Failed is failed)"},
-      {on("{hook: post-rolout}"),
-       "p.yaml:3:18: no hook of its source matches 'post-rolout'; did you mean 'post-rollout'?"},
-      {on("{hook: confirm-promotion}"),
-       "p.yaml:3:18: confirm-promotion is a gate: it is answered, and makes no event"},
-      {on("{source: postlude, hook: hook-missed}"),
-       "p.yaml:3:36: the event 'hook-missed' is not built yet in this version of Postlude"},
-      {on("{source: postlude, hook: post-rollout}"),
-       "p.yaml:3:36: no hook of its source matches 'post-rollout'; there is run-failed, target-down, "
-       "config-rejected, storm"},
-      {on("{cluster: eu-2}"), "p.yaml:3:21: no cluster matches 'eu-2'; did you mean 'eu-1'?"},
-      {"workflows:\n  w: {on: {cluster: eu-2}, steps: [{uses: t/x}]}",
-       "p.yaml:2:21: no cluster matches 'eu-2'; 'clusters' has none"},
-  });
-  lang::Problems problems;
-  const std::string fine =
-      on("[{kind: '*', outcome: [promo*, failed], hook: run-*, cluster: '*', phase: Succ*}, {hook: event, "
-         "cluster: 'eu-?'}, {phase: Odd}]");
-  ASSERT_TRUE(read_for_tests({{"p.yaml", fine}}, problems)) << all(problems);
-  EXPECT_EQ(
-      all(problems),
-      "p.yaml:3:133: warning: no phase of Flagger's matches 'Odd'; there is Initializing, Initialized, "
-      "Waiting, "
-      "Progressing, WaitingPromotion, Promoting, Finalising, Succeeded, Failed, Terminating, Terminated");
 }
 
 TEST(BrokenConfig, workflow_keys) {

@@ -34,6 +34,7 @@ Members outputs_of(const BoundStep& step) {
   const Members unknown{each ? Kind::kEachOf : Kind::kAnything, {}};
   if (step.action != nullptr) return named(step.action->output_names());
   if (definition.built_in == BuiltIn::kApproval) return named({"approved", "by", "at", "comment"});
+  if (definition.built_in == BuiltIn::kWait || definition.built_in == BuiltIn::kAssert) return named({});
   if (definition.built_in != BuiltIn::kSet) return unknown;
   const Node* values = definition.with.find("values");
   if (values == nullptr || !values->is_map()) return unknown;
@@ -77,12 +78,19 @@ class Examining {
   void run() {
     for (const connector::Target& target : rules_.targets())
       plain_http(target);
+    for (const auto& [name, node] : config_.workflows.members)
+      written(node);
+    for (const engine::Team& team : config_.teams) {
+      if (const Node* with = team.notify.find("with")) sent(*with, {});
+    }
     for (const auto& bound : rules_.written())
       workflow(*bound);
   }
 
  private:
+  // What is wrong at a place is said once: what follows from it would only hide it.
   void add(const lang::Problem& problem) {
+    if (!problem.warning && error_at(problem.place)) return;
     if (said_.insert(lang::to_text(problem)).second) problems_.push_back(problem);
   }
   void warn(const lang::Place& place, std::string message) { add({place, std::move(message), true}); }
@@ -104,6 +112,61 @@ class Examining {
                            ", where whoever is on the way can read it: write https://");
   }
 
+  // -- what is written
+
+  // Text that others take as it is, and that looks as if something were to be done with it.
+  void sent(const Node& node, const std::vector<std::string_view>& bare) {
+    lang::check_braces(node, found_);
+    lang::check_bare_paths(node, bare, found_);
+    // Where text is wanted, or credentials stand, that has been said in its line.
+    lang::Problems environment;
+    lang::check_environment(node, environment);
+    for (lang::Problem& problem : environment) {
+      if (!error_in_line(problem.place)) found_.push_back(std::move(problem));
+    }
+    flush();
+  }
+
+  bool error_at(const lang::Place& place) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const lang::Problem& p) {
+      return !p.warning && p.place.line == place.line && p.place.column == place.column &&
+             p.place.file == place.file;
+    });
+  }
+
+  bool error_in_line(const lang::Place& place) const {
+    return std::any_of(problems_.begin(), problems_.end(), [&](const lang::Problem& p) {
+      return !p.warning && p.place.line == place.line && p.place.file == place.file;
+    });
+  }
+
+  void written(const Node& workflow) {
+    if (const Node* vars = workflow.find("vars")) sent(*vars, {});
+    for (const char* list : {"steps", "onFailure", "finally"}) {
+      const Node* steps = workflow.find(list);
+      if (steps == nullptr) continue;
+      for (const Node& step : steps->items) {
+        written_step(step);
+        if (const Node* announce = step.find("announce")) written_step(*announce);
+      }
+    }
+  }
+
+  void written_step(const Node& step) {
+    const std::string_view uses = step.text("uses");
+    std::vector<std::string_view> bare;
+    if (uses == "assert") bare = {"that"};
+    if (uses == "wait") bare = {"until"};  // what is no time is said of it
+    if (uses.ends_with("/request")) bare = {"success", "retry", "refuse"};
+    if (const Node* with = step.find("with")) sent(*with, bare);
+    if (const Node* key = step.find("key")) sent(*key, {});
+    const Node* each = step.find("forEach");
+    if (each != nullptr && each->is_list()) sent(*each, {});
+    const Node* name = step.find("name");
+    if (name != nullptr && has_expression(name->scalar))
+      warn(name->place, "'name' is shown as it is written: no expression in it is evaluated");
+  }
+
   // -- workflows
 
   void workflow(const pipeline::BoundWorkflow& bound) {
@@ -117,25 +180,83 @@ class Examining {
     }
     vars_ = &vars;
     item_ = nullptr;
-    if (workflow.condition) expression(*workflow.condition, true);
+    absent_.clear();
+    for (const char* later : {"id", "createdAt", "url", "callbacks"}) {
+      absent_.push_back(
+          {{"run", later},
+           "is not there yet: `if`, `vars` and `concurrency.key` are asked before there is a run, "
+           "and have `.run.workflow` alone"});
+    }
+    if (workflow.condition) {
+      decided(*workflow.condition, "failure",
+              "since no step has run yet: `onFailure` is for what is to be done then");
+      expression(*workflow.condition, true);
+    }
     if (workflow.queue_key) expression(*workflow.queue_key, false);
     for (const Expression& e : bound.vars)
       expression(e, false);
-    for (const auto& [name, value] : workflow.vars)
-      braces(value);
-    for (const BoundStep& step : bound.steps)
-      this->step(workflow, step);
+    absent_.clear();
+    for (std::uint32_t i = 0; i < bound.steps.size(); ++i)
+      step(workflow, bound.steps[i], i);
   }
 
-  void step(const engine::Workflow& workflow, const BoundStep& bound) {
+  // `if: failure` where nothing can have failed, and `if: success` where something has.
+  void decided(const Expression& condition, std::string_view word, std::string_view why) {
+    if (condition.text == word)
+      add({condition.place, "`" + condition.text + "` is never true here, " + std::string(why)});
+  }
+
+  void decided_in(const engine::Workflow& workflow, std::uint32_t index) {
+    const StepDefinition& step = workflow.steps[index];
+    if (!step.condition) return;
+    if (step.list == StepList::kOnFailure)
+      decided(*step.condition, "success", "since `onFailure` is for runs that failed: leave the `if` out");
+    if (step.list == StepList::kSteps && !step.announces && step.needs.empty())
+      decided(*step.condition, "failure",
+              "since no step comes before this one: `onFailure` is for what is to be done then");
+  }
+
+  // What has a name, and nothing behind it in that step.
+  std::vector<lang::Absent> absent_in(const engine::Workflow& workflow, std::uint32_t index) const {
+    const StepDefinition& step = workflow.steps[index];
+    const bool spread = step.for_each || (step.announces && workflow.steps[*step.announces].for_each);
+    std::vector<lang::Absent> absent;
+    if (!spread) absent.push_back({{"item"}, "is there in a step with `forEach`, and this one has none"});
+    if (!step.announces) absent.push_back({{"step"}, "is there in an announcement (`announce`) alone"});
+    const bool asks = step.condition && lang::calls(*step.condition, "failure");
+    if (step.list == StepList::kSteps && !step.after_failure) {
+      absent.push_back({{"failure"},
+                        "is there in the steps of `onFailure` and `finally`, and in a step whose `if` asks "
+                        "for `failure`"});
+    } else if (step.list != StepList::kOnFailure && !asks) {
+      absent.push_back({{"failure"},
+                        "is null where no step has failed: write `if: failure`, or put `// \"-\"` behind it",
+                        true});
+    }
+    if (workflow.earlier(index).empty())
+      absent.push_back({{"steps", ""}, "has nothing to read: no step before this one has an `id`"});
+    return absent;
+  }
+
+  void step(const engine::Workflow& workflow, const BoundStep& bound, std::uint32_t index) {
     const StepDefinition& definition = *bound.definition;
+    absent_ = absent_in(workflow, index);
+    decided_in(workflow, index);
+    // The list is there before its elements are.
+    if (definition.for_each) absent_.push_back({{"item"}, "is not there yet in `forEach` itself"});
     const bool notify = definition.built_in == BuiltIn::kTeamNotify;
     for_each(bound);
     const Members item = item_of(definition);
     for (const Expression& e : bound.each)
       expression(e, false);
+    if (definition.for_each) absent_.pop_back();
     item_ = definition.announces ? nullptr : &item;
-    if (definition.condition) expression(*definition.condition, true);
+    if (definition.condition) {
+      const auto all = absent_;  // a condition may well look at what is null
+      std::erase_if(absent_, [](const lang::Absent& one) { return one.warning; });
+      expression(*definition.condition, true);
+      absent_ = all;
+    }
     const std::set<std::string> conditions = conditions_in(definition.with);
     for (const auto* list : {&bound.key, &bound.leaves}) {
       for (const Expression& e : *list)
@@ -149,10 +270,7 @@ class Examining {
     for (const auto& [team, own] : bound.teams) {
       for (const Expression& e : own->leaves)
         expression(e, false);
-      lang::check_braces(own->definition->with, found_);
     }
-    lang::check_braces(definition.with, found_);
-    flush();
     times(workflow, definition);
     if (!notify && bound.connector == "http") request(bound);
   }
@@ -169,17 +287,6 @@ class Examining {
     return out;
   }
 
-  void braces(const lang::Template& value) {
-    if (!value.literal()) return;
-    if (const auto json = value.assemble({}); json && json->is_string()) {
-      Node node;
-      node.kind = Node::Kind::kScalar;
-      node.scalar = std::string(view(json->get_string()));
-      lang::check_braces(node, found_);
-      flush();
-    }
-  }
-
   void flush() {
     for (const lang::Problem& problem : found_)
       add(problem);
@@ -188,6 +295,7 @@ class Examining {
 
   void expression(const Expression& e, bool condition) {
     lang::check_mistakes(e, condition, found_);
+    lang::check_absent(e, absent_, found_);
     lang::check_members(e, {"vars"}, *vars_, found_);
     lang::check_members(e, {"data"}, data_, found_);
     for (const auto& [name, outputs] : outputs_) {
@@ -197,21 +305,15 @@ class Examining {
     }
     if (item_ != nullptr) lang::check_members(e, {"item"}, *item_, found_);
     if (lang::any_error(found_)) spoken_of_.insert(e.text);
-    const bool wrong = std::any_of(problems_.begin(), problems_.end(), [&](const lang::Problem& p) {
-      return !p.warning && p.place.line == e.place.line && p.place.file == e.place.file;
-    });
-    if (!wrong) lang::check_always_null(e, found_);
+    if (!error_in_line(e.place)) lang::check_always_null(e, found_);
     flush();
   }
 
   // `forEach: 5`
   void for_each(const BoundStep& step) {
-    if (step.each.size() != 1 || !step.definition->for_each) return;
-    const Expression& e = step.each[0];
-    const auto value = parse_json(e.text);
-    if (value && !value->is_array())
-      add({e.place,
-           "'forEach' is " + e.text.substr(0, 60) + "; a list is wanted, or an expression that yields one"});
+    if (step.each.size() != 1 || !step.definition->for_each || step.definition->for_each->literal()) return;
+    lang::check_list(step.each[0], found_);
+    flush();
   }
 
   // What `.item` is, where the list is written out or another step's outputs.
@@ -265,17 +367,52 @@ class Examining {
     if (const Node* body = with.find("body")) json_in_text(*body);
     const Node* url = with.find("url");
     const connector::Target* target = rules_.target(step.target);
-    if (url == nullptr || target == nullptr || target->url.empty() || !url->is_scalar()) return;
-    const std::string_view text = url->scalar;
+    if (target == nullptr) return;
+    const bool anywhere = target->url.empty() && target->auth.kind == connector::Auth::Kind::kNone;
+    const bool none = target->url.empty() && target->auth.kind != connector::Auth::Kind::kUrl;
+    const std::string name = target->place.line == 0 ? "`uses: http/request` names no target, and so no URL"
+                                                     : "the target '" + target->name + "' has no `url`";
+    if (const Node* path = with.find("path"); path != nullptr && none)
+      return add(
+          {path->place, "a `path` goes on from the target's URL, and " + name +
+                            (target->place.line == 0 ? ": name a target that has a `url`, or write the "
+                                                       "whole address as `url`"
+                                                     : ": give it one")});
+    if (url == nullptr || !url->is_scalar()) return;
+    if (none && !anywhere)
+      return add({url->place, name + ", and its credentials go to its own host alone: give it one"});
+    origin(*url, *target);
+  }
+
+  // Scheme and host of what is written: those of the target, where it has some.
+  void origin(const Node& url, const connector::Target& target) {
+    const std::string_view text = url.scalar;
+    const bool computed = has_expression(text);
+    if (computed && !target.url.empty() && text.starts_with("${{")) return;
     const std::size_t scheme = text.find("://");
-    if (scheme == std::string_view::npos) return;
-    const std::size_t slash = std::min(text.find('/', scheme + 3), text.size());
-    if (has_expression(text.substr(0, slash))) return;
-    const auto given = connector::parse_url(text.substr(0, slash));
-    const auto own = connector::parse_url(target->url);
-    if (!given || !own || given->origin() == own->origin()) return;
-    add({url->place, "the URL " + given->origin() + " is not on the target's host " + own->origin() +
-                         ": name a target that is, or write `uses: http/request`, which has no credentials"});
+    const bool known = text.starts_with("https://") || text.starts_with("http://");
+    if (!known && (!computed || !text.starts_with("${{"))) {
+      return add({url.place, "`url` is a whole address, say https://ci.example.com/builds" +
+                                 std::string(text.starts_with("/")
+                                                 ? "; what stands behind the target's URL is `path`"
+                                                 : "; this one begins with neither https:// nor http://")});
+    }
+    const std::size_t end = scheme == std::string_view::npos
+                                ? text.size()
+                                : std::min(text.find_first_of("/?#", scheme + 3), text.size());
+    if (has_expression(text.substr(0, end))) {
+      if (!target.url.empty()) return;
+      return add({url.place,
+                  "without a target's `url` the scheme and the host are written out, so that no "
+                  "sender decides where the request goes: name a target that has a `url`"});
+    }
+    const auto given = connector::parse_url(text.substr(0, end));
+    if (!given) return add({url.place, "`url`: " + given.error().message});
+    if (target.url.empty()) return;
+    const auto own = connector::parse_url(target.url);
+    if (!own || given->origin() == own->origin()) return;
+    add({url.place, "the URL " + given->origin() + " is not on the target's host " + own->origin() +
+                        ": name a target that is, or write `uses: http/request`, which has no credentials"});
   }
 
   // A body is YAML, which is sent as JSON: text in it is sent as one string.
@@ -310,6 +447,7 @@ class Examining {
   Members data_;
   const Members* vars_ = nullptr;
   const Members* item_ = nullptr;
+  std::vector<lang::Absent> absent_;        // where the expression stands
   std::map<std::string, Members> outputs_;  // by step
 };
 

@@ -44,11 +44,15 @@ class Further {
       problems_.push_back({here ? place : problem.place,
                            (here ? "the folder of connectors '" + folder + "': " : "") + problem.message});
     }
-    if (!texts) return out;
-    for (const ConfigText& text : *texts) {
+    const std::size_t before = problems_.size();
+    for (const ConfigText& text : texts ? *texts : std::vector<ConfigText>()) {
       out->add(text.text, text.path, problems_);
       texts_.push_back(text);
     }
+    // What a file that is wrong would have taught, nobody lacks.
+    const bool wrong = std::any_of(problems_.begin() + static_cast<std::ptrdiff_t>(before), problems_.end(),
+                                   [](const lang::Problem& p) { return !p.warning; });
+    if (!texts || wrong) config_.unread.insert("connectors/*");
     return out;
   }
 

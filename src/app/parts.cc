@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json.h"
+#include "base/text.h"
 #include "lang/schema.h"
 
 namespace postlude::app {
@@ -50,7 +52,12 @@ Node stand_in(const Node& step) {
 
 class Taker {
  public:
-  Taker(Node& root, Unread& unread) : root_(root), unread_(unread) {}
+  Taker(Node& root, const json::value& schema, Unread& unread) : root_(root), unread_(unread) {
+    const json::value* properties = find(schema, "properties");
+    if (properties == nullptr || !properties->is_object()) return;
+    for (const auto& member : properties->get_object())
+      sections_.emplace_back(member.key());
+  }
 
   // The member or entry that the problem is about; false: there is none.
   bool take(const Problem& problem) {
@@ -106,6 +113,9 @@ class Taker {
 
   void note() {
     if (path_.size() == 1) unread_.insert(path_[0] + "/*");
+    // `sourcs`: what it holds is there, and only its name is wrong.
+    if (path_.size() == 1 && std::find(sections_.begin(), sections_.end(), path_[0]) == sections_.end())
+      unread_.insert(nearest(path_[0], sections_) + "/*");
     if (path_.size() == 2) unread_.insert(path_[0] + "/" + path_[1]);
     if (path_.size() > 2) unread_.insert(path_[0] + "/" + path_[1] + "/" + path_[2]);
   }
@@ -114,6 +124,7 @@ class Taker {
   Unread& unread_;
   const Problem* problem_ = nullptr;
   std::vector<std::string> path_;
+  std::vector<std::string> sections_;  // that a configuration has
 };
 
 }  // namespace
@@ -130,7 +141,7 @@ bool take_valid(Node& root, const json::value& schema, bool complete, Unread& un
     std::erase_if(found, [](const Problem& p) { return p.warning; });
     if (found.empty()) return true;
     bool taken = false;
-    Taker taker(root, unread);
+    Taker taker(root, schema, unread);
     for (const Problem& problem : found)
       taken = taker.take(problem) || taken;
     if (!taken) return false;

@@ -1,6 +1,7 @@
 #include "app/patterns.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "intake/source.h"
@@ -44,43 +45,54 @@ bool literal(std::string_view glob) {
   return glob.find_first_of("*?[\\") == std::string_view::npos;
 }
 
-// What no name of Kubernetes has: the first such part of the glob, or "".
-std::string never_in_a_name(std::string_view glob) {
+// What no name of Kubernetes has: the first such part of the glob, or "". A namespace is one label: without
+// dots, and of 63 characters.
+std::string never_in_a_name(std::string_view glob, bool dots) {
   std::size_t letters = 0;
+  char before = '.';  // as at the beginning
   for (std::size_t at = 0; at < glob.size(); ++at) {
     const char c = glob[at];
-    if (c == '*' || c == '?') continue;
-    if (c == '[') {
-      const std::size_t end = glob.find(']', at + 2);
-      if (end == std::string_view::npos) continue;
-      at = end;
+    const std::size_t end = c == '[' ? glob.find(']', at + 2) : std::string_view::npos;
+    const bool any = c == '*' || c == '?' || end != std::string_view::npos;
+    if (end != std::string_view::npos) at = end;
+    if (c != '*') ++letters;
+    const char last = std::exchange(before, any ? '*' : c);
+    if (any || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) continue;
+    if (c == '-' || (c == '.' && dots)) {
+      const bool close = last == '.' || (last == '-' && c == '.');
+      if (close && at == 0) return "a '" + std::string(1, c) + "' at its beginning or end";
+      if (close) return "'" + std::string{last, c} + "'";
       continue;
     }
-    ++letters;
-    const bool may = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-    if (may) continue;
     std::size_t size = 1;
     while (at + size < glob.size() && (static_cast<unsigned char>(glob[at + size]) & 0xC0U) == 0x80U)
       ++size;
     return "'" + std::string(glob.substr(at, size)) + "'";
   }
-  constexpr std::size_t kMost = 253;
-  if (letters > kMost) return "more than " + std::to_string(kMost) + " characters";
-  if (glob.starts_with('-') || glob.ends_with('-')) return "a '-' at its beginning or end";
+  const std::size_t most = dots ? 253 : 63;
+  if (letters > most) return "more than " + std::to_string(most) + " characters";
+  if (before == '-' || before == '.') return "a '" + std::string(1, before) + "' at its beginning or end";
   return "";
 }
 
+// `Succeeded|Failed`: other tools' way to write several.
+std::string as_list(std::string_view glob) {
+  return glob.find_first_of("|,") == std::string_view::npos ? ""
+                                                            : "; several are written as a list, as in [a, b]";
+}
+
 void check_kubernetes_name(std::string_view field, const Node& node, Problems& problems) {
-  if (node.scalar.find("${{") != std::string::npos) return;
+  const bool dots = field == "name";
   const std::string glob = positive(node.scalar);
-  const std::string part = never_in_a_name(glob);
-  if (part.empty()) return;
+  const std::string part = never_in_a_name(glob, dots);
+  if (glob.empty() || part.empty()) return;
   const std::string small = lower(glob);
-  problems.push_back(
-      {node.place,
-       "no " + std::string(field == "name" ? "canary" : "namespace") + " matches '" + glob +
-           "': a name has lower-case letters, digits, '-' and '.', never " + part +
-           (small != glob && never_in_a_name(small).empty() ? "; did you mean '" + small + "'?" : "")});
+  problems.push_back({node.place, "no " + std::string(dots ? "canary" : "namespace") + " matches '" + glob +
+                                      "': a name has lower-case letters, digits" +
+                                      (dots ? ", '-' and '.', never " : " and '-', never ") + part +
+                                      (small != glob && never_in_a_name(small, dots).empty()
+                                           ? "; did you mean '" + small + "'?"
+                                           : as_list(glob))});
 }
 
 // A list that takes back all that it names.
@@ -122,6 +134,7 @@ Words hooks_of(const Node& pattern) {
 }
 
 void check_hook(const Node& node, const Words& hooks, Problems& problems) {
+  if (node.scalar.find("${{") != std::string::npos) return;  // said of every field
   Node glob = node;
   glob.scalar = positive(node.scalar);
   const auto matches = [&](const std::string& word) { return glob_match(glob.scalar, word); };
@@ -129,7 +142,7 @@ void check_hook(const Node& node, const Words& hooks, Problems& problems) {
   const Words& senders = intake::flagger_hooks();
   const Words& own = pipeline::own_hooks();
   std::string why =
-      "no hook of its source matches '" + glob.scalar + "'" + instead_of(glob.scalar, hooks, "");
+      "no hook of its source matches '" + glob.scalar + "'" + did_you_mean(glob.scalar, hooks, "");
   const auto gate = std::find_if(senders.begin(), senders.end(), matches);
   const auto told = std::find_if(own.begin(), own.end(), matches);
   if (gate != senders.end() && intake::is_gate(*gate))
@@ -168,14 +181,40 @@ void check_field(const Field& field, const Node& node, Problems& problems) {
   });
   problems.push_back({node.place,
                       "no " + std::string(field.name) + (field.open ? " of Flagger's" : "") + " matches '" +
-                          glob + "'" + instead_of(glob, field.words, field.none) +
+                          glob + "'" + did_you_mean(glob, field.words, field.none) + as_list(glob) +
                           (field.name == "outcome" ? intake::why_no_other_outcome() : ""),
                       field.open && !slip});
 }
 
+bool of_postlude_alone(const Node& pattern) {
+  const Node* source = pattern.find("source");
+  if (source == nullptr) return false;
+  const Words globs = globs_of(*source);
+  return !globs.empty() &&
+         std::all_of(globs.begin(), globs.end(), [](const std::string& glob) { return glob == "postlude"; });
+}
+
+// Nobody evaluates one here: the glob would be compared as it is written.
+bool refuse_expressions(const Node& node, Problems& problems) {
+  const bool here = node.scalar.find("${{") != std::string::npos;
+  if (here) {
+    problems.push_back({node.place,
+                        "a pattern has globs and no expressions: what is to be computed belongs in the "
+                        "workflow's `if`"});
+  }
+  bool found = here;
+  for (const Node& item : node.items)
+    found = refuse_expressions(item, problems) || found;
+  for (const auto& [key, value] : node.members)
+    found = refuse_expressions(value, problems) || found;
+  return found;
+}
+
 // Fields whose values are known, or whose form is, in a pattern of `on` or `accept`.
 void check_fields(const Node& pattern, const std::vector<Field>& fields, Problems& problems) {
+  const bool own = of_postlude_alone(pattern);  // the names of its events are those of targets, too
   for (const auto& [key, globs] : pattern.members) {
+    if (refuse_expressions(globs, problems)) continue;
     if (globs.is_map()) continue;  // metadata: anything may be there
     check_excluded(key.scalar, globs, problems);
     const std::string& name = key.scalar;  // clang 14 has no binding in a lambda
@@ -183,7 +222,7 @@ void check_fields(const Node& pattern, const std::vector<Field>& fields, Problem
         std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
     const auto check = [&](const Node& glob) {
       if (field != fields.end()) check_field(*field, glob, problems);
-      if (name == "namespace" || name == "name") check_kubernetes_name(name, glob, problems);
+      if (name == "namespace" || (name == "name" && !own)) check_kubernetes_name(name, glob, problems);
     };
     if (globs.is_scalar()) check(globs);
     for (const Node& glob : globs.items)
@@ -212,9 +251,87 @@ void check_phase_of_end(const Node& pattern, Problems& problems) {
   const Words globs = globs_of(*phases);
   if (std::any_of(kEnds.begin(), kEnds.end(), [&](const std::string& p) { return globs_match(globs, p); }))
     return;
+  const std::string list = as_list(join(globs, ""));
   problems.push_back(
-      {phases->place, "a post-rollout call has the phase Succeeded or Failed, and no other: for '" +
-                          join(globs, ", ") + "' add `hook: event`"});
+      {phases->place, "a post-rollout call has the phase Succeeded or Failed, and no other: " +
+                          (list.empty() ? "for '" + join(globs, ", ") + "' add `hook: event`"
+                                        : "'" + join(globs, "', '") + "' is one word" + list)});
+}
+
+bool errors_since(const Problems& problems, std::size_t before) {
+  return std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),
+                     [](const lang::Problem& p) { return !p.warning; });
+}
+
+// `ends`: it matches ends of rollouts alone. A phase that none has is more than a word we do not know.
+void check_pattern(const Node& pattern, const std::vector<Field>& fields, bool ends, Problems& problems) {
+  const std::size_t before = problems.size();
+  check_fields(pattern, fields, problems);
+  if (!ends || errors_since(problems, before)) return;
+  Problems of_end;
+  check_phase_of_end(pattern, of_end);
+  if (of_end.empty()) return;
+  problems.resize(before);
+  problems.insert(problems.end(), of_end.begin(), of_end.end());
+}
+
+// The hooks whose events the pattern can match.
+Words hooks_meant(const Node& pattern) {
+  const Node* hook = pattern.find("hook");
+  Words hooks = hooks_of(pattern);
+  std::erase_if(hooks, [&](const std::string& one) {
+    if (hook != nullptr) return !any_glob(hook, one);
+    const Words& senders = intake::flagger_hooks();
+    return one != kEnd &&
+           (std::find(senders.begin(), senders.end(), one) != senders.end() || !of_postlude_alone(pattern));
+  });
+  return hooks;
+}
+
+// Whether events of that hook have the field. A `kind` no event has: only a cluster could tell.
+bool tells(std::string_view hook, std::string_view field) {
+  const Words& senders = intake::flagger_hooks();
+  const bool sent = std::find(senders.begin(), senders.end(), hook) != senders.end();
+  if (field == "outcome") return hook == kEnd;
+  if (field == "phase") return sent;
+  if (field == "source" || field == "hook" || field == "name") return true;
+  return sent || hook == "run-failed";
+}
+
+// Fields that are empty in each event that the pattern could match.
+void check_told(const Node& pattern, Problems& problems) {
+  const Words hooks = hooks_meant(pattern);
+  if (hooks.empty()) return;  // said of `hook`
+  for (const auto& [key, value] : pattern.members) {
+    const std::string& field = key.scalar;  // clang 14 has no binding in a lambda
+    if (field == "kind") {
+      problems.push_back({value.place,
+                          "`kind` is not known of any event, so that this pattern matches none: this version "
+                          "of Postlude reads no cluster; leave it out (tests may give a release's kind)",
+                          true});
+      continue;
+    }
+    const bool told =
+        std::any_of(hooks.begin(), hooks.end(), [&](const std::string& hook) { return tells(hook, field); });
+    if (told || (!value.is_map() && globs_match(globs_of(value), ""))) continue;
+    problems.push_back({value.place, "the events of " + join(hooks, ", ") + " have no `" + field +
+                                         "`, so that this pattern matches none: leave it out" +
+                                         (field == "outcome" ? ", or write `hook: post-rollout`" : "")});
+  }
+}
+
+// `phase: Failed, outcome: promoted`
+void check_phase_and_outcome(const Node& pattern, Problems& problems) {
+  const Node* phase = pattern.find("phase");
+  const Node* outcome = pattern.find("outcome");
+  if (phase == nullptr || outcome == nullptr || globs_match(globs_of(*outcome), "")) return;
+  const Words& outcomes = intake::outcomes_told();  // in the order of kEnds
+  for (std::size_t i = 0; i < kEnds.size() && i < outcomes.size(); ++i) {
+    if (any_glob(phase, kEnds[i]) && any_glob(outcome, outcomes[i])) return;
+  }
+  problems.push_back(
+      {outcome->place,
+       "no event has this outcome and this phase: Succeeded is promoted, and Failed is failed"});
 }
 
 void check_approver(const Node& one, const Config& config, Problems& problems) {
@@ -229,7 +346,7 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
     if (!unread && std::find(teams.begin(), teams.end(), name.substr(5)) == teams.end()) {
       problems.push_back({one.place, "'approvers' names the team '" + name.substr(5) +
                                          "', which does not exist" +
-                                         instead_of(name.substr(5), teams, "'teams' has none")});
+                                         did_you_mean(name.substr(5), teams, "'teams' has none")});
     }
     return;
   }
@@ -247,7 +364,7 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
   // Without tokens the only one there is acts as `local`, and is nobody's name.
   problems.push_back({one.place,
                       "'approvers' names the token '" + name + "', which does not exist" +
-                          instead_of(name, names, "'access.tokens' has none for operators"),
+                          did_you_mean(name, names, "'access.tokens' has none for operators"),
                       config.tokens.empty()});
 }
 
@@ -269,12 +386,6 @@ void check_approvers(const Node& workflow, const Config& config, Problems& probl
 
 }  // namespace
 
-std::string instead_of(const std::string& word, const Words& known, std::string_view none) {
-  const std::string near = nearest(word, known);
-  if (!near.empty()) return "; did you mean '" + near + "'?";
-  return "; " + (known.empty() ? std::string(none) : "there is " + join(known, ", "));
-}
-
 void check_accept(const Config& config, Problems& problems) {
   std::vector<Field> fields = fields_of(config);
   for (const auto& [name, source] : config.sources.members) {
@@ -282,9 +393,7 @@ void check_accept(const Config& config, Problems& problems) {
     if (accept == nullptr) continue;
     for (const auto& [hook, patterns] : accept->members) {
       const auto check = [&, end = hook.scalar == kEnd](const Node& pattern) {
-        const std::size_t before = problems.size();
-        check_fields(pattern, fields, problems);
-        if (end && problems.size() == before) check_phase_of_end(pattern, problems);
+        check_pattern(pattern, fields, end, problems);
       };
       if (patterns.is_map()) check(patterns);
       for (const Node& pattern : patterns.items)
@@ -307,8 +416,9 @@ void check_patterns(const Node& workflow, const Config& config, Problems& proble
   const std::vector<Field> fields = fields_of(config);
   const auto check = [&](const Node& pattern) {
     const std::size_t before = problems.size();
-    check_fields(pattern, fields, problems);
-    if (problems.size() == before && only_ends(pattern)) check_phase_of_end(pattern, problems);
+    check_pattern(pattern, fields, only_ends(pattern), problems);
+    if (!errors_since(problems, before)) check_told(pattern, problems);
+    if (!errors_since(problems, before)) check_phase_and_outcome(pattern, problems);
     const Node* globs = pattern.find("hook");
     if (globs == nullptr) return;
     const Words hooks = hooks_of(pattern);

@@ -14,7 +14,4 @@ void check_patterns(const lang::Node& workflow, const Config& config, lang::Prob
 void check_accept(const Config& config, lang::Problems& problems);
 void check_namespaces(const lang::Node& globs, lang::Problems& problems);
 
-// "; did you mean 'x'?", or all that there is; `none` where there is nothing.
-std::string instead_of(const std::string& word, const std::vector<std::string>& known, std::string_view none);
-
 }  // namespace postlude::app

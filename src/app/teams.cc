@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/patterns.h"
+#include "base/text.h"
 #include "lang/schema.h"
 
 namespace postlude::app {
@@ -52,7 +53,7 @@ void check_targets(const engine::Team& team, const Node& node, const Config& con
     if (config.unread.contains("targets/" + item.scalar) || config.unread.contains("targets/*")) continue;
     problems.push_back({item.place, "the team '" + team.name + "' names the target '" + item.scalar +
                                         "', which 'targets' does not have" +
-                                        instead_of(item.scalar, known, "")});
+                                        did_you_mean(item.scalar, known, "")});
   }
 }
 
@@ -103,7 +104,7 @@ void check_use(const engine::Team& team, const Node& step, Problems& problems) {
   if (!target.empty() && std::find(team.targets.begin(), team.targets.end(), target) == team.targets.end()) {
     problems.push_back({uses->place, "the step uses the target '" + target + "', which the team '" +
                                          team.name + "' may not use" +
-                                         instead_of(target, team.targets, "its 'targets' names none")});
+                                         did_you_mean(target, team.targets, "its 'targets' names none")});
   }
   if (const Node* announce = step.find("announce")) check_use(team, *announce, problems);
 }
@@ -133,7 +134,7 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
     if (config.unread.contains("teams/" + token.team) || config.unread.contains("teams/*")) continue;
     problems.push_back({token.place, "the token '" + token.name + "' is for the team '" + token.team +
                                          "', which does not exist" +
-                                         instead_of(token.team, names, "'teams' has none")});
+                                         did_you_mean(token.team, names, "'teams' has none")});
   }
   check_accept(config, problems);
   for (const auto& [name, workflow] : config.workflows.members)

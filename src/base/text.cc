@@ -263,4 +263,12 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   return best;
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates,
+                         std::string_view none) {
+  const std::string near = nearest(word, candidates);
+  if (!near.empty()) return "; did you mean '" + near + "'?";
+  if (!candidates.empty()) return "; there is " + join(candidates, ", ");
+  return none.empty() ? "" : "; " + std::string(none);
+}
+
 }  // namespace postlude

@@ -28,5 +28,8 @@ std::string percent_encode(std::string_view text);  // all but RFC 3986's unrese
 
 // The candidate that is nearest to `word` if it is near enough to be a slip of the hand; "" otherwise.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
+// "; did you mean 'x'?", or all that there is: "; there is a, b"; where there is nothing, "; " and `none`.
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates,
+                         std::string_view none = "");
 
 }  // namespace postlude

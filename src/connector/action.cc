@@ -144,12 +144,14 @@ Catalogue Catalogue::built_in() {
       log::error("our own connector is broken", {{"problem", lang::to_text(problem)}});
     CHECK(!lang::any_error(problems));
   }
+  catalogue.own_.clear();
   return catalogue;
 }
 
 void Catalogue::add(std::string_view yaml, std::string_view file, lang::Problems& problems) {
   std::shared_ptr<const Connector> connector = Connector::read(yaml, file, problems);
   if (connector == nullptr) return;
+  own_.insert(connector->name());
   const auto same = [&](const std::shared_ptr<const Connector>& c) { return c->name() == connector->name(); };
   const auto old = std::find_if(connectors_.begin(), connectors_.end(), same);
   if (old != connectors_.end()) {

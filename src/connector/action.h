@@ -23,6 +23,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -195,8 +196,11 @@ class Catalogue {
   // nullptr: none. `http` is there too, without actions: its one action is read with the step (http.h).
   const Connector* find(std::string_view name) const;
   std::vector<std::string> names() const;  // sorted
+  // Those of folders.
+  const std::set<std::string, std::less<>>& own() const { return own_; }
 
  private:
+  std::set<std::string, std::less<>> own_;
   std::vector<std::shared_ptr<const Connector>> connectors_;
 };
 

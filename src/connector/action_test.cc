@@ -188,6 +188,24 @@ TEST(InterpretTest, AnAnswerThatSaysItIsJsonAndIsNot) {
             RequestResult::kSucceeded);
 }
 
+// Where the status would have settled it, the rule says no more the next time; of a 500 the next time may be
+// a 200.
+TEST(HttpTest, ARuleThatIsNoConditionIsMisread) {
+  const auto action = http_action("{method: PUT, path: /a, retry: .response.body.later}");
+  ASSERT_NE(action, nullptr);
+  HttpRequest request;
+  request.method = "PUT";
+  request.target = "https://h/a";
+  for (const auto& [status, misread] : {std::pair{200, true}, {404, true}, {500, false}, {503, false}}) {
+    const Values values{lang::Evaluated(std::string("null"))};
+    const Ending ending =
+        action->plan().calls()[0].interpret(request, answer_json(status, "{}"), values, kNow);
+    EXPECT_EQ(ending.result, RequestResult::kUnclear) << status;
+    EXPECT_EQ(ending.misread, misread) << status;
+    EXPECT_NE(ending.why.find("must yield true or false, not null"), std::string::npos) << ending.why;
+  }
+}
+
 Story send(std::string_view with, const Target& target = target_at("https://h/base")) {
   std::string complaints;
   const auto action = http_action(with, &complaints);
@@ -223,6 +241,17 @@ TEST(HttpTest, BuildsTheRequest) {
   EXPECT_EQ(send("path: /a", with_headers).headers[0].get("x-team"), "pay");
 }
 
+// Without credentials there is nothing that another host must not get.
+TEST(HttpTest, WithoutATargetTheStepSaysWhereTo) {
+  Target none;
+  none.name = "http";
+  none.connector = "http";
+  EXPECT_EQ(send("url: 'https://other.example/a'", none).stopped, "");
+  none.auth.kind = Auth::Kind::kBearer;
+  EXPECT_EQ(send("url: 'https://other.example/a'", none).stopped,
+            "cannot be built: a URL begins with https:// or http://");
+}
+
 TEST(HttpTest, StaysOnItsHost) {
   const auto stopped = [](const char* with) { return send(with).stopped; };
   const char* away = "cannot be built: the URL https://evil is not on the target's host https://h";
@@ -235,7 +264,8 @@ TEST(HttpTest, StaysOnItsHost) {
             "cannot be built: a URL may hold no user name or password; they go into `auth`");
   EXPECT_EQ(stopped("path: '/a/${{ \"../../x\" }}'"),
             "cannot be built: the path may not hold `.` or `..` as a part");
-  EXPECT_EQ(stopped("path: '/a/%2e%2E/x'"), "cannot be built: the path may not hold `.` or `..` as a part");
+  EXPECT_EQ(stopped("path: '/a/${{ \"%2e%2E\" }}/x'"),
+            "cannot be built: the path may not hold `.` or `..` as a part");
   EXPECT_EQ(stopped("path: '${{ \"@evil/\" }}'"),
             "cannot be built: the path `@evil/` must begin with a slash");
   EXPECT_EQ(

@@ -66,11 +66,14 @@ Result<std::string> join_url(const Target& target, std::string path, bool whole_
                              const std::string& query) {
   std::string url;
   if (whole_url) {
-    TRY(const Url own, parse_url(target.url));
     TRY(const Url given, parse_url(path));
-    if (given.origin() != own.origin()) {
-      return Error(Code::kInvalid,
-                   "the URL " + given.origin() + " is not on the target's host " + own.origin());
+    // Credentials go to the target's host alone; where there are none, the step says where to.
+    if (!target.url.empty() || target.auth.kind != Auth::Kind::kNone) {
+      TRY(const Url own, parse_url(target.url));
+      if (given.origin() != own.origin()) {
+        return Error(Code::kInvalid,
+                     "the URL " + given.origin() + " is not on the target's host " + own.origin());
+      }
     }
     const std::string objection = given.path.empty() ? "" : path_objection(given.path);
     if (!objection.empty()) return Error(Code::kInvalid, objection);
@@ -444,7 +447,10 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     if (ending.result == RequestResult::kSucceeded) return ending;
     ending.answered = !verdict.result && ending.result == RequestResult::kUnclear && answer->status >= 200 &&
                       answer->status < 300;
-    ending.misread = ending.answered && verdict.misread;
+    // Where the status alone would have settled it, asking again yields the same.
+    const RequestResult plain = by_status(*answer);
+    ending.misread = !verdict.result && verdict.misread && ending.result == RequestResult::kUnclear &&
+                     (plain == RequestResult::kSucceeded || plain == RequestResult::kRefused);
     std::string text;
     if (impl_->message) {
       const Result<json::value> message = impl_->message->assemble(values);

@@ -13,9 +13,6 @@ const std::vector<std::string> kKeys = {
     "method",  "path",  "url",    "query",  "headers",          "body", "form", "text",
     "success", "retry", "refuse", "effect", "idempotencyHeader"};
 const std::vector<std::string> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
-// A workflow's own names; `.with` would be the request itself.
-const std::vector<std::string> kRoots = {"event", "run",     "workflow", "vars",   "steps", "item",
-                                         "data",  "failure", "step",     "target", "key"};
 // Long enough for any back-off, short enough for what servers remember.
 constexpr Duration kKeyWindow = std::chrono::hours(24);
 
@@ -68,6 +65,65 @@ std::shared_ptr<const Action> read_http_request(const lang::Node* with, const la
     return nullptr;
   }
   return Reader(problems).http_request(*with);
+}
+
+// It decides what may be done after an unclear end, so that it has to be known beforehand.
+void Reader::read_http_method(const lang::Node& with, Call::Impl& call) {
+  const lang::Node* method = with.find("method");
+  call.method = method == nullptr ? "GET" : upper(method->scalar);
+  if (std::find(kMethods.begin(), kMethods.end(), call.method) != kMethods.end()) return;
+  const std::string all = join(kMethods, ", ");
+  if (method->scalar.find("${{") != std::string::npos) {
+    problem(method->place, "`method` is written out, and no expression: one of " + all +
+                               ", which says what may be repeated; where it depends on the event, write two "
+                               "steps, each with its `if`");
+  } else if (!method->is_scalar() || method->is_null() || method->scalar.empty()) {
+    problem(method->place, "`method` is " +
+                               std::string(method->is_list()  ? "a list"
+                                           : method->is_map() ? "a map"
+                                                              : "empty") +
+                               "; one of " + all + " is wanted, say `method: POST`");
+  } else {
+    problem(method->place, "`" + method->scalar + "` is no method; there are: " + all);
+  }
+}
+
+// What is written out of it, with a letter for each expression.
+void Reader::check_path(const lang::Node& path) {
+  lang::Problems said;
+  std::string text;
+  for (const lang::Piece& piece : lang::split_pieces(path.scalar, path.place, said))
+    text += piece.expression ? "x" : piece.literal;
+  if (text.empty() || text[0] != '/') return;
+  const std::string objection = path_objection(text);
+  if (objection.empty()) return;
+  const std::size_t hint = objection.find("; end its expressions");
+  problem(path.place,
+          objection.substr(0, hint) +
+              (hint == std::string::npos ? "" : ", as a blank is %20; a query belongs in `query`"));
+}
+
+// A map of names to text, or an expression that yields one. What is written out is known to be wrong now.
+void Reader::check_pairs(const lang::Node& with, std::string_view key, bool lists) {
+  const lang::Node* node = with.find(key);
+  if (node == nullptr) return;
+  const std::string name(key);
+  if (!node->is_map()) {
+    if (!node->is_scalar() || node->scalar.find("${{") == std::string::npos)
+      problem(node->place, "`" + name + "` is a map of names to values, say `" + name + ": {NAME: value}`");
+    return;
+  }
+  for (const auto& [member, value] : node->members) {
+    const bool several =
+        lists && value.is_list() &&
+        std::all_of(value.items.begin(), value.items.end(), [](const auto& one) { return one.is_scalar(); });
+    const bool said = key == "headers" && !header_objection(member.scalar).empty();
+    if (value.is_scalar() || value.is_null() || several || said) continue;
+    problem(value.place,
+            "`" + name + "." + member.scalar + "` is a " + (value.is_map() ? "map" : "list") +
+                "; text is wanted" +
+                (lang::names_environment(value) ? ": " + std::string(lang::kNoEnvironmentHere) : ""));
+  }
 }
 
 void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
@@ -127,6 +183,28 @@ void Reader::read_http_body(const lang::Node& with, Call::Impl& call) {
   }
 }
 
+void Reader::read_http_headers(const lang::Node& with, Call::Impl& call) {
+  const lang::Node* headers = with.find("headers");
+  const lang::Node* key_header = with.find("idempotencyHeader");
+  if (headers != nullptr) {
+    for (const auto& [key, value] : headers->members) {
+      const std::string objection = header_objection(key.scalar);
+      if (!objection.empty()) problem(key.place, objection);
+    }
+  }
+  if (key_header != nullptr) {
+    const std::string objection = header_objection(key_header->scalar);
+    if (!objection.empty()) problem(key_header->place, objection);
+    if (!objection.empty()) key_header = nullptr;
+  }
+  if (headers != nullptr && !headers->is_map() && key_header != nullptr) {
+    problem(headers->place, "beside `idempotencyHeader`, `headers` must be a map");
+  } else if (headers != nullptr || key_header != nullptr) {
+    call.headers = take(
+        lang::Template::read(with_key_header(headers, key_header), &text_members(), problems_), call.before);
+  }
+}
+
 std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
   const std::size_t before = problems_.size();
   for (const auto& [key, value] : with.members) {
@@ -141,11 +219,7 @@ std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
   }
   auto call = std::make_shared<Call::Impl>();
   call->accept_json = false;
-  const lang::Node* method = with.find("method");
-  call->method = method == nullptr ? "GET" : upper(method->scalar);
-  if (std::find(kMethods.begin(), kMethods.end(), call->method) == kMethods.end()) {
-    problem(method->place, "`" + method->scalar + "` is no method; there are: " + join(kMethods, ", "));
-  }
+  read_http_method(with, *call);
   const lang::Node* path = with.find("path");
   const lang::Node* url = with.find("url");
   if ((path == nullptr) == (url == nullptr)) {
@@ -157,36 +231,25 @@ std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
     if (path != nullptr && !place.scalar.empty() && place.scalar[0] != '/' &&
         !place.scalar.starts_with("${{")) {
       problem(place.place, "a path begins with a slash; the host is the target's");
+    } else if (path != nullptr) {
+      check_path(place);
     }
   }
   if (const lang::Node* query = with.find("query")) {
     call->query = take(lang::Template::read(*query, &text_members(), problems_), call->before);
   }
-  const lang::Node* headers = with.find("headers");
-  const lang::Node* key_header = with.find("idempotencyHeader");
-  if (headers != nullptr) {
-    for (const auto& [key, value] : headers->members) {
-      const std::string objection = header_objection(key.scalar);
-      if (!objection.empty()) problem(key.place, objection);
-    }
-  }
-  if (key_header != nullptr) {
-    const std::string objection = header_objection(key_header->scalar);
-    if (!objection.empty()) problem(key_header->place, objection);
-  }
-  if (headers != nullptr && !headers->is_map() && key_header != nullptr) {
-    problem(headers->place, "beside `idempotencyHeader`, `headers` must be a map");
-  } else if (headers != nullptr || key_header != nullptr) {
-    call->headers = take(
-        lang::Template::read(with_key_header(headers, key_header), &text_members(), problems_), call->before);
-  }
+  read_http_headers(with, *call);
+  check_pairs(with, "query", true);
+  check_pairs(with, "headers", false);
+  check_pairs(with, "form", true);
   read_http_body(with, *call);
   read_http_effect(with, *call);
   call->success = bare(with, "success", call->after);
   call->retry = bare(with, "retry", call->after);
   call->refuse = bare(with, "refuse", call->after);
   Scope scope;
-  scope.roots = kRoots;
+  scope.before = lang::Where::kHttp;
+  scope.answered = lang::Where::kHttpAnswer;
   scope.open_input = true;
   check_expressions(call->before, scope, false);
   check_expressions(call->after, scope, true);

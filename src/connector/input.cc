@@ -262,7 +262,10 @@ std::string wrong_type(const json::value& value, const json::value& schema) {
   } else if (fits(*type)) {
     return "";
   }
-  return shown(value) + ", but " + join(wanted, " or ") + " is wanted";
+  const bool environment =
+      value.is_object() && value.get_object().size() == 1 && find(value, "env") != nullptr;
+  return shown(value) + ", but " + join(wanted, " or ") + " is wanted" +
+         (environment ? ": " + std::string(lang::kNoEnvironmentHere) : "");
 }
 
 struct Fault {

@@ -11,9 +11,6 @@ namespace postlude::connector {
 namespace {
 
 constexpr std::array<std::string_view, 6> kMethods = {"get", "head", "post", "put", "patch", "delete"};
-const std::vector<std::string> kRoots = {"event", "run",    "workflow", "vars", "steps",
-                                         "with",  "target", "requests", "key"};
-
 constexpr Duration kEvery = std::chrono::seconds(10);
 // More often is no waiting: each look is a claim, a request and two commits.
 constexpr Duration kEveryMin = std::chrono::seconds(1);
@@ -129,11 +126,12 @@ void Reader::check_members(const lang::Expression& expression, const std::string
 }
 
 void Reader::check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope,
-                               bool answered) {
-  std::vector<std::string> roots = scope.roots;
-  if (answered) roots.emplace_back("response");
-  for (const lang::Expression& expression : expressions) {
-    lang::check_names(expression, roots, problems_);
+                               bool answered, const std::set<std::size_t>& conditions) {
+  for (std::size_t i = 0; i < expressions.size(); ++i) {
+    const lang::Expression& expression = expressions[i];
+    lang::check_names(expression, answered ? scope.answered : scope.before, problems_);
+    // What a workflow writes is examined with it.
+    if (scope.connector != nullptr) lang::check_mistakes(expression, conditions.contains(i), problems_);
     if (!scope.open_input)
       check_members(expression, "with", {scope.inputs.begin(), scope.inputs.end()}, "input");
     if (scope.updates != nullptr) {
@@ -142,6 +140,7 @@ void Reader::check_expressions(const std::vector<lang::Expression>& expressions,
         known.push_back(name);
       check_members(expression, "outputs", known, "outputs");
     }
+    if (scope.connector == nullptr) continue;  // there `.requests` is no name
     for (const std::string& id : members_of(expression.text, "requests")) {
       if (scope.ids.contains(id)) continue;
       problem(expression.place, "`.requests." + id + "`: there is no request `" + id + "` before this one");
@@ -200,6 +199,9 @@ void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& i
       if (!objection.empty()) problem(key.place, objection);
     }
     into.headers = take(lang::Template::read(*headers, &text_members(), problems_), into.before);
+  }
+  for (const char* key : {"query", "headers", "body", "form", "message"}) {
+    if (const lang::Node* text = node.find(key)) lang::check_bare_paths(*text, {}, problems_);
   }
   const lang::Node* body = node.find("body");
   const lang::Node* form = node.find("form");
@@ -288,9 +290,16 @@ std::shared_ptr<Call::Impl> Reader::call(const lang::Node& node, Scope& scope) {
   read_body(node, scope, *impl);
   read_effect(node, scope, *impl);
   read_rules(node, scope, *impl);
-  check_expressions(impl->before, scope, false);
+  std::set<std::size_t> conditions;
+  if (impl->condition) conditions.insert(*impl->condition);
+  check_expressions(impl->before, scope, false, conditions);
   scope.ids.insert(impl->id);
-  check_expressions(impl->after, scope, true);
+  conditions.clear();
+  for (const auto& rule :
+       {impl->success, impl->exists, impl->retry, impl->refuse, impl->gone, impl->unclear}) {
+    if (rule) conditions.insert(*rule);
+  }
+  check_expressions(impl->after, scope, true, conditions);
   return impl;
 }
 
@@ -305,6 +314,7 @@ Plan Reader::plan(const lang::Node& requests, Scope& scope) {
 void Reader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into) {
   const lang::Node* outputs = node.find("outputs");
   if (outputs == nullptr) return;
+  lang::check_bare_paths(*outputs, {}, problems_);
   for (const auto& [key, value] : outputs->members) {
     lang::Template read = lang::Template::read(value, nullptr, problems_);
     read.collect(into.result_);
@@ -419,7 +429,7 @@ void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& in
       problem(message->place, "`message` tells why the result is red, and without `success` none is");
     }
   }
-  check_expressions(waiting.asks_, scope, false);
+  check_expressions(waiting.asks_, scope, false, {0, waiting.success_ ? 1U : 0U});
   if (node.find("update") != nullptr) {
     problem(wait->place,
             "an action with `update` cannot wait: `until` looks at its requests, and an update "
@@ -461,7 +471,6 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
   const lang::Node& input = *node.find("input");
   result->input_ = lang::to_json(input);
   Scope scope;
-  scope.roots = kRoots;
   scope.action = &node;
   scope.connector = &connector;
   if (result->input_.is_object()) {
@@ -489,7 +498,8 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
     read_last_outputs(*lookup, scope, *result->lookup_);
   }
   if (const lang::Node* update = node.find("update")) {
-    later.roots.emplace_back("outputs");
+    later.before = lang::Where::kUpdate;
+    later.answered = lang::Where::kUpdateAnswer;
     later.updates = &result->plan_;
     result->update_ = plan(*update, later);
     read_last_outputs(*update, later, *result->update_);

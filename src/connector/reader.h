@@ -22,7 +22,8 @@ class Reader {
  private:
   // What holds for all requests of one list.
   struct Scope {
-    std::vector<std::string> roots;      // of expressions before the answer; after it, `response` as well
+    lang::Where before = lang::Where::kRequest;   // where its expressions stand
+    lang::Where answered = lang::Where::kAnswer;  // and those that judge the answer
     const lang::Node* action = nullptr;  // whose effect, onUnclear, … hold where a request gives none
     const lang::Node* connector = nullptr;
     std::set<std::string> inputs;  // members of `with`
@@ -33,6 +34,10 @@ class Reader {
     std::size_t count = 0;
   };
 
+  void read_http_headers(const lang::Node& with, Call::Impl& call);
+  void read_http_method(const lang::Node& with, Call::Impl& call);
+  void check_path(const lang::Node& path);
+  void check_pairs(const lang::Node& with, std::string_view key, bool lists);
   void read_http_effect(const lang::Node& with, Call::Impl& call);
   void read_http_body(const lang::Node& with, Call::Impl& call);
   std::shared_ptr<const Action> http_action(std::shared_ptr<const Call::Impl> call);
@@ -58,7 +63,9 @@ class Reader {
   void check_update(const lang::Node& requests, const Plan& update);
   void check_members(const lang::Expression& expression, const std::string& root,
                      const std::vector<std::string>& known, std::string_view where);
-  void check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope, bool answered);
+  // `conditions`: which of them must yield true or false.
+  void check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope, bool answered,
+                         const std::set<std::size_t>& conditions = {});
 
   // The member as an expression in `into`; nullopt when it is missing or wrong.
   std::optional<std::size_t> bare(const lang::Node& node, std::string_view key,

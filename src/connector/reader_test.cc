@@ -121,8 +121,8 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"not in input", requests("      - {get: /a, query: {n: '${{ .with.nmae }}'}}\n"),
        "c.yaml:9:35: `.with.nmae` is not in `input`; did you mean `.with.name`?\n"},
       {"response too early", requests("      - {get: /a, query: {n: '${{ .response.body }}'}}\n"),
-       "c.yaml:9:35: `.response` is not known here; there are .event .run .workflow .vars .steps .with "
-       ".target .requests .key\n"},
+       "c.yaml:9:35: `.response` is the answer that `success`, `retry` and `refuse` judge; what an earlier "
+       "step got is `.steps.ID.outputs`\n"},
       {"get with body", requests("      - {get: /a, body: {}}\n"),
        "c.yaml:9:25: a request with `get` has no body\n"},
       {"body and form", requests("      - {post: /a, effect: state, body: {}, form: {}}\n"),
@@ -203,8 +203,8 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
            "state}]\n"),
        "c.yaml:10:55: only the last request of `update` has `outputs`\n"},
       {"outputs where nothing is updated", requests("      - {get: '/a/${{ .outputs.x | @uri }}'}\n"),
-       "c.yaml:9:23: `.outputs` is not known here; there are .event .run .workflow .vars .steps .with "
-       ".target .requests .key\n"},
+       "c.yaml:9:23: `.outputs` stands in a connector's `update`; those of an earlier step are "
+       "`.steps.ID.outputs`\n"},
       {"not built: sign", requests("      - get: /a\n    sign: {}\n"),
        "c.yaml:10:5: 'sign' of an action is not built yet in this version of Postlude: remove it\n"},
       {"wait of a request", requests("      - {get: /a, wait: {every: 1s}}\n"),

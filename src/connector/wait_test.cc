@@ -56,9 +56,8 @@ TEST(WaitTest, RefusesWhatCannotBeMeant) {
        "c.yaml:10:19: `until` must look at the answer of a request that reads, as in "
        "`.requests.ID.response.body`: only these are made again\n"},
       {text("    wait: {until: .requests.build.response.body.done, success: .response.status == 200}\n"),
-       "c.yaml:10:64: `.response` is not known here; there are .event .run .workflow .vars .steps .with "
-       ".target "
-       ".requests .key\n"},
+       "c.yaml:10:64: `.response` is the answer that `success`, `retry` and `refuse` judge; what an earlier "
+       "step got is `.steps.ID.outputs`\n"},
       {text("    wait: {until: .requests.build.response.body.done, success: .with.off}\n"),
        "c.yaml:10:64: `.with.off` is not in `input`; did you mean `.with.of`?\n"},
       {text("    wait: {until: .requests.build.response.body.done, message: x}\n"),

@@ -76,7 +76,10 @@ void check_approval(const StepDefinition& step, Problems& problems) {
     problems.push_back({approvers->place, "'approvers' is a list of names of tokens, and of team:NAME"});
   const Node* message = step.with.find("message");
   if (message != nullptr && (!message->is_scalar() || message->is_null()))
-    problems.push_back({message->place, "'message' is text"});
+    problems.push_back(
+        {message->place,
+         "'message' is text" +
+             (lang::names_environment(*message) ? ": " + std::string(lang::kNoEnvironmentHere) : "")});
   check_duration(step.with, "timeout", problems);
   const Node* then = step.with.find("onTimeout");
   if (then == nullptr) return;
@@ -108,7 +111,8 @@ void check_built_in(const StepDefinition& step, Problems& problems) {
   const auto at = std::find_if(known().begin(), known().end(),
                                [&](const Known& k) { return k.built_in == step.built_in; });
   if (at == known().end()) return;
-  if (!at->any_key) {
+  const bool misplaced = step.built_in == BuiltIn::kSet && step.with.find("values") == nullptr;  // said below
+  if (!at->any_key && !misplaced) {
     for (const auto& [key, value] : step.with.members) {
       if (std::find(at->keys.begin(), at->keys.end(), key.scalar) != at->keys.end()) continue;
       const std::string near = nearest(key.scalar, at->keys);

@@ -96,16 +96,6 @@ void read_pattern(const Node& node, std::vector<Pattern>& into) {
 
 constexpr std::array<std::string_view, 3> kLaterBuiltIns{"gate/open", "gate/close", "gate/rollback"};
 
-using Roots = std::vector<std::string>;
-const Roots& step_roots() {
-  static const Roots roots{"event", "run", "workflow", "vars", "steps", "data", "item", "failure", "step"};
-  return roots;
-}
-const Roots& plan_roots() {
-  static const Roots roots{"event", "run", "workflow", "data"};
-  return roots;
-}
-
 bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   const Node* uses = node.find("uses");
   if (uses == nullptr || !uses->is_scalar() || uses->scalar.empty()) return false;  // the schema has said so
@@ -137,11 +127,11 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   return true;
 }
 
-void check_names(const lang::Template& tmpl, const Roots& roots, Problems& problems) {
+void check_names(const lang::Template& tmpl, lang::Where where, Problems& problems) {
   std::vector<lang::Expression> expressions;
   tmpl.collect(expressions);
   for (const lang::Expression& e : expressions)
-    lang::check_names(e, roots, problems);
+    lang::check_names(e, where, problems);
 }
 
 // Whether the word stands in it, in whatever way: `.item`, `$item`, `. as $c | $c.item`. Asking each element
@@ -161,7 +151,7 @@ bool names(std::string_view text, std::string_view word) {
 void read_condition(const Node& node, StepDefinition& step, Problems& problems) {
   step.condition = lang::read_bare(node, problems);
   if (!step.condition) return;
-  lang::check_names(*step.condition, step_roots(), problems);
+  lang::check_names(*step.condition, lang::Where::kStep, problems);
   step.after_failure = lang::calls(*step.condition, "failure") || lang::calls(*step.condition, "always");
   step.condition_per_item = names(step.condition->text, "item");
 }
@@ -172,7 +162,7 @@ void read_for_each(const Node& node, StepDefinition& step, Problems& problems) {
   } else if (auto list = lang::read_bare(node, problems)) {
     step.for_each = lang::Template::of(std::move(*list));
   }
-  if (step.for_each) check_names(*step.for_each, step_roots(), problems);
+  if (step.for_each) check_names(*step.for_each, lang::Where::kStep, problems);
 }
 
 // More often is no waiting: each look is a claim, a request and two commits.
@@ -227,7 +217,7 @@ StepDefinition read_step(const Node& node, StepList list, Problems& problems) {
   if (const Node* each = node.find("forEach")) read_for_each(*each, step, problems);
   if (const Node* key = node.find("key")) {
     step.key = lang::Template::read_text(*key, problems);
-    check_names(*step.key, step_roots(), problems);
+    check_names(*step.key, lang::Where::kStep, problems);
     if (step.built_in != BuiltIn::kNone)
       problems.push_back(
           {key->place, "'key' belongs to a target's action; " + step.uses + " has no effect outside"});
@@ -389,7 +379,7 @@ std::shared_ptr<const Workflow> Workflow::read_in_part(std::string_view name, co
   }
   if (const Node* condition = node.find("if")) {
     workflow->condition = lang::read_bare(*condition, problems);
-    if (workflow->condition) lang::check_names(*workflow->condition, plan_roots(), problems);
+    if (workflow->condition) lang::check_names(*workflow->condition, lang::Where::kWorkflow, problems);
   }
   if (const Node* concurrency = node.find("concurrency")) {
     const std::string_view policy = concurrency->text("policy");
@@ -398,7 +388,7 @@ std::shared_ptr<const Workflow> Workflow::read_in_part(std::string_view name, co
                                               : Policy::kQueue;
     if (const Node* key = concurrency->find("key")) {
       workflow->queue_key = lang::read_bare(*key, problems);
-      if (workflow->queue_key) lang::check_names(*workflow->queue_key, plan_roots(), problems);
+      if (workflow->queue_key) lang::check_names(*workflow->queue_key, lang::Where::kWorkflow, problems);
     }
   }
   refuse_zero(node, "maxAge", problems);
@@ -408,7 +398,7 @@ std::shared_ptr<const Workflow> Workflow::read_in_part(std::string_view name, co
   if (const Node* vars = node.find("vars")) {
     for (const auto& [key, value] : vars->members) {
       lang::Template tmpl = lang::Template::read(value, nullptr, problems);
-      check_names(tmpl, plan_roots(), problems);
+      check_names(tmpl, lang::Where::kWorkflow, problems);
       workflow->vars.emplace_back(key.scalar, std::move(tmpl));
     }
   }

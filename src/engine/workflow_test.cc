@@ -83,6 +83,44 @@ TEST(Workflow, SaysWhyAnEventIsNotMeant) {
   EXPECT_EQ(workflow->mismatch(facts_of(event)), "");
 }
 
+// A list matches if some positive glob does, or there is none, and no `!glob` does; in whatever order.
+TEST(Workflow, GlobsThatExclude) {
+  struct Case {
+    const char* pattern;
+    const char* why;  // "": it matches
+  };
+  const Case cases[] = {
+      {"namespace: ['prod-*', '!prod-us']", ""},
+      {"namespace: ['!prod-us', 'prod-*']", ""},
+      {"namespace: ['!prod-eu', 'prod-*']", "namespace is prod-eu, wanted prod-* but not prod-eu"},
+      {"namespace: ['prod-*', '!*-eu']", "namespace is prod-eu, wanted prod-* but not *-eu"},
+      {"namespace: '!kube-*'", ""},
+      {"namespace: '!prod-*'", "namespace is prod-eu, wanted any but not prod-*"},
+      {"namespace: ['!kube-*', '!prod-*']", "namespace is prod-eu, wanted any but not kube-* or prod-*"},
+      {"phase: '!Failed'", ""},
+      {"metadata: {environment: '!staging'}", ""},
+      {"metadata: {environment: '!production'}",
+       "metadata.environment is production, wanted any but not production"},
+      {"metadata: {absent: '!production'}", "metadata.absent is missing, wanted any but not production"},
+      {"cluster: '!eu'", "cluster is empty, wanted any but not eu"},  // nobody knows which it is
+      {"kind: '!back'", "kind is not known, wanted any but not back"},
+      {"name: '!check*', namespace: 'prod-*'", "name is checkout, wanted any but not check*"},
+  };
+  Event event;
+  event.source = "flagger";
+  event.hook = "post-rollout";
+  event.name_space = "prod-eu";
+  event.name = "checkout";
+  event.phase = "Succeeded";
+  event.metadata = R"({"environment":"production"})";
+  for (const Case& c : cases) {
+    const auto workflow =
+        read("on: {" + std::string(c.pattern) + "}\nsteps: [{uses: wait, with: {for: 1s}}]\n");
+    ASSERT_NE(workflow, nullptr) << c.pattern;
+    EXPECT_EQ(workflow->mismatch(facts_of(event)), c.why) << c.pattern;
+  }
+}
+
 TEST(Workflow, WithoutAHookItIsTheDefaultHook) {
   const auto workflow = read("on: {source: flagger}\nsteps: [{uses: wait, with: {for: 1s}}]\n");
   ASSERT_NE(workflow, nullptr);

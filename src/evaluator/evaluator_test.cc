@@ -117,6 +117,38 @@ TEST(Evaluator, Values) {
   }
 }
 
+// Text that is made of null is never the one that was meant; JSON and tables have a way to write it.
+TEST(Evaluator, NullIsNoText) {
+  const std::string no = "invalid: null cannot stand inside text";
+  const std::string hint = "; write `// \"-\"` after it where nothing is meant";
+  const std::pair<const char*, std::string> cases[] = {
+      {"\"a \\(.absent) b\"", no + hint},
+      {"\"\\(.event.name) \\(.absent)\"", no + hint},
+      {"@uri \"/x/\\(.absent)\"", no + " made by @uri" + hint},
+      {"null | @uri", no + " made by @uri" + hint},
+      {"null | @text", no + hint},
+      {"null | @html", no + " made by @html" + hint},
+      {"null | @base64", no + " made by @base64" + hint},
+      {"null | @base64d", no + " made by @base64d" + hint},
+      {"null | @base32", no + " made by @base32" + hint},
+      {"null | @sh", no + " made by @sh" + hint},
+      {"[\"a\", null] | @sh", no + " made by @sh" + hint},
+      {"null | format(\"uri\")", no + " made by @uri" + hint},
+      {"null | @json", "\"null\""},
+      {"{a: null} | @json", R"("{\"a\":null}")"},
+      {"[1, null] | @csv", "\"1,\""},
+      {"[1, null] | @tsv", "\"1\\t\""},
+      {"null | tojson", "\"null\""},
+      {"null | tostring", "\"null\""},
+      {"\"\\(.absent // \"-\")\"", "\"-\""},
+      {"\"\\(false)\"", "\"false\""},
+      {"false | @uri", "\"false\""},
+  };
+  Bench bench;
+  for (const auto& [expression, value] : cases)
+    EXPECT_EQ(bench.one(expression, kContext), value) << expression;
+}
+
 TEST(Evaluator, CheckNamesOnlyTheBroken) {
   Bench bench;
   std::vector<std::string> expressions;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "lang/expression.h"
 #include "lang/expression_tokens.h"
 
@@ -59,7 +60,60 @@ void check_text(const Node& scalar, Problems& problems) {
   }
 }
 
+// `.event.name`, `$run.id`, with whatever stands behind it; not `.data/x`, nor a word that begins like one.
+bool begins_with_path(std::string_view text) {
+  if (text.size() < 2 || (text[0] != '.' && text[0] != '$')) return false;
+  const std::string_view word = word_at(text, 1);
+  const std::string_view rest = text.substr(1 + word.size());
+  if (std::find(kBoundNames.begin(), kBoundNames.end(), word) == kBoundNames.end()) return false;
+  if (word == "item" && rest.empty()) return true;
+  return rest.starts_with("[") || (rest.starts_with(".") && !word_at(rest, 1).empty());
+}
+
+void check_bare_text(const Node& scalar, Problems& problems) {
+  const std::string_view text = scalar.scalar;
+  if (text.find("${{") != std::string_view::npos || !begins_with_path(text)) return;
+  std::string found = cut(scalar.scalar, 60);
+  std::replace(found.begin(), found.end(), '\n', ' ');
+  problems.push_back({scalar.place,
+                      "`" + found +
+                          "` is text here, and stays as it is written: as an expression it is `${{ " + found +
+                          " }}`",
+                      true});
+}
+
 }  // namespace
+
+void check_bare_paths(const Node& node, const std::vector<std::string_view>& bare, Problems& problems) {
+  if (node.is_scalar()) check_bare_text(node, problems);
+  for (const Node& item : node.items)
+    check_bare_paths(item, {}, problems);
+  for (const auto& [key, value] : node.members) {
+    if (std::find(bare.begin(), bare.end(), key.scalar) == bare.end()) check_bare_paths(value, {}, problems);
+  }
+}
+
+bool names_environment(const Node& node) {
+  const Node* name = node.is_map() ? node.find("env") : nullptr;
+  if (name == nullptr || !name->is_scalar() || name->scalar.empty()) return false;
+  const bool alone =
+      node.members.size() == 1 || (node.members.size() == 2 && node.find("default") != nullptr);
+  return alone && std::all_of(name->scalar.begin(), name->scalar.end(), [](char c) {
+           return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+         });
+}
+
+void check_environment(const Node& node, Problems& problems) {
+  if (names_environment(node)) {
+    problems.push_back(
+        {node.place, std::string("this is sent as it stands: ").append(kNoEnvironmentHere), true});
+    return;
+  }
+  for (const Node& item : node.items)
+    check_environment(item, problems);
+  for (const auto& [key, value] : node.members)
+    check_environment(value, problems);
+}
 
 void check_braces(const Node& node, Problems& problems) {
   if (node.is_scalar()) check_text(node, problems);

@@ -36,10 +36,32 @@ std::vector<Piece> split_pieces(std::string_view text, const Place& place, Probl
 // Whether it uses that function: `failure`, but not `.failure`, `$failure` or {failure: 1}.
 bool calls(const Expression& expression, std::string_view function);
 
+// Where an expression stands, which decides what names it has (docs/expressions.md).
+enum class Where : std::uint8_t {
+  kWorkflow = 1,  // `if`, `vars`, `concurrency.key`: before there is a run
+  kStep,          // of a workflow
+  kHttp,          // `with` of http/request
+  kHttpAnswer,    // its `success`, `retry`, `refuse`
+  kRequest,       // a connector's request, its outputs, and what it waits for
+  kAnswer,        // what judges a request's answer
+  kUpdate,        // the same two of `update`, which has the outputs of the use before
+  kUpdateAnswer,
+};
+std::vector<std::string> names_at(Where where);
+
 // What the context holds, above all the event: `.event.relase` is a problem with the nearest key; so is an
-// unknown root, as `.evnt` or `$evnt`. `roots`: what this place may use, say event, run, workflow, vars,
-// steps. Follows parentheses and plain pipes (`.event | .name`); silent where `.` may be something else.
-void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems);
+// unknown root, as `.evnt` or `$evnt`, and one of another place.
+// Follows parentheses and plain pipes (`.event | .name`); silent where `.` may be something else.
+void check_names(const Expression& expression, Where where, Problems& problems);
+
+// What has a name and is null where the expression stands, as `.item` without `forEach`, and why. A problem
+// unless `//` follows or it is compared with null.
+struct Absent {
+  std::vector<std::string> path;  // "" is what is not below a name: `.steps[]`, and `.steps` itself
+  std::string why;                // after "`.item` "
+  bool warning = false;
+};
+void check_absent(const Expression& expression, const std::vector<Absent>& absent, Problems& problems);
 
 // `in_window("freze")` where the configuration has no such calendar is a problem with the nearest name.
 void check_calendars(const Expression& expression, const std::vector<std::string>& calendars,
@@ -49,6 +71,9 @@ void check_calendars(const Expression& expression, const std::vector<std::string
 // `.event.metadata.min-length`, `event.name`, `startsWith("a")`, a function that does not exist, `a = b` in a
 // condition, text that is compared with a number. `condition`: it must yield true or false.
 void check_mistakes(const Expression& expression, bool condition, Problems& problems);
+
+// `forEach: .event.name`: what is no list, whatever the event.
+void check_list(const Expression& expression, Problems& problems);
 
 // What is null in every event until a cluster is read: `.event.release`, `.event.canary`, unless `//` follows
 // or it is compared with null. A warning.
@@ -75,6 +100,19 @@ void check_members(const Expression& expression, const std::vector<std::string>&
 // `{{ .event.name }}` and `${event.name}` in text, which is sent as it is written: other tools' templates.
 // A warning, at each scalar within `node`.
 void check_braces(const Node& node, Problems& problems);
+
+// `.event.name` in text that is no expression, which is sent as it is. A warning, at each scalar within
+// `node` but for the members that `bare` names.
+void check_bare_paths(const Node& node, const std::vector<std::string_view>& bare, Problems& problems);
+
+// `{env: NAME}`, as it is written outside workflows.
+bool names_environment(const Node& node);
+constexpr std::string_view kNoEnvironmentHere =
+    "`{env: NAME}` is not read in a workflow; a secret belongs in the target's `auth`, an address in its "
+    "`url`, "
+    "and any other value is written out here";
+// It in what a step sends. A warning, at each map within `node`.
+void check_environment(const Node& node, Problems& problems);
 
 // `.steps.X` where no earlier step has the id X is a problem with the nearest id.
 // `why`: what is added where the reason may surprise.

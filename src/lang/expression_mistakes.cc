@@ -6,8 +6,10 @@
 #include <map>
 #include <set>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "lang/expression.h"
+#include "lang/expression_kinds.h"
 #include "lang/expression_paths.h"
 #include "lang/expression_tokens.h"
 
@@ -102,10 +104,6 @@ constexpr std::array<Foreign, 54> kForeign = {{
     {"nil", "null"},
 }};
 
-// Members of `.event` that are text whenever they are there. Each of `.event.metadata` is, too.
-constexpr std::array<std::string_view, 12> kText = {"id",         "source", "hook",    "origin",
-                                                    "receivedAt", "team",   "cluster", "namespace",
-                                                    "name",       "phase",  "outcome", "checksum"};
 constexpr std::array<std::string_view, 8> kAssignments = {"=", "|=", "+=", "-=", "*=", "/=", "%=", "//="};
 constexpr std::array<std::string_view, 6> kComparisons = {"==", "!=", "<", "<=", ">", ">="};
 constexpr std::array<std::string_view, 4> kArithmetic = {"+", "-", "/", "%"};
@@ -151,45 +149,6 @@ bool is_symbol(const Token& token, const auto& list) {
   return token.kind == Kind::kSymbol && std::find(list.begin(), list.end(), token.text) != list.end();
 }
 
-bool plain_name(std::string_view name) {
-  const auto word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  return !name.empty() && (name[0] < '0' || name[0] > '9') && std::all_of(name.begin(), name.end(), word);
-}
-
-std::string quoted(std::string_view name) {
-  return "[\"" + std::string(name) + "\"]";
-}
-
-// `.event.metadata["min-length"]`, of the first `count` keys.
-std::string written(const ReadPath& path, std::size_t count) {
-  std::string out;
-  for (std::size_t k = 0; k < count && k < path.keys.size(); ++k) {
-    const PathKey& key = path.keys[k];
-    if (key.kind != PathKey::Kind::kName) {
-      out += key.kind == PathKey::Kind::kIndex ? "[" + std::to_string(key.index) + "]" : "[]";
-    } else if (plain_name(key.name)) {
-      out += (out.empty() && path.variable ? "$" : ".") + key.name;
-    } else {
-      out += quoted(key.name);
-    }
-  }
-  return out;
-}
-
-// How many keys of the path lead to something that is always text; 0: it leads to none.
-std::size_t text_depth(const ReadPath& path) {
-  const auto name = [&](std::size_t k) {
-    return k < path.keys.size() && path.keys[k].kind == PathKey::Kind::kName
-               ? std::string_view(path.keys[k].name)
-               : std::string_view();
-  };
-  if (name(0) != "event") return 0;
-  if (name(1) == "metadata") return path.keys.size() > 2 ? 3 : 0;
-  return std::find(kText.begin(), kText.end(), name(1)) == kText.end() ? 0 : 2;
-}
-
 class Mistakes {
  public:
   Mistakes(const Expression& expression, bool condition, Problems& problems)
@@ -208,6 +167,8 @@ class Mistakes {
       token(i);
     for (std::size_t k = 0; k < paths_.size() && !said_; ++k)
       texts(paths_[k]);
+    for (std::size_t k = 0; k < paths_.size() && !said_; ++k)
+      words(paths_[k]);
     if (!said_) assignments();
     if (!said_) whole();
   }
@@ -390,7 +351,8 @@ class Mistakes {
       key += (k > from ? "." : "") + path.keys[k].name;
     say(path.offset, "`" + written(path, path.keys.size()) + more +
                          "`: a key with a `-` or `/` in it is written `" + written(path, from) +
-                         quoted(key + more) + "`" + (open ? "" : "; to subtract, put blanks around the `-`"));
+                         quoted_key(key + more) + "`" +
+                         (open ? "" : "; to subtract, put blanks around the `-`"));
   }
 
   static std::size_t label_from(const ReadPath& path) {
@@ -414,11 +376,12 @@ class Mistakes {
       std::string whole = path.keys[depth - 1].name;
       for (std::size_t k = depth; k < path.keys.size(); ++k)
         whole += "." + path.keys[k].name;
-      return say(path.offset,
-                 "`" + text + "` is text and has no `" + key.name + "`" +
-                     (depth == 3 ? "; a key with dots is written `" + written(path, 2) + quoted(whole) + "`"
-                      : functions().contains(key.name) ? "; write `" + text + " | " + key.name + "`"
-                                                       : ""));
+      return say(
+          path.offset,
+          "`" + text + "` is text and has no `" + key.name + "`" +
+              (depth == 3 ? "; a key with dots is written `" + written(path, 2) + quoted_key(whole) + "`"
+               : functions().contains(key.name) ? "; write `" + text + " | " + key.name + "`"
+                                                : ""));
     }
     std::size_t from = path.first;
     std::size_t end = path.end;
@@ -433,11 +396,32 @@ class Mistakes {
     const std::string found = beside(from, end);
     if (!found.empty()) {
       const bool number = found[0] == '-' || (found[0] >= '0' && found[0] <= '9');
-      say(path.offset, "`" + text + "` is always text, and never equal to " + found + ": compare it with \"" +
-                           found + "\"" + (number ? ", or write `(" + text + " | tonumber)`" : ""));
+      // Of metadata alone is it known that a number or true may be meant: there all is text.
+      say(path.offset,
+          "`" + text + "` is always text, and never equal to " + found + ": " +
+              (depth == 3 ? "compare it with \"" + found + "\"" : "text stands in double quotes") +
+              (number ? ", or write `(" + text + " | tonumber)`" : ""));
     } else if (reckoned(from, end)) {
       say(path.offset, "`" + text + "` is always text: `(" + text + " | tonumber)` is a number");
     }
+  }
+
+  // `.steps.x.state == "success"`: text that it never is. And a status that is compared with text.
+  void words(const ReadPath& path) {
+    const auto equal = [&](std::size_t i) { return symbol_at(i, "==") || symbol_at(i, "!="); };
+    const Token* token = equal(path.end)                            ? at(path.end + 1)
+                         : path.first >= 2 && equal(path.first - 1) ? at(path.first - 2)
+                                                                    : nullptr;
+    if (token == nullptr || token->kind != Kind::kString) return;
+    const auto given = parse_json(token->text);
+    if (!given || !given->is_string()) return;
+    const std::string word(view(given->get_string()));
+    const std::string text = written(path, path.keys.size());
+    if (path.keys.size() == 2 && text.ends_with("response.status"))
+      return say(path.offset, "`" + text + "` is a number, and never equal to text: leave the quotes out");
+    const std::vector<std::string> known = words_at(path);
+    if (known.empty() || std::find(known.begin(), known.end(), word) != known.end()) return;
+    say(path.offset, "`" + text + "` is never \"" + word + "\"" + did_you_mean(word, known));
   }
 
   // The number or boolean that tokens [from, end) are compared with.
@@ -502,11 +486,16 @@ class Mistakes {
 
   // `if: .event.metadata.enabled`: text is neither true nor false.
   void whole() {
-    if (!condition_ || paths_.size() != 1) return;
-    const ReadPath& path = paths_[0];
-    if (path.first != 0 || path.end != list().size() || text_depth(path) != path.keys.size()) return;
-    const std::string text = written(path, path.keys.size());
-    say(path.offset, "`" + text + "` is text, and true or false is wanted: write `" + text + " == \"true\"`");
+    if (!condition_) return;
+    const Whole is = whole_of(expression_, tokens_, paths_);
+    if (is.kind.empty()) return;
+    std::string instead;
+    if (is.metadata) instead = ": write `" + is.text + " == \"true\"`";
+    if (!is.metadata && !is.literal && is.kind == "text")
+      instead = ": compare it, as in `" + is.text + " == \"…\"`";
+    if (!is.literal && is.kind == "a number") instead = ": compare it, as in `" + is.text + " == 200`";
+    say(is.offset,
+        "`" + is.text + "` is " + std::string(is.kind) + ", and true or false is wanted" + instead);
   }
 
   const Expression& expression_;
@@ -526,18 +515,11 @@ void check_mistakes(const Expression& expression, bool condition, Problems& prob
 
 void check_always_null(const Expression& expression, Problems& problems) {
   const Tokens tokens = tokenize(expression.text, 0, false);
-  const auto symbol = [&](std::size_t i, std::string_view text) {
-    return i < tokens.list.size() && tokens.list[i].symbol(text);
-  };
   for (const ReadPath& path : read_paths(expression)) {
     if (path.keys.size() < 2 || path.keys[0].name != "event") continue;
     const std::string& name = path.keys[1].name;
     if (name != "release" && name != "canary") continue;
-    bool met = (symbol(path.end, "==") || symbol(path.end, "!=")) && path.end + 1 < tokens.list.size() &&
-               tokens.list[path.end + 1].ident("null");
-    for (std::size_t i = path.end; i < tokens.list.size(); ++i)
-      met = met || symbol(i, "//");
-    if (met) continue;
+    if (null_is_met(tokens, path)) continue;
     problems.push_back({place_in(expression, path.offset),
                         "`.event." + name +
                             "` is null in every event: this version of Postlude reads no cluster; write `" +

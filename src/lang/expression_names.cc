@@ -1,6 +1,7 @@
 // The names an expression uses, against what is there: `.event.relase` is found before anything runs.
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <set>
@@ -31,6 +32,50 @@ constexpr std::string_view kShapes =
     "step{title reason links{approve reject open}} "
     "response{status headers{*} body{*} text} "
     "requests{*{request{method url headers{*} body{*}} response{status headers{*} body{*} text}}}";
+
+// The names of the context. `places`: a letter for each place that has it, in the order of Where.
+// `elsewhere`: where it stands, for those who look for it in the wrong place.
+struct Name {
+  std::string_view name;
+  std::string_view places;
+  std::string_view elsewhere;
+};
+constexpr std::array<Name, 23> kNames = {{
+    {"event", "wshaRAUV", ""},
+    {"run", "wshaRAUV", ""},
+    {"workflow", "wshaRAUV", ""},
+    {"vars", "shaRAUV", "is there in steps: `if`, `vars` and `concurrency.key` come before it"},
+    {"steps", "shaRAUV", "is there in steps: no step has run yet"},
+    {"data", "wsha", "is there in workflows: hand it over in the step's `with`"},
+    {"item", "sha", "is there in a step with `forEach`"},
+    {"failure", "sha", "is there in the steps of `onFailure` and `finally`"},
+    {"step", "sha", "is there in `announce`"},
+    {"target", "haRAUV", "is there in connector files and in http/request"},
+    {"key", "haRAUV", "is there in connector files and in http/request"},
+    {"with", "RAUV", "stands in connector files: it is a step's input"},
+    {"requests", "RAUV", "stands in connector files; what an earlier step got is `.steps.ID.outputs`"},
+    {"response", "aAV",
+     "is the answer that `success`, `retry` and `refuse` judge; what an earlier step got is "
+     "`.steps.ID.outputs`"},
+    {"outputs", "UV", "stands in a connector's `update`; those of an earlier step are `.steps.ID.outputs`"},
+    // Names that there are nowhere.
+    {"request", "", "is not there: in connector files it is `.requests.ID.request`"},
+    {"inputs", "", "is not there: in connector files a step's input is `.with`"},
+    {"input", "", "is not there: in connector files a step's input is `.with`"},
+    {"index", "", "is not there: a step with `forEach` has `.item`"},
+    {"env", "", "is not there: expressions cannot see the environment"},
+    {"secrets", "", "is not there: expressions cannot see secrets, which stand in the `auth` of targets"},
+    {"metadata", "", "is below the event: `.event.metadata`"},
+    {"release", "", "is below the event: `.event.release`"},
+}};
+constexpr std::string_view kLetters = "wshaRAUV";
+
+// Why there is no such name here, where it is one that people look for; else "".
+std::string_view elsewhere(std::string_view name) {
+  const auto* found =
+      std::find_if(kNames.begin(), kNames.end(), [&](const Name& one) { return one.name == name; });
+  return found == kNames.end() ? "" : found->elsewhere;
+}
 
 struct Shape {
   bool known = false;  // false: nothing is known of what stands below
@@ -172,14 +217,26 @@ void check_calendars(const Expression& expression, const std::vector<std::string
   }
 }
 
-void check_names(const Expression& expression, const std::vector<std::string>& roots, Problems& problems) {
+std::vector<std::string> names_at(Where where) {
+  const char letter = kLetters[static_cast<std::size_t>(where) - 1];
+  std::vector<std::string> names;
+  for (const Name& one : kNames) {
+    if (one.places.find(letter) != std::string_view::npos) names.emplace_back(one.name);
+  }
+  return names;
+}
+
+void check_names(const Expression& expression, Where where, Problems& problems) {
+  const std::vector<std::string> roots = names_at(where);
   std::set<std::string> said;  // `.a | .b` is two paths with one fault
   for (const ReadPath& path : read_paths(expression)) {
     const std::string sigil = path.variable ? "$" : ".";
     const std::string& root = path.keys.front().name;
     std::string why;
     if (std::find(roots.begin(), roots.end(), root) == roots.end()) {
-      why = "`" + sigil + root + "` is not known here" + with_nearest(root, roots, sigil);
+      const std::string_view known = elsewhere(root);
+      why = "`" + sigil + root + "` " +
+            (known.empty() ? "is not known here" + with_nearest(root, roots, sigil) : std::string(known));
     } else if (shapes().members.contains(root)) {
       why = objection(path, sigil + root);
     }
@@ -202,6 +259,27 @@ void check_steps(const Expression& expression, const std::vector<std::string>& e
     problems.push_back({place_in(expression, path.offset),
                         "no earlier step has the id `" + id.name + "`" +
                             (earlier.empty() ? "" : with_nearest(id.name, earlier, "")) + std::string(why)});
+  }
+}
+
+void check_absent(const Expression& expression, const std::vector<Absent>& absent, Problems& problems) {
+  const Tokens tokens = tokenize(expression.text, 0, false);
+  for (const ReadPath& path : read_paths(expression)) {
+    const auto stands = [&](const Absent& one) {
+      for (std::size_t k = 0; k < one.path.size(); ++k) {
+        const bool named = k < path.keys.size() && path.keys[k].kind == PathKey::Kind::kName;
+        if (one.path[k].empty() ? named : !named || path.keys[k].name != one.path[k]) return false;
+      }
+      return true;
+    };
+    const auto found = std::find_if(absent.begin(), absent.end(), stands);
+    if (found == absent.end() || null_is_met(tokens, path)) continue;
+    std::vector<std::string> names = found->path;
+    std::erase(names, "");
+    problems.push_back({place_in(expression, path.offset),
+                        "`" + std::string(path.variable ? "$" : ".") + join(names, ".") + "` " + found->why,
+                        found->warning});
+    return;  // one is enough
   }
 }
 

@@ -358,6 +358,20 @@ const json::value* element(const json::value* at, std::string_view digits) {
 
 }  // namespace
 
+bool null_is_met(const Tokens& tokens, const ReadPath& path) {
+  const auto symbol = [&](std::size_t i, std::string_view text) {
+    return i < tokens.list.size() && tokens.list[i].symbol(text);
+  };
+  if ((symbol(path.end, "==") || symbol(path.end, "!=")) && path.end + 1 < tokens.list.size() &&
+      tokens.list[path.end + 1].ident("null")) {
+    return true;
+  }
+  for (std::size_t i = path.end; i < tokens.list.size(); ++i) {
+    if (symbol(i, "//")) return true;
+  }
+  return false;
+}
+
 std::vector<ReadPath> read_paths(const Expression& expression) {
   return Walk(expression).run();
 }

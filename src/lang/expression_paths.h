@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lang/expression.h"
+#include "lang/expression_tokens.h"
 
 namespace postlude::lang {
 
@@ -31,6 +32,10 @@ struct ReadPath {
 // Paths from the context's root, in the order of the text: `.event.a`, `$event.a`, `(.event).a`, and `.a` in
 // `.event | .a` and in `.event | select(.a)`. Where `.` may be something else nothing is said.
 std::vector<ReadPath> read_paths(const Expression& expression);
+
+// Whether null is a value that the expression reckons with: `//` follows the path, or it is compared with
+// null.
+bool null_is_met(const Tokens& tokens, const ReadPath& path);
 
 // Where in its file `offset` of the expression stands; exact in a scalar of one line.
 Place place_in(const Expression& expression, std::size_t offset);

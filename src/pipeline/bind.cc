@@ -25,13 +25,6 @@ std::string first_error_since(const lang::Problems& problems, std::size_t before
   return "it cannot be used";
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
-  const std::string near = nearest(word, names);
-  if (!near.empty()) return "; did you mean '" + near + "'?";
-  if (names.empty()) return "";
-  return "; there is " + join(names, ", ");
-}
-
 // The actions that later versions of our own connectors have.
 bool later_action(const std::string& connector, const std::string& action) {
   static const std::set<std::string, std::less<>> kNames{
@@ -173,8 +166,6 @@ void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const
 bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
   const engine::StepDefinition& definition = *step.definition;
   const std::size_t before = problems.size();
-  static const std::vector<std::string> kRoots{"event", "run",  "workflow", "vars", "steps",
-                                               "data",  "item", "failure",  "step"};
   if (definition.built_in == BuiltIn::kTeamNotify) {
     bind_teams(step, problems);
   } else if (definition.built_in != BuiltIn::kNone) {
@@ -185,7 +176,7 @@ bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
   if (step.with) {
     step.with->collect(step.leaves);
     for (const lang::Expression& e : step.leaves)
-      lang::check_names(e, kRoots, problems);
+      lang::check_names(e, lang::Where::kStep, problems);
   }
   check_waiting(step, problems);
   if (definition.key && step.action != nullptr && step.action->update() == nullptr) {

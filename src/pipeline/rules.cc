@@ -19,13 +19,6 @@ void append(std::vector<lang::Expression>& into, const std::vector<lang::Express
   into.insert(into.end(), more.begin(), more.end());
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& names) {
-  const std::string near = nearest(word, names);
-  if (!near.empty()) return "; did you mean '" + near + "'?";
-  if (names.empty()) return "";
-  return "; there is " + join(names, ", ");
-}
-
 // The schema has checked them.
 std::map<std::string, Storm, std::less<>> read_storms(const lang::Node* sources) {
   std::map<std::string, Storm, std::less<>> out;
@@ -141,6 +134,10 @@ std::vector<lang::Expression> Rules::expressions() const {
     for (const BoundStep& step : workflow->steps)
       collect_actions(step, seen, all);
   }
+  // What no step uses is as wrong, and who writes a connector wants to know.
+  for (const auto& action : own_actions_) {
+    if (std::find(seen.begin(), seen.end(), action.get()) == seen.end()) append(all, action->expressions());
+  }
   return all;
 }
 
@@ -199,6 +196,10 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connecto
   rules->data_ = pinned_data(input);
   rules->storms_ = read_storms(input.sources);
   rules->catalogue_ = &catalogue;
+  for (const std::string& name : catalogue.own()) {
+    const auto& actions = catalogue.find(name)->actions();
+    rules->own_actions_.insert(rules->own_actions_.end(), actions.begin(), actions.end());
+  }
   rules->sources_ = intake::Sources::read(input.sources, input.clusters, problems);
   rules->unread_ = input.unread;
   rules->targets_ = connector::read_targets(input.targets, problems);
@@ -207,8 +208,13 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connecto
     if (target.connector == "http") continue;
     const connector::Connector* found = catalogue.find(target.connector);
     if (found != nullptr) {
-      found->settle(target, problems);
-    } else if (!target.connector.empty()) {
+      lang::Problems settled;
+      found->settle(target, settled);
+      // Of what could not be read it is not known that it is missing.
+      const std::string in = "targets/" + target.name + "/";
+      const bool unread = rules->unread_.contains(in + "url") || rules->unread_.contains(in + "auth");
+      if (!unread) problems.insert(problems.end(), settled.begin(), settled.end());
+    } else if (!target.connector.empty() && !rules->unread_.contains("connectors/*")) {
       problems.push_back({target.place, "target '" + target.name + "' has the connector '" +
                                             target.connector + "', which " +
                                             absent(target.connector, catalogue.names())});

@@ -115,6 +115,7 @@ class Rules {
   intake::Sources sources_;
   std::vector<connector::Target> targets_;
   const connector::Catalogue* catalogue_ = nullptr;
+  std::vector<std::shared_ptr<const connector::Action>> own_actions_;  // of connectors in folders
   std::vector<std::shared_ptr<const BoundWorkflow>> workflows_;
   std::vector<std::shared_ptr<const BoundWorkflow>> written_;
   std::set<std::string, std::less<>> unread_;

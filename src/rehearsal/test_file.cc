@@ -235,13 +235,6 @@ std::string beside(const std::string& file, const std::string& written) {
   return joined.empty() ? "." : joined;
 }
 
-// "; did you mean 'x'?", or all that there is.
-std::string instead_of(const std::string& word, const std::vector<std::string>& known) {
-  const std::string near = nearest(word, known);
-  if (!near.empty()) return "; did you mean '" + near + "'?";
-  return known.empty() ? "" : "; there is " + join(known, ", ");
-}
-
 // The hook and the cluster are the source's. Where it has several clusters, a call comes from one of them.
 void check_origin(const Test& test, const std::vector<std::string>& hooks, std::vector<std::string> clusters,
                   Problems& problems) {
@@ -249,7 +242,7 @@ void check_origin(const Test& test, const std::vector<std::string>& hooks, std::
   const std::string source = "the source '" + event.source + "' has ";
   if (std::find(hooks.begin(), hooks.end(), event.hook) == hooks.end()) {
     problems.push_back(
-        {test.hook_place, source + "no hook '" + event.hook + "'" + instead_of(event.hook, hooks)});
+        {test.hook_place, source + "no hook '" + event.hook + "'" + did_you_mean(event.hook, hooks)});
   }
   std::erase(clusters, "");
   std::sort(clusters.begin(), clusters.end());
@@ -259,8 +252,8 @@ void check_origin(const Test& test, const std::vector<std::string>& hooks, std::
     problems.push_back(
         {test.cluster_place, source + "the clusters " + join(clusters, ", ") + ": say 'cluster'"});
   } else if (std::find(clusters.begin(), clusters.end(), event.cluster) == clusters.end()) {
-    problems.push_back({test.cluster_place,
-                        source + "no cluster '" + event.cluster + "'" + instead_of(event.cluster, clusters)});
+    problems.push_back({test.cluster_place, source + "no cluster '" + event.cluster + "'" +
+                                                did_you_mean(event.cluster, clusters)});
   }
 }
 
@@ -269,7 +262,7 @@ void check_one(const std::string& what, const std::string& name, const std::vect
                const Place& place, Problems& problems) {
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   problems.push_back(
-      {place, "the configuration has no " + what + " '" + name + "'" + instead_of(name, names)});
+      {place, "the configuration has no " + what + " '" + name + "'" + did_you_mean(name, names)});
 }
 
 std::vector<std::string> step_names(const engine::Workflow& workflow, bool numbers) {

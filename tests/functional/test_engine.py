@@ -283,6 +283,36 @@ def killed_after(server, fakes, path, method, event=None, **what):
     return event
 
 
+@pytest.mark.parametrize("with_", [
+    "{path: /x, success: '.response.body.absent'}", "{method: PUT, path: /x, success: '.response.headers.absent'}",
+    "{method: PUT, path: /x, success: 'false', retry: '.response.body.absent'}"])
+def test_a_rule_that_is_no_condition_fails_at_once(engine, fakes, with_):
+    """It will say no more the next time: nothing is repeated until `retry.for` is over."""
+    server = engine(f"      - {{retry: {{backoff: {{initial: 100ms}}}}, uses: web/request, with: {with_}}}")
+    run = run_of(server)
+    reason = run["steps"][0]["reason"]
+    assert run["state"] == "failed" and "must yield true or false, not null" in reason and "postlude.yaml:" in reason, reason
+    assert len(calls(fakes)) == 1, calls(fakes)
+
+
+def test_now_is_the_same_kind_of_number_in_tests(engine, fakes, tmp_path):
+    """Whole seconds, there and in the daemon: what a test proves of `now` holds."""
+    server = engine("      - {uses: web/request, with: {method: PUT, path: '/at', body: '${{ [now, (now | floor) == now, (now | todate)] }}'}}")
+    run_of(server)
+    at, whole, _ = calls(fakes, "PUT")[0]["body"]
+    assert isinstance(at, int) and whole is True
+    (tmp_path / "now.test.yaml").write_text(f"""
+config: {server.config_file}
+tests:
+  - name: now
+    now: 2026-11-27T10:30:00.75Z
+    event: {{source: flagger, payload: {{name: a, namespace: b, phase: Succeeded}}}}
+    responses: [{{request: PUT /at}}]
+    expect: {{requests: [{{target: web, method: PUT, path: /at, body: [1795775400, true, '2026-11-27T10:30:00Z']}}]}}
+""")
+    server.cli("test", tmp_path / "now.test.yaml", check=0)
+
+
 def test_read_is_repeated(engine, fakes):
     server = engine("      - {uses: web/request, with: {path: /read}}")
     event = killed_after(server, fakes, "/echo/read", "GET")
@@ -297,6 +327,7 @@ def test_state_is_repeated_with_the_same_key(engine, fakes):
     assert run["state"] == "succeeded"
     first, second = calls(fakes, "PUT")
     assert first["body"] == second["body"], "the input is evaluated once"
+    assert isinstance(first["body"]["at"], int), "in whole seconds"
     requests = [r for a in run["steps"][0]["attempts"] for r in a["requests"]]
     assert [r["result"] for r in requests] == ["unclear", "succeeded"]
     assert len({r["key"] for r in requests}) == 1 and requests[0]["key"]

@@ -75,6 +75,100 @@ ERRORS = {
         "did you mean 'Succeeded'?"),
     "an action of later": (workflow(["{uses: jira/create-issue, with: {}}"]), "not built yet in this version"),
     "a connector of later": (HEAD + "  mail: {connector: smtp, url: 'http://h'}\n", "not built yet in this version"),
+    "no event of the hook has it": (
+        workflow([VERSION], "{source: a, hook: pre-rollout, outcome: promoted}"), "the events of pre-rollout have no `outcome`"),
+    "none of our own events has it": (
+        workflow([VERSION], "{source: postlude, phase: Failed}"), "have no `phase`, so that this pattern matches none"),
+    "our own events of targets have no namespace": (
+        workflow([VERSION], "{source: postlude, hook: target-down, namespace: prod}"), "the events of target-down have no `namespace`"),
+    "an outcome that its phase never has": (
+        workflow([VERSION], "{source: a, phase: Failed, outcome: promoted}"), "Failed is failed"),
+    "a phase that Flagger does not know, at the end": (workflow([VERSION], "{source: a, phase: Done}"), "`hook: event`"),
+    "a namespace with a dot": (workflow([VERSION], "{source: a, namespace: a.b}"), "digits and '-', never '.'"),
+    "a namespace that is too long": (workflow([VERSION], "{source: a, namespace: %s}" % ("a" * 64)), "more than 63 characters"),
+    "a name that ends with a dot": (workflow([VERSION], "{source: a, name: 'a.'}"), "never a '.' at its beginning or end"),
+    "a name with an empty label": (workflow([VERSION], "{source: a, name: 'a..b'}"), "never '..'"),
+    "an expression in a pattern": (
+        workflow([VERSION], "{source: a, metadata: {k: '${{ .event.name }}'}}"), "globs and no expressions"),
+    "an expression as a hook": (workflow([VERSION], "{source: a, hook: '${{ .event.name }}'}"), "globs and no expressions"),
+    "an item without forEach": (workflow([PUT % "${{ .item }}"]), "`.item` is there in a step with `forEach`, and this one has none"),
+    "an item in a condition without forEach": (
+        workflow(["{uses: wait, if: .item == 1, with: {for: 1s}}"]), "`.item` is there in a step with `forEach`"),
+    "an item in forEach itself": (
+        workflow(["{uses: ci/request, forEach: .item.list, with: {path: /x}}"]), "is not there yet in `forEach` itself"),
+    "an index": (workflow([PUT % "${{ .index }}"]), "a step with `forEach` has `.item`"),
+    "a failure in steps": (workflow([PUT % "${{ .failure.reason }}"]), "`.failure` is there in the steps of `onFailure` and `finally`"),
+    "an announcement's step elsewhere": (
+        workflow([PUT % "${{ .step.links.open }}"]), "`.step` is there in an announcement (`announce`) alone"),
+    "the run's id before there is one": (
+        workflow([VERSION], more="    if: .run.id == \"x\"\n"), "`.run.id` is not there yet"),
+    "the run's URL in vars": (
+        workflow([PUT % "${{ .vars.u }}"], more="    vars: {u: '${{ .run.url }}'}\n"), "`.run.url` is not there yet"),
+    "steps before the first": (workflow([PUT % "${{ .steps | length }}"]), "no step before this one has an `id`"),
+    "steps in if": (workflow([VERSION], more="    if: .steps.v.state == \"x\"\n"), "no step has run yet"),
+    "vars in if": (workflow([VERSION], more="    vars: {a: x}\n    if: .vars.a == \"x\"\n"), "`.vars` is there in steps"),
+    "a connector's names": (workflow([PUT % "${{ .with.name }}"]), "`.with` stands in connector files"),
+    "a connector's requests": (workflow([PUT % "${{ .requests.x.response }}"]), "`.requests` stands in connector files"),
+    "an answer before there is one": (workflow([PUT % "${{ .response.status }}"]), "what an earlier step got is `.steps.ID.outputs`"),
+    "a secret": (workflow([PUT % "${{ .secrets.token }}"]), "expressions cannot see secrets"),
+    "a path without a target": (
+        workflow(["{uses: http/request, with: {path: /x}}"]), "`uses: http/request` names no target, and so no URL"),
+    "a path on a target without URL": (
+        workflow(["{uses: bare/request, with: {path: /x}}"]).replace("  ci:", "  bare: {connector: http}\n  ci:"),
+        "the target 'bare' has no `url`: give it one"),
+    "credentials without a host": (
+        workflow(["{uses: bare/request, with: {url: 'https://h/x'}}"]).replace("  ci:", "  bare: {connector: http, auth: {bearer: {env: T}}}\n  ci:"),
+        "its credentials go to its own host alone"),
+    "a host that the sender decides": (
+        workflow(["{uses: http/request, with: {url: 'https://${{ .event.name }}/x'}}"]), "so that no sender decides"),
+    "a URL that is a path": (workflow(["{uses: ci/request, with: {url: /x}}"]), "what stands behind the target's URL is `path`"),
+    "a URL without a scheme": (workflow(["{uses: ci/request, with: {url: ci.example/x}}"]), "`url` is a whole address"),
+    "forEach over text of the event": (
+        workflow(["{uses: ci/request, forEach: .event.metadata.names, with: {path: /x}}"]), '.event.metadata.names | split(",")'),
+    "forEach over a map": (workflow(["{uses: ci/request, forEach: .event.metadata, with: {path: /x}}"]), "| to_entries"),
+    "a condition that is a number": (workflow(["{uses: wait, if: 5, with: {for: 1s}}"]), "`5` is a number, and true or false is wanted"),
+    "an assertion of text": (workflow(["{uses: assert, with: {that: .event.name}}"]), "compare it, as in"),
+    "success that is a status": (
+        workflow(["{uses: ci/request, with: {path: /x, success: .response.status}}"]), "`.response.status == 200`"),
+    "a query that is a list": (workflow(["{uses: ci/request, with: {path: /x, query: [a]}}"]), "`query` is a map of names to values"),
+    "headers in text": (workflow(["{uses: ci/request, with: {path: /x, headers: 'a: b'}}"]), "`headers` is a map of names to values"),
+    "a header that is a map": (
+        workflow(["{uses: ci/request, with: {path: /x, headers: {X-A: {env: TOKEN}}}}"]), "`{env: NAME}` is not read in a workflow"),
+    "a method that is computed": (
+        workflow(["{uses: ci/request, with: {method: '${{ .event.name }}', path: /x}}"]), "`method` is written out, and no expression"),
+    "a method that is a list": (workflow(["{uses: ci/request, with: {method: [PUT], path: /x}}"]), "`method` is a list; one of GET"),
+    "no method": (workflow(["{uses: ci/request, with: {method: , path: /x}}"]), "`method` is empty; one of GET"),
+    "a key's header that is computed": (
+        workflow(["{uses: ci/request, with: {method: PUT, idempotencyHeader: '${{ 1 }}', path: /x}}"]), "is no name for a header"),
+    "sources, misspelt": (workflow([VERSION]).replace("sources:", "sourcs:"), "did you mean 'sources'?"),
+    "targets, misspelt": (workflow([VERSION]).replace("targets:", "target:"), "did you mean 'targets'?"),
+    "a connector, misspelt": (
+        workflow([VERSION, PUT % "${{ .steps.v.outputs.name }}"]).replace("connector: jira", "connector: jria"), "did you mean 'jira'?"),
+    "a value of the environment as input": (
+        workflow(["{uses: jira/release-version, with: {project: {env: P}, name: x}}"]), "text is wanted: `{env: NAME}` is not read in a workflow"),
+    "a value of the environment as a message": (
+        workflow(["{uses: approval, with: {message: {env: P}}}"]), "'message' is text: `{env: NAME}` is not read in a workflow"),
+    "a value of the environment as credentials": (
+        workflow(["{uses: ci/request, with: {path: /x, headers: {Authorization: {env: TOKEN}}}}"]), "credentials belong in the target's `auth`"),
+    "a part of a path that leads up": (workflow(["{uses: ci/request, with: {path: /a/../b}}"]), "may not hold `.` or `..`"),
+    "a blank in a path": (workflow(["{uses: ci/request, with: {path: '/a b/${{ .event.name }}'}}"]), "as a blank is %20"),
+    "several phases in one word": (
+        workflow([VERSION], "{source: a, phase: 'Succeeded|Failed'}"), "several are written as a list"),
+    "a state that no step has": (
+        workflow([VERSION, "{uses: wait, if: .steps.v.state == \"success\", with: {for: 1s}}"]), '`.steps.v.state` is never "success"'),
+    "a status in quotes": (
+        workflow(["{uses: ci/request, with: {path: /x, success: '.response.status == \"200\"'}}"]), "leave the quotes out"),
+    "success in onFailure": (
+        workflow([VERSION]) + "    onFailure: [{uses: wait, if: success, with: {for: 1s}}]\n", "`success` is never true here"),
+    "failure in the first step": (workflow(["{uses: wait, if: failure(), with: {for: 1s}}"]), "no step comes before this one"),
+    "failure before the run": (workflow([VERSION], more="    if: failure()\n"), "no step has run yet"),
+    "outputs of a wait": (
+        workflow(["{id: x, uses: wait, with: {for: 1s}}", PUT % "${{ .steps.x.outputs.a }}"]), "has no `a`; it has nothing"),
+    "a step's id with a dash": (workflow([VERSION, PUT % "${{ .steps.my-step.outputs.x }}"]), "no earlier step has the id `my`"),
+    "values of set": (workflow(["{id: s, uses: set, with: {a: 1}}"]), "set needs `with: {values: {NAME: VALUE}}`"),
+    "a target's URL without a scheme": (workflow([VERSION]).replace("https://j.example", "j.example"), "'url' is 'j.example'"),
+    "a kind of auth that there is not": (
+        workflow([VERSION]).replace("j.example', auth: {bearer", "j.example', auth: {token"), "unknown key 'token' in 'auth'"),
     "a graph": (
         workflow(["{id: a, uses: wait, needs: [], with: {for: 1s}}", VERSION, PUT % "${{ .steps.v.outputs.name }}"]),
         "some step of this workflow has `needs`"),
@@ -92,6 +186,22 @@ WARNINGS = {
         workflow(["{uses: wait, with: {for: 2h}}"], more="    timeout: 1h\n"), "the run's `timeout` ends it after 1h"),
     "a retry longer than its run": (
         workflow(["{uses: ci/request, retry: {for: 3h}, with: {path: /x}}"], more="    timeout: 2h\n"), "'retry.for' is 3h"),
+    "a kind, which only a cluster tells": (workflow([VERSION], "{source: a, kind: forward}"), "`kind` is not known of any event"),
+    "a phase that Flagger does not know": (workflow([VERSION], "{source: a, hook: event, phase: Done}"), "no phase of Flagger's"),
+    "an expression without its braces": (
+        workflow([PUT % ".event.name"]), "`.event.name` is text here, and stays as it is written: as an expression it is `${{ .event.name }}`"),
+    "the same in vars": (workflow([PUT % "${{ .vars.a }}"], more="    vars: {a: .event.name}\n"), "is text here"),
+    "the same in an input": (workflow(["{uses: jira/release-version, with: {project: P, name: $event.name}}"]), "is text here"),
+    "the same in a message": (workflow(["{uses: approval, with: {message: .event.name}}"]), "is text here"),
+    "the same in a list": (
+        workflow(["{uses: ci/request, forEach: [.event.name], with: {path: '/${{ .item | @uri }}'}}"]), "is text here"),
+    "an expression in a step's name": (
+        workflow(["{name: 'to ${{ .event.name }}', uses: wait, with: {for: 1s}}"]), "no expression in it is evaluated"),
+    "a failure that there may not be": (
+        workflow([VERSION]) + "    finally: [{uses: ci/request, with: {method: PUT, path: /x, body: '${{ .failure.reason }}'}}]\n",
+        "`.failure` is null where no step has failed"),
+    "a value of the environment in a body": (
+        workflow(["{uses: ci/request, with: {method: PUT, path: /x, body: {a: {env: TOKEN}}}}"]), "`{env: NAME}` is not read in a workflow"),
     "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "over plain http to ci.example"),
 }
 
@@ -118,8 +228,21 @@ def test_nothing_is_said_of_what_is_right(binary, tmp_path):
              "{uses: ci/request, forEach: .steps.all.outputs, with: {path: '/${{ .item.status }}'}}",
              "{uses: approval, with: {message: Go, timeout: 3d}}",
              "{uses: ci/request, with: {method: PUT, path: /x, text: '{\"a\": 1}', success: .response.status == 200}}"]
-    on = "{source: a, phase: [Succeeded, '!Failed'], namespace: ['!kube-*'], hook: '*'}"
-    code, out = check(binary, tmp_path, workflow(steps, on, "    vars: {n: '${{ .event.metadata.n | tonumber }}'}\n"))
+    steps += [
+        "{uses: http/request, with: {url: 'https://other.example/${{ .event.name }}'}}",
+        "{uses: approval, with: {message: Go}, announce: {uses: ci/request, with: {method: PUT, path: /x, body: '${{ .step.title }}'}}}",
+        "{uses: ci/request, if: failure, with: {method: PUT, path: /x, body: '${{ .failure.reason }} ${{ .item // 1 }}'}}",
+        "{uses: ci/request, with: {method: PUT, path: /x, body: {env: production, a: see .event.name, b: ./.event}}}",
+        "{uses: ci/request, with: {path: /x, query: {a: [1, 2]}, headers: '${{ .event.metadata }}'}}"]
+    on = "{source: a, phase: [Succeeded, '!Failed'], namespace: ['!kube-*'], hook: '*', outcome: promoted, name: 'a.b-*'}"
+    on = f"[{on}, {{source: postlude, name: My_Target}}, {{source: postlude, hook: run-failed, namespace: prod}}]"
+    after = """\
+    onFailure: [{uses: ci/request, with: {method: PUT, path: /x, body: '${{ .failure.reason }}'}}]
+    finally:
+    - {uses: ci/request, if: failure, with: {method: PUT, path: /x, body: '${{ .failure.reason }}'}}
+    - {uses: ci/request, with: {method: PUT, path: /x, body: '${{ .failure.reason // "none" }}'}}
+"""
+    code, out = check(binary, tmp_path, workflow(steps, on, "    vars: {n: '${{ .event.metadata.n | tonumber }}'}\n") + after)
     assert (code, out) == (0, "ok: 1 sources, 2 targets, 1 workflows\n")
 
 
@@ -214,6 +337,43 @@ actions:
 """
 
 
+# In an own connector's request, its outputs or another action: what is said of it, where it stands.
+BROKEN_CONNECTORS = {
+    "a status as success": ("effect: state, success: .response.status", "mine/pages.yaml:9:62: `.response.status` is a number"),
+    "an assignment": ("effect: state, success: .response.status = 200", "`=` assigns"),
+    "a function of another language": ("effect: state, success: startsWith(.response.text)", "no function `startsWith`"),
+    "a syntax error": ("effect: state, success: '.response.status =='", "the expression is not finished"),
+    "an answer before there is one": ("effect: state, if: .response.status == 200", "`.response` is the answer that"),
+    "an item": ("effect: state, body: {a: '${{ .item }}'}", "`.item` is there in a step with `forEach`"),
+    "inputs": ("effect: state, body: {a: '${{ .inputs.a }}'}", "a step's input is `.with`"),
+    "metadata as a condition": ("effect: state, if: .event.metadata.x", '.event.metadata.x == "true"'),
+}
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("name", BROKEN_CONNECTORS)
+def test_expressions_of_own_connectors(binary, tmp_path, name, used):
+    """Each in its place, once, and not that the connector does not exist; whether a step uses the action or not."""
+    found, words = BROKEN_CONNECTORS[name]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR.replace("effect: state", found))
+    code, out = check(binary, tmp_path, f"""
+connectors: mine
+sources: {{a: {{type: flagger, auth: {{bearer: {{env: T}}}}}}}}
+targets: {{pages: {{connector: pages, url: 'https://p.example', auth: none}}}}
+workflows: {{w: {{on: {{source: a}}, steps: [{{uses: {"pages/put" if used else "wait, with: {for: 1s}"}}}]}}}}
+""")
+    assert code == 1 and words in out and "mine/pages.yaml:9:" in out, out
+    assert len(out.splitlines()) == 1, out
+
+
+def test_text_of_own_connectors_that_looks_like_an_expression(binary, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR.replace("effect: state", "effect: state, body: {a: .with.name}"))
+    code, out = check(binary, tmp_path, "connectors: mine\nsources: {a: {type: flagger, auth: {bearer: {env: T}}}}\n")
+    assert code == 0 and "warning: `.with.name` is text here" in out, out
+
+
 def test_connectors_of_the_file(daemon, binary, fakes, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR)
@@ -227,7 +387,8 @@ workflows: {{w: {{on: {{source: a}}, steps: [{{uses: pages/put}}]}}}}
     assert code == 0 and "ok:" in out, out
     (tmp_path / "none").mkdir()
     code, out = check(binary, tmp_path, text, "--connectors", str(tmp_path / "none"))
-    assert code == 1 and "connector 'pages', which does not exist" in out, "the option takes its place"
+    assert code == 1 and "/none: no .yaml or .yml file in this folder" in out, "the option takes its place"
+    assert "does not exist" not in out, "that follows"
     code, out = check(binary, tmp_path, text.replace("connectors: mine", "connectors: away"))
     assert code == 1 and "p.yaml:2:13: the folder of connectors" in out, out
     server = daemon(text.replace("connectors: mine", f"connectors: {tmp_path}/mine"))

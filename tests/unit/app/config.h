@@ -38,4 +38,18 @@ inline std::optional<Config> read_for_tests(const std::vector<ConfigText>& texts
   return config;
 }
 
+// A configuration, and all that is wrong with it.
+struct BrokenCase {
+  std::string yaml;
+  std::string message;
+};
+
+inline void expect_all(const std::vector<BrokenCase>& cases) {
+  for (const BrokenCase& c : cases) {
+    lang::Problems problems;
+    read_for_tests({{"p.yaml", c.yaml}}, problems);
+    EXPECT_EQ(all(problems), c.message) << "in:\n" << c.yaml;
+  }
+}
+
 }  // namespace postlude::app
