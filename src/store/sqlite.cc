@@ -76,7 +76,8 @@ class Sqlite final : public Connection {
   }
   ~Sqlite() override {
     forget_statements();
-    if (options_.note != nullptr) options_.note->clear();  // the last to close copies the log back
+    // The last to close copies the log back. A start that failed has not yet said what the note is about.
+    if (options_.note != nullptr && in_service_) options_.note->clear();
     sqlite3_close(db_);
   }
   Sqlite(const Sqlite&) = delete;
