@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include "base/printable.h"
-#include "store/audit.h"
+#include "ledger/audit.h"
 
 namespace postlude::cli {
 
@@ -32,7 +32,7 @@ int verify(const Remote& remote, const std::string& file) {
     const auto answer = get(remote.server, "/api/v1/audit/verify");
     return answer ? print_check(remote, *answer) : failed(remote, answer.error());
   }
-  const auto check = store::verify_audit_file(file);
+  const auto check = ledger::verify_audit_file(file);
   if (!check) {
     std::fprintf(stderr, "%s\n", check.error().message.c_str());
     return kUsedWrongly;
@@ -46,7 +46,7 @@ int verify(const Remote& remote, const std::string& file) {
 
 int export_records(const std::string& file) {
   bool written = true;
-  const Status done = store::export_audit_file(file, [&](const std::string& line) {
+  const Status done = ledger::export_audit_file(file, [&](const std::string& line) {
     written = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
     return written;
   });

@@ -17,7 +17,7 @@
 #include "lang/yaml.h"
 #include "lib/source_folder.h"
 #include "rehearsal/rehearsal.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 #include "unit/rehearsal/effects_model.h"
 #include "unit/rehearsal/effects_receiver.h"
 
@@ -170,8 +170,8 @@ class Cell {
     rehearsal_->memory().on_commit = [&] {
       const auto some = [&](const char* question) {
         bool any = false;
-        EXPECT_TRUE(rehearsal_->memory().db().each(question, {},
-                                                   [&](const store::sql::Row& row) { any = row.flag(0); }));
+        EXPECT_TRUE(
+            rehearsal_->memory().db().each(question, {}, [&](const sql::Row& row) { any = row.flag(0); }));
         return any;
       };
       const std::uint64_t now = rehearsal_->memory().commits();

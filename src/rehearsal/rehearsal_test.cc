@@ -5,7 +5,7 @@
 #include "evaluator/in_process.h"
 #include "lang/expression.h"
 #include "lang/yaml.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::rehearsal {
 namespace {

@@ -6,7 +6,7 @@
 #include "lang/expression.h"
 #include "lang/yaml.h"
 #include "rehearsal/rehearsal.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::rehearsal {
 namespace {
@@ -439,8 +439,8 @@ TEST_F(WaitingTest, KeepsTheFirstLookAndTheLastOnes) {
   std::int64_t requests = 0;
   std::int64_t records = 0;
   const auto count = [&](const char* question, std::int64_t& into) {
-    EXPECT_TRUE(rehearsal_->memory().db().each(question, {},
-                                               [&](const store::sql::Row& row) { into = row.integer(0); }));
+    EXPECT_TRUE(
+        rehearsal_->memory().db().each(question, {}, [&](const sql::Row& row) { into = row.integer(0); }));
   };
   count("SELECT count(*) FROM requests", requests);
   count("SELECT count(*) FROM audit WHERE action LIKE 'attempt.%'", records);

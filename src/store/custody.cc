@@ -3,7 +3,7 @@
 #include <cerrno>
 
 #include "base/log.h"
-#include "store/wal.h"
+#include "sql/wal.h"
 
 namespace postlude::store {
 
@@ -77,12 +77,12 @@ Status Custody::look(sql::Connection& db) {
 Status Custody::rescue(sql::Connection& db) {
   const Error refused(Code::kUnavailable, lost_);
   if (rt::steady_now() < next_try_) return refused;
-  if (!database_.gone() && sql::copy_back(db) && sync_file(lock_.path())) {
+  if (!database_.gone() && sql::copy_back(db) && sql::sync_file(lock_.path())) {
     end_process("all of the write-ahead log is in the database now; ending, start Postlude again",
                 {{"what", lost_}, {"file", lock_.path()}});
   }
-  const auto copy =
-      keep_copy(lock_.path(), "rescued", [&db](const std::string& to) { return sql::copy_to_file(db, to); });
+  const auto copy = sql::keep_copy(lock_.path(), "rescued",
+                                   [&db](const std::string& to) { return sql::copy_to_file(db, to); });
   if (copy) {
     end_process(
         "all that was stored is in the rescued copy; ending: move the copy to the database's path and "

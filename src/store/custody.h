@@ -10,8 +10,8 @@
 #include <string>
 
 #include "rt/loop.h"
+#include "sql/sql.h"
 #include "store/file_lock.h"
-#include "store/sql.h"
 
 namespace postlude::store {
 

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <thread>
 
-#include "store/sql.h"
+#include "sql/sql.h"
 #include "store/testing.h"
 
 namespace postlude::store {

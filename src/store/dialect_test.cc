@@ -15,9 +15,9 @@
 #include <set>
 #include <sstream>
 
+#include "ledger/schema.h"
 #include "lib/source_folder.h"
-#include "store/schema.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::store {
 
@@ -97,25 +97,33 @@ std::string unnumbered(const std::string& text) {
 }
 
 // The literals of the sources that look like a statement, or the beginning of one.
-std::set<std::string> statements_in_sources() {
+std::set<std::string> statements_in(const std::filesystem::path& file) {
   std::set<std::string> out;
   static const std::regex literals(R"re("((?:[^"\\\n]|\\.)*)"(?:\s*"((?:[^"\\\n]|\\.)*)")*)re");
   static const std::regex piece(R"re("((?:[^"\\\n]|\\.)*)")re");
   static const std::regex statement(R"(^(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH) [a-z(])");
-  for (const auto& file : std::filesystem::directory_iterator(source_path("src/store"))) {
-    const std::string name = file.path().filename().string();
-    static const std::set<std::string> others{"schema.cc", "sqlite.cc", "memory.cc"};  // memory: simulations
-    if (file.path().extension() != ".cc" || name.ends_with("_test.cc") || others.contains(name)) continue;
-    std::ifstream in(file.path());
-    std::stringstream whole;
-    whole << in.rdbuf();
-    const std::string text = whole.str();
-    for (std::sregex_iterator at(text.begin(), text.end(), literals), end; at != end; ++at) {
-      std::string joined;
-      const std::string all = at->str();
-      for (std::sregex_iterator part(all.begin(), all.end(), piece); part != end; ++part)
-        joined += (*part)[1].str();
-      if (std::regex_search(joined, statement)) out.insert(unnumbered(joined));
+  std::ifstream in(file);
+  std::stringstream whole;
+  whole << in.rdbuf();
+  const std::string text = whole.str();
+  for (std::sregex_iterator at(text.begin(), text.end(), literals), end; at != end; ++at) {
+    std::string joined;
+    const std::string all = at->str();
+    for (std::sregex_iterator part(all.begin(), all.end(), piece); part != end; ++part)
+      joined += (*part)[1].str();
+    if (std::regex_search(joined, statement)) out.insert(unnumbered(joined));
+  }
+  return out;
+}
+
+std::set<std::string> statements_in_sources() {
+  std::set<std::string> out;
+  static const std::set<std::string> others{"schema.cc", "memory.cc"};  // memory: simulations
+  for (const char* folder : {"src/ledger", "src/store"}) {
+    for (const auto& file : std::filesystem::directory_iterator(source_path(folder))) {
+      const std::string name = file.path().filename().string();
+      if (file.path().extension() == ".cc" && !name.ends_with("_test.cc") && !others.contains(name))
+        out.merge(statements_in(file.path()));
     }
   }
   return out;
@@ -154,7 +162,7 @@ class Dialect : public ::testing::Environment {
     const ::testing::UnitTest& unit = *::testing::UnitTest::GetInstance();
     if (unit.test_to_run_count() < unit.total_test_count() || unit.Failed()) return;  // a part tells little
     std::vector<std::string> lines;
-    for (const std::string& statement : schema_statements(0, postgresql_word))
+    for (const std::string& statement : ledger::schema_statements(0, postgresql_word))
       lines.push_back(in_one_line(statement) + ";");
     std::string ran;
     for (const auto& [text, kinds] : Seen::all().texts()) {

@@ -9,8 +9,8 @@
 #include <cstdio>
 #include <fstream>
 
-#include "store/schema.h"
-#include "store/sql.h"
+#include "ledger/schema.h"
+#include "sql/sql.h"
 #include "store/testing.h"
 
 namespace postlude::store {

@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "ledger/schema.h"
 #include "rt/virtual_clock.h"
-#include "store/schema.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::store {
 
@@ -69,7 +69,7 @@ Result<std::string> first_image() {
   const rt::RealTime real;  // what the first rehearsal of a process draws is what the next one does
   TRY(const auto db, sql::open_in_memory(""));
   TRY_DONE(db->begin_service());
-  TRY_DONE(migrate(*db));
+  TRY_DONE(ledger::migrate(*db));
   return sql::image_of(*db);
 }
 

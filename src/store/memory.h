@@ -9,11 +9,11 @@
 #include "base/result.h"
 #include "base/time.h"
 
-namespace postlude::store {
-
-namespace sql {
+namespace postlude::sql {
 class Connection;
 }
+
+namespace postlude::store {
 
 enum class Fault : std::uint8_t {
   kNone = 1,

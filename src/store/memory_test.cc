@@ -5,7 +5,7 @@
 
 #include "rt/group.h"
 #include "rt/virtual_clock.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 #include "store/store.h"
 
 namespace postlude::store {

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <set>
 
-#include "store/sql.h"
+#include "sql/sql.h"
 #include "store/testing.h"
 
 namespace postlude::store {

@@ -1,6 +1,6 @@
 // Prune: what is old goes, and what unfinished work or a later release needs does not.
 
-#include "store/sql.h"
+#include "sql/sql.h"
 #include "store/testing.h"
 
 namespace postlude::store {

@@ -1,7 +1,7 @@
 // What refused calls and repeats leave behind; and that lists stay small, whatever is in the rows.
 
+#include "sql/sql.h"
 #include "store/memory.h"
-#include "store/sql.h"
 #include "store/testing.h"
 
 namespace postlude::store {

@@ -6,14 +6,14 @@
 
 #include "base/hash.h"
 #include "base/log.h"
-#include "store/commands.h"
-#include "store/copy.h"
+#include "ledger/commands.h"
+#include "ledger/rows.h"
+#include "ledger/schema.h"
+#include "sql/copy.h"
+#include "sql/wal.h"
 #include "store/custody.h"
 #include "store/file_lock.h"
 #include "store/inline.h"
-#include "store/rows.h"
-#include "store/schema.h"
-#include "store/wal.h"
 #include "store/writer.h"
 
 namespace postlude::store {
@@ -66,26 +66,26 @@ void name_rescued(const std::string& path) {
   }
 }
 
-Result<Opened> open_database(const std::string& path, const Options& options, CommitNote* note) {
+Result<Opened> open_database(const std::string& path, const Options& options, sql::CommitNote* note) {
   Opened out;
-  forget_partial_copy(path);
+  sql::forget_partial_copy(path);
   note->look();
   TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max, false, note}));
   TRY(const bool known, out.writer->has_schema());
   if (!known) {
     // A database that was made just now is there after a power loss only if its folder has been synced.
-    (void)sync_folder_of(path);
+    (void)sql::sync_folder_of(path);
     name_rescued(path);
   }
   TRY_DONE(out.writer->begin_service());
   TRY(const std::int64_t commit, sql::last_commit(*out.writer));
   out.damage = note->lost(commit);  // before anything is committed, and noted in the place of what was
-  TRY(const Schemas schema, schemas(*out.writer));
+  TRY(const ledger::Schemas schema, ledger::schemas(*out.writer));
   std::string copy;
   if (schema.stored > 0 && schema.stored < schema.known) {
-    TRY(copy, copy_before(*out.writer, path, schema.stored, schema.known));
+    TRY(copy, sql::copy_before(*out.writer, path, schema.stored, schema.known));
   }
-  const Status migrated = migrate(*out.writer);
+  const Status migrated = ledger::migrate(*out.writer);
   if (!migrated && !copy.empty()) ::unlink(copy.c_str());  // it is what the database still is
   TRY_DONE(migrated);
   TRY(out.reader, sql::open_sqlite(path, {options.durable, true, 0, false, nullptr}));
@@ -147,7 +147,7 @@ struct Store::Impl {
   }
 
   std::optional<FileLock> lock;
-  std::optional<CommitNote> note;
+  std::optional<sql::CommitNote> note;
   std::string secret;
   std::optional<Duration> writable_at;
   std::shared_ptr<Horizon> horizon;
@@ -185,8 +185,8 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
   TRY_DONE(ledger.load());
   Status lapsed = ok();
   TRY_DONE(ledger.transact([&] {
-    lapsed = lapse(ledger, rt::now());
-    if (lapsed) lapsed = lapse_once(ledger);
+    lapsed = ledger::lapse(ledger, rt::now());
+    if (lapsed) lapsed = ledger::lapse_once(ledger);
     if (lapsed && damage) lapsed = ledger.audit(rt::now(), "postlude", "store.damaged", "store", *damage);
   }));
   if (!lapsed) return lapsed.error();
@@ -202,131 +202,131 @@ rt::Task<Result<Receipt>> Store::append(Authentic proof, Delivery delivery, std:
                                         Identity identity, std::optional<std::vector<Planned>> nothing_runs) {
   delivery.proof = proof.proof();
   auto work = [d = std::move(delivery), e = std::move(event), i = std::move(identity),
-               n = std::move(nothing_runs)](Ledger& ledger) { return store::append(ledger, d, e, i, n); };
-  AWAIT_TRY(const Appended done, impl_->write<Appended>(std::move(work)));
+               n = std::move(nothing_runs)](Ledger& ledger) { return ledger::append(ledger, d, e, i, n); };
+  AWAIT_TRY(const ledger::Appended done, impl_->write<ledger::Appended>(std::move(work)));
   co_return Receipt(done.delivery, done.event, done.duplicate);
 }
 
 rt::Task<Result<DeliveryId>> Store::append_rejected(Delivery delivery, Identity identity) {
   return impl_->write<DeliveryId>([d = std::move(delivery), i = std::move(identity)](Ledger& ledger) {
-    return store::append_rejected(ledger, d, i);
+    return ledger::append_rejected(ledger, d, i);
   });
 }
 
 rt::Task<Status> Store::start(EventId event, std::vector<NewRun> runs, std::vector<Planned> plan,
                               Instant now) {
   return impl_->write<Done>([event, r = std::move(runs), p = std::move(plan), now](Ledger& ledger) {
-    return store::start(ledger, event, r, p, now);
+    return ledger::start(ledger, event, r, p, now);
   });
 }
 
 rt::Task<Result<std::vector<Work>>> Store::claim(Claim claim) {
   return impl_->write<std::vector<Work>>(
-      [c = std::move(claim)](Ledger& ledger) { return store::claim(ledger, c); });
+      [c = std::move(claim)](Ledger& ledger) { return ledger::claim(ledger, c); });
 }
 
 rt::Task<Result<Request>> Store::commit_request(NewRequest request) {
   return impl_->write<Request>(
-      [w = std::move(request)](Ledger& ledger) { return store::commit_request(ledger, w); });
+      [w = std::move(request)](Ledger& ledger) { return ledger::commit_request(ledger, w, rt::now()); });
 }
 
 rt::Task<Status> Store::record(AttemptEnd end, Rule rule) {
   return impl_->write<Done>([e = std::move(end), r = std::move(rule)](Ledger& ledger) -> Status {
-    TRY([[maybe_unused]] const auto none, store::record(ledger, e, r, false));
+    TRY([[maybe_unused]] const auto none, ledger::record(ledger, e, r, false));
     return ok();
   });
 }
 
 rt::Task<Result<std::optional<Work>>> Store::record_and_go_on(AttemptEnd end, Rule rule) {
   return impl_->write<std::optional<Work>>([e = std::move(end), r = std::move(rule)](Ledger& ledger) {
-    return store::record(ledger, e, r, true);
+    return ledger::record(ledger, e, r, true);
   });
 }
 
 rt::Task<Status> Store::give_back(Lease lease, Instant now) {
-  return impl_->write<Done>([lease, now](Ledger& ledger) { return store::give_back(ledger, lease, now); });
+  return impl_->write<Done>([lease, now](Ledger& ledger) { return ledger::give_back(ledger, lease, now); });
 }
 
 rt::Task<Status> Store::retry(RunId run, bool stale, std::string actor, Instant now) {
   return impl_->write<Done>([run, stale, a = std::move(actor), now](Ledger& ledger) {
-    return store::retry(ledger, run, stale, a, now);
+    return ledger::retry(ledger, run, stale, a, now);
   });
 }
 
 rt::Task<Status> Store::resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
                                Rule rule, std::string cause) {
-  Resume wanted{run, std::move(step), as, std::move(actor), now, std::move(cause)};
+  ledger::Resume wanted{run, std::move(step), as, std::move(actor), now, std::move(cause)};
   return impl_->write<Done>(
-      [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return store::resume(ledger, w, r); });
+      [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return ledger::resume(ledger, w, r); });
 }
 
 rt::Task<Result<RunId>> Store::replay(RunId of, NewRun run, bool again, bool stale, std::string actor,
                                       Instant now) {
-  Replay wanted{of, std::move(run), again, stale, std::move(actor), now};
-  return impl_->write<RunId>([w = std::move(wanted)](Ledger& ledger) { return store::replay(ledger, w); });
+  ledger::Replay wanted{of, std::move(run), again, stale, std::move(actor), now};
+  return impl_->write<RunId>([w = std::move(wanted)](Ledger& ledger) { return ledger::replay(ledger, w); });
 }
 
 rt::Task<Status> Store::cancel(RunId run, std::string actor, std::string why, Instant now) {
   return impl_->write<Done>([run, a = std::move(actor), w = std::move(why), now](Ledger& ledger) {
-    return store::cancel(ledger, run, a, w, now);
+    return ledger::cancel(ledger, run, a, w, now);
   });
 }
 
 rt::Task<Status> Store::skip(RunId run, std::string step, std::string actor, Instant now) {
   return impl_->write<Done>([run, s = std::move(step), a = std::move(actor), now](Ledger& ledger) {
-    return store::skip(ledger, run, s, a, now);
+    return ledger::skip(ledger, run, s, a, now);
   });
 }
 
 rt::Task<Status> Store::dismiss(RunId run, std::string actor, Instant now) {
   return impl_->write<Done>(
-      [run, a = std::move(actor), now](Ledger& ledger) { return store::dismiss(ledger, run, a, now); });
+      [run, a = std::move(actor), now](Ledger& ledger) { return ledger::dismiss(ledger, run, a, now); });
 }
 
 rt::Task<Status> Store::answer(RunId run, std::uint32_t step, Answer answer) {
   return impl_->write<Done>(
-      [run, step, a = std::move(answer)](Ledger& ledger) { return store::answer(ledger, run, step, a); });
+      [run, step, a = std::move(answer)](Ledger& ledger) { return ledger::answer(ledger, run, step, a); });
 }
 
 rt::Task<Status> Store::pause(Pause pause) {
-  return impl_->write<Done>([p = std::move(pause)](Ledger& ledger) { return store::pause(ledger, p); });
+  return impl_->write<Done>([p = std::move(pause)](Ledger& ledger) { return ledger::pause(ledger, p); });
 }
 
 rt::Task<Status> Store::unpause(std::string kind, std::string name, std::string actor, Instant now) {
   return impl_->write<Done>([k = std::move(kind), n = std::move(name), a = std::move(actor),
-                             now](Ledger& ledger) { return store::unpause(ledger, k, n, a, now); });
+                             now](Ledger& ledger) { return ledger::unpause(ledger, k, n, a, now); });
 }
 
 rt::Task<Result<Keyed>> Store::take_keyed(Lease lease, std::string target, std::string key, IfBusy busy) {
   return impl_->write<Keyed>([lease, t = std::move(target), k = std::move(key), b = std::move(busy)](
-                                 Ledger& ledger) { return store::take_keyed(ledger, lease, t, k, b); });
+                                 Ledger& ledger) { return ledger::take_keyed(ledger, lease, t, k, b); });
 }
 
 rt::Task<Result<std::int64_t>> Store::renew_keyed(Lease lease, std::string target, std::string key,
                                                   Instant now) {
   return impl_->write<std::int64_t>([lease, t = std::move(target), k = std::move(key), now](Ledger& ledger) {
-    return store::renew_keyed(ledger, lease, t, k, now);
+    return ledger::renew_keyed(ledger, lease, t, k, now);
   });
 }
 
 rt::Task<Status> Store::forget_key(std::string target, std::string key, std::string actor, Instant now) {
   return impl_->write<Done>([t = std::move(target), k = std::move(key), a = std::move(actor),
-                             now](Ledger& ledger) { return store::forget_keyed(ledger, t, k, a, now); });
+                             now](Ledger& ledger) { return ledger::forget_keyed(ledger, t, k, a, now); });
 }
 
 rt::Task<Result<Before>> Store::begin_once(Once once, Instant now) {
   return impl_->write<Before>(
-      [o = std::move(once), now](Ledger& ledger) { return store::begin_once(ledger, o, now); });
+      [o = std::move(once), now](Ledger& ledger) { return ledger::begin_once(ledger, o, now); });
 }
 
 rt::Task<Status> Store::end_once(Once once, int status, std::string answer) {
   return impl_->write<Done>([o = std::move(once), status, a = std::move(answer)](Ledger& ledger) {
-    return store::end_once(ledger, o, status, a);
+    return ledger::end_once(ledger, o, status, a);
   });
 }
 
 rt::Task<Result<EventId>> Store::tell(Event event) {
-  return impl_->write<EventId>([e = std::move(event)](Ledger& ledger) { return store::tell(ledger, e); });
+  return impl_->write<EventId>([e = std::move(event)](Ledger& ledger) { return ledger::tell(ledger, e); });
 }
 
 rt::Task<Status> Store::set_told(std::set<std::string, std::less<>> hooks) {
@@ -349,8 +349,9 @@ rt::Task<Status> Store::prune(Instant deliveries_before, Instant runs_before) {
     Portion portion;
     Instant before;
   };
-  const std::array<Walk, 3> walks{
-      {{prune_runs, runs_before}, {prune_events, deliveries_before}, {prune_deliveries, deliveries_before}}};
+  const std::array<Walk, 3> walks{{{ledger::prune_runs, runs_before},
+                                   {ledger::prune_events, deliveries_before},
+                                   {ledger::prune_deliveries, deliveries_before}}};
   for (const Walk& walk : walks) {
     std::int64_t after = 0;
     do {
@@ -359,15 +360,15 @@ rt::Task<Status> Store::prune(Instant deliveries_before, Instant runs_before) {
       }));
     } while (after != 0);
   }
-  std::optional<Mark> mark = Mark();
+  std::optional<ledger::Mark> mark = ledger::Mark();
   while (mark) {
-    AWAIT_TRY(mark, impl_->write<std::optional<Mark>>(
-                        [after = *mark](Ledger& ledger) { return prune_marks(ledger, after); }));
+    AWAIT_TRY(mark, impl_->write<std::optional<ledger::Mark>>(
+                        [after = *mark](Ledger& ledger) { return ledger::prune_marks(ledger, after); }));
   }
   AWAIT_TRY([[maybe_unused]] const Done rest,
             impl_->write<Done>([deliveries_before](Ledger& ledger) -> Status {
-              TRY_DONE(prune_openings(ledger, deliveries_before));
-              return prune_texts(ledger);
+              TRY_DONE(ledger::prune_openings(ledger, deliveries_before));
+              return ledger::prune_texts(ledger);
             }));
   co_return ok();
 }
@@ -375,75 +376,76 @@ rt::Task<Status> Store::prune(Instant deliveries_before, Instant runs_before) {
 rt::Task<Result<std::vector<Event>>> Store::unplanned(std::size_t limit) {
   // Through the writer: planning is not to wait behind somebody's long list.
   return impl_->write<std::vector<Event>>(
-      [limit](Ledger& ledger) { return store::unplanned(ledger, limit); });
+      [limit](Ledger& ledger) { return ledger::unplanned(ledger, limit); });
 }
 
 rt::Task<Result<std::vector<Delivery>>> Store::deliveries(Filter filter, Page page) {
   return impl_->read<std::vector<Delivery>>(
-      [f = std::move(filter), page](sql::Connection& db) { return list_deliveries(db, f, page); });
+      [f = std::move(filter), page](sql::Connection& db) { return ledger::list_deliveries(db, f, page); });
 }
 
 rt::Task<Result<Delivery>> Store::delivery(DeliveryId id) {
-  return impl_->read<Delivery>([id](sql::Connection& db) { return show_delivery(db, id); });
+  return impl_->read<Delivery>([id](sql::Connection& db) { return ledger::show_delivery(db, id); });
 }
 
 rt::Task<Result<std::vector<Event>>> Store::events(Filter filter, Page page) {
   return impl_->read<std::vector<Event>>(
-      [f = std::move(filter), page](sql::Connection& db) { return list_events(db, f, page); });
+      [f = std::move(filter), page](sql::Connection& db) { return ledger::list_events(db, f, page); });
 }
 
 rt::Task<Result<EventDetail>> Store::event(EventId id) {
-  return impl_->read<EventDetail>([id](sql::Connection& db) { return show_event(db, id); });
+  return impl_->read<EventDetail>([id](sql::Connection& db) { return ledger::show_event(db, id); });
 }
 
 rt::Task<Result<std::vector<RunLine>>> Store::runs(Filter filter, Page page) {
   return impl_->read<std::vector<RunLine>>(
-      [f = std::move(filter), page](sql::Connection& db) { return list_runs(db, f, page); });
+      [f = std::move(filter), page](sql::Connection& db) { return ledger::list_runs(db, f, page); });
 }
 
 rt::Task<Result<RunBrief>> Store::brief(RunId id) {
-  return impl_->read<RunBrief>([id](sql::Connection& db) { return brief_run(db, id); });
+  return impl_->read<RunBrief>([id](sql::Connection& db) { return ledger::brief_run(db, id); });
 }
 
 rt::Task<Result<RunDetail>> Store::run(RunId id, std::size_t exchanges_max) {
   return impl_->read<RunDetail>(
-      [id, exchanges_max](sql::Connection& db) { return show_run(db, id, exchanges_max); });
+      [id, exchanges_max](sql::Connection& db) { return ledger::show_run(db, id, exchanges_max); });
 }
 
 rt::Task<Result<std::vector<FailureGroup>>> Store::failures(Filter filter) {
   return impl_->read<std::vector<FailureGroup>>(
-      [f = std::move(filter)](sql::Connection& db) { return list_failures(db, f); });
+      [f = std::move(filter)](sql::Connection& db) { return ledger::list_failures(db, f); });
 }
 
 rt::Task<Result<std::vector<KeyUse>>> Store::keys(KeyFilter filter, Page page) {
   return impl_->read<std::vector<KeyUse>>(
-      [f = std::move(filter), page](sql::Connection& db) { return list_keys(db, f, page); });
+      [f = std::move(filter), page](sql::Connection& db) { return ledger::list_keys(db, f, page); });
 }
 
 rt::Task<Result<std::vector<HeldGroup>>> Store::held(Filter filter) {
   return impl_->read<std::vector<HeldGroup>>(
-      [f = std::move(filter)](sql::Connection& db) { return list_held(db, f); });
+      [f = std::move(filter)](sql::Connection& db) { return ledger::list_held(db, f); });
 }
 
 rt::Task<Result<std::vector<HeldStep>>> Store::held_steps(Filter filter, std::size_t limit) {
   return impl_->read<std::vector<HeldStep>>(
-      [f = std::move(filter), limit](sql::Connection& db) { return store::held_steps(db, f, limit); });
+      [f = std::move(filter), limit](sql::Connection& db) { return ledger::held_steps(db, f, limit); });
 }
 
 rt::Task<Result<std::vector<Pause>>> Store::pauses() {
-  return impl_->read<std::vector<Pause>>([](sql::Connection& db) { return list_pauses(db); });
+  return impl_->read<std::vector<Pause>>([](sql::Connection& db) { return ledger::list_pauses(db); });
 }
 
 rt::Task<Result<Counts>> Store::counts() {
-  return impl_->read<Counts>([](sql::Connection& db) { return count(db, rt::now()); });
+  return impl_->read<Counts>([](sql::Connection& db) { return ledger::count(db, rt::now()); });
 }
 
 rt::Task<Result<AuditCheck>> Store::verify_audit() {
-  Verified so_far;
+  ledger::Verified so_far;
   while (!so_far.done) {
-    AWAIT_TRY(so_far, impl_->read<Verified>([so_far](sql::Connection& db) { return verify(db, so_far); }));
+    AWAIT_TRY(so_far, impl_->read<ledger::Verified>(
+                          [so_far](sql::Connection& db) { return ledger::verify(db, so_far); }));
   }
-  co_return check_of(so_far);
+  co_return ledger::check_of(so_far);
 }
 
 rt::Task<Status> Store::writable() {

@@ -10,12 +10,14 @@
 #include <mutex>
 #include <thread>
 
+#include "ledger/ledger.h"
 #include "rt/loop.h"
 #include "store/command.h"
-#include "store/ledger.h"
 #include "store/store.h"
 
 namespace postlude::store {
+
+using ledger::Ledger;
 
 using Write = Command<Ledger>;
 using Read = Command<sql::Connection>;

@@ -2,7 +2,7 @@
 
 #include "store/writer.h"
 
-#include "store/schema.h"
+#include "ledger/schema.h"
 #include "store/testing.h"
 
 namespace postlude::store {
@@ -61,7 +61,7 @@ TEST(WriterTest, only_a_full_disk_is_met_one_by_one) {
 TEST(LedgerTest, texts_are_remembered_within_bounds) {
   auto db = *sql::open_in_memory("");
   ASSERT_TRUE(db->begin_service());
-  ASSERT_TRUE(migrate(*db));
+  ASSERT_TRUE(ledger::migrate(*db));
   Ledger ledger(*db, {});
   ASSERT_TRUE(ledger.load());
   std::vector<std::weak_ptr<const std::string>> texts;

@@ -11,7 +11,7 @@
 #include "base/id.h"
 #include "rehearsal/wire.h"
 #include "sim/settings.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::sim {
 

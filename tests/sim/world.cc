@@ -76,7 +76,7 @@ Instant World::now() {
   return rt::now();
 }
 
-void World::query(std::string_view sql, store::sql::Values values, store::sql::Visitor visit) {
+void World::query(std::string_view sql, sql::Values values, sql::Visitor visit) {
   const Status done = memory->db().each(sql, values, visit);
   if (done) return;
   std::fprintf(stderr, "seed %llu: %s: %s\n", static_cast<unsigned long long>(seed_),
@@ -84,7 +84,7 @@ void World::query(std::string_view sql, store::sql::Values values, store::sql::V
   std::abort();
 }
 
-std::int64_t World::number(std::string_view sql, store::sql::Values values) {
+std::int64_t World::number(std::string_view sql, sql::Values values) {
   std::int64_t out = 0;
   query(sql, values, [&](const auto& row) { out = row.integer(0); });
   return out;

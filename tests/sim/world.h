@@ -36,8 +36,8 @@ class World {
   void note(Line line) {
     if (verbose_) write(line());
   }
-  void query(std::string_view sql, store::sql::Values values, store::sql::Visitor visit);
-  std::int64_t number(std::string_view sql, store::sql::Values values = {});
+  void query(std::string_view sql, sql::Values values, sql::Visitor visit);
+  std::int64_t number(std::string_view sql, sql::Values values = {});
   void use(std::size_t revision);
   Duration steady();
   Instant now();  // as the product believes it

@@ -10,7 +10,7 @@
 #include "lang/expression.h"
 #include "lang/yaml.h"
 #include "rehearsal/rehearsal.h"
-#include "store/sql.h"
+#include "sql/sql.h"
 
 namespace postlude::rehearsal {
 
@@ -178,8 +178,8 @@ class DeskTest : public testing::Test {
   }
   std::int64_t count(const char* question) {
     std::int64_t out = -1;
-    EXPECT_TRUE(rehearsal_->memory().db().each(question, {},
-                                               [&](const store::sql::Row& row) { out = row.integer(0); }));
+    EXPECT_TRUE(
+        rehearsal_->memory().db().each(question, {}, [&](const sql::Row& row) { out = row.integer(0); }));
     return out;
   }
 
