@@ -65,7 +65,7 @@ std::string never_in_a_name(std::string_view glob, bool dots) {
       continue;
     }
     std::size_t size = 1;
-    while (at + size < glob.size() && (static_cast<unsigned char>(glob[at + size]) & 0xC0U) == 0x80U)
+    while (at + size < glob.size() && within_character(glob[at + size]))
       ++size;
     return "'" + std::string(glob.substr(at, size)) + "'";
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace postlude {
 
@@ -81,9 +82,8 @@ Character character_at(std::string_view text, std::size_t at) {
   if (size == 0 || at + size > text.size()) return kBroken;
   std::uint32_t code = first & (0x7FU >> size);
   for (std::size_t i = 1; i < size; ++i) {
-    const auto next = static_cast<unsigned char>(text[at + i]);
-    if ((next & 0xC0U) != 0x80U) return kBroken;
-    code = (code << 6U) | (next & 0x3FU);
+    if (!within_character(text[at + i])) return kBroken;
+    code = (code << 6U) | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
   }
   const bool too_long = (size == 3 && code < 0x800) || (size == 4 && code < 0x10000);
   if (too_long || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)) return kBroken;
@@ -147,8 +147,8 @@ bool is_printable(std::string_view text) {
 
 std::size_t unfinished(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0U) != 0x80U) return size_from(byte) > back ? back : 0;
+    const char byte = text[text.size() - back];
+    if (!within_character(byte)) return size_from(static_cast<unsigned char>(byte)) > back ? back : 0;
   }
   return 0;
 }

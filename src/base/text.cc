@@ -17,7 +17,7 @@ std::size_t character_size(std::string_view text, std::size_t at) {
   if (c >= 0xF0 && c <= 0xF4) size = 4;
   if (at + size > text.size()) return 1;
   for (std::size_t i = 1; i < size; ++i) {
-    if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return 1;
+    if (!within_character(text[at + i])) return 1;
   }
   return size;
 }
@@ -124,15 +124,33 @@ bool valid_utf8(std::string_view bytes) {
     }
     if (i + extra >= bytes.size()) return false;
     for (std::size_t k = 1; k <= extra; ++k) {
-      const auto next = static_cast<unsigned char>(bytes[i + k]);
-      if ((next & 0xC0U) != 0x80U) return false;
-      code = (code << 6U) | (next & 0x3FU);
+      if (!within_character(bytes[i + k])) return false;
+      code = (code << 6U) | (static_cast<unsigned char>(bytes[i + k]) & 0x3FU);
     }
     if (extra == 2 && (code < 0x800 || (code >= 0xD800 && code <= 0xDFFF))) return false;
     if (extra == 3 && (code < 0x10000 || code > 0x10FFFF)) return false;
     i += extra + 1;
   }
   return true;
+}
+
+bool within_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
+std::string_view whole_characters(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  for (int back = 0; back < 3 && end > 0 && within_character(text[end]); ++back)
+    --end;
+  // Longer than a character can be: it is not UTF-8, and has no better place.
+  return text.substr(0, within_character(text[end]) ? bytes_max : end);
+}
+
+std::string shortened(std::string_view text, std::size_t bytes_max, std::string_view mark) {
+  std::string out(whole_characters(text, bytes_max));
+  if (out.size() < text.size()) out += mark;
+  return out;
 }
 
 namespace {
@@ -144,12 +162,8 @@ char lower_char(char c) {
 std::string cut(std::string text, std::size_t bytes_max) {
   if (text.size() <= bytes_max) return text;
   constexpr std::string_view kMore = "…";
-  std::size_t end = bytes_max < kMore.size() ? 0 : bytes_max - kMore.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;
-  text.resize(end);
-  if (bytes_max >= kMore.size()) text += kMore;
-  return text;
+  if (bytes_max < kMore.size()) return "";
+  return shortened(text, bytes_max - kMore.size(), kMore);
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {

@@ -14,6 +14,12 @@ namespace postlude {
 bool glob_match(std::string_view pattern, std::string_view text);
 
 bool valid_utf8(std::string_view bytes);
+// Whether the byte belongs to a UTF-8 character but is not its first.
+bool within_character(char byte);
+// The longest beginning of it that has at most so many bytes and ends between two characters.
+std::string_view whole_characters(std::string_view text, std::size_t bytes_max);
+// The text, or its whole characters in that many bytes and then `mark`, which does not count.
+std::string shortened(std::string_view text, std::size_t bytes_max, std::string_view mark = "…");
 // At most so many bytes of it, cut between characters; "…" says that something was cut, and counts.
 std::string cut(std::string text, std::size_t bytes_max);
 bool equal_ignoring_case(std::string_view a, std::string_view b);  // ASCII

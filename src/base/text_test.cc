@@ -88,6 +88,23 @@ TEST(Text, TellsUtf8) {
     EXPECT_EQ(valid_utf8(bytes), valid) << testing::PrintToString(bytes);
 }
 
+TEST(Text, CutsBetweenCharacters) {
+  const std::string text = "a€😀";  // of 1, 3 and 4 bytes
+  const std::vector<std::pair<std::size_t, std::string>> cases{
+      {0, ""}, {1, "a"}, {2, "a"}, {3, "a"}, {4, "a€"}, {5, "a€"}, {7, "a€"}, {8, text}, {9, text}};
+  for (const auto& [bytes, whole] : cases) {
+    EXPECT_EQ(whole_characters(text, bytes), whole) << bytes;
+    EXPECT_EQ(shortened(text, bytes), whole + (bytes < 8 ? "…" : "")) << bytes;
+    EXPECT_EQ(shortened(text, bytes, " (cut)"), whole + (bytes < 8 ? " (cut)" : "")) << bytes;
+    EXPECT_LE(cut(text, bytes).size(), bytes);
+    EXPECT_TRUE(valid_utf8(cut(text, bytes))) << bytes;
+  }
+  EXPECT_EQ(cut(text, 7), "a€…");
+  EXPECT_EQ(cut(text, 8), text);
+  EXPECT_EQ(whole_characters(std::string(9, '\x80'), 6), std::string(6, '\x80'));  // not UTF-8
+  EXPECT_EQ(whole_characters("", 4), "");
+}
+
 TEST(Text, HandlesAsciiCaseAndBlanks) {
   EXPECT_TRUE(equal_ignoring_case("Content-Type", "content-TYPE"));
   EXPECT_FALSE(equal_ignoring_case("a", "ab"));

@@ -289,12 +289,7 @@ std::string one_line(std::string_view text) {
     }
     if (line.size() > kWhyBytesMax) break;
   }
-  if (line.size() > kWhyBytesMax) {
-    std::size_t end = kWhyBytesMax - 3;
-    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0U) == 0x80U)
-      --end;
-    line = line.substr(0, end) + "…";
-  }
+  line = cut(std::move(line), kWhyBytesMax);
   while (!line.empty() && line.back() == ' ')
     line.pop_back();
   return line;

@@ -238,11 +238,7 @@ std::string in_words(std::string_view type) {
 
 std::string shown(const json::value& value) {
   std::string text = to_text(value);
-  if (text.size() <= 60 || !valid_utf8(text)) return text;
-  std::size_t end = 57;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;
-  return text.substr(0, end) + "…";
+  return cut(std::move(text), 60);
 }
 
 std::string wrong_type(const json::value& value, const json::value& schema) {

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace postlude::engine {
 
@@ -335,7 +336,7 @@ std::string cause_of(std::string_view title, std::string_view reason) {
   const auto word = [&](char c) { return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
   std::string out(title);
   out += ": ";
-  for (std::size_t at = 0; at < reason.size() && out.size() < kCauseMax;) {
+  for (std::size_t at = 0; at < reason.size() && out.size() <= kCauseMax;) {
     std::size_t end = at;
     bool digits = false;
     while (end < reason.size() && (word(reason[end]) || reason[end] == '_')) {
@@ -359,13 +360,11 @@ std::string cause_of(std::string_view title, std::string_view reason) {
     if (digits && !status) {
       if (!out.ends_with('#')) out += '#';
     } else {
-      out += token.substr(0, kCauseMax - out.size());  // more than that is no cause
+      out += token.substr(0, kCauseMax + 1 - out.size());
     }
     at = end;
   }
-  while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xC0U) == 0x80U && out.size() >= kCauseMax)
-    out.pop_back();
-  return out;
+  return std::string(whole_characters(out, kCauseMax));
 }
 
 }  // namespace postlude::engine

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/text.h"
 #include "engine/decide.h"
 
 namespace postlude::engine {
@@ -314,6 +315,15 @@ TEST(Cause, LeavesOutWhatDiffersFromRunToRun) {
             cause_of("a", "timeout after 31000 ms at 2027-01-01T05:06:07Z"));
   EXPECT_EQ(cause_of("a", "PUT /two/app: answered 500"), "a: PUT /*: answered 500");
   EXPECT_NE(cause_of("a", "answered 404"), cause_of("a", "answered 403"));
+}
+
+TEST(Cause, EndsBetweenTwoCharacters) {
+  for (std::size_t before = 190; before < 200; ++before) {
+    const std::string cause = cause_of("a", std::string(before, ' ') + "äöü€😀äöü€😀");
+    EXPECT_TRUE(valid_utf8(cause)) << before;
+    EXPECT_LE(cause.size(), 200U);
+    EXPECT_GT(cause.size(), 196U);
+  }
 }
 
 TEST(Cause, LeavesOutWhatHelps) {

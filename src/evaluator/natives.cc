@@ -30,13 +30,7 @@ std::string shown(const json::value& value) {
     std::snprintf(digits.data(), digits.size(), "%.15g", value.get_double());
     text = digits.data();
   }
-  if (text.size() > 60) {
-    std::size_t end = 57;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-      --end;
-    text = text.substr(0, end) + "…";
-  }
-  return text;
+  return cut(std::move(text), 60);
 }
 
 // A number as JSON: an integer where it is one, as jq prints it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "lang/expression_tokens.h"
 
 namespace postlude::lang {
@@ -57,7 +58,7 @@ Place place_at(const Place& start, std::string_view text, std::size_t offset) {
     if (c == '\n') {
       ++place.line;
       place.column = 1;
-    } else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) {
+    } else if (!within_character(c)) {
       ++place.column;
     }
   }

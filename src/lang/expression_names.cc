@@ -199,7 +199,7 @@ Place place_in(const Expression& expression, std::size_t offset) {
     if (c == '\n') {
       ++place.line;
       place.column = 1;
-    } else if ((static_cast<unsigned char>(c) & 0xc0U) != 0x80U) {
+    } else if (!within_character(c)) {
       ++place.column;
     }
   }

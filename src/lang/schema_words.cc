@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "base/time.h"
 
 namespace postlude::lang {
 
 std::string quoted(std::string_view text) {
   constexpr std::size_t kMax = 60;
-  std::size_t end = std::min(text.size(), kMax);
-  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;
-  std::string out = "'" + std::string(text.substr(0, end)) + (end < text.size() ? "…" : "") + "'";
+  std::string out = "'" + shortened(text, kMax) + "'";
   std::replace(out.begin(), out.end(), '\n', ' ');
   return out;
 }

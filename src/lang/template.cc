@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/escape.h"
+#include "base/text.h"
 #include "lang/schema.h"
 
 namespace postlude::lang {
@@ -68,7 +69,7 @@ struct Template::Part {
 
 namespace {
 
-constexpr std::size_t kShownMax = 160;  // characters of an expression in a message
+constexpr std::size_t kShownMax = 160;  // bytes of an expression in a message
 
 bool has_expression(std::string_view text) {
   return text.find("${{") != std::string_view::npos;
@@ -357,14 +358,8 @@ std::string blame(const Expression& expression, std::string_view why) {
     blank = space;
     text += space ? ' ' : c;
   }
-  if (text.size() > kShownMax) {
-    std::size_t cut = kShownMax;
-    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U)
-      --cut;
-    text = text.substr(0, cut) + "…";
-  }
   const std::string place = expression.place.text();
-  return (place.empty() ? "" : place + ": ") + text + ": " + std::string(why);
+  return (place.empty() ? "" : place + ": ") + shortened(text, kShownMax) + ": " + std::string(why);
 }
 
 }  // namespace postlude::lang

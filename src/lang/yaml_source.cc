@@ -7,12 +7,7 @@ namespace postlude::lang {
 std::string excerpt(std::string_view text) {
   constexpr std::size_t kMax = 48;
   text = text.substr(0, text.find_first_of("\r\n"));
-  text = trim(text);
-  if (text.size() <= kMax) return std::string(text);
-  std::size_t end = kMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;
-  return std::string(text.substr(0, end)) + "…";
+  return shortened(trim(text), kMax);
 }
 
 Source::Source(std::string_view text, std::string_view file) : text_(text), file_(file) {
@@ -27,7 +22,7 @@ Place Source::place(std::size_t offset) const {
   const std::size_t line = line_of(offset);
   int column = 1;
   for (std::size_t i = lines_[line]; i < offset; ++i) {
-    if ((static_cast<unsigned char>(text_[i]) & 0xC0U) != 0x80U) ++column;
+    if (!within_character(text_[i])) ++column;
   }
   return {std::string(file_), static_cast<int>(line) + 1, column};
 }

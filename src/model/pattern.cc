@@ -13,12 +13,7 @@ constexpr std::string_view kUnchanged = "unchanged";
 constexpr std::size_t kShownMax = 100;  // of a value in a message
 
 std::string shown(std::string_view value) {
-  if (value.empty()) return "empty";
-  if (value.size() <= kShownMax) return std::string(value);
-  std::size_t end = kShownMax;
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
-    --end;  // whole characters
-  return std::string(value.substr(0, end)) + "…";
+  return value.empty() ? "empty" : shortened(value, kShownMax);
 }
 
 std::string wanted(const std::vector<std::string>& globs) {

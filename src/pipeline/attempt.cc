@@ -17,15 +17,6 @@ constexpr std::size_t kStoredUrlMax = 8U << 10U;
 constexpr std::size_t kStoredProofMax = 1U << 20U;
 constexpr Duration kLookAgain = std::chrono::seconds(1);
 
-std::string cut(std::string text, std::size_t most) {
-  if (text.size() <= most) return text;
-  // Not within a character: a stored text stays UTF-8 if it was.
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U)
-    --most;
-  text.resize(most);
-  return text + "… (cut)";
-}
-
 std::string headers_json(const Headers& headers) {
   json::object object;
   for (const Header& h : headers.list)
@@ -37,7 +28,7 @@ std::string headers_json(const Headers& headers) {
 std::string stored_response(const json::value& shown, const HttpResponse& response, std::size_t most) {
   if (response.body.size() <= most) return json::serialize(shown);
   HttpResponse shorter = response;
-  shorter.body = cut(std::move(shorter.body), most);
+  shorter.body = shortened(shorter.body, most, kCutMark);
   return json::serialize(connector::response_context(shorter));
 }
 
@@ -337,9 +328,9 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
   row.effect = looking ? Effect::kRead : call.effect();
   if (row.effect != Effect::kRead) row.key = view(context_->as_object().at("key").as_string());
   row.method = request.method;
-  row.url = cut(masker_.mask(request.target), kStoredUrlMax);
+  row.url = shortened(masker_.mask(request.target), kStoredUrlMax, kCutMark);
   row.headers = masker_.mask_json(step_->action->redact(headers_json(request.headers)));
-  row.body = masker_.mask_json(step_->action->redact(cut(request.body, kStoredBodyMax)));
+  row.body = masker_.mask_json(step_->action->redact(shortened(request.body, kStoredBodyMax, kCutMark)));
   return row;
 }
 

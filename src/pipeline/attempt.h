@@ -33,7 +33,10 @@ json::value parsed(const std::string& text, json::value otherwise);
 std::optional<Outcome> later(const Values& values);
 
 // Cuts a reason to 4,000 bytes, because step, attempt and audit each store it.
-std::string bounded(std::string why);
+std::string bounded(std::string_view why);
+
+// Follows a stored text that was cut.
+constexpr std::string_view kCutMark = "… (cut)";
 
 // Prefixes of the reason of a step that waited for a job: the job failed; the job did not end in time.
 constexpr std::string_view kRed = "the result is red: ";

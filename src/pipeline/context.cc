@@ -1,6 +1,7 @@
 // What expressions see: `.event`, `.run`, `.steps` and the rest (contract 7).
 
 #include "base/json_numbers.h"
+#include "base/text.h"
 #include "engine/turns.h"
 #include "pipeline/attempt.h"
 #include "pipeline/links.h"
@@ -137,12 +138,8 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
   return context;
 }
 
-std::string bounded(std::string why) {
-  if (why.size() <= kWhyMax) return why;
-  std::size_t end = kWhyMax;
-  while (end > 0 && (static_cast<unsigned char>(why[end]) & 0xC0U) == 0x80U)
-    --end;
-  return why.substr(0, end) + "… (cut)";
+std::string bounded(std::string_view why) {
+  return shortened(why, kWhyMax, kCutMark);
 }
 
 json::object trace_of(const lang::Expression& condition, const json::value& context,
@@ -154,10 +151,7 @@ json::object trace_of(const lang::Expression& condition, const json::value& cont
     if (text.size() <= kShownValueMax) {
       values[path] = value;
     } else {
-      std::size_t end = kShownValueMax;
-      while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-        --end;
-      values[path] = text.substr(0, end) + "… (cut)";
+      values[path] = shortened(text, kShownValueMax, kCutMark);
     }
   }
   json::object trace{{"expression", condition.text}, {"values", std::move(values)}};

@@ -3,12 +3,11 @@
 #include <algorithm>
 
 #include "connector/target.h"
+#include "pipeline/attempt.h"
 
 namespace postlude::rehearsal {
 
 namespace {
-
-constexpr std::string_view kCutMark = "… (cut)";  // what the pipeline puts behind a body that it cut
 
 std::string text(const json::value& object, std::string_view key) {
   return std::string(find_text(object, key));
@@ -64,7 +63,7 @@ void read_answer(const json::value& response, Exchange& into) {
   } else if (body != nullptr && !body->is_null()) {
     answer.body = to_text(*body);
   }
-  into.cut = answer.body.ends_with(kCutMark);
+  into.cut = answer.body.ends_with(pipeline::kCutMark);
   if (!into.cut) into.answer = std::move(answer);
 }
 
