@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "ledger/commands.h"
 #include "ledger/rows.h"
+#include "sql/storable.h"
 
 namespace postlude::ledger {
 
@@ -174,16 +175,17 @@ Status remember(Ledger& ledger, const Delivery& d, const Identity& identity, con
 
 Status insert_delivery(Ledger& ledger, const Delivery& d, const std::string& named, DeliveryId id,
                        std::optional<EventId> event) {
+  const bool is_text = sql::is_storable(d.body);
   TRY_DONE(ledger.db().run(
       "INSERT INTO deliveries (id, source, cluster, hook, received_at, method, target, remote, headers, "
       "verdict, reason, "
-      "proof, status, event, body, canary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-      "$14, "
-      "$15, $16)",
+      "proof, status, event, body, raw, canary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+      "$13, "
+      "$14, $15, $16, $17)",
       {id.value, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, d.headers,
        static_cast<int>(d.verdict), d.reason, d.proof, d.status,
-       event ? sql::Value(event->value) : sql::Value(nullptr), d.body,
-       named == "/" ? std::string() : named}));
+       event ? sql::Value(event->value) : sql::Value(nullptr), is_text ? d.body : std::string_view(),
+       is_text ? sql::Value(nullptr) : sql::Value(sql::Blob{d.body}), named == "/" ? std::string() : named}));
   // Strangers cannot be let write into what is kept for good.
   if (of_a_stranger(d)) return thin_out_strangers(ledger);
   const std::string detail = d.source + "/" + d.hook + (d.reason.empty() ? "" : ": " + d.reason);

@@ -1,10 +1,14 @@
 #include "ledger/ledger.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/log.h"
+#include "sql/storable.h"
 
 namespace postlude::ledger {
 
@@ -104,8 +108,23 @@ std::string Ledger::nonce() {
   return to_hex(random_bytes(16));
 }
 
+void Ledger::end_in_doubt(const Error& why) {
+  log::error(
+      "the connection to the database broke during a commit; ending: the next start finds out whether it "
+      "is stored",
+      {{"why", why.message}});
+  (void)log::flush(std::chrono::seconds(1));
+  _exit(1);
+}
+
 Status Ledger::audit(Instant at, std::string_view actor, std::string_view action, std::string_view subject,
                      std::string_view detail) {
+  // The chain is over what is stored.
+  std::array<std::string, 4> room;
+  actor = sql::storable(actor, room[0]);
+  action = sql::storable(action, room[1]);
+  subject = sql::storable(subject, room[2]);
+  detail = sql::storable(detail, room[3]);
   const std::int64_t seq = ++memory_.audit_seq;
   memory_.chain = chain_of(memory_.chain, {seq, at, actor, action, subject, detail});
   return db_.run(

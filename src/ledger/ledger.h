@@ -135,7 +135,8 @@ class Ledger {
 
   std::string& last_target() { return last_target_; }  // the target at which the next claim continues
 
-  // Runs `body` in one transaction and commits. If a statement failed, rolls back, also our cached state. An
+  // Runs `body` in one transaction and commits. If a statement failed, rolls back, also our cached state. If
+  // the commit ends kUnknown, the process ends. An
   // Error that `body` gives its own caller does not roll back.
   template <class Body>
   Status transact(Body body) {
@@ -149,6 +150,7 @@ class Ledger {
         keep_happened();
         return ok();
       }
+      if (committed.error().code == Code::kUnknown) end_in_doubt(committed.error());
       forget(before);
       return committed.error();
     }
@@ -158,6 +160,9 @@ class Ledger {
   }
 
  private:
+  // Nobody knows whether the commit is on disk, so neither what is cached nor what callers may be told. The
+  // next start is the recovery.
+  [[noreturn]] static void end_in_doubt(const Error& why);
   struct Block {
     std::int64_t next = 0, end = 0;
   };

@@ -159,8 +159,9 @@ std::string select_deliveries(bool whole) {
   return std::string(
              "SELECT d.id, d.source, d.cluster, d.hook, d.received_at, d.method, d.target, d.remote, ") +
          (whole ? "d.headers, " : "'', ") + "d.verdict, d.reason, d.proof, d.status, d.event, " +
-         (whole ? kWholeBody : "''") +
-         ", coalesce(f.n, 0), f.last_at, d.canary FROM deliveries d LEFT JOIN refusals f ON f.delivery = "
+         (whole ? kWholeBody : "''") + ", coalesce(f.n, 0), f.last_at, d.canary, " +
+         (whole ? "d.raw" : "NULL") +
+         " FROM deliveries d LEFT JOIN refusals f ON f.delivery = "
          "d.id ";
 }
 
@@ -184,6 +185,7 @@ Delivery delivery_of(const sql::Row& row) {
   d.repeats = row.integer(15);
   d.last_at = row.maybe_time(16);
   d.canary = row.text(17);
+  if (!row.null(18)) d.body = row.text(18);
   return d;
 }
 

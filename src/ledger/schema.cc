@@ -237,9 +237,14 @@ UPDATE deliveries SET canary = coalesce((SELECT e.namespace || '/' || e.name FRO
 CREATE INDEX runs_deadline ON runs (deadline_at) WHERE state <= 3 AND people_since IS NULL;
 )sql";
 
-constexpr std::array<std::string_view, 11> kSteps{kVersion1, kVersion2,  kVersion3, kVersion4,
-                                                  kVersion5, kVersion6,  kVersion7, kVersion8,
-                                                  kVersion9, kVersion10, kVersion11};
+// raw: the body where it is no text; `body` is empty then.
+constexpr std::string_view kVersion12 = R"sql(
+ALTER TABLE deliveries ADD COLUMN raw @blob;
+)sql";
+
+constexpr std::array<std::string_view, 12> kSteps{kVersion1, kVersion2,  kVersion3,  kVersion4,
+                                                  kVersion5, kVersion6,  kVersion7,  kVersion8,
+                                                  kVersion9, kVersion10, kVersion11, kVersion12};
 
 std::string in_dialect(std::string_view text, const Words& words) {
   std::string out;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "rt/loop.h"
 #include "sql/sql.h"
+#include "sql/storable.h"
 #include "sql/wal.h"
 
 namespace postlude::sql {
@@ -326,6 +327,14 @@ class Sqlite final : public Connection {
     return SQLITE_OK;
   }
 
+  static int bind_text(sqlite3_stmt* handle, int at, std::string_view bytes) {
+    std::string room;
+    const std::string_view text = storable(bytes, room);
+    const char* data = text.empty() ? "" : text.data();
+    return sqlite3_bind_text64(handle, at, data, text.size(), room.empty() ? SQLITE_STATIC : SQLITE_TRANSIENT,
+                               SQLITE_UTF8);
+  }
+
   // SQLITE_TOOBIG, or nothing.
   static int bind(const Statement& statement, const Value* values, std::size_t count) {
     for (std::size_t i = 0; i < statement.order.size(); ++i) {
@@ -342,7 +351,7 @@ class Sqlite final : public Connection {
           rc = sqlite3_bind_int64(statement.handle, at, value.integer());
           break;
         case Value::Kind::kText:
-          rc = sqlite3_bind_text64(statement.handle, at, data, value.bytes().size(), nullptr, SQLITE_UTF8);
+          rc = bind_text(statement.handle, at, value.bytes());
           break;
         case Value::Kind::kBlob:
           rc = sqlite3_bind_blob64(statement.handle, at, data, value.bytes().size(), nullptr);

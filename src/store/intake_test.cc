@@ -339,6 +339,23 @@ TEST_P(Intake, lists_are_filtered_and_paged) {
   EXPECT_EQ(driver_.wait(store_->event(EventId{12345})).error().code, Code::kNotFound);
 }
 
+// A body that is no text is kept as it came; PostgreSQL would refuse it in a text column.
+TEST_P(Intake, a_body_that_is_no_text_is_kept_as_it_came) {
+  using std::string_view_literals::operator""sv;
+  Delivery broken = delivery(0, std::string("{\"name\": \"caf\xE9\0\"}"sv));
+  broken.verdict = Verdict::kRejected;
+  broken.status = 400;
+  broken.reason = "the body is not UTF-8: caf\xE9";
+  const auto id = driver_.wait(store_->append_rejected(broken, Identity{}));
+  ASSERT_TRUE(id);
+  reopen();
+  const auto shown = driver_.wait(store_->delivery(*id));
+  ASSERT_TRUE(shown);
+  EXPECT_EQ(shown->body, broken.body);
+  EXPECT_EQ(shown->reason, "the body is not UTF-8: caf\xEF\xBF\xBD");
+  EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Store, Intake, testing::Values(kSqlite, kMemory),
                          [](const auto& backend) { return std::string(backend.param.name); });
 
