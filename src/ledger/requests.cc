@@ -1,40 +1,45 @@
 // Requests as rows, and what came from outside for a step.
 
 #include "ledger/rows.h"
+#include "sql/columns.h"
 
 namespace postlude::ledger {
 
 namespace {
 
-constexpr std::string_view kHeads =
-    "SELECT id, attempt, name, effect, result, status, sent_at, ended_at, key, method, url, why";
-constexpr std::string_view kExchange = ", headers, body, response";
+constexpr sql::Columns kRequest({"id", "attempt", "name", "effect", "result", "status", "sent_at", "ended_at",
+                                 "key", "method", "url", "why", "headers", "body", "response"});
 constexpr std::string_view kOfStep = " FROM requests WHERE step = $1 AND attempt >= $2 ";
 
-Request head_of(const sql::Row& row) {
+Request request_of(const sql::Row& row) {
   Request q;
-  q.id = row.integer(0);
-  q.attempt = AttemptId{row.integer(1)};
-  q.name = row.text(2);
-  q.effect = enum_of<Effect>(row, 3);
-  q.result = enum_of<RequestResult>(row, 4);
-  q.status = static_cast<int>(row.integer(5));
-  q.sent_at = row.maybe_time(6);
-  q.ended_at = row.maybe_time(7);
-  q.key = row.text(8);
-  q.method = row.text(9);
-  q.url = row.text(10);
-  q.why = row.text(11);
+  q.id = row.integer(kRequest("id"));
+  q.attempt = AttemptId{row.integer(kRequest("attempt"))};
+  q.name = row.text(kRequest("name"));
+  q.effect = enum_of<Effect>(row, kRequest("effect"));
+  q.result = enum_of<RequestResult>(row, kRequest("result"));
+  q.status = static_cast<int>(row.integer(kRequest("status")));
+  q.sent_at = row.maybe_time(kRequest("sent_at"));
+  q.ended_at = row.maybe_time(kRequest("ended_at"));
+  q.key = row.text(kRequest("key"));
+  q.method = row.text(kRequest("method"));
+  q.url = row.text(kRequest("url"));
+  q.why = row.text(kRequest("why"));
+  q.headers = row.text(kRequest("headers"));
+  q.body = row.text(kRequest("body"));
+  q.response = row.text(kRequest("response"));
   return q;
 }
 
 }  // namespace
 
 Result<std::vector<Request>> load_requests(sql::Connection& db, std::int64_t step, AttemptId from) {
-  static const std::string kSql = std::string(kHeads) + std::string(kOfStep) + "ORDER BY id";
+  static const std::string kSql = "SELECT " +
+                                  kRequest.list("", {{"headers", "''"}, {"body", "''"}, {"response", "''"}}) +
+                                  std::string(kOfStep) + "ORDER BY id";
   std::vector<Request> out;
   TRY_DONE(db.each(kSql, {step, from.value}, [&](const sql::Row& row) {
-    out.push_back(head_of(row));
+    out.push_back(request_of(row));
     out.back().left_out = true;
   }));
   return out;
@@ -55,15 +60,10 @@ Result<bool> load_exchange(sql::Connection& db, Request& request, std::size_t& r
 }
 
 Result<std::vector<Request>> load_effects(sql::Connection& db, std::int64_t step) {
-  static const std::string kSql = std::string(kHeads) + std::string(kExchange) + std::string(kOfStep) +
-                                  "AND " + std::string(kMayHaveActed) + " ORDER BY id";
+  static const std::string kSql = "SELECT " + kRequest.list() + std::string(kOfStep) + "AND " +
+                                  std::string(kMayHaveActed) + " ORDER BY id";
   std::vector<Request> out;
-  TRY_DONE(db.each(kSql, {step, 0}, [&](const sql::Row& row) {
-    out.push_back(head_of(row));
-    out.back().headers = row.text(12);
-    out.back().body = row.text(13);
-    out.back().response = row.text(14);
-  }));
+  TRY_DONE(db.each(kSql, {step, 0}, [&](const sql::Row& row) { out.push_back(request_of(row)); }));
   return out;
 }
 
@@ -78,13 +78,24 @@ Result<std::optional<Answer>> load_answer(sql::Connection& db, std::int64_t step
 
 Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
   TRY(q.id, ledger.next_id(Sequence::kRequest));
-  return ledger.db().run(
-      "INSERT INTO requests (id, step, attempt, name, effect, result, status, sent_at, ended_at, key, "
-      "method, url, why, "
-      "headers, body, response) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-      "$16)",
-      {q.id, step, q.attempt.value, q.name, static_cast<int>(q.effect), static_cast<int>(q.result), q.status,
-       q.sent_at, q.ended_at, q.key, q.method, q.url, q.why, q.headers, q.body, q.response});
+  const sql::Fields row{{"id", q.id},
+                        {"step", step},
+                        {"attempt", q.attempt.value},
+                        {"name", q.name},
+                        {"effect", static_cast<int>(q.effect)},
+                        {"result", static_cast<int>(q.result)},
+                        {"status", q.status},
+                        {"sent_at", q.sent_at},
+                        {"ended_at", q.ended_at},
+                        {"key", q.key},
+                        {"method", q.method},
+                        {"url", q.url},
+                        {"why", q.why},
+                        {"headers", q.headers},
+                        {"body", q.body},
+                        {"response", q.response}};
+  static const std::string kSql = sql::insert_into("requests", row);
+  return sql::run(ledger.db(), kSql, row);
 }
 
 Status save_answer(Ledger& ledger, std::int64_t step, const Request& q) {

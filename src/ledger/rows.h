@@ -13,6 +13,7 @@
 #include "model/delivery.h"
 #include "model/event.h"
 #include "model/run.h"
+#include "model/transition.h"
 #include "sql/sql.h"
 
 namespace postlude::ledger {
@@ -94,13 +95,8 @@ Status save_first(Ledger& ledger, const StoredRun& run, std::size_t index);
 Status insert_request(Ledger& ledger, std::int64_t step, Request& request);     // sets its id
 Status save_answer(Ledger& ledger, std::int64_t step, const Request& request);  // `request` has an id
 
-// Applies a decision to the run in memory. Returns which steps the caller has to save. Does not change the
-// run's state: change_state() does.
-struct Applied {
-  std::vector<std::size_t> changed;
-  std::size_t added_from = 0;  // steps from this index on are new
-  bool run_changed = false;    // other fields than its state
-};
+// Applies a decision to the run in memory (model/transition.h), and takes the leases of the steps that it
+// changes. The caller saves what Applied names.
 Applied take(const Ledger& ledger, StoredRun& run, const Decision& decision, Instant at);
 // Time from `since` to `now` in which the run waited for people, without the part that a pause which holds
 // the run will give back when it ends.
