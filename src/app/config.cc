@@ -172,7 +172,7 @@ Layers layers_of(const std::vector<ConfigText>& texts, Problems& problems) {
     if (!one.root.is_map()) {
       problems.push_back({one.root.place, "the configuration is " +
                                               std::string(one.root.is_list() ? "a list" : "text") +
-                                              "; a map is wanted"});
+                                              "; expected a map"});
       layers.whole = false;
       continue;
     }
@@ -273,8 +273,8 @@ void Reader::duration(const Node* map, std::string_view key, Duration least, Dur
   CHECK(parsed.has_value());  // the schema's format
   into = *parsed;
   if (into < least || into > most) {
-    problem(*node, "'" + std::string(key) + "' is '" + node->scalar + "'; between " +
-                       postlude::to_text(least) + " and " + postlude::to_text(most) + " is wanted");
+    problem(*node, "'" + std::string(key) + "' is '" + node->scalar + "'; expected between " +
+                       postlude::to_text(least) + " and " + postlude::to_text(most));
   }
 }
 
@@ -303,7 +303,7 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
     std::optional<Address> parsed = parse_address(written);
     if (!parsed) {
       problem(*map->find(key), "'" + std::string(key) + "' is '" + written +
-                                   "'; an IP address or host name, and a port up to 65535, are wanted");
+                                   "'; expected an IP address or host name, and a port up to 65535");
     }
     return parsed;
   };
@@ -313,8 +313,7 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
   if (listen->port == admin->port && listen->port != 0 &&
       (listen->host == admin->host || is_any(*listen) || is_any(*admin))) {
     const Node* at = map->find("admin") != nullptr ? map->find("admin") : map->find("listen");
-    problem(*at,
-            "'listen' is " + server.listen + " and 'admin' is " + server.admin + "; two ports are wanted");
+    problem(*at, "'listen' is " + server.listen + " and 'admin' is " + server.admin + "; expected two ports");
   } else if (!has_token && !is_loopback(admin->host)) {
     problem(*map->find("admin"), "'admin' is '" + server.admin +
                                      "', which others can reach, and 'access' has no token; "
@@ -376,7 +375,7 @@ void Reader::read_evaluator(EvaluatorConfig& evaluator) {
   CHECK(parsed.has_value());  // the schema's format
   evaluator.memory_bytes = *parsed;
   if (evaluator.memory_bytes < kMemoryMin)
-    problem(*memory, "'memory' is '" + memory->scalar + "'; at least 32MiB is wanted");
+    problem(*memory, "'memory' is '" + memory->scalar + "'; expected at least 32MiB");
 }
 
 void Reader::read_log(LogConfig& log) {

@@ -57,8 +57,8 @@ TEST(BrokenConfig, traps_of_yaml) {
       {"sources: {f: {type: flagger}", "p.yaml:1:10: the '{' that opens here is not closed"},
       {"sources:\n  f: {type: 'flagger}", "p.yaml:2:13: the quote that opens here is never closed"},
       {"", "p.yaml:1:1: the configuration is empty"},
-      {"- a", "p.yaml:1:1: the configuration is a list; a map is wanted"},
-      {"text", "p.yaml:1:1: the configuration is text; a map is wanted"},
+      {"- a", "p.yaml:1:1: the configuration is a list; expected a map"},
+      {"text", "p.yaml:1:1: the configuration is text; expected a map"},
       {std::string(70, '[') + std::string(70, ']'), "p.yaml:1:65: nested deeper than 64 levels"},
   });
 }
@@ -70,8 +70,7 @@ TEST(BrokenConfig, unknown_keys) {
        "clusters, connectors, data, evaluator, log, server, sources, store, targets, teams, workflows)"},
       {"zzz: {}",
        "p.yaml:1:1: unknown key 'zzz' in the configuration; valid keys are access, calendars, clusters, "
-       "connectors, "
-       "data, evaluator, log, server, sources, store, targets, teams, workflows"},
+       "connectors, data, evaluator, log, server, sources, store, targets, teams, workflows"},
       {"server: {lisen: 127.0.0.1:1}",
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
        "idleTimeout, listen, metrics, publicUrl)"},
@@ -110,19 +109,19 @@ TEST(BrokenConfig, unknown_keys) {
        "p.yaml:2:30: unknown key 'bearrer' in entry 1 of 'auth'; did you mean 'bearer'? (bearer, basic, "
        "header, query, metadata, hmac, all)"},
       {proof("{frob: {env: A}}"),
-       "p.yaml:2:30: unknown key 'frob' in entry 1 of 'auth'; one of bearer, basic, header, query, metadata, "
-       "hmac, all is wanted"},
+       "p.yaml:2:30: unknown key 'frob' in entry 1 of 'auth'; expected one of bearer, basic, header, query, "
+       "metadata, hmac, all"},
       {proof("{}"),
-       "p.yaml:2:29: entry 1 of 'auth' is empty; one of bearer, basic, header, query, metadata, hmac, all is "
-       "wanted"},
+       "p.yaml:2:29: entry 1 of 'auth' is empty; expected one of bearer, basic, header, query, metadata, "
+       "hmac, all"},
       {proof("{bearer: {env: A}, basic: {username: a, password: {env: B}}}"),
        "p.yaml:2:48: 'basic' cannot stand beside 'bearer' in entry 1 of 'auth'"},
       {proof("{header: X, secrets: {env: A}}"),
        "p.yaml:2:41: unknown key 'secrets' in entry 1 of 'auth'; did you mean 'secret'? (header, secret)\n"
        "p.yaml:2:29: entry 1 of 'auth' needs 'secret': {env: NAME} or {file: path}"},
       {proof("{secret: {env: A}}"),
-       "p.yaml:2:30: unknown key 'secret' in entry 1 of 'auth'; one of bearer, basic, header, query, "
-       "metadata, hmac, all is wanted"},
+       "p.yaml:2:30: unknown key 'secret' in entry 1 of 'auth'; expected one of bearer, basic, header, "
+       "query, metadata, hmac, all"},
       {target("auth: {bearer: {env: A}, url: {env: B}}"),
        "p.yaml:2:49: 'url' cannot stand beside 'bearer' in 'auth'"},
       {"access: {tokens: [{name: ops, role: admin, secret: {env: A}, rol: x}]}",
@@ -136,13 +135,13 @@ TEST(BrokenConfig, secrets_written_out) {
        "p.yaml:2:38: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"},
       {proof("{basic: {username: a, password: hunter2}}"),
        "p.yaml:2:61: a secret is never written here: 'password' wants {env: NAME} or {file: path}"},
-      {proof("{basic: 'a:hunter2'}"), "p.yaml:2:37: 'basic' is text; {username: …} is wanted"},
+      {proof("{basic: 'a:hunter2'}"), "p.yaml:2:37: 'basic' is text; expected {username: …}"},
       {proof("hunter2"),
-       "p.yaml:2:29: entry 1 of 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
-       "{metadata: …}, {hmac: …} or {all: …} is wanted"},
+       "p.yaml:2:29: entry 1 of 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, "
+       "{query: …}, {metadata: …}, {hmac: …} or {all: …}"},
       {"sources:\n  f: {type: flagger, auth: hunter2}",
-       "p.yaml:2:28: 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, {metadata: "
-       "…}, {hmac: …}, {all: …} or a list is wanted"},
+       "p.yaml:2:28: 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
+       "{metadata: …}, {hmac: …}, {all: …} or a list"},
       {proof("{header: X, secret: hunter2}"),
        "p.yaml:2:49: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
       {proof("{hmac: github, secret: [hunter2]}"),
@@ -152,96 +151,94 @@ TEST(BrokenConfig, secrets_written_out) {
       {target("auth: {url: 'https://x/hunter2'}"),
        "p.yaml:2:36: a secret is never written here: 'url' wants {env: NAME} or {file: path}"},
       {target("auth: hunter2"),
-       "p.yaml:2:30: 'auth' is text; 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, {body: …} or "
-       "{url: …} is wanted"},
+       "p.yaml:2:30: 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
+       "{body: …} or {url: …}"},
       {"access: {tokens: [{name: ops, role: admin, secret: hunter2}]}",
        "p.yaml:1:52: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
       {proof("{bearer: {value: hunter2}}"),
-       "p.yaml:2:39: unknown key 'value' in 'bearer'; one of env, file is wanted"},
+       "p.yaml:2:39: unknown key 'value' in 'bearer'; expected one of env, file"},
       {proof("{bearer: {env: A, file: /b}}"), "p.yaml:2:47: 'file' cannot stand beside 'env' in 'bearer'"},
-      {proof("{bearer: []}"), "p.yaml:2:38: 'bearer' has 0 entries; at least 1 is wanted"},
+      {proof("{bearer: []}"), "p.yaml:2:38: 'bearer' has 0 entries; expected at least 1"},
       {proof("{bearer: {env: 1A}}"),
-       "p.yaml:2:44: 'env' is text; the name of an environment variable is wanted"},
-      {proof("{bearer: {file: ''}}"), "p.yaml:2:45: 'file' is text; the path of a file is wanted"},
-      {proof("{bearer: }"),
-       "p.yaml:2:30: 'bearer' is empty; {env: NAME} or {file: path} or a list is wanted"},
+       "p.yaml:2:44: 'env' is text; expected the name of an environment variable"},
+      {proof("{bearer: {file: ''}}"), "p.yaml:2:45: 'file' is text; expected the path of a file"},
+      {proof("{bearer: }"), "p.yaml:2:30: 'bearer' is empty; expected {env: NAME} or {file: path} or a list"},
   });
 }
 
 TEST(BrokenConfig, wrong_types) {
   expect_all({
-      {"server: []", "p.yaml:1:9: 'server' is a list; a map is wanted"},
-      {"server: here", "p.yaml:1:9: 'server' is 'here'; a map is wanted"},
-      {"sources:", "p.yaml:1:1: 'sources' is empty; a map is wanted"},
-      {"sources: [a]", "p.yaml:1:10: 'sources' is a list; a map is wanted"},
-      {"server: {hosts: a}", "p.yaml:1:17: 'hosts' is 'a'; a list is wanted"},
+      {"server: []", "p.yaml:1:9: 'server' is a list; expected a map"},
+      {"server: here", "p.yaml:1:9: 'server' is 'here'; expected a map"},
+      {"sources:", "p.yaml:1:1: 'sources' is empty; expected a map"},
+      {"sources: [a]", "p.yaml:1:10: 'sources' is a list; expected a map"},
+      {"server: {hosts: a}", "p.yaml:1:17: 'hosts' is 'a'; expected a list"},
       {"server: {hosts: [{}]}",
-       "p.yaml:1:18: entry 1 of 'hosts' is a map; a host name such as postlude.flagger.svc is wanted"},
-      {source("paths: [/a]"), "p.yaml:2:41: 'paths' is a list; a map is wanted"},
+       "p.yaml:1:18: entry 1 of 'hosts' is a map; expected a host name such as postlude.flagger.svc"},
+      {source("paths: [/a]"), "p.yaml:2:41: 'paths' is a list; expected a map"},
       {source("paths: {/a: evnt}"),
        "p.yaml:2:46: '/a' is 'evnt'; did you mean 'event'? (post-rollout, event, confirm-rollout, "
        "pre-rollout, rollout, confirm-traffic-increase, confirm-promotion, rollback)"},
-      {source("paths: {a: event}"),
-       "p.yaml:2:42: 'a' cannot stand here; a path that begins with / is wanted"},
-      {source("accept: []"), "p.yaml:2:42: 'accept' is a list; a map is wanted"},
+      {source("paths: {a: event}"), "p.yaml:2:42: 'a' is not valid here; expected a path that begins with /"},
+      {source("accept: []"), "p.yaml:2:42: 'accept' is a list; expected a map"},
       {target("limits: {concurrency: many}"),
-       "p.yaml:2:46: 'concurrency' is 'many'; a whole number is wanted"},
+       "p.yaml:2:46: 'concurrency' is 'many'; expected a whole number"},
       {target("limits: {concurrency: '4'}"),
-       "p.yaml:2:46: 'concurrency' is '4' in quotes; a whole number is wanted"},
-      {target("limits: {concurrency: 0}"), "p.yaml:2:46: 'concurrency' is 0; at least 1 is wanted"},
-      {target("limits: {concurrency: 9999}"), "p.yaml:2:46: 'concurrency' is 9999; at most 1024 is wanted"},
-      {target("limits: {concurrency: 1.5}"), "p.yaml:2:46: 'concurrency' is '1.5'; a whole number is wanted"},
-      {target("headers: {X: [1]}"), "p.yaml:2:37: 'X' is a list; text is wanted"},
+       "p.yaml:2:46: 'concurrency' is '4' in quotes; expected a whole number"},
+      {target("limits: {concurrency: 0}"), "p.yaml:2:46: 'concurrency' is 0; expected at least 1"},
+      {target("limits: {concurrency: 9999}"), "p.yaml:2:46: 'concurrency' is 9999; expected at most 1024"},
+      {target("limits: {concurrency: 1.5}"), "p.yaml:2:46: 'concurrency' is '1.5'; expected a whole number"},
+      {target("headers: {X: [1]}"), "p.yaml:2:37: 'X' is a list; expected text"},
       {target("url: acme.atlassian.net"),
-       "p.yaml:2:29: 'url' is 'acme.atlassian.net'; a URL such as https://postlude.example.com is wanted"},
+       "p.yaml:2:29: 'url' is 'acme.atlassian.net'; expected a URL such as https://postlude.example.com"},
       {target("url: 'https://u:p@x'"),
-       "p.yaml:2:29: 'url' is 'https://***@x'; a URL without user and password, which belong in `auth`, is "
-       "wanted"},
+       "p.yaml:2:29: 'url' is 'https://***@x'; expected a URL without user and password, which belong in "
+       "`auth`"},
       {target("proxy: here"),
-       "p.yaml:2:31: 'proxy' is 'here'; none, or a URL such as http://proxy:3128 is wanted"},
-      {step("with: [a]"), "p.yaml:5:27: 'with' is a list; a map is wanted"},
+       "p.yaml:2:31: 'proxy' is 'here'; expected none, or a URL such as http://proxy:3128"},
+      {step("with: [a]"), "p.yaml:5:27: 'with' is a list; expected a map"},
       {step("id: 1x"),
-       "p.yaml:5:25: 'id' is '1x'; a lower-case letter followed by letters, digits or _ is wanted"},
+       "p.yaml:5:25: 'id' is '1x'; expected a lower-case letter followed by letters, digits or _"},
       {step("id: A-b"),
-       "p.yaml:5:25: 'id' is 'A-b'; a lower-case letter followed by letters, digits or _ is wanted"},
+       "p.yaml:5:25: 'id' is 'A-b'; expected a lower-case letter followed by letters, digits or _"},
       {step("onUnclear: hodl"),
        "p.yaml:5:32: 'onUnclear' is 'hodl'; did you mean 'hold'? (repeat, hold, fail)"},
-      {step("if: [a]"), "p.yaml:5:25: 'if' is a list; an expression is wanted"},
-      {step("if: "), "p.yaml:5:21: 'if' is empty; an expression is wanted"},
-      {step("retry: {attempts: -1}"), "p.yaml:5:39: 'attempts' is -1; at least 0 is wanted"},
-      {step("retry: {backoff: {factor: 0.5}}"), "p.yaml:5:47: 'factor' is 0.5; at least 1 is wanted"},
-      {step("retry: 3"), "p.yaml:5:28: 'retry' is '3'; a map is wanted"},
+      {step("if: [a]"), "p.yaml:5:25: 'if' is a list; expected an expression"},
+      {step("if: "), "p.yaml:5:21: 'if' is empty; expected an expression"},
+      {step("retry: {attempts: -1}"), "p.yaml:5:39: 'attempts' is -1; expected at least 0"},
+      {step("retry: {backoff: {factor: 0.5}}"), "p.yaml:5:47: 'factor' is 0.5; expected at least 1"},
+      {step("retry: 3"), "p.yaml:5:28: 'retry' is '3'; expected a map"},
       {workflow("mode: liev"), "p.yaml:5:11: 'mode' is 'liev'; did you mean 'live'? (live, shadow, off)"},
-      {workflow("mode: on"), "p.yaml:5:11: 'mode' is 'on'; 'live', 'shadow' or 'off' is wanted"},
-      {workflow("vars: [a]"), "p.yaml:5:11: 'vars' is a list; a map is wanted"},
+      {workflow("mode: on"), "p.yaml:5:11: 'mode' is 'on'; expected 'live', 'shadow' or 'off'"},
+      {workflow("vars: [a]"), "p.yaml:5:11: 'vars' is a list; expected a map"},
       {workflow("vars: {a-b: 1}"),
-       "p.yaml:5:12: 'a-b' cannot stand here; a name of letters, digits and _ is wanted"},
+       "p.yaml:5:12: 'a-b' is not valid here; expected a name of letters, digits and _"},
       {"workflows:\n  w: {on: deploy, steps: [{uses: t/x}]}",
-       "p.yaml:2:11: 'on' is 'deploy'; a map or a list is wanted"},
+       "p.yaml:2:11: 'on' is 'deploy'; expected a map or a list"},
       {"workflows:\n  w: {on: [], steps: [{uses: t/x}]}",
-       "p.yaml:2:11: 'on' has 0 entries; at least 1 is wanted"},
-      {"workflows:\n  w: {on: {}, steps: []}", "p.yaml:2:22: 'steps' has 0 entries; at least 1 is wanted"},
-      {"workflows:\n  w: {on: {}, steps: {uses: t/x}}", "p.yaml:2:22: 'steps' is a map; a list is wanted"},
+       "p.yaml:2:11: 'on' has 0 entries; expected at least 1"},
+      {"workflows:\n  w: {on: {}, steps: []}", "p.yaml:2:22: 'steps' has 0 entries; expected at least 1"},
+      {"workflows:\n  w: {on: {}, steps: {uses: t/x}}", "p.yaml:2:22: 'steps' is a map; expected a list"},
       {"workflows:\n  w: {on: {phase: {a: b}}, steps: [{uses: t/x}]}",
-       "p.yaml:2:19: 'phase' is a map; a glob or a list is wanted"},
+       "p.yaml:2:19: 'phase' is a map; expected a glob or a list"},
       {"workflows:\n  w: {on: {phase: ''}, steps: [{uses: t/x}]}",
        "p.yaml:2:19: 'phase': a glob must not be empty; write * for anything"},
       {"workflows:\n  w: {on: {}, steps: [{uses: 'Create a version'}]}",
-       "p.yaml:2:30: 'uses' is 'Create a version'; TARGET/ACTION such as jira/release-version, or a built-in "
-       "such as wait is wanted"},
-      {"log: {format: xml}", "p.yaml:1:15: 'format' is 'xml'; 'logfmt' or 'json' is wanted"},
+       "p.yaml:2:30: 'uses' is 'Create a version'; expected TARGET/ACTION such as jira/release-version, or a "
+       "built-in such as wait"},
+      {"log: {format: xml}", "p.yaml:1:15: 'format' is 'xml'; expected 'logfmt' or 'json'"},
       {"log: {level: wran}",
        "p.yaml:1:14: 'level' is 'wran'; did you mean 'warn'? (debug, info, warn, error)"},
-      {"server: {metrics: public}", "p.yaml:1:19: 'metrics' is 'public'; 'admin' or 'listen' is wanted"},
+      {"server: {metrics: public}", "p.yaml:1:19: 'metrics' is 'public'; expected 'admin' or 'listen'"},
       {proof("{hmac: githb, secret: {env: A}}"),
        "p.yaml:2:36: 'hmac' is 'githb'; did you mean 'github'? (github, flux, gitlab, standard-webhooks)"},
       {proof("{hmac: {header: X, algorithm: md5}, secret: {env: A}}"),
-       "p.yaml:2:59: 'algorithm' is 'md5'; 'sha1', 'sha224', 'sha256', 'sha384' or 'sha512' is wanted"},
-      {proof("{all: [{bearer: {env: A}}]}"), "p.yaml:2:35: 'all' has 1 entry; at least 2 are wanted"},
+       "p.yaml:2:59: 'algorithm' is 'md5'; expected 'sha1', 'sha224', 'sha256', 'sha384' or 'sha512'"},
+      {proof("{all: [{bearer: {env: A}}]}"), "p.yaml:2:35: 'all' has 1 entry; expected at least 2"},
       {proof("{header: 'X Y', secret: {env: A}}"),
-       "p.yaml:2:38: 'header' is 'X Y'; the name of a header is wanted"},
+       "p.yaml:2:38: 'header' is 'X Y'; expected the name of a header"},
       {proof("{basic: {username: 'a:b', password: {env: A}}}"),
-       "p.yaml:2:48: 'username' is 'a:b'; a user name without a colon is wanted"},
+       "p.yaml:2:48: 'username' is 'a:b'; expected a user name without a colon"},
   });
 }
 
@@ -250,7 +247,7 @@ TEST(BrokenConfig, missing_keys) {
       {"sources:\n  f: {auth: none}", "p.yaml:2:3: the source 'f' needs 'type': 'flagger'"},
       {"sources:\n  f: {type: flagger}",
        "p.yaml:2:3: the source 'f' needs 'auth': a list of proofs, or none"},
-      {"sources:\n  f: {type: argo, auth: none}", "p.yaml:2:13: 'type' is 'argo'; 'flagger' is wanted"},
+      {"sources:\n  f: {type: argo, auth: none}", "p.yaml:2:13: 'type' is 'argo'; expected 'flagger'"},
       {"targets:\n  t: {url: 'http://x'}",
        "p.yaml:2:3: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
       {"workflows:\n  w: {}",
@@ -286,28 +283,28 @@ TEST(BrokenConfig, units) {
       {step("timeout: 5x"), "p.yaml:5:30: 'timeout': '5x' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {workflow("maxAge: yesterday"),
        "p.yaml:5:13: 'maxAge': 'yesterday' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
-      {"store: {retention: {runs: 0s}}", "p.yaml:1:27: 'runs' is '0s'; between 1m and 3650d is wanted"},
-      {"evaluator: {time: 1h}", "p.yaml:1:19: 'time' is '1h'; between 1ms and 1m is wanted"},
-      {"evaluator: {memory: 1MiB}", "p.yaml:1:21: 'memory' is '1MiB'; at least 32MiB is wanted"},
+      {"store: {retention: {runs: 0s}}", "p.yaml:1:27: 'runs' is '0s'; expected between 1m and 3650d"},
+      {"evaluator: {time: 1h}", "p.yaml:1:19: 'time' is '1h'; expected between 1ms and 1m"},
+      {"evaluator: {memory: 1MiB}", "p.yaml:1:21: 'memory' is '1MiB'; expected at least 32MiB"},
   });
 }
 
 TEST(BrokenConfig, addresses) {
   expect_all({
-      {"server: {listen: here}", "p.yaml:1:18: 'listen' is 'here'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
-      {"server: {listen: 8080}", "p.yaml:1:18: 'listen' is '8080'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
+      {"server: {listen: here}", "p.yaml:1:18: 'listen' is 'here'; expected HOST:PORT such as 0.0.0.0:8080"},
+      {"server: {listen: 8080}", "p.yaml:1:18: 'listen' is '8080'; expected HOST:PORT such as 0.0.0.0:8080"},
       {"server: {listen: 127.0.0.1:99999}",
-       "p.yaml:1:18: 'listen' is '127.0.0.1:99999'; an IP address or host name, and a port up to 65535, are "
-       "wanted"},
+       "p.yaml:1:18: 'listen' is '127.0.0.1:99999'; expected an IP address or host name, and a port up to "
+       "65535"},
       {"server: {listen: 300.1.1.1:80}",
-       "p.yaml:1:18: 'listen' is '300.1.1.1:80'; an IP address or host name, and a port up to 65535, are "
-       "wanted"},
+       "p.yaml:1:18: 'listen' is '300.1.1.1:80'; expected an IP address or host name, and a port up to "
+       "65535"},
       {"server: {listen: '[::g]:80'}",
-       "p.yaml:1:18: 'listen' is '[::g]:80'; HOST:PORT such as 0.0.0.0:8080 is wanted"},
+       "p.yaml:1:18: 'listen' is '[::g]:80'; expected HOST:PORT such as 0.0.0.0:8080"},
       {"server: {listen: '[:::]:80'}",
-       "p.yaml:1:18: 'listen' is '[:::]:80'; an IP address or host name, and a port up to 65535, are wanted"},
+       "p.yaml:1:18: 'listen' is '[:::]:80'; expected an IP address or host name, and a port up to 65535"},
       {"server: {listen: 0.0.0.0:8081}",
-       "p.yaml:1:18: 'listen' is 0.0.0.0:8081 and 'admin' is 127.0.0.1:8081; two ports are wanted"},
+       "p.yaml:1:18: 'listen' is 0.0.0.0:8081 and 'admin' is 127.0.0.1:8081; expected two ports"},
       {"server:\n  listen: 0.0.0.0:8080\n  admin: 0.0.0.0:8081",
        "p.yaml:3:10: 'admin' is '0.0.0.0:8081', which others can reach, and 'access' has no token; add one, "
        "or write 127.0.0.1:8081"},
@@ -315,10 +312,10 @@ TEST(BrokenConfig, addresses) {
        "p.yaml:2:10: 'admin' is 'postlude.example.com:8081', which others can reach, and 'access' has no "
        "token; add one, or write 127.0.0.1:8081"},
       {"server: {publicUrl: hooks.example.com}",
-       "p.yaml:1:21: 'publicUrl' is 'hooks.example.com'; a URL such as https://postlude.example.com is "
-       "wanted"},
+       "p.yaml:1:21: 'publicUrl' is 'hooks.example.com'; expected a URL such as "
+       "https://postlude.example.com"},
       {"server: {publicUrl: 'https://x/?a=b'}",
-       "p.yaml:1:21: 'publicUrl' is 'https://x/?a=b'; a URL such as https://postlude.example.com is wanted"},
+       "p.yaml:1:21: 'publicUrl' is 'https://x/?a=b'; expected a URL such as https://postlude.example.com"},
   });
 }
 
@@ -337,7 +334,7 @@ TEST(BrokenConfig, not_built_yet) {
       {"store: {url: 'sqlite:x.db?mode=ro'}",
        "p.yaml:1:14: the store's url takes no parameters, and '?' and '#' may not be in its path: write "
        "sqlite:PATH"},
-      {"store: {url: 'mysql://db'}", "p.yaml:1:14: 'url' is 'mysql://db'; sqlite:PATH is wanted"},
+      {"store: {url: 'mysql://db'}", "p.yaml:1:14: 'url' is 'mysql://db'; expected sqlite:PATH"},
       {"clusters: {prod: {inCluster: true}}",
        "p.yaml:1:19: 'inCluster' is not built yet in this version of Postlude: remove it"},
       {"clusters: {eu-1: {kubeconfig: /k}}",
@@ -371,35 +368,34 @@ TEST(BrokenConfig, storms) {
        "p.yaml:1:1: 'storm' cannot stand here: each source has its own, sources.NAME.storm"},
       {"stormy: {}",
        "p.yaml:1:1: unknown key 'stormy' in the configuration; did you mean 'store'? (access, calendars, "
-       "clusters, connectors, "
-       "data, evaluator, log, server, sources, store, targets, teams, workflows)"},
-      {source("storm: {events: 0, within: 5m}"), "p.yaml:2:50: 'events' is 0; at least 1 is wanted"},
+       "clusters, connectors, data, evaluator, log, server, sources, store, targets, teams, workflows)"},
+      {source("storm: {events: 0, within: 5m}"), "p.yaml:2:50: 'events' is 0; expected at least 1"},
       {source("storm: {within: 5m}"), "p.yaml:2:34: 'storm' needs 'events'"},
       {source("storm: {events: 50, within: 5 min}"),
        "p.yaml:2:62: 'within': '5 min' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {source("storm: {events: 50, within: 5m, then: drop}"),
-       "p.yaml:2:72: 'then' is 'drop'; 'hold' is wanted"},
+       "p.yaml:2:72: 'then' is 'drop'; expected 'hold'"},
   });
 }
 
 TEST(BrokenConfig, tables_and_calendars) {
   expect_all({
       {"data: {services: services.yaml}",
-       "p.yaml:1:18: the table 'services' is 'services.yaml'; {file: …} is wanted"},
+       "p.yaml:1:18: the table 'services' is 'services.yaml'; expected {file: …}"},
       {"data: {my-services: {file: a.yaml}}",
-       "p.yaml:1:8: 'my-services' cannot stand here; a name of letters, digits and _ that begins with no "
-       "digit is wanted"},
+       "p.yaml:1:8: 'my-services' is not valid here; expected a name of letters, digits and _ that begins "
+       "with no digit"},
       {"data: {services: {fiel: a.yaml}}",
        "p.yaml:1:19: unknown key 'fiel' in the table 'services'; did you mean 'file'? (file)\n"
        "p.yaml:1:8: the table 'services' needs 'file': a path"},
       {"calendars: {freeze: {timezone: Asia/Shanghai}}",
        "p.yaml:1:13: the calendar 'freeze' needs 'windows'"},
       {"calendars: {freeze: {windows: [{days: friday}]}}",
-       "p.yaml:1:39: 'days' is 'friday'; a day such as fri, or days such as mon-fri is wanted"},
+       "p.yaml:1:39: 'days' is 'friday'; expected a day such as fri, or days such as mon-fri"},
       {"calendars: {freeze: {windows: [{form: '18:00'}]}}",
        "p.yaml:1:33: unknown key 'form' in entry 1 of 'windows'; did you mean 'from'? (days, from, to)"},
       {"calendars: {freeze: {windows: [{from: evening}]}}",
-       "p.yaml:1:39: 'from' is 'evening'; a time such as 18:00, or a date such as 2027-02-05 is wanted"},
+       "p.yaml:1:39: 'from' is 'evening'; expected a time such as 18:00, or a date such as 2027-02-05"},
   });
 }
 
@@ -440,8 +436,8 @@ TEST(BrokenConfig, workflow_keys) {
        "p.yaml:5:27: 'policy' is 'replcae'; did you mean 'replace'? (queue, replace, parallel)"},
       {workflow("concurrency: {keys: .a}"),
        "p.yaml:5:19: unknown key 'keys' in 'concurrency'; did you mean 'key'? (key, policy)"},
-      {workflow("onFailure: []"), "p.yaml:5:16: 'onFailure' has 0 entries; at least 1 is wanted"},
-      {workflow("finally: {uses: a/b}"), "p.yaml:5:14: 'finally' is a map; a list is wanted"},
+      {workflow("onFailure: []"), "p.yaml:5:16: 'onFailure' has 0 entries; expected at least 1"},
+      {workflow("finally: {uses: a/b}"), "p.yaml:5:14: 'finally' is a map; expected a list"},
       {workflow("finally: [{use: a/b}]"),
        "p.yaml:5:16: unknown key 'use' in entry 1 of 'finally'; did you mean 'uses'? (announce, "
        "continueOnError, expect, forEach, id, if, key, name, needs, onUnclear, retry, timeout, uses, wait, "
@@ -449,13 +445,13 @@ TEST(BrokenConfig, workflow_keys) {
        "p.yaml:5:15: entry 1 of 'finally' needs 'uses': TARGET/ACTION such as jira/release-version, or a "
        "built-in such as wait"},
       {step("needs: Version"),
-       "p.yaml:5:28: 'needs' is 'Version'; a lower-case letter followed by letters, digits or _ is wanted"},
+       "p.yaml:5:28: 'needs' is 'Version'; expected a lower-case letter followed by letters, digits or _"},
       {step("needs: [a, 1]"),
-       "p.yaml:5:32: entry 2 of 'needs' is '1'; a lower-case letter followed by letters, digits or _ is "
-       "wanted"},
-      {step("continueOnError: yes"), "p.yaml:5:38: 'continueOnError' is 'yes'; true or false is wanted"},
-      {step("forEach: {a: 1}"), "p.yaml:5:30: 'forEach' is a map; an expression or a list is wanted"},
-      {step("key: ''"), "p.yaml:5:26: 'key' is ''; text that is not empty is wanted"},
+       "p.yaml:5:32: entry 2 of 'needs' is '1'; expected a lower-case letter followed by letters, digits or "
+       "_"},
+      {step("continueOnError: yes"), "p.yaml:5:38: 'continueOnError' is 'yes'; expected true or false"},
+      {step("forEach: {a: 1}"), "p.yaml:5:30: 'forEach' is a map; expected an expression or a list"},
+      {step("key: ''"), "p.yaml:5:26: 'key' is ''; expected text that is not empty"},
       {step("announce: {with: {a: 1}}"),
        "p.yaml:5:21: 'announce' needs 'uses': TARGET/ACTION such as jira/release-version, or a built-in such "
        "as wait"},
@@ -463,20 +459,20 @@ TEST(BrokenConfig, workflow_keys) {
        "p.yaml:5:43: unknown key 'if' in 'announce'; valid keys are name, onUnclear, retry, timeout, uses, "
        "with"},
       {"workflows:\n  w: {on: {kind: {a: b}}, steps: [{uses: t/x}]}",
-       "p.yaml:2:18: 'kind' is a map; a glob or a list is wanted"},
+       "p.yaml:2:18: 'kind' is a map; expected a glob or a list"},
       {"workflows:\n  w: {on: {team: []}, steps: [{uses: t/x}]}",
-       "p.yaml:2:18: 'team' has 0 entries; at least 1 is wanted"},
+       "p.yaml:2:18: 'team' has 0 entries; expected at least 1"},
   });
 }
 
 TEST(BrokenConfig, names) {
   expect_all({
       {"sources:\n  a b: {type: flagger, auth: none}",
-       "p.yaml:2:3: 'a b' cannot stand here; a name of at most 63 letters, digits, '-', '_' and '.' that "
-       "begins with a letter or digit is wanted"},
+       "p.yaml:2:3: 'a b' is not valid here; expected a name of at most 63 letters, digits, '-', '_' and '.' "
+       "that begins with a letter or digit"},
       {"targets:\n  a/b: {connector: http}",
-       "p.yaml:2:3: 'a/b' cannot stand here; a name of at most 63 letters, digits, '-', '_' and '.' that "
-       "begins with a letter or digit is wanted"},
+       "p.yaml:2:3: 'a/b' is not valid here; expected a name of at most 63 letters, digits, '-', '_' and '.' "
+       "that begins with a letter or digit"},
       {"sources:\n  f: {type: flagger, auth: none, cluster: prdo}\nclusters: {prod: {}}",
        "p.yaml:2:43: the source 'f' names the cluster 'prdo', which 'clusters' does not have; did you mean "
        "'prod'?"},
@@ -494,8 +490,8 @@ TEST(BrokenConfig, names) {
        "secret: {env: B}}",
        "p.yaml:4:14: two tokens are named 'a'; the first is in p.yaml:3:7"},
       {"access:\n  tokens: [{name: a b, role: root, secret: {env: A}}]",
-       "p.yaml:2:19: 'name' is 'a b'; a name without spaces and colons is wanted\n"
-       "p.yaml:2:30: 'role' is 'root'; 'viewer', 'operator' or 'admin' is wanted"},
+       "p.yaml:2:19: 'name' is 'a b'; expected a name without spaces and colons\n"
+       "p.yaml:2:30: 'role' is 'root'; expected 'viewer', 'operator' or 'admin'"},
   });
 }
 
@@ -505,7 +501,7 @@ TEST(BrokenConfig, several_at_once) {
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
        "idleTimeout, listen, metrics, publicUrl)\n"
        "p.yaml:2:48: 'rate': 'fast' is no rate; write 10/s, 100/m or 5/h\n"
-       "p.yaml:3:20: 'url' is 'x'; a URL such as https://postlude.example.com is wanted\n"
+       "p.yaml:3:20: 'url' is 'x'; expected a URL such as https://postlude.example.com\n"
        "p.yaml:3:11: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
   });
 }

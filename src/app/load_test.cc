@@ -90,9 +90,9 @@ TEST_F(Load, what_is_wrong_with_tables) {
   write("t.yaml", "a: 1\na: 2\n");
   EXPECT_EQ(problems_of(), "t.yaml:2:1: duplicate key 'a'; the first is in line 1");
   write("t.yaml", "just text\n");
-  EXPECT_EQ(problems_of(), "t.yaml:1:1: the table 't' is one value; a map or a list is wanted");
+  EXPECT_EQ(problems_of(), "t.yaml:1:1: the table 't' is one value; expected a map or a list");
   write("t.yaml", "# nothing\n");
-  EXPECT_EQ(problems_of(), "t.yaml:1:1: the table 't' is empty; a map or a list is wanted");
+  EXPECT_EQ(problems_of(), "t.yaml:1:1: the table 't' is empty; expected a map or a list");
   write("postlude.yaml", head + "t.json}}\n");
   write("t.json", "{\"a\": 1,\n \"b\": nul}\n");
   EXPECT_TRUE(problems_of().starts_with("t.json:2:7: not JSON: ")) << problems_of();

@@ -39,7 +39,7 @@ Result<std::string> usable(std::string value, const SecretRef& ref) {
     return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
   };
   if (value.find('\n') != std::string::npos)
-    return refuse("has more than one line; one secret in one line is wanted");
+    return refuse("has more than one line; expected one secret in one line");
   if (std::any_of(value.begin(), value.end(), control)) return refuse("has a control character in it");
   const auto blank = [](char c) { return c == ' ' || c == '\t'; };
   if (blank(value.front())) return refuse("begins with a blank");

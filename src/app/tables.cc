@@ -69,7 +69,7 @@ void add_table(const lang::Node& name, const ConfigText& text, json::object& tab
   if (!value->is_object() && !value->is_array()) {
     problems.push_back({{text.path, 1, 1},
                         "the table '" + name.scalar + "' is " + (value->is_null() ? "empty" : "one value") +
-                            "; a map or a list is wanted"});
+                            "; expected a map or a list"});
     return;
   }
   if (depth_of(*value) >= kJsonDepthMax) {  // one level is the object of all tables

@@ -96,7 +96,7 @@ Result<std::string> url_of(const std::string& written, std::string_view from, st
   move_user_info(looked_at);
   if (const auto parsed = connector::parse_url(looked_at.target); !parsed) {
     return Error(Code::kInvalid, std::string(from) + " is '" + written + "', which is no address: " +
-                                     parsed.error().message + "; a URL, HOST:PORT or :PORT is wanted");
+                                     parsed.error().message + "; expected a URL, HOST:PORT or :PORT");
   }
   return url;
 }

@@ -255,7 +255,7 @@ int test(const TestChoice& choice) {
   }
   if (results.failed > 0) return kFoundWrong;
   if (choice.coverage_min && results.covered < *choice.coverage_min) {
-    std::fprintf(stderr, "%d%% of the steps and branches are reached by tests; %d%% are wanted\n",
+    std::fprintf(stderr, "%d%% of the steps and branches are reached by tests; expected %d%%\n",
                  results.covered, *choice.coverage_min);
     return kFoundWrong;
   }

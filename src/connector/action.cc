@@ -103,7 +103,7 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
   };
   const std::string kind(kind_name(target.auth.kind));
   if (std::find(auth_.begin(), auth_.end(), kind) == auth_.end()) {
-    problem("connector " + name_ + " knows no auth `" + kind + "`; it may be: " + join(auth_, ", "));
+    problem("connector " + name_ + " does not support auth `" + kind + "`; valid: " + join(auth_, ", "));
   }
   if (target.url.empty() && target.auth.kind != Auth::Kind::kUrl) {
     if (url_.empty()) problem("`url` is missing");

@@ -183,7 +183,7 @@ TEST(InterpretTest, AnAnswerThatSaysItIsJsonAndIsNot) {
   request.target = "https://h/a";
   const Ending ending = action->plan().calls()[0].interpret(request, answer_json(200, R"({"a":)"), {}, kNow);
   EXPECT_EQ(ending.result, RequestResult::kUnclear);
-  EXPECT_EQ(ending.why, "200 from POST /a: the answer says it is JSON and is not");
+  EXPECT_EQ(ending.why, "200 from POST /a: the answer says it is JSON but is not");
   EXPECT_EQ(action->plan().calls()[0].interpret(request, answer_json(204, ""), {}, kNow).result,
             RequestResult::kSucceeded);
 }
@@ -261,7 +261,7 @@ TEST(HttpTest, StaysOnItsHost) {
   EXPECT_EQ(stopped("url: 'https://h:8443/a'"),
             "cannot be built: the URL https://h:8443 is not on the target's host https://h");
   EXPECT_EQ(stopped("url: 'https://h@evil/a'"),
-            "cannot be built: a URL may hold no user name or password; they go into `auth`");
+            "cannot be built: a URL cannot have a user name or password; put them into `auth`");
   EXPECT_EQ(stopped("path: '/a/${{ \"../../x\" }}'"),
             "cannot be built: the path may not hold `.` or `..` as a part");
   EXPECT_EQ(stopped("path: '/a/${{ \"%2e%2E\" }}/x'"),
@@ -278,7 +278,7 @@ TEST(HttpTest, StaysOnItsHost) {
 TEST(HttpTest, Rules) {
   EXPECT_EQ(send("{method: POST, path: /a, success: .response.body.id == 7}").stopped, "");
   EXPECT_EQ(send("{method: POST, path: /a, success: .response.body.id == 8}").stopped,
-            "unclear: 201 from POST /base/a: not what `success` asks for");
+            "unclear: 201 from POST /base/a: `success` is not met");
   EXPECT_EQ(send("{method: POST, path: /a, refuse: .response.status == 201}").stopped,
             "refused: 201 from POST /base/a");
   EXPECT_EQ(send("{method: POST, path: /a, retry: .response.body.id == 7}").stopped,
@@ -340,17 +340,17 @@ TEST(HttpTest, Broken) {
       {"{path: a}", "w.yaml:1:8: a path begins with a slash; the host is the target's\n"},
       {"{path: /a, methd: POST}", "w.yaml:1:12: http/request has no `methd`; did you mean `method`?\n"},
       {"{path: /a, method: FETCH}",
-       "w.yaml:1:20: `FETCH` is no method; there are: GET, HEAD, POST, PUT, PATCH, DELETE\n"},
+       "w.yaml:1:20: `FETCH` is not an HTTP method; valid: GET, HEAD, POST, PUT, PATCH, DELETE\n"},
       {"{path: /a, body: {}}", "w.yaml:1:18: a request with `GET` has no body\n"},
       {"{path: /a, method: POST, body: {}, text: x}",
        "w.yaml:1:42: a request has one of `body`, `form`, `text`\n"},
       {"{path: /a, headers: {authorization: x}}",
        "w.yaml:1:22: credentials belong in the target's `auth`, not in `headers`\n"},
-      {"{path: /a, effect: state}", "w.yaml:1:20: `GET` is read; it has no other effect\n"},
+      {"{path: /a, effect: state}", "w.yaml:1:20: `GET` is read; its `effect` can only be read\n"},
       {"{path: /a, method: PUT, effect: read}",
        "w.yaml:1:33: `PUT` is not read; its effect is state, upsert, key or none\n"},
       {"{path: /a, method: POST, effect: lookup}",
-       "w.yaml:1:34: `effect: lookup` cannot be that of http/request; it may be: read, state, upsert, key, "
+       "w.yaml:1:34: `effect: lookup` is not valid for http/request; valid: read, state, upsert, key, "
        "none\n"},
       {"{path: /a, method: POST, effect: key}",
        "w.yaml:1:34: effect key needs `idempotencyHeader`, or `.key` in the request\n"},
@@ -404,10 +404,10 @@ TEST(InputTest, Values) {
       {R"({"name":"ab","either":1})", R"({"name":"ab","either":1,"count":3})"},
       {"null", "with: `name` is missing"},
       {"{}", "with: `name` is missing"},
-      {R"({"name":null})", "with.name: null, but text is wanted"},
-      {R"({"name":7})", "with.name: 7, but text is wanted"},
+      {R"({"name":null})", "with.name: null; expected text"},
+      {R"({"name":7})", "with.name: 7; expected text"},
       {R"({"name":"a"})", "with.name: String should be no fewer than 2 characters in length."},
-      {R"({"name":"ab","count":"4"})", "with.count: \"4\", but a whole number is wanted"},
+      {R"({"name":"ab","count":"4"})", "with.count: \"4\"; expected a whole number"},
       {R"({"name":"ab","count":6})", "with.count: Expected number less than or equal to 5.000000"},
       {R"({"name":"ab","nmae":1})", "with: unknown field `nmae`; did you mean `name`?"},
       {R"({"name":"ab","color":"blue"})", "with.color: \"blue\" is none of: red, green"},
@@ -415,7 +415,7 @@ TEST(InputTest, Values) {
       {R"({"name":"ab","tag":"A"})", "with.tag: \"A\" does not match ^[a-z]+$"},
       {R"({"name":"ab","tag":")" + long_tag + "\"}",
        R"({"name":"ab","tag":")" + long_tag + R"(","count":3})"},
-      {R"({"name":"ab","flags":[true,"no"]})", "with.flags[1]: \"no\", but true or false is wanted"},
+      {R"({"name":"ab","flags":[true,"no"]})", "with.flags[1]: \"no\"; expected true or false"},
       {R"({"name":"ab","deep":{"b":1}})", "with.deep: unknown field `b`; did you mean `a`?"},
       {R"({"name":")" + std::string(70000, 'a') + "\"}", "with.name: text longer than 64 KiB"},
   };
@@ -440,7 +440,7 @@ TEST(InputTest, NamesTheExpression) {
   const auto result = validate_input(*input_action(), json::parse(R"({"name":null})"), &*node);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message,
-            "w.yaml:1:7: with.name: null, but text is wanted, from ${{ .event.metadata.project }}");
+            "w.yaml:1:7: with.name: null; expected text, from ${{ .event.metadata.project }}");
 }
 
 TEST(InputTest, BeforeAnythingIsEvaluated) {
@@ -450,9 +450,9 @@ TEST(InputTest, BeforeAnythingIsEvaluated) {
       {"{name: 1.10, count: 4}", ""},
       {"{name: '${{ .x }}', count: '${{ .y }}'}", ""},
       {"'${{ .x }}'", ""},
-      {"{}", "w.yaml:1:1: `with` lacks `name`, which c/a needs\n"},
+      {"{}", "w.yaml:1:1: `with` needs `name`: c/a requires it\n"},
       {"{name: ab, nmae: x}", "w.yaml:1:12: unknown field `nmae`; did you mean `name`?\n"},
-      {"{name: ab, count: many}", "w.yaml:1:19: with.count: \"many\", but a whole number is wanted\n"},
+      {"{name: ab, count: many}", "w.yaml:1:19: with.count: \"many\"; expected a whole number\n"},
       {"{name: ab, count: 9}", "w.yaml:1:19: with.count: Expected number less than or equal to 5.000000\n"},
       {"{name: ab, color: blue}", "w.yaml:1:19: with.color: \"blue\" is none of: red, green\n"},
       {"[a]", "w.yaml:1:1: `with` must be a map\n"},
@@ -469,7 +469,7 @@ TEST(InputTest, BeforeAnythingIsEvaluated) {
   lang::Problems problems;
   check_input(*action, nullptr, {"w.yaml", 9, 9}, problems);
   ASSERT_EQ(problems.size(), 1U);
-  EXPECT_EQ(lang::to_text(problems[0]), "w.yaml:9:9: `with` lacks `name`, which c/a needs");
+  EXPECT_EQ(lang::to_text(problems[0]), "w.yaml:9:9: `with` needs `name`: c/a requires it");
 }
 
 TEST(ActionTest, Redacts) {

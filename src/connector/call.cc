@@ -25,7 +25,7 @@ Result<std::string> scalar_text(const json::value& value, std::string_view where
   if (value.is_string()) return std::string(view(value.get_string()));
   if (value.is_bool() || value.is_number()) return to_text(value);
   return Error(Code::kInvalid,
-               std::string(where) + ": text is wanted, not " + (value.is_null() ? "null" : to_text(value)));
+               std::string(where) + ": expected text, not " + (value.is_null() ? "null" : to_text(value)));
 }
 
 // name=value&…: null leaves a member out, a list repeats it.
@@ -433,10 +433,10 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     if (!verdict.result && ending.result == RequestResult::kSucceeded) {
       if (impl_->success || !more.empty()) {
         ending.result = RequestResult::kUnclear;
-        if (more.empty()) more = "not what `success` asks for";
+        if (more.empty()) more = "`success` is not met";
       } else if (malformed(*answer)) {
         ending.result = RequestResult::kUnclear;
-        more = "the answer says it is JSON and is not";
+        more = "the answer says it is JSON but is not";
       }
     }
     if (ending.result == RequestResult::kSucceeded) return ending;

@@ -74,17 +74,18 @@ void Reader::read_http_method(const lang::Node& with, Call::Impl& call) {
   if (std::find(kMethods.begin(), kMethods.end(), call.method) != kMethods.end()) return;
   const std::string all = join(kMethods, ", ");
   if (method->scalar.find("${{") != std::string::npos) {
-    problem(method->place, "`method` is written out, and no expression: one of " + all +
-                               ", which says what may be repeated; where it depends on the event, write two "
-                               "steps, each with its `if`");
+    problem(method->place,
+            "`method` cannot be an expression, since it decides whether a request may be "
+            "repeated; write one of " +
+                all + ", or two steps, each with its `if`");
   } else if (!method->is_scalar() || method->is_null() || method->scalar.empty()) {
     problem(method->place, "`method` is " +
                                std::string(method->is_list()  ? "a list"
                                            : method->is_map() ? "a map"
                                                               : "empty") +
-                               "; one of " + all + " is wanted, say `method: POST`");
+                               "; expected one of " + all);
   } else {
-    problem(method->place, "`" + method->scalar + "` is no method; there are: " + all);
+    problem(method->place, "`" + method->scalar + "` is not an HTTP method; valid: " + all);
   }
 }
 
@@ -121,7 +122,7 @@ void Reader::check_pairs(const lang::Node& with, std::string_view key, bool list
     if (value.is_scalar() || value.is_null() || several || said) continue;
     problem(value.place,
             "`" + name + "." + member.scalar + "` is a " + (value.is_map() ? "map" : "list") +
-                "; text is wanted" +
+                "; expected text" +
                 (lang::names_environment(value) ? ": " + std::string(lang::kNoEnvironmentHere) : ""));
   }
 }
@@ -133,9 +134,8 @@ void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
   if (effect != nullptr) {
     const std::optional<Effect> named = effect_named(effect->scalar);
     if (!named || *named == Effect::kLookup) {
-      problem(effect->place,
-              "`effect: " + effect->scalar +
-                  "` cannot be that of http/request; it may be: read, state, upsert, key, none");
+      problem(effect->place, "`effect: " + effect->scalar +
+                                 "` is not valid for http/request; valid: read, state, upsert, key, none");
       return;
     }
     if (*named == Effect::kRead &&
@@ -143,7 +143,7 @@ void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
       problem(effect->place, "`" + call.method + "` is not read; its effect is state, upsert, key or none");
     }
     if (*named != Effect::kRead && (call.method == "GET" || call.method == "HEAD")) {
-      problem(effect->place, "`" + call.method + "` is read; it has no other effect");
+      problem(effect->place, "`" + call.method + "` is read; its `effect` can only be read");
     }
     call.effect = *named;
   }

@@ -260,7 +260,7 @@ std::string wrong_type(const json::value& value, const json::value& schema) {
   }
   const bool environment =
       value.is_object() && value.get_object().size() == 1 && find(value, "env") != nullptr;
-  return shown(value) + ", but " + join(wanted, " or ") + " is wanted" +
+  return shown(value) + "; expected " + join(wanted, " or ") +
          (environment ? ": " + std::string(lang::kNoEnvironmentHere) : "");
 }
 
@@ -499,8 +499,8 @@ void check_input(const Action& action, const lang::Node* with, const lang::Place
   for (const json::value& name : required->get_array()) {
     if (!name.is_string() || rest.contains(name.get_string())) continue;
     problems.push_back({with == nullptr || with->is_null() ? step : node.place,
-                        "`with` lacks `" + std::string(view(name.get_string())) + "`, which " +
-                            action.connector() + "/" + action.name() + " needs",
+                        "`with` needs `" + std::string(view(name.get_string())) + "`: " + action.connector() +
+                            "/" + action.name() + " requires it",
                         false});
   }
 }

@@ -419,7 +419,7 @@ TEST(JiraCommentTest, Lookup) {
        R"({"total":900,"comments":[{"id":"5","author":{"accountId":"me"},"created":"2025-11-20T10:00:00.000+0000","body":"b"}]})",
        "null", ""},
       {"cut short", R"({"total":900,"comments":[{"id":"5",)" + mine + "}]}", "",
-       "retryable: 200 from GET /rest/api/2/issue/PROJ-1/comment: not what `success` asks for"},
+       "retryable: 200 from GET /rest/api/2/issue/PROJ-1/comment: `success` is not met"},
   };
   const Catalogue catalogue = Catalogue::built_in();
   const auto action = catalogue.find("jira")->find("comment");

@@ -207,8 +207,7 @@ void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& i
   const lang::Node* form = node.find("form");
   const lang::Node* encode = node.find("encode");
   if (body != nullptr && form != nullptr) problem(form->place, "a request has `body` or `form`, not both");
-  if (encode != nullptr && body == nullptr)
-    problem(encode->place, "`encode` tells how `body` is written, and there is none");
+  if (encode != nullptr && body == nullptr) problem(encode->place, "`encode` needs `body`");
   const lang::Node* either = form != nullptr ? form : body;
   if (either == nullptr) return;
   if (into.method == "GET" || into.method == "HEAD") {
@@ -225,7 +224,7 @@ void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl&
   const bool safe = into.method == "GET" || into.method == "HEAD";
   if (const lang::Node* own = node.find("effect"); safe || scope.lookup) {
     if (own != nullptr && own->scalar != "read") {
-      problem(own->place, "`" + lower(into.method) + "` is read; it has no other effect");
+      problem(own->place, "`" + lower(into.method) + "` is read; its `effect` can only be read");
     }
     into.effect = Effect::kRead;
     return;
@@ -234,7 +233,8 @@ void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl&
   const lang::Node* effect = given(node, scope.action, "effect");
   if (effect == nullptr) {
     problem(node.place,
-            "`effect` is missing: what may be done after an unclear end? state, upsert, key, lookup or none");
+            "`effect` is missing: it says whether the request may be repeated; valid: state, upsert, key, "
+            "lookup, none");
     return;
   }
   into.effect = effect_named(effect->scalar).value_or(Effect::kNone);
@@ -396,7 +396,7 @@ void Reader::check_update(const lang::Node& requests, const Plan& update) {
           "state, upsert, key or none");
     }
   }
-  if (!writes) problem(requests.place, "`update` must change something, and all its requests read");
+  if (!writes) problem(requests.place, "`update` must change something, but all its requests only read");
 }
 
 // What is asked again and again has to come from something that is read again.
@@ -426,7 +426,7 @@ void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& in
     waiting.message_ = lang::Template::read(*message, nullptr, problems_);
     waiting.message_->collect(waiting.asks_);
     if (!waiting.success_) {
-      problem(message->place, "`message` tells why the result is red, and without `success` none is");
+      problem(message->place, "`message` says why the job failed, so it needs `success` beside it");
     }
   }
   check_expressions(waiting.asks_, scope, false, {0, waiting.success_ ? 1U : 0U});

@@ -55,12 +55,12 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"path without @uri", requests("      - get: '/a/${{ .with.name }}'\n"),
        "c.yaml:9:22: an expression in a path must end in `| @uri`\n"},
       {"no effect", requests("      - post: /a\n"),
-       "c.yaml:9:9: `effect` is missing: what may be done after an unclear end? state, upsert, key, lookup "
-       "or none\n"},
+       "c.yaml:9:9: `effect` is missing: it says whether the request may be repeated; valid: state, "
+       "upsert, key, lookup, none\n"},
       {"none without onUnclear", requests("      - post: /a\n        effect: none\n"),
        "c.yaml:9:9: a request of effect none must state `onUnclear`: repeat, hold or fail\n"},
       {"get that writes", requests("      - get: /a\n        effect: state\n"),
-       "c.yaml:10:17: `get` is read; it has no other effect\n"},
+       "c.yaml:10:17: `get` is read; its `effect` can only be read\n"},
       {"put that reads", requests("      - put: /a\n        effect: read\n"),
        "c.yaml:10:17: `put` is not read; its effect is state, upsert, key, lookup or none\n"},
       {"key without window",
@@ -128,7 +128,7 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"body and form", requests("      - {post: /a, effect: state, body: {}, form: {}}\n"),
        "c.yaml:9:51: a request has `body` or `form`, not both\n"},
       {"encode without body", requests("      - {get: /a, encode: form}\n"),
-       "c.yaml:9:27: `encode` tells how `body` is written, and there is none\n"},
+       "c.yaml:9:27: `encode` needs `body`\n"},
       {"credentials in headers", requests("      - {get: /a, headers: {Authorization: x}}\n"),
        "c.yaml:9:29: credentials belong in the target's `auth`, not in `headers`\n"},
       {"the connection's header", requests("      - {get: /a, headers: {Content-Length: '1'}}\n"),
@@ -148,8 +148,7 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        "c.yaml:7:12: `input` is no usable JSON Schema: JSON value is not an array.\n"},
       {"a schema that is none", requests("      - get: /a\n", "{properties: {v: 5}}"),
        "c.yaml:7:12: `input` is no usable JSON Schema: Expected node at /properties/v to contain schema "
-       "object or "
-       "boolean value; actual node type is: integer\n"},
+       "object or boolean value; actual node type is: integer\n"},
       {"a pattern that is none", requests("      - get: /a\n", "{properties: {v: {pattern: '(a'}}}"),
        "c.yaml:7:39: this is no regular expression of RE2's: missing ): (a\n"},
       {"a pattern in one of several schemas",
@@ -179,9 +178,9 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"not built: paginate", requests("      - {get: /a, paginate: {}}\n"),
        "c.yaml:9:19: 'paginate' of a request is not built yet in this version of Postlude: remove it\n"},
       {"an update of nothing", requests("      - get: /a\n    update: []\n"),
-       "c.yaml:10:13: 'update' has 0 entries; at least 1 is wanted\n"},
+       "c.yaml:10:13: 'update' has 0 entries; expected at least 1\n"},
       {"an update that reads", requests("      - get: /a\n    update: [{get: /b}]\n"),
-       "c.yaml:10:13: `update` must change something, and all its requests read\n"},
+       "c.yaml:10:13: `update` must change something, but all its requests only read\n"},
       {"an update that is looked for",
        requests("      - {post: /a, effect: lookup, body: '${{ .key }}'}\n"
                 "    lookup: [{get: /c, query: {q: '${{ .key }}'}, outputs: '${{ null }}'}]\n"
@@ -213,8 +212,8 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"unknown auth",
        "connector: c\nsummary: C\nauth: [oauth2]\nactions:\n  a: {summary: A, input: {}, requests: [{get: "
        "/a}]}\n",
-       "c.yaml:3:8: entry 1 of 'auth' is 'oauth2'; 'none', 'bearer', 'basic', 'header', 'query', 'body' or "
-       "'url' is wanted\n"},
+       "c.yaml:3:8: entry 1 of 'auth' is 'oauth2'; expected 'none', 'bearer', 'basic', 'header', 'query', "
+       "'body' or 'url'\n"},
       {"no requests", action("    input: {}\n"), "c.yaml:5:3: 'a' needs 'requests'\n"},
   };
   for (const Broken& row : rows) {

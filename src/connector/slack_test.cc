@@ -162,7 +162,8 @@ TEST(SlackTest, EffectsAndAuth) {
   lang::Problems problems;
   connector.settle(target, problems);
   ASSERT_EQ(problems.size(), 1U);
-  EXPECT_EQ(problems[0].message, "target `s`: connector slack knows no auth `basic`; it may be: bearer, url");
+  EXPECT_EQ(problems[0].message,
+            "target `s`: connector slack does not support auth `basic`; valid: bearer, url");
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang
   into.name = name.scalar;
   const lang::Node* secret = auth.find("secret");
   if (secret == nullptr) {
-    problem(problems, auth.place, "`auth` lacks `secret: {env: NAME}` or `secret: {file: PATH}`");
+    problem(problems, auth.place, "`auth` needs `secret: {env: NAME}` or `secret: {file: PATH}`");
   } else {
     into.secrets = lang::read_secrets(*secret, problems);
   }
@@ -65,17 +65,17 @@ void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang
 
 void read_basic(const lang::Node& basic, Auth& into, lang::Problems& problems) {
   if (!basic.is_map()) {
-    problem(problems, basic.place, "`basic` wants {username, password}");
+    problem(problems, basic.place, "`basic` must be a map: {username, password}");
     return;
   }
   unknown_keys(basic, {"username", "password"}, "`basic`", problems);
   into.name = basic.text("username");
   const lang::Node* password = basic.find("password");
   if (into.name.empty() || into.name.find(':') != std::string::npos) {
-    problem(problems, basic.place, "`basic` wants a `username`, without a colon");
+    problem(problems, basic.place, "`basic` needs a `username` without a colon");
   }
   if (password == nullptr) {
-    problem(problems, basic.place, "`basic` lacks `password: {env: NAME}` or `password: {file: PATH}`");
+    problem(problems, basic.place, "`basic` needs `password: {env: NAME}` or `password: {file: PATH}`");
   } else {
     into.secrets = lang::read_secrets(*password, problems);
   }
@@ -86,12 +86,12 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
   if (auth.is_scalar()) {
     if (auth.scalar != "none") {
       problem(problems, auth.place,
-              "`auth: " + auth.scalar + "` is nothing we know; it may be: " + join(kAuthWords, ", "));
+              "`auth: " + auth.scalar + "` is unknown; valid: " + join(kAuthWords, ", "));
     }
     return result;
   }
   if (!auth.is_map() || auth.members.empty()) {
-    problem(problems, auth.place, "`auth` wants one of: " + join(kAuthWords, ", "));
+    problem(problems, auth.place, "`auth` must be one of: " + join(kAuthWords, ", "));
     return result;
   }
   for (const auto& [key, value] : auth.members) {
@@ -118,7 +118,7 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
     const std::string near = nearest(key.scalar, kAuthWords);
     problem(problems, key.place,
             "unknown kind of auth `" + key.scalar + "`" +
-                (near.empty() ? "; it may be: " + join(kAuthWords, ", ") : "; did you mean `" + near + "`?"));
+                (near.empty() ? "; valid: " + join(kAuthWords, ", ") : "; did you mean `" + near + "`?"));
     return result;
   }
   result.kind = known->kind;
@@ -165,10 +165,10 @@ Result<std::uint64_t> parse_count(std::string_view text) {
   std::uint64_t count = 0;
   for (const char c : text) {
     if (c < '0' || c > '9' || count > 100'000)
-      return Error(Code::kInvalid, "wants a whole number from 1 to 1000");
+      return Error(Code::kInvalid, "must be a whole number from 1 to 1000");
     count = count * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  if (count < 1 || count > 1000) return Error(Code::kInvalid, "wants a whole number from 1 to 1000");
+  if (count < 1 || count > 1000) return Error(Code::kInvalid, "must be a whole number from 1 to 1000");
   return count;
 }
 
@@ -246,12 +246,12 @@ Target read_target(const std::string& name, const lang::Node& node, lang::Proble
   target.name = name;
   target.place = node.place;
   if (!node.is_map()) {
-    problem(problems, node.place, "target `" + name + "` wants a map with `connector`, `url`, `auth`");
+    problem(problems, node.place, "target `" + name + "` must be a map with `connector`, `url`, `auth`");
     return target;
   }
   unknown_keys(node, kTargetKeys, "target `" + name + "`", problems);
   target.connector = node.text("connector");
-  if (target.connector.empty()) problem(problems, node.place, "target `" + name + "` lacks `connector`");
+  if (target.connector.empty()) problem(problems, node.place, "target `" + name + "` needs `connector`");
   if (const lang::Node* auth = node.find("auth")) target.auth = read_auth(*auth, problems);
   read_url(node, target, problems);
   if (const lang::Node* headers = node.find("headers")) read_headers(*headers, target, problems);
@@ -296,7 +296,7 @@ Status add_to_body(HttpRequest& request, const std::string& field, const std::st
   const bool json_body = request.body.empty() || type.find("json") != std::string_view::npos;
   Result<json::value> body = request.body.empty() ? json::value(json::object()) : parse_json(request.body);
   if (!json_body || !body || !body->is_object()) {
-    return Error(Code::kInvalid, "auth in the body wants a form or a JSON object as body");
+    return Error(Code::kInvalid, "auth in the body needs a form or a JSON object as body");
   }
   body->get_object()[field] = secret;
   request.body = to_text(*body);
@@ -333,7 +333,7 @@ std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& prob
   std::vector<Target> result;
   if (targets == nullptr || targets->is_null()) return result;
   if (!targets->is_map()) {
-    problem(problems, targets->place, "`targets` wants a map: a name and what it stands for");
+    problem(problems, targets->place, "`targets` must be a map of names to targets");
     return result;
   }
   for (const auto& [key, value] : targets->members) {

@@ -63,20 +63,21 @@ struct BrokenTarget {
 
 TEST(ReadTargetsTest, Broken) {
   const std::vector<BrokenTarget> rows = {
-      {"[a]", "t.yaml:1:1: `targets` wants a map: a name and what it stands for\n"},
-      {"a: b", "t.yaml:1:4: target `a` wants a map with `connector`, `url`, `auth`\n"},
+      {"[a]", "t.yaml:1:1: `targets` must be a map of names to targets\n"},
+      {"a: b", "t.yaml:1:4: target `a` must be a map with `connector`, `url`, `auth`\n"},
       {"a/b: {connector: http}",
        "t.yaml:1:1: `a/b` is no name for a target: steps use it as TARGET/ACTION\n"},
-      {"a: {url: http://h}", "t.yaml:1:4: target `a` lacks `connector`\n"},
+      {"a: {url: http://h}", "t.yaml:1:4: target `a` needs `connector`\n"},
       {"a: {connector: http, ulr: x}", "t.yaml:1:22: unknown key `ulr` in target `a`; did you mean `url`?\n"},
       {"a: {connector: http, url: ftp://h}", "t.yaml:1:27: `url`: a URL begins with https:// or http://\n"},
       {"a: {connector: http, url: https://u:p@h}",
-       "t.yaml:1:27: `url`: a URL may hold no user name or password; they go into `auth`\n"},
+       "t.yaml:1:27: `url`: a URL cannot have a user name or password; put them into `auth`\n"},
       {"a: {connector: http, url: 'https://h?k=1'}",
        "t.yaml:1:27: `url` may have no query; secrets go into `auth`, the rest into the steps\n"},
-      {"a: {connector: http, url: https://h:99999}", "t.yaml:1:27: `url`: `:99999` is no port\n"},
+      {"a: {connector: http, url: https://h:99999}",
+       "t.yaml:1:27: `url`: `:99999` is not a port (0 to 65535)\n"},
       {"a: {connector: http, auth: basic}",
-       "t.yaml:1:28: `auth: basic` is nothing we know; it may be: none, bearer, basic, header, query, body, "
+       "t.yaml:1:28: `auth: basic` is unknown; valid: none, bearer, basic, header, query, body, "
        "url\n"},
       {"a: {connector: http, auth: {bearre: {env: A}}}",
        "t.yaml:1:29: unknown kind of auth `bearre`; did you mean `bearer`?\n"},
@@ -84,18 +85,18 @@ TEST(ReadTargetsTest, Broken) {
       {"a: {connector: http, auth: {url: {env: A}, sign: {env: B}}}",
        "t.yaml:1:44: `sign` in `auth` is not built yet\n"},
       {"a: {connector: http, auth: {basic: {username: u}}}",
-       "t.yaml:1:36: `basic` lacks `password: {env: NAME}` or `password: {file: PATH}`\n"},
+       "t.yaml:1:36: `basic` needs `password: {env: NAME}` or `password: {file: PATH}`\n"},
       {"a: {connector: http, auth: {basic: {username: 'u:x', password: {env: A}}}}",
-       "t.yaml:1:36: `basic` wants a `username`, without a colon\n"},
+       "t.yaml:1:36: `basic` needs a `username` without a colon\n"},
       {"a: {connector: http, auth: {header: X}}",
-       "t.yaml:1:28: `auth` lacks `secret: {env: NAME}` or `secret: {file: PATH}`\n"},
+       "t.yaml:1:28: `auth` needs `secret: {env: NAME}` or `secret: {file: PATH}`\n"},
       {"a: {connector: http, url: http://h, auth: {url: {env: A}}}",
        "t.yaml:1:27: `auth: {url: …}` stands instead of `url`; give one of them\n"},
       {"a: {connector: http, headers: {Authorization: x}}",
        "t.yaml:1:32: credentials belong in `auth`, not in `headers`\n"},
       {"a: {connector: http, tls: {cert: c}}", "t.yaml:1:27: `tls` wants `cert` and `key` together\n"},
       {"a: {connector: http, limits: {concurrency: 0}}",
-       "t.yaml:1:44: `concurrency`: wants a whole number from 1 to 1000\n"},
+       "t.yaml:1:44: `concurrency`: must be a whole number from 1 to 1000\n"},
       {"a: {connector: http, timeout: 0s}", "t.yaml:1:31: `timeout` must be more than nothing\n"},
   };
   for (const BrokenTarget& row : rows) {
@@ -165,7 +166,7 @@ TEST(AuthoriseTest, TheUrlAsSecret) {
   EXPECT_EQ(url("https://h/send?key=K", "***?a=1"), "https://h/send?key=K&a=1");
   EXPECT_EQ(url("https://h/send?key=K", "***"), "https://h/send?key=K");
   EXPECT_EQ(url("not a url", "***"),
-            "a URL may hold no spaces, fragments, quotes or characters beyond ASCII");
+            "a URL cannot have spaces, fragments (#), quotes or characters beyond ASCII");
   EXPECT_EQ(url("https://h", "https://elsewhere/"), "the request names a URL of its own");
 }
 
@@ -182,7 +183,7 @@ TEST(AuthoriseTest, Refuses) {
   target = with_auth(Auth::Kind::kBody, "k");
   const auto result = authorise(request_to("https://h", "plain", "text/plain"), target, lookup_of("x"));
   ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "auth in the body wants a form or a JSON object as body");
+  EXPECT_EQ(result.error().message, "auth in the body needs a form or a JSON object as body");
 }
 
 TEST(MaskerTest, HidesThePartsOfASecretUrl) {

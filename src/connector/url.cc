@@ -20,7 +20,7 @@ bool digits(std::string_view text) {
 
 Status read_authority(std::string_view authority, Url& url) {
   if (authority.find('@') != std::string_view::npos) {
-    return Error(Code::kInvalid, "a URL may hold no user name or password; they go into `auth`");
+    return Error(Code::kInvalid, "a URL cannot have a user name or password; put them into `auth`");
   }
   std::string_view rest;
   if (authority.starts_with('[')) {
@@ -29,21 +29,21 @@ Status read_authority(std::string_view authority, Url& url) {
     url.host = lower(authority.substr(0, end + 1));
     const std::string_view inner = std::string_view(url.host).substr(1, end - 1);
     if (inner.empty() || !std::all_of(inner.begin(), inner.end(), address_char)) {
-      return Error(Code::kInvalid, "`" + url.host + "` is no address");
+      return Error(Code::kInvalid, "`" + url.host + "` is not an IP address");
     }
     rest = authority.substr(end + 1);
   } else {
     const std::size_t colon = authority.find(':');
     url.host = lower(authority.substr(0, colon));
     if (url.host.empty() || !std::all_of(url.host.begin(), url.host.end(), host_char)) {
-      return Error(Code::kInvalid, "`" + url.host + "` is no host");
+      return Error(Code::kInvalid, "`" + url.host + "` is not a host name");
     }
     rest = colon == std::string_view::npos ? "" : authority.substr(colon);
   }
   if (rest.empty()) return ok();
   url.port = rest.substr(1);
   if (rest[0] != ':' || !digits(url.port) || url.port.size() > 5 || std::stoi(url.port) > 65535) {
-    return Error(Code::kInvalid, "`" + std::string(rest) + "` is no port");
+    return Error(Code::kInvalid, "`" + std::string(rest) + "` is not a port (0 to 65535)");
   }
   return ok();
 }
@@ -55,7 +55,8 @@ Result<Url> parse_url(std::string_view text) {
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7f || c == '\\' || c == '#' || c == '"' || c == '<' || c == '>') {
-      return Error(Code::kInvalid, "a URL may hold no spaces, fragments, quotes or characters beyond ASCII");
+      return Error(Code::kInvalid,
+                   "a URL cannot have spaces, fragments (#), quotes or characters beyond ASCII");
     }
   }
   const std::size_t colon = text.find("://");

@@ -61,7 +61,7 @@ TEST(WaitTest, RefusesWhatCannotBeMeant) {
       {text("    wait: {until: .requests.build.response.body.done, success: .with.off}\n"),
        "c.yaml:10:64: `.with.off` is not in `input`; did you mean `.with.of`?\n"},
       {text("    wait: {until: .requests.build.response.body.done, message: x}\n"),
-       "c.yaml:10:64: `message` tells why the result is red, and without `success` none is\n"},
+       "c.yaml:10:64: `message` says why the job failed, so it needs `success` beside it\n"},
       {text("    wait: {until: .requests.build.response.body.done, every: 100ms}\n"),
        "c.yaml:10:62: `every` is at least 1s, not 100ms\n"},
       {text("    wait: {until: .requests.build.response.body.done, every: often}\n"),
@@ -69,8 +69,7 @@ TEST(WaitTest, RefusesWhatCannotBeMeant) {
       {text(
            "    wait: {until: .requests.build.response.body.done}\n    update: [{put: /c, effect: state}]\n"),
        "c.yaml:10:11: an action with `update` cannot wait: `until` looks at its requests, and an update "
-       "makes "
-       "others\n"},
+       "makes others\n"},
   };
   for (const Row& row : rows)
     EXPECT_EQ(complaints_about(row.yaml), row.complaint) << row.yaml;

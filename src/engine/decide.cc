@@ -80,7 +80,7 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
   const Duration delay = backoff(policy, step.attempts, jitter);
   if (outcome.misread && outcome.effect != Effect::kNone) {
     change = ended(step.index, StepState::kFailed,
-                   outcome.why + "; not repeated" + std::string(kAdvice) + "mend the expression");
+                   outcome.why + "; not repeated" + std::string(kAdvice) + "fix the expression");
   } else if (outcome.looked) {
     RetryPolicy unlimited = policy;
     unlimited.attempts = 0;
@@ -95,7 +95,7 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
     switch (outcome.then) {
       case OnUnclear::kRepeat:
         change = outcome.answered ? ended(step.index, StepState::kFailed,
-                                          outcome.why + "; not repeated, since it was answered")
+                                          outcome.why + "; not repeated, because the system answered")
                                   : again(run, step, outcome.why, delay, policy, now);
         break;
       case OnUnclear::kHold:
@@ -193,7 +193,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     }
     if (!o->uncounted && step.over_by && now + delay > *step.over_by) {
       return ended(step.index, StepState::kFailed,
-                   o->why + "; gave up, the next look would be past `wait.timeout`");
+                   o->why + "; gave up: the next poll would be after `wait.timeout`");
     }
     StepChange change = again(run, step, o->why, delay, allowed, now);
     change.uncounted = o->uncounted;

@@ -65,11 +65,10 @@ TEST(Decide, WhatARunKeepsIsBounded) {
   EXPECT_EQ(full.changes[0].outputs, std::nullopt);
   EXPECT_TRUE(full.changes[0].no_input);
   EXPECT_EQ(full.changes[0].unclear, false) << "what it did is known";
-  EXPECT_EQ(
-      full.changes[0].reason,
-      "no room for its input and outputs (0KiB): what a run keeps of inputs and outputs is at most "
-      "16MiB together; "
-      "what helps: name only what is needed in `with` and in the action's `outputs`, or take fewer elements");
+  EXPECT_EQ(full.changes[0].reason,
+            "no room for its input and outputs (0KiB): what a run keeps of inputs and outputs is at most "
+            "16MiB together; what helps: name only what is needed in `with` and in the action's `outputs`, "
+            "or take fewer elements");
   EXPECT_EQ(full.run, RunState::kFailed);
 
   const Decision list = decide(run, 1, Spread{{std::string(13, 'x'), std::string(12, 'y')}}, {}, kNow, 0);
@@ -255,7 +254,7 @@ TEST(Decide, ALookBeginsTheRetriesAnew) {
   EXPECT_EQ(decide(run, 0, Retryable{"503", seconds(30)}, {}, kNow, 0).changes[0].state, StepState::kPending);
   const Decision late = decide(run, 0, Retryable{"503", minutes(2)}, {}, kNow, 0);
   EXPECT_EQ(late.changes[0].state, StepState::kFailed);
-  EXPECT_EQ(late.changes[0].reason, "503; gave up, the next look would be past `wait.timeout`");
+  EXPECT_EQ(late.changes[0].reason, "503; gave up: the next poll would be after `wait.timeout`");
   // Who could not even look has not had the last one.
   run.steps[0].over_by = kNow - seconds(1);
   EXPECT_EQ(decide(run, 0, Retryable{"stopping", Duration(0), false, true}, {}, kNow, 0).changes[0].state,

@@ -329,7 +329,8 @@ void refuse_circles(const std::vector<StepDefinition>& steps, Problems& problems
     std::set<std::uint32_t> ancestors;
     collect_ancestors(steps, i, ancestors);
     if (!ancestors.contains(i)) continue;
-    problems.push_back({steps[i].place, "'" + steps[i].name + "' needs itself, by way of what it needs"});
+    problems.push_back(
+        {steps[i].place, "'" + steps[i].name + "' needs itself through the steps that it needs"});
     return;  // one of the circle is enough
   }
 }

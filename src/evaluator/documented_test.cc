@@ -134,12 +134,10 @@ TEST(Natives, WhatTheyRefuse) {
   };
   const Case cases[] = {
       {"[\"1.2.3.4\", \"01.2.3\", \"1.2.3-\", \"1.2.3-01\", \"1.2.3-a..b\", \"1.2.3+\", \"\", \"latest\", "
-       "\"1.2.3-é\", "
-       "\"-1.2.3\", \" 1.2.3\"][] | try (semver | error(\"taken\")) catch (. | test(\"is no semantic "
-       "version\")) | "
-       "select(. == false)",
+       "\"1.2.3-é\", \"-1.2.3\", \" 1.2.3\"][] | try (semver | error(\"taken\")) catch (. | test(\"is not a "
+       "semantic version\")) | select(. == false)",
        "invalid: yielded no value; write first(…, null) to have null then, or […] for a list"},
-      {"3 | semver", "invalid: 3 is no semantic version: it is no text"},
+      {"3 | semver", "invalid: 3 is not a semantic version: it is not text"},
       {"\"0.0.0-0\" | semver | .prerelease", "\"0\""},
       {"\"1.2.3----RC-SNAPSHOT.12.9.1--.12+788\" | semver | [.prerelease, .build]",
        "[\"---RC-SNAPSHOT.12.9.1--.12\",\"788\"]"},
@@ -157,7 +155,7 @@ TEST(Natives, WhatTheyRefuse) {
       {"\"2026-11-22T00:00:00Z\" | in_zone(\"UTC\")",
        "invalid: in_zone needs unix seconds, not \"2026-11-22T00:00:00Z\"; time(…) makes them of a text"},
       {"null | in_zone(\"UTC\")", "invalid: in_zone needs unix seconds, not null"},
-      {"0 | in_zone(8)", "invalid: in_zone(tz): a zone's name is wanted, say \"Asia/Shanghai\", not 8"},
+      {"0 | in_zone(8)", "invalid: in_zone(tz): expected a zone such as \"Asia/Shanghai\", not 8"},
       {"0 | in_zone(\"\")",
        "invalid: in_zone(tz): unknown time zone ''; zones are named like Asia/Shanghai or UTC"},
       {"-0.5 | in_zone(\"America/St_Johns\") | .rfc3339", "\"1969-12-31T20:29:59-03:30\""},
@@ -175,7 +173,7 @@ TEST(Natives, WhatTheyRefuse) {
        R"j( "| a | b |\n|---|---|", "12) x"] | map(select((markdown_escape | markdown_html | gsub("</?p>|\n$"; ""))j"
        R"j(| gsub("&lt;"; "<") | gsub("&gt;"; ">") | gsub("&amp;"; "&")) != .)))j",
        "[]"},
-      {"in_window(1)", "invalid: in_window(calendar): a calendar's name is wanted, not 1"},
+      {"in_window(1)", "invalid: in_window(calendar): expected the name of a calendar, not 1"},
       {"0 | duration", "\"0s\""},
       {"0.0000015 | duration", "\"2us\""},
       {"1.0004 | duration", "\"1s\""},

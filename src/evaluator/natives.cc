@@ -79,9 +79,9 @@ void add_count(std::string_view digits, json::array& key) {
 
 Result<json::value> semver(const json::value& given) {
   const auto no_version = [&](std::string_view why) {
-    return wrong(shown(given) + " is no semantic version: " + std::string(why));
+    return wrong(shown(given) + " is not a semantic version: " + std::string(why));
   };
-  if (!given.is_string()) return no_version("it is no text");
+  if (!given.is_string()) return no_version("it is not text");
   std::string_view text = view(given.get_string());
   if (text.size() > 256) return no_version("it is longer than 256 characters");
   if (text.starts_with('v') || text.starts_with('V')) text.remove_prefix(1);
@@ -91,10 +91,10 @@ Result<json::value> semver(const json::value& given) {
   const std::vector<std::string_view> core = split(text.substr(0, dash), '.');
   json::object version;
   json::array key;
-  if (core.size() != 3) return no_version("MAJOR.MINOR.PATCH is wanted, say 1.2.3");
+  if (core.size() != 3) return no_version("expected MAJOR.MINOR.PATCH such as 1.2.3");
   constexpr std::array<const char*, 3> kParts = {"major", "minor", "patch"};
   for (std::size_t i = 0; i < 3; ++i) {
-    if (!digits_only(core[i])) return no_version("MAJOR.MINOR.PATCH is wanted, say 1.2.3");
+    if (!digits_only(core[i])) return no_version("expected MAJOR.MINOR.PATCH such as 1.2.3");
     if (!counted(core[i])) return no_version("a number may not begin with 0");
     version[kParts[i]] = number(std::strtod(std::string(core[i]).c_str(), nullptr));
     add_count(core[i], key);
@@ -166,7 +166,7 @@ json::string printed(const char* format, Numbers... numbers) {
 
 Result<json::value> in_zone(const json::value& given, const json::value& named) {
   if (!named.is_string())
-    return wrong("in_zone(tz): a zone's name is wanted, say \"Asia/Shanghai\", not " + shown(named));
+    return wrong("in_zone(tz): expected a zone such as \"Asia/Shanghai\", not " + shown(named));
   TRY(const Instant at, instant_of(given, "in_zone"));
   const Result<Zone> zone = Zone::find(view(named.get_string()));
   if (!zone) return wrong("in_zone(tz): " + zone.error().message);
@@ -206,7 +206,7 @@ Result<json::value> in_zone(const json::value& given, const json::value& named) 
 Result<json::value> in_window(const json::value& given, const json::value& named,
                               const json::value& calendars) {
   if (!named.is_string())
-    return wrong("in_window(calendar): a calendar's name is wanted, not " + shown(named));
+    return wrong("in_window(calendar): expected the name of a calendar, not " + shown(named));
   const std::string name(view(named.get_string()));
   const json::value* calendar = find(calendars, name);
   if (calendar == nullptr) {

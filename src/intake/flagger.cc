@@ -61,7 +61,8 @@ std::optional<Fault> check_namespace(const std::string& name) {
   if (name.empty()) return fault("namespace is empty");
   if (name.size() <= kLabelMax && is_label(name)) return std::nullopt;
   return fault(
-      "namespace is no name of a Kubernetes namespace: at most 63 small letters, digits and inner dashes");
+      "namespace is not a valid name of a Kubernetes namespace: at most 63 lower-case letters, digits and "
+      "inner dashes");
 }
 
 std::optional<Fault> check_name(const std::string& name) {
@@ -69,7 +70,8 @@ std::optional<Fault> check_name(const std::string& name) {
   const auto labels = split(name, '.');
   if (name.size() <= kNameMax && std::all_of(labels.begin(), labels.end(), is_label)) return std::nullopt;
   return fault(
-      "name is no name of a Kubernetes object: at most 253 small letters, digits, inner dashes and dots");
+      "name is not a valid name of a Kubernetes object: at most 253 lower-case letters, digits, inner dashes "
+      "and dots");
 }
 
 std::optional<Fault> read_metadata(const json::value& body, Event& event) {

@@ -41,7 +41,7 @@ void only_keys(const Node& map, const std::vector<std::string>& allowed, Problem
 void read_named(Proof& proof, const Node& map, const Node& name, std::string_view what, Problems& problems) {
   only_keys(map, {std::string(what), "secret"}, problems);
   if (!name.is_scalar() || name.scalar.empty()) {
-    problems.push_back({name.place, "'" + std::string(what) + "' wants a name"});
+    problems.push_back({name.place, "'" + std::string(what) + "' needs a name"});
   } else {
     proof.name = name.scalar;
   }
@@ -130,7 +130,7 @@ void read_hmac(Proof& proof, const Node& map, const Node& value, Problems& probl
 void read_all(Proof& proof, const Node& map, const Node& value, Problems& problems) {
   only_keys(map, {"all"}, problems);
   if (!value.is_list() || value.items.size() < 2) {
-    problems.push_back({value.place, "'all' wants a list of two or more proofs"});
+    problems.push_back({value.place, "'all' must be a list of two or more proofs"});
     return;
   }
   for (const Node& item : value.items) {

@@ -150,7 +150,7 @@ class SourcesReader {
       return;
     }
     if (!clusters->is_map() || clusters->members.empty()) {
-      problem(*clusters, "'clusters' wants a map, say {eu-1: {auth: [...]}}");
+      problem(*clusters, "'clusters' must be a map such as {eu-1: {auth: [...]}}");
       settings.proofs.emplace("", own);
       return;
     }

@@ -117,7 +117,7 @@ void check_list(const Expression& expression, Problems& problems) {
                                                    : "";
   problems.push_back({place_in(expression, is.offset),
                       "'forEach' is " + is.text + (is.literal ? "" : ", which is " + std::string(is.kind)) +
-                          "; a list is wanted" + instead});
+                          "; expected a list" + instead});
 }
 
 }  // namespace postlude::lang

@@ -494,8 +494,7 @@ class Mistakes {
     if (!is.metadata && !is.literal && is.kind == "text")
       instead = ": compare it, as in `" + is.text + " == \"…\"`";
     if (!is.literal && is.kind == "a number") instead = ": compare it, as in `" + is.text + " == 200`";
-    say(is.offset,
-        "`" + is.text + "` is " + std::string(is.kind) + ", and true or false is wanted" + instead);
+    say(is.offset, "`" + is.text + "` is " + std::string(is.kind) + "; expected true or false" + instead);
   }
 
   const Expression& expression_;

@@ -132,7 +132,7 @@ TEST(Mistakes, each_is_named_with_what_to_write) {
       {".event.metadata.x + 1 == 2",
        "`.event.metadata.x` is always text: `(.event.metadata.x | tonumber)` is a number"},
       {".event.metadata.enabled",
-       "`.event.metadata.enabled` is text, and true or false is wanted: write `.event.metadata.enabled == "
+       "`.event.metadata.enabled` is text; expected true or false: write `.event.metadata.enabled == "
        "\"true\"`"},
       // Of metadata alone is it known that "true" and "5" may be meant.
       {".event.name == true",
@@ -141,16 +141,16 @@ TEST(Mistakes, each_is_named_with_what_to_write) {
        "`.event.phase` is always text, and never equal to 5: text stands in double quotes, or write "
        "`(.event.phase | tonumber)`"},
       {".event.name",
-       "`.event.name` is text, and true or false is wanted: compare it, as in `.event.name == \"…\"`"},
+       "`.event.name` is text; expected true or false: compare it, as in `.event.name == \"…\"`"},
       {".steps.a.state",
-       "`.steps.a.state` is text, and true or false is wanted: compare it, as in `.steps.a.state == \"…\"`"},
+       "`.steps.a.state` is text; expected true or false: compare it, as in `.steps.a.state == \"…\"`"},
       {".response.status",
-       "`.response.status` is a number, and true or false is wanted: compare it, as in `.response.status == "
+       "`.response.status` is a number; expected true or false: compare it, as in `.response.status == "
        "200`"},
-      {".event.metadata", "`.event.metadata` is a map, and true or false is wanted"},
-      {"5", "`5` is a number, and true or false is wanted"},
-      {"\"a\"", "`\"a\"` is text, and true or false is wanted"},
-      {"null", "`null` is null, and true or false is wanted"},
+      {".event.metadata", "`.event.metadata` is a map; expected true or false"},
+      {"5", "`5` is a number; expected true or false"},
+      {"\"a\"", "`\"a\"` is text; expected true or false"},
+      {"null", "`null` is null; expected true or false"},
   };
   for (const Case& c : cases)
     EXPECT_EQ(mistakes(c.text), c.message) << c.text;
@@ -158,14 +158,14 @@ TEST(Mistakes, each_is_named_with_what_to_write) {
 
 TEST(Mistakes, what_is_no_list) {
   const std::pair<const char*, const char*> cases[] = {
-      {"5", "'forEach' is 5; a list is wanted, or an expression that yields one"},
-      {"\"abc\"", "'forEach' is \"abc\"; a list is wanted, or an expression that yields one"},
+      {"5", "'forEach' is 5; expected a list, or an expression that yields one"},
+      {"\"abc\"", "'forEach' is \"abc\"; expected a list, or an expression that yields one"},
       {".event.metadata.names",
-       "'forEach' is .event.metadata.names, which is text; a list is wanted, say "
+       "'forEach' is .event.metadata.names, which is text; expected a list, say "
        "`.event.metadata.names | split(\",\")`"},
       {"$event.metadata",
-       "'forEach' is $event.metadata, which is a map; a list is wanted, say `$event.metadata | to_entries`"},
-      {".response.status", "'forEach' is .response.status, which is a number; a list is wanted"},
+       "'forEach' is $event.metadata, which is a map; expected a list, say `$event.metadata | to_entries`"},
+      {".response.status", "'forEach' is .response.status, which is a number; expected a list"},
       {"[1]", ""},
       {".steps.a.outputs", ""},
       {".event.payload.list", ""},

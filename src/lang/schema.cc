@@ -212,7 +212,7 @@ void Walk::check(const Node& node, const json::value& unresolved, const Named& n
     return check_alternatives(node, *list, named, problems);
   if (!accepts_kind(node, schema)) {
     problems.push_back(
-        {node.place, named.name + " is " + found(node, named) + "; " + wanted(schema) + " is wanted"});
+        {node.place, named.name + " is " + found(node, named) + "; expected " + wanted(schema)});
     return;
   }
   if (node.is_map()) return check_map(node, schema, named, problems);
@@ -259,7 +259,7 @@ void Walk::refuse_kind(const Node& node, const std::vector<const json::value*>& 
     if (find(*one, "x-notBuilt") == nullptr) keys.emplace_back(first_required(*one));
   }
   if (node.members.empty()) {
-    problems.push_back({node.place, named.name + " is empty; one of " + join(keys, ", ") + " is wanted"});
+    problems.push_back({node.place, named.name + " is empty; expected one of " + join(keys, ", ")});
     return;
   }
   const Node* worst = &node.members[0].first;
@@ -272,7 +272,7 @@ void Walk::refuse_kind(const Node& node, const std::vector<const json::value*>& 
   if (near.empty()) worst = &node.members[0].first;
   problems.push_back(
       {worst->place, "unknown key " + quoted(worst->scalar) + " in " + named.name +
-                         (near.empty() ? "; one of " + join(keys, ", ") + " is wanted"
+                         (near.empty() ? "; expected one of " + join(keys, ", ")
                                        : "; did you mean '" + near + "'? (" + join(keys, ", ") + ")")});
 }
 
@@ -285,8 +285,7 @@ void Walk::check_alternatives(const Node& node, const json::array& list, const N
     if (accepts_kind(node, *one)) fitting.push_back(one);
   }
   const auto refuse = [&] {
-    problems.push_back(
-        {node.place, named.name + " is " + found(node, named) + "; " + wanted(all) + " is wanted"});
+    problems.push_back({node.place, named.name + " is " + found(node, named) + "; expected " + wanted(all)});
   };
   if (fitting.empty()) return refuse();
   if (fitting.size() == 1) {
@@ -349,8 +348,7 @@ void Walk::check_key(const Node& key, const json::value& schema, Problems& probl
   const std::string_view wants = find_text(*names, "pattern");
   if (!wants.empty() &&
       (key.scalar.size() > kPatternTextMax || !std::regex_search(key.scalar, pattern(wants)))) {
-    problems.push_back(
-        {key.place, quoted(key.scalar) + " cannot stand here; " + wanted(*names) + " is wanted"});
+    problems.push_back({key.place, quoted(key.scalar) + " is not valid here; expected " + wanted(*names)});
   }
 }
 
@@ -369,8 +367,8 @@ void Walk::check_unknown(const Node& key, const json::value& schema, const Named
   if (keys.empty()) {
     const json::value* patterns = find(schema, "patternProperties");
     message += patterns == nullptr ? "; it takes none"
-                                   : "; a name such as the pattern " +
-                                         std::string(patterns->as_object().begin()->key()) + " is wanted";
+                                   : "; expected a name that matches the pattern " +
+                                         std::string(patterns->as_object().begin()->key());
   } else if (near.empty()) {
     message += "; valid keys are " + join(keys, ", ");
   } else {
@@ -412,9 +410,8 @@ void Walk::check_list(const Node& node, const json::value& schema, const Named& 
     if (node.items.size() < static_cast<std::size_t>(least->as_int64())) {
       const std::size_t count = node.items.size();
       problems.push_back({node.place, named.name + " has " + std::to_string(count) +
-                                          (count == 1 ? " entry" : " entries") + "; at least " +
-                                          std::to_string(least->as_int64()) +
-                                          (least->as_int64() == 1 ? " is" : " are") + " wanted"});
+                                          (count == 1 ? " entry" : " entries") + "; expected at least " +
+                                          std::to_string(least->as_int64())});
     }
   }
   const json::value* items = find(schema, "items");
@@ -428,7 +425,7 @@ void Walk::check_choice(const Node& node, const json::value& schema, const Named
   const json::value* only = find(schema, "const");
   if (only != nullptr && !equals(node, *only)) {
     problems.push_back(
-        {node.place, named.name + " is " + found(node, named) + "; " + wanted(schema) + " is wanted"});
+        {node.place, named.name + " is " + found(node, named) + "; expected " + wanted(schema)});
   }
   const json::value* list = find(schema, "enum");
   if (list == nullptr) return;
@@ -453,7 +450,7 @@ void Walk::check_choice(const Node& node, const json::value& schema, const Named
   const std::string near = named.sensitive ? "" : nearest(node.scalar, words);
   problems.push_back(
       {node.place, named.name + " is " + found(node, named) + "; " +
-                       (near.empty() ? wanted(schema) + " is wanted"
+                       (near.empty() ? "expected " + wanted(schema)
                                      : "did you mean '" + near + "'? (" + join(words, ", ") + ")")});
 }
 
@@ -464,12 +461,12 @@ void Walk::check_number(const Node& node, const json::value& schema, const Named
   const json::value* least = find(schema, "minimum");
   const json::value* most = find(schema, "maximum");
   if (least != nullptr && number < least->to_number<double>()) {
-    problems.push_back({node.place, named.name + " is " + node.scalar + "; at least " +
-                                        json::serialize(*least) + " is wanted"});
+    problems.push_back(
+        {node.place, named.name + " is " + node.scalar + "; expected at least " + json::serialize(*least)});
   }
   if (most != nullptr && number > most->to_number<double>()) {
-    problems.push_back({node.place, named.name + " is " + node.scalar + "; at most " +
-                                        json::serialize(*most) + " is wanted"});
+    problems.push_back(
+        {node.place, named.name + " is " + node.scalar + "; expected at most " + json::serialize(*most)});
   }
 }
 
@@ -479,8 +476,7 @@ void Walk::check_scalar(const Node& node, const json::value& schema, const Named
       std::none_of(types.begin(), types.end(), [&](std::string_view t) { return is_of_type(node, t); })) {
     // '4' in quotes is text, and no number.
     problems.push_back({node.place, named.name + " is " + found(node, named) +
-                                        (node.plain ? "" : " in quotes") + "; " + wanted(schema) +
-                                        " is wanted"});
+                                        (node.plain ? "" : " in quotes") + "; expected " + wanted(schema)});
     return;
   }
   if (!node.is_scalar()) return;
@@ -498,8 +494,8 @@ void Walk::check_scalar(const Node& node, const json::value& schema, const Named
     return;
   std::string says = find(schema, "x-says") != nullptr ? wanted(schema) : "text like " + std::string(wants);
   if (holds_user(node.scalar) && says.find("URL") != std::string::npos)
-    says = "a URL without user and password, which belong in `auth`,";
-  problems.push_back({node.place, named.name + " is " + found(node, named) + "; " + says + " is wanted"});
+    says = "a URL without user and password, which belong in `auth`";
+  problems.push_back({node.place, named.name + " is " + found(node, named) + "; expected " + says});
 }
 
 json::value Walk::typed(const Node& node, const json::value& unresolved) {

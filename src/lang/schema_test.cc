@@ -44,19 +44,19 @@ TEST(Schema, types) {
   expect_all({
       {"1.10", R"({"type":"string"})", ""},
       {"no", R"({"type":"string"})", ""},
-      {"a: ", R"({"properties":{"a":{"type":"string"}}})", "f:1:1: 'a' is empty; text is wanted"},
+      {"a: ", R"({"properties":{"a":{"type":"string"}}})", "f:1:1: 'a' is empty; expected text"},
       {"a: ", R"({"properties":{"a":{"type":["string","null"]}}})", ""},
       {"a: ''", R"({"properties":{"a":{"type":"string"}}})", ""},
       {"1", R"({"type":"integer"})", ""},
-      {"1.5", R"({"type":"integer"})", "f:1:1: the file is '1.5'; a whole number is wanted"},
-      {"'1'", R"({"type":"integer"})", "f:1:1: the file is '1' in quotes; a whole number is wanted"},
+      {"1.5", R"({"type":"integer"})", "f:1:1: the file is '1.5'; expected a whole number"},
+      {"'1'", R"({"type":"integer"})", "f:1:1: the file is '1' in quotes; expected a whole number"},
       {"1", R"({"type":"number"})", ""},
       {"1e3", R"({"type":"number"})", ""},
-      {"x", R"({"type":"number"})", "f:1:1: the file is 'x'; a number is wanted"},
-      {"yes", R"({"type":"boolean"})", "f:1:1: the file is 'yes'; true or false is wanted"},
+      {"x", R"({"type":"number"})", "f:1:1: the file is 'x'; expected a number"},
+      {"yes", R"({"type":"boolean"})", "f:1:1: the file is 'yes'; expected true or false"},
       {"True", R"({"type":"boolean"})", ""},
-      {"[]", R"({"type":"object"})", "f:1:1: the file is a list; a map is wanted"},
-      {"{}", R"({"type":["array","string"]})", "f:1:1: the file is a map; a list or text is wanted"},
+      {"[]", R"({"type":"object"})", "f:1:1: the file is a list; expected a map"},
+      {"{}", R"({"type":["array","string"]})", "f:1:1: the file is a map; expected a list or text"},
       {"{a: [1, {b: c}]}", "{}", ""},
   });
 }
@@ -66,16 +66,15 @@ TEST(Schema, values) {
       {"a", R"({"enum":["a","b"]})", ""},
       {"1", R"({"enum":["1"]})", ""},
       {"1", R"({"enum":[1]})", ""},
-      {"'1'", R"({"enum":[1]})", "f:1:1: the file is '1'; 1 is wanted"},
-      {"zzz", R"({"enum":["one","two",3]})", "f:1:1: the file is 'zzz'; 'one', 'two' or 3 is wanted"},
+      {"'1'", R"({"enum":[1]})", "f:1:1: the file is '1'; expected 1"},
+      {"zzz", R"({"enum":["one","two",3]})", "f:1:1: the file is 'zzz'; expected 'one', 'two' or 3"},
       {"tow", R"({"enum":["one","two"]})", "f:1:1: the file is 'tow'; did you mean 'two'? (one, two)"},
-      {"b", R"({"const":"a"})", "f:1:1: the file is 'b'; 'a' is wanted"},
-      {"3", R"({"type":"integer","minimum":4})", "f:1:1: the file is 3; at least 4 is wanted"},
-      {"9", R"({"type":"integer","maximum":4})", "f:1:1: the file is 9; at most 4 is wanted"},
-      {"A", R"({"type":"string","pattern":"^[a-z]$"})",
-       "f:1:1: the file is 'A'; text like ^[a-z]$ is wanted"},
+      {"b", R"({"const":"a"})", "f:1:1: the file is 'b'; expected 'a'"},
+      {"3", R"({"type":"integer","minimum":4})", "f:1:1: the file is 3; expected at least 4"},
+      {"9", R"({"type":"integer","maximum":4})", "f:1:1: the file is 9; expected at most 4"},
+      {"A", R"({"type":"string","pattern":"^[a-z]$"})", "f:1:1: the file is 'A'; expected text like ^[a-z]$"},
       {"A", R"({"type":"string","pattern":"^[a-z]$","x-says":"a letter"})",
-       "f:1:1: the file is 'A'; a letter is wanted"},
+       "f:1:1: the file is 'A'; expected a letter"},
       {"30", R"({"type":"string","format":"postlude-duration"})",
        "f:1:1: the file: '30' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {"1h30m", R"({"type":"string","format":"postlude-duration"})", ""},
@@ -87,11 +86,11 @@ TEST(Schema, values) {
        "f:1:1: the file: a glob must not be empty; write * for anything"},
       {"'${{ .a }}'", R"({"type":"string","format":"expression"})", ""},
       {"https://me:secret@x", R"({"type":"string","pattern":"^a"})",
-       "f:1:1: the file is 'https://***@x'; text like ^a is wanted"},
+       "f:1:1: the file is 'https://***@x'; expected text like ^a"},
   });
   const std::string long_text(5000, 'a');
   EXPECT_EQ(check(long_text, R"({"type":"string","pattern":"^(a|b)*$"})"),
-            "f:1:1: the file is '" + std::string(60, 'a') + "…'; text like ^(a|b)*$ is wanted")
+            "f:1:1: the file is '" + std::string(60, 'a') + "…'; expected text like ^(a|b)*$")
       << "std::regex recurses: long text never meets it";
 }
 
@@ -105,16 +104,16 @@ TEST(Schema, maps) {
       {"{name: a, pahts: 1}", map,
        "f:1:11: unknown key 'pahts' in the file; did you mean 'paths'? (name, paths)"},
       {"{name: a, zzz: 1}", map, "f:1:11: unknown key 'zzz' in the file; valid keys are name, paths"},
-      {"{x-b: a}", map, "f:1:7: 'x-b' is 'a'; a whole number is wanted\nf:1:1: the file needs 'name'"},
+      {"{x-b: a}", map, "f:1:7: 'x-b' is 'a'; expected a whole number\nf:1:1: the file needs 'name'"},
       {"{name: a, old: 1}", map, "f:1:11: 'old' is not built yet in this version of Postlude: remove it"},
       {"{name: a, was: 1}", map,
        "f:1:11: 'was' of a map is not built yet in this version of Postlude: remove it"},
       {"{a: 1}", R"({"type":"object","additionalProperties":false})",
        "f:1:2: unknown key 'a' in the file; it takes none"},
       {"{a: x}", R"({"additionalProperties":{"type":"integer","x-what":"the thing"}})",
-       "f:1:5: the thing 'a' is 'x'; a whole number is wanted"},
+       "f:1:5: the thing 'a' is 'x'; expected a whole number"},
       {"{A: x}", R"({"propertyNames":{"pattern":"^[a-z]$","x-says":"a letter"}})",
-       "f:1:2: 'A' cannot stand here; a letter is wanted"},
+       "f:1:2: 'A' is not valid here; expected a letter"},
       {"{a: {}}", R"({"properties":{"a":{"required":["b"],"properties":{"b":{"enum":["x","y"]}}}}})",
        "f:1:2: 'a' needs 'b': 'x' or 'y'"},
   });
@@ -126,9 +125,9 @@ TEST(Schema, maps) {
 TEST(Schema, lists) {
   expect_all({
       {"[1, a]", R"({"type":"array","items":{"type":"integer"}})",
-       "f:1:5: entry 2 of the file is 'a'; a whole number is wanted"},
-      {"[]", R"({"type":"array","minItems":1})", "f:1:1: the file has 0 entries; at least 1 is wanted"},
-      {"[1]", R"({"type":"array","minItems":2})", "f:1:1: the file has 1 entry; at least 2 are wanted"},
+       "f:1:5: entry 2 of the file is 'a'; expected a whole number"},
+      {"[]", R"({"type":"array","minItems":1})", "f:1:1: the file has 0 entries; expected at least 1"},
+      {"[1]", R"({"type":"array","minItems":2})", "f:1:1: the file has 1 entry; expected at least 2"},
       {"s: [{id: a}, {name: b}, {}]",
        R"({"properties":{"s":{"items":{"x-what":"the step","required":["uses"]}}}})",
        "f:1:5: the step 'a' needs 'uses'\nf:1:14: the step 'b' needs 'uses'\nf:1:25: entry 3 of 's' needs "
@@ -146,21 +145,21 @@ TEST(Schema, alternatives) {
   expect_all({
       {"a", globs, ""},
       {"[a]", globs, ""},
-      {"{}", globs, "f:1:1: the file is a map; text or a list is wanted"},
+      {"{}", globs, "f:1:1: the file is a map; expected text or a list"},
       {"none", kinds, ""},
       {"{bearer: 1}", kinds, ""},
-      {"nobody", kinds, "f:1:1: the file is 'nobody'; 'none', {bearer: …} or {header: …} is wanted"},
-      {"[]", kinds, "f:1:1: the file is a list; 'none', {bearer: …} or {header: …} is wanted"},
+      {"nobody", kinds, "f:1:1: the file is 'nobody'; expected 'none', {bearer: …} or {header: …}"},
+      {"[]", kinds, "f:1:1: the file is a list; expected 'none', {bearer: …} or {header: …}"},
       {"{header: 1}", kinds, "f:1:1: the file needs 'secret'"},
       {"{secret: 1, header: 1}", kinds, ""},
-      {"{secret: 1}", kinds, "f:1:2: unknown key 'secret' in the file; one of bearer, header is wanted"},
+      {"{secret: 1}", kinds, "f:1:2: unknown key 'secret' in the file; expected one of bearer, header"},
       {"{x: 1, haeder: 1}", kinds,
        "f:1:8: unknown key 'haeder' in the file; did you mean 'header'? (bearer, header)"},
-      {"{}", kinds, "f:1:1: the file is empty; one of bearer, header is wanted"},
+      {"{}", kinds, "f:1:1: the file is empty; expected one of bearer, header"},
       {"{bearer: 1, header: 1}", kinds, "f:1:13: 'header' cannot stand beside 'bearer' in the file"},
       {"{mtls: 1}", kinds, "f:1:2: 'mtls' is not built yet in this version of Postlude: remove it"},
       {"5", R"({"anyOf":[{"type":"integer","maximum":3},{"type":"boolean"}]})",
-       "f:1:1: the file is '5'; a whole number or true or false is wanted"},
+       "f:1:1: the file is '5'; expected a whole number or true or false"},
       {"2", R"({"anyOf":[{"type":"integer","maximum":3},{"type":"boolean"}]})", ""},
       {"shadow", R"({"enum":["live","shadow"],"x-notBuiltValues":{"shadow":"use live"}})",
        "f:1:1: 'shadow' is not built yet in this version of Postlude: use live"},
@@ -180,9 +179,9 @@ TEST(Schema, secrets_are_never_quoted) {
       {"s: hunter2", secret, "f:1:4: a secret is never written here: 's' wants {env: NAME} or {file: path}"},
       {"s: [hunter2]", secret,
        "f:1:5: a secret is never written here: entry 1 of 's' wants {env: NAME} or {file: path}"},
-      {"basic: hunter2", secret, "f:1:8: 'basic' is text; a map is wanted"},
-      {"basic: {n: hunter2}", secret, "f:1:12: 'n' is text; a whole number is wanted"},
-      {"basic: {open: x}", secret, "f:1:15: 'open' is 'x'; a whole number is wanted"},
+      {"basic: hunter2", secret, "f:1:8: 'basic' is text; expected a map"},
+      {"basic: {n: hunter2}", secret, "f:1:12: 'n' is text; expected a whole number"},
+      {"basic: {open: x}", secret, "f:1:15: 'open' is 'x'; expected a whole number"},
   });
 }
 
@@ -190,8 +189,8 @@ TEST(Schema, expressions_stand_for_any_value) {
   const char* const input =
       R"({"properties":{"n":{"type":"integer"},"o":{"type":"object"},"e":{"enum":["a"]}}})";
   EXPECT_EQ(check("n: ${{ .a }}\no: ${{ .b }}\ne: x${{ .c }}", input, {"it", true}), "");
-  EXPECT_EQ(check("n: ${{ .a }}", input), "f:1:4: 'n' is '${{ .a }}'; a whole number is wanted");
-  EXPECT_EQ(check("n: x", input, {"it", true}), "f:1:4: 'n' is 'x'; a whole number is wanted");
+  EXPECT_EQ(check("n: ${{ .a }}", input), "f:1:4: 'n' is '${{ .a }}'; expected a whole number");
+  EXPECT_EQ(check("n: x", input, {"it", true}), "f:1:4: 'n' is 'x'; expected a whole number");
 }
 
 TEST(Schema, references) {
@@ -200,7 +199,7 @@ TEST(Schema, references) {
     "c":{"$ref":"#/definitions/missing"},"d":{"$ref":"#/definitions/self"}},
     "definitions":{"n":{"type":"integer"},"self":{"$ref":"#/definitions/self"}}})";
   expect_all({
-      {"a: x", text, "f:1:4: 'a' is 'x'; a whole number is wanted"},
+      {"a: x", text, "f:1:4: 'a' is 'x'; expected a whole number"},
       {"b: 1", text, "f:1:1: 'b' is not built yet in this version of Postlude: remove it"},
       {"c: [1]", text, ""},
       {"d: [1]", text, ""},

@@ -209,18 +209,18 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
       co_return std::nullopt;
     case connector::Waiting::Look::kRed:
       if (definition.any_result) co_return std::nullopt;
-      co_return Refused{std::string(kRed) + masker_.mask(seen->why)};
+      co_return Refused{std::string(kJobFailed) + masker_.mask(seen->why)};
     case connector::Waiting::Look::kNotYet:
       break;
   }
   const Instant now = rt::now();
   const Duration timeout = definition.wait.timeout.value_or(engine::kWaitTimeout);
   const Instant over_by = row_.over_by.value_or(now + timeout);
-  if (over_by <= now) co_return Refused{std::string(kNotOver) + to_text(timeout)};
+  if (over_by <= now) co_return Refused{std::string(kJobNotEnded) + to_text(timeout)};
   const Duration every = definition.wait.every.value_or(waiting.every());
   co_return Waits{std::min(over_by, now + std::max(every, not_before_)),
-                  "not over yet: looks again every " + to_text(every) + ", for " + to_text(timeout), false,
-                  over_by};
+                  "the job is still running: polls every " + to_text(every) + ", for " + to_text(timeout),
+                  false, over_by};
 }
 
 rt::Task<std::optional<Outcome>> Attempting::one_call(const connector::Call* call, bool looking) {
@@ -263,10 +263,10 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
   const std::string what = next.past == nullptr ? "" : next.past->method + " " + next.past->url;
   const bool theirs = next.past != nullptr && next.past->of_other_run;
   if (theirs && next.past->result == RequestResult::kOpen)
-    co_return Outcome(Retryable{"another run of the event has " + what + " under way",
-                                std::chrono::seconds(1), false, true});
+    co_return Outcome(
+        Retryable{"another run of this event is sending " + what, std::chrono::seconds(1), false, true});
   const bool known = theirs && next.past->result != RequestResult::kUnclear;
-  const std::string met = known ? "another run of the event has had the effect of " + what
+  const std::string met = known ? "another run of this event has already sent " + what
                                 : "it is unclear whether " + what + " had its effect";
   switch (next.move) {
     case engine::Move::kSend:
@@ -287,12 +287,12 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       context_->as_object()["requests"] = requests;
       if (void_) co_return Outcome(Refused{"the lease is void"});
       if (auto* outcome = std::get_if<Outcome>(&looked))
-        co_return look_failed("looking for the effect of " + what + " failed: ", std::move(*outcome));
+        co_return look_failed("the lookup for " + what + " failed: ", std::move(*outcome));
       json::value& outputs = std::get<json::value>(looked);
       if (outputs.is_null()) {
         if (now >= next.at) co_return true;
-        co_return Outcome(Unclear{met + "; it was looked for and not found, which counts from " +
-                                      to_rfc3339(next.at) + " on: it is looked for again",
+        co_return Outcome(Unclear{met + "; the lookup found nothing, which is conclusive only from " +
+                                      to_rfc3339(next.at) + " on: the lookup is repeated",
                                   Effect::kLookup, rule.on_unclear, next_look(now, next), true});
       }
       if (step_->action->waiting() != nullptr) {

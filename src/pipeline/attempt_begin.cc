@@ -4,6 +4,7 @@
 
 #include "base/calendar.h"
 #include "base/check.h"
+#include "base/text.h"
 #include "engine/decide.h"
 #include "pipeline/attempt.h"
 
@@ -27,8 +28,8 @@ Result<std::optional<Duration>> duration_in(const json::value& with, std::string
   const json::value* written = find(with, key);
   if (written == nullptr) return std::optional<Duration>();
   if (!written->is_string())
-    return Error(Code::kInvalid, "`" + std::string(key) + "` is to be a duration such as 30m, and is " +
-                                     to_text(*written).substr(0, 80));
+    return Error(Code::kInvalid, "`" + std::string(key) + "` must be a duration such as 30m, not " +
+                                     shortened(to_text(*written), 80));
   text = view(written->get_string());
   TRY(const Duration duration, parse_duration(text));
   return std::optional<Duration>(duration);
@@ -91,7 +92,7 @@ std::optional<Outcome> Attempting::judge_condition(Values& values) {
   if (!answer) return Refused{lang::blame(condition, answer.error().message)};
   if (*answer == "false") return Skipped{"if: " + without_place(condition) + " is false"};
   if (*answer != "true")
-    return Refused{lang::blame(condition, "must yield true or false, not " + answer->substr(0, 80))};
+    return Refused{lang::blame(condition, "must yield true or false, not " + shortened(*answer, 80))};
   return std::nullopt;
 }
 
@@ -119,7 +120,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
       if (stands_in(list)) list = json::array{std::move(list)};  // one element stands for all
     }
   }
-  if (!list.is_array()) co_return Refused{"forEach needs a list, not " + to_text(list).substr(0, 80)};
+  if (!list.is_array()) co_return Refused{"forEach needs a list, not " + shortened(to_text(list), 80)};
   if (list.get_array().size() > kElementsMax) {
     co_return Refused{"forEach: a list of " + std::to_string(list.get_array().size()) +
                       " elements; at most " + std::to_string(kElementsMax) + " are allowed"};
@@ -238,8 +239,8 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   generation_ = kept->generation;
   use_of_ = *text;
   if (kept->made && !row_.freed && !has_made()) {
-    co_return Held{"what belongs to the key '" + *text +
-                   "' was made before, and nobody knows what it yielded: it cannot be updated"};
+    co_return Held{"the key '" + *text +
+                   "' was used before, but the outputs of that use are unknown: it cannot be updated"};
   }
   if (!kept_.empty()) context_->as_object()["outputs"] = parsed(kept_, nullptr);
   co_return std::nullopt;
@@ -260,7 +261,7 @@ Outcome Attempting::built_in() {
     case BuiltIn::kSet: {
       const json::value* values = find(context_->as_object()["with"], "values");
       if (values == nullptr || !(values->is_object() || stands_in(*values)))
-        return Refused{"set: `values` is to be a map"};
+        return Refused{"set: `values` must be a map"};
       return Succeeded{to_text(*values)};
     }
     case BuiltIn::kTeamNotify:
@@ -283,7 +284,7 @@ Outcome Attempting::wait() {
     const auto read = Calendar::from_json(*found);
     if (!read) return Refused{"wait: the calendar '" + name + "': " + read.error().message};
     const auto end = read->next_end(rt::now());
-    if (!end) return Refused{"wait: the calendar '" + name + "' is not over within three years"};
+    if (!end) return Refused{"wait: the calendar '" + name + "' does not end within three years"};
     if (*end <= rt::now()) return Succeeded{"{}"};
     return Waits{*end, "waits for '" + name + "' to be over, at " + to_rfc3339(*end)};
   }
@@ -293,14 +294,14 @@ Outcome Attempting::wait() {
     if (at->is_number()) {
       const auto seconds = at->to_number<double>();
       if (!(seconds >= 0 && seconds < kYear10000))
-        return Refused{"wait: `until` is to be in seconds since 1970, and " + to_text(*at) +
-                       " is not before the year 10000"};
+        return Refused{"wait: `until` must be in seconds since 1970, before the year 10000, not " +
+                       to_text(*at)};
       until = instant(static_cast<std::int64_t>(seconds * 1e6));
     } else {
       const auto time = at->is_string() ? parse_rfc3339(view(at->get_string()))
-                                        : Result<Instant>(Error(Code::kInvalid, "it is no text"));
+                                        : Result<Instant>(Error(Code::kInvalid, "it is not text"));
       if (!time)
-        return Refused{"wait: `until` is to be a time such as 2027-02-15T09:00:00Z: " + time.error().message};
+        return Refused{"wait: `until` must be a time such as 2027-02-15T09:00:00Z: " + time.error().message};
       until = *time;
     }
     why = "waits until " + to_rfc3339(until);
@@ -366,7 +367,7 @@ Outcome Attempting::callback() {
       return Refused{"nobody called back within " + text};
     }
   }
-  return Waits{until, "waits to be called back"};
+  return Waits{until, "waits for a callback"};
 }
 
 Outcome Attempting::assertion() {
@@ -375,7 +376,7 @@ Outcome Attempting::assertion() {
   if (that != nullptr && stands_in(*that)) return Succeeded{"{}"};
   if (that == nullptr || !that->is_bool()) {
     return Refused{"assert: `that` must yield true or false, not " +
-                   (that == nullptr ? "nothing" : to_text(*that).substr(0, 80))};
+                   (that == nullptr ? "nothing" : shortened(to_text(*that), 80))};
   }
   if (that->get_bool()) return Succeeded{"{}"};
   const std::string_view message = find_text(with, "message");

@@ -85,7 +85,7 @@ Outcome Attempting::shown_at_once(const json::value& outputs) const {
   if (announced) return Succeeded{to_text(outputs)};
   const Duration waited = rt::now() - row_.started_at.value_or(rt::now());
   const Duration again = std::clamp<Duration>(waited, std::chrono::seconds(1), std::chrono::minutes(1));
-  return Waits{rt::now() + again, "shadow: nobody is told; waits until the announcement is shown"};
+  return Waits{rt::now() + again, "shadow: no announcement is sent; waits until it is shown"};
 }
 
 // It would have been sent: it is shown, and what follows from its answer is not known.

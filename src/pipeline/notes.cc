@@ -27,7 +27,8 @@ rt::Task<> Pipeline::say_what_is_told(std::shared_ptr<const Rules> rules) {
   while (rules == rules_ && !stopping_) {
     AWAIT(const Status said, parts_.store.set_told(rules->told()));
     if (said) co_return;
-    log::warn("the store does not know yet what workflows want to be told", {{"why", said.error().message}});
+    log::warn("could not store which own events have workflows; trying again",
+              {{"why", said.error().message}});
     AWAIT_DONE(rt::sleep_for(pause));
     pause = std::min<Duration>(pause * 2, std::chrono::seconds(5));
   }
@@ -81,7 +82,7 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   signals_->breaker(target, !closed);
   if (!opened) return;
   const std::string why(why_of(outcome));
-  log::error("a target does not work: it is asked now and then only, until it answers",
+  log::error("a target is down: only single requests are sent until it answers",
              {{"target", target}, {"why", why}});
   background_.start(tell("target-down", json::object{{"target", target}, {"reason", why}}));
 }
@@ -100,7 +101,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::record(store::AttemptEnd 
     const bool again = !recorded && (recorded.error().code == Code::kOverloaded ||
                                      recorded.error().code == Code::kUnavailable);
     if (!again) co_return recorded;
-    log::warn("an outcome waits to be recorded",
+    log::warn("the store did not take an outcome; trying again",
               {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
     AWAIT_DONE(rt::sleep_for(pause));
     // While stopping as often as can be: the end does not wait for it.

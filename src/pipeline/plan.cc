@@ -92,7 +92,7 @@ struct Said {
     if (yes || no) return;
     const std::string neither = "must yield true or false";
     wrong =
-        lang::blame(condition, answer ? neither + ", not " + answer->substr(0, 80) : answer.error().message);
+        lang::blame(condition, answer ? neither + ", not " + shortened(*answer, 80) : answer.error().message);
     cause = answer ? lang::blame(condition, neither) : wrong;  // whatever it yields instead
   }
   bool yes, no;

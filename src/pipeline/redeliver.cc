@@ -13,16 +13,16 @@ namespace {
 // Where it came in, as the source is configured today.
 Result<intake::Route> route_of(const Rules& rules, const Delivery& stored) {
   if (stored.proof.empty())
-    return Error(
-        Code::kConflict,
-        stored.id.text() + " came without a valid proof: nobody knows who sent it; have it sent again");
+    return Error(Code::kConflict,
+                 stored.id.text() + " had no valid proof, so its sender is unknown: send it again");
   const auto& sources = rules.sources().list();
   const auto source = std::find_if(sources.begin(), sources.end(),
                                    [&](const auto& one) { return one->name() == stored.source; });
   if (source == sources.end())
     return Error(Code::kConflict, "its source '" + stored.source + "' is no longer configured");
   if (intake::is_gate(stored.hook))
-    return Error(Code::kConflict, "a gate was answered when it asked: a " + stored.hook + " makes no event");
+    return Error(Code::kConflict,
+                 "a " + stored.hook + " is a gate: it was answered at once and creates no event");
   return intake::Route{*source, stored.cluster, stored.hook, false};
 }
 

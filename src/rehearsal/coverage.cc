@@ -27,7 +27,7 @@ bool waits_for_others(engine::BuiltIn built_in) {
 bool over(const Step& step) {
   return step.reason.starts_with("nobody approved within ") ||
          step.reason.starts_with("nobody called back within ") ||
-         step.reason.starts_with(pipeline::kNotOver) ||
+         step.reason.starts_with(pipeline::kJobNotEnded) ||
          step.outputs.find(R"("comment":"nobody approved within )") != std::string::npos;
 }
 
@@ -115,7 +115,7 @@ void Coverage::add_run(const Run& run) {
     const bool began = step.started_at.has_value() || step.attempts > 0;
     if (began && answer != "false") reached.insert(key_of(step.definition, kRuns));
     if (over(step)) reached.insert(key_of(step.definition, "over"));
-    if (step.reason.starts_with(pipeline::kRed)) reached.insert(key_of(step.definition, "red"));
+    if (step.reason.starts_with(pipeline::kJobFailed)) reached.insert(key_of(step.definition, "red"));
   }
 }
 

@@ -72,7 +72,7 @@ TEST_F(RoomTest, ARunOfWhichNotAllIsToldIsNotCompared) {
   const RunChange left_out = change_of(R"("headers":null,"body":null,"response":null,"leftOut":true)");
   EXPECT_EQ(left_out.change, Change::kSkipped);
   ASSERT_FALSE(left_out.notes.empty());
-  EXPECT_EQ(left_out.notes[0], "it has sent more than the daemon tells of a run");
+  EXPECT_EQ(left_out.notes[0], "skipped: the run sent more requests than the daemon shows of one run");
 }
 
 // -- a run's time is over while a step waits for its target

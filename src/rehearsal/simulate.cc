@@ -291,12 +291,12 @@ RunChange compare(const RunHistory* then, const RunHistory* now, const std::stri
   }
   if (then != nullptr && leaves_out(*then)) {
     out.change = Change::kSkipped;
-    out.notes = {"it has sent more than the daemon tells of a run"};
+    out.notes = {"skipped: the run sent more requests than the daemon shows of one run"};
     return out;
   }
   if (then != nullptr && made_anew(*then)) {
     out.change = Change::kSkipped;
-    out.notes = {"what a step with `key` was to change was gone, and is not known any more"};
+    out.notes = {"skipped: what a step with `key` was to update was gone then, so it cannot be simulated"};
     return out;
   }
   // How it ends is worth a line only where both ends are known.

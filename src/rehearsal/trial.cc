@@ -131,7 +131,7 @@ std::string what_for(const Run& run, const Step& step) {
   const std::string label = "step '" + step_label(step.name, step.definition) + "' of " + run.workflow + " ";
   if (step.asks) return label + "waits for an approval: add it to `approvals`";
   if (step.held) return label + "is held for a person: " + step.reason;
-  if (step.uses == "callback") return label + "waits to be called back: add it to `callbacks`";
+  if (step.uses == "callback") return label + "waits for a callback: add it to `callbacks`";
   const std::string reason = step.reason.empty() ? "" : ": " + step.reason;
   const std::string due = step.due_at ? ", until " + to_rfc3339(*step.due_at) : "";
   return label + "is " + std::string(to_text(step.state)) + due + reason;

@@ -50,7 +50,7 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
     ASSERT_TRUE(early && *early);
     EXPECT_FALSE(terminal((*early)->run.state));
     EXPECT_FALSE((*early)->run.steps[0].held) << "a person is asked what may become clear by itself";
-    EXPECT_NE((*early)->run.steps[0].reason.find("another run of the event has"), std::string::npos)
+    EXPECT_NE((*early)->run.steps[0].reason.find("another run of this event is sending"), std::string::npos)
         << (*early)->run.steps[0].reason;
     EXPECT_TRUE(rehearsal_->run_until_quiet(hours(20)));
     std::vector<std::string> requests;

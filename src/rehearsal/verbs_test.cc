@@ -260,7 +260,7 @@ TEST_F(VerbsTest, WhatAKeyStandsForIsNotMadeTwiceInSilence) {
   EXPECT_EQ(arrivals_.size(), 1U);
   const postlude::Run next = all_runs().at(0);
   EXPECT_TRUE(next.steps[0].held) << next.steps[0].reason;
-  EXPECT_NE(next.steps[0].reason.find("the key 'x' was made before"), std::string::npos)
+  EXPECT_NE(next.steps[0].reason.find("the key 'x' was used before"), std::string::npos)
       << next.steps[0].reason;
   answers_ = R"({"id":"t2"})";
   resume(store::ResumeAs::kRepeat);  // a person's word for another one

@@ -166,7 +166,7 @@ TEST_F(WaitingTest, LooksUntilItIsOver) {
   accept();
   rehearsal_->advance(seconds(5));
   EXPECT_EQ(step().state, StepState::kWaiting);
-  EXPECT_EQ(step().reason, "not over yet: looks again every 10s, for 1h");
+  EXPECT_EQ(step().reason, "the job is still running: polls every 10s, for 1h");
   EXPECT_EQ(step().attempts, 0U) << "a look is no attempt";
   EXPECT_EQ(detail().run.state, RunState::kWaiting);
   done();
@@ -194,7 +194,7 @@ TEST_F(WaitingTest, ARedResultFailsTheStepUnlessAnyIsExpected) {
   accept();
   done();
   EXPECT_EQ(step().state, StepState::kFailed);
-  EXPECT_EQ(step().reason, "the result is red: build b1 failed");
+  EXPECT_EQ(step().reason, "the job failed: build b1 failed");
   begin("{id: b, uses: ci/build, expect: any}");
   accept();
   done();
@@ -226,7 +226,7 @@ TEST_F(WaitingTest, ItsTimeIsOverAfterALastLook) {
   accept();
   done();
   EXPECT_EQ(step().state, StepState::kFailed);
-  EXPECT_EQ(step().reason, "what it started was not over within 40m");
+  EXPECT_EQ(step().reason, "the job did not end within 40m");
   EXPECT_EQ(looks_, 7);  // at once, five times each 7 min, and when the time was over
   EXPECT_GE(looked_at_.back() - looked_at_.front(), minutes(40));
   EXPECT_LE(looked_at_.back() - looked_at_.front(), minutes(40) + seconds(1));
@@ -280,7 +280,7 @@ TEST_F(WaitingTest, WhatFailsAtTheEndOfTheTimeIsNotTriedAgain) {
   done();
   EXPECT_EQ(step().state, StepState::kFailed);
   EXPECT_NE(step().reason.find("503"), std::string::npos);
-  EXPECT_NE(step().reason.find("the next look would be past `wait.timeout`"), std::string::npos)
+  EXPECT_NE(step().reason.find("the next poll would be after `wait.timeout`"), std::string::npos)
       << step().reason;
 }
 
@@ -339,7 +339,7 @@ TEST_F(WaitingTest, GoesOnAfterALongSleep) {
   rehearsal_->advance(seconds(15));
   rehearsal_->crash_and_restart(hours(5));
   done();
-  EXPECT_EQ(step().reason, "what it started was not over within 10m");
+  EXPECT_EQ(step().reason, "the job did not end within 10m");
   EXPECT_EQ(starts_, 1);
 }
 

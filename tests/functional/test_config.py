@@ -65,7 +65,7 @@ BROKEN = {
          "of its own"]),
     "a tab": ("sources:\n\tflagger: {}\n", ["2:1: a tab indents this line; YAML wants spaces"]),
     "no YAML": ("sources: {flagger: [}\n", ["1:21: '}' closes nothing; quote it if it is text"]),
-    "a list": ("- a\n- b\n", ["1:1: the configuration is a list; a map is wanted"]),
+    "a list": ("- a\n- b\n", ["1:1: the configuration is a list; expected a map"]),
     "nothing": ("\n", ["1:1: the configuration is empty"]),
     "no proof": (
         "sources: {flagger: {type: flagger}}\n",
@@ -75,7 +75,7 @@ BROKEN = {
         ["1:45: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"]),
     "a secret in a URL": (
         "targets: {x: {connector: http, url: 'https://u:hunter2@h/', auth: none}}\n",
-        ["1:37: 'url' is 'https://***@h/'; a URL without user and password, which belong in `auth`, is wanted"]),
+        ["1:37: 'url' is 'https://***@h/'; expected a URL without user and password, which belong in `auth`"]),
     "an unknown hook": (
         "sources: {f: {type: flagger, auth: none, paths: {/x: post-rolout}}}\n",
         ["1:36: warning: 'none': anybody who reaches this path may call it",
@@ -124,7 +124,7 @@ BROKEN = {
         ["6:13: the connector jira has no action 'relase-version'; did you mean 'release-version'?"]),
     "two wrong inputs": (
         workflow("{uses: jira/release-version, with: {project: P, nam: n}}", JIRA),
-        ["6:48: `with` lacks `name`, which jira/release-version needs", "6:61: unknown field `nam`; did you mean `name`?"]),
+        ["6:48: `with` needs `name`: jira/release-version requires it", "6:61: unknown field `nam`; did you mean `name`?"]),
     "an unknown field of the event": (
         workflow(WAIT, condition="    if: .event.relase == 1\n"), ["5:9: `.event` has no `relase`; did you mean `release`?"]),
     "an unknown field of the release": (
@@ -148,13 +148,13 @@ BROKEN = {
         workflow("{id: one, uses: wait, with: {for: 1s}}, {id: one, uses: wait, with: {for: 1s}}"),
         ["5:53: two steps have the id 'one'; the first is at line 5"]),
     "no steps": (OPEN + "workflows: {w: {on: {source: a}, steps: []}}\n",
-                 ["2:41: 'steps' has 0 entries; at least 1 is wanted"]),
+                 ["2:41: 'steps' has 0 entries; expected at least 1"]),
     "no duration": (
         "sources: {a: {type: flagger, auth: {bearer: {env: T}}, dedupe: {window: 60}}}\n",
         ["1:73: 'window': '60' is no duration; write 30s, 5m, 24h, 30d or 1h30m"]),
     "one port for two": (
         "server: {listen: '127.0.0.1:8080', admin: '127.0.0.1:8080'}\n",
-        ["1:43: 'listen' is 127.0.0.1:8080 and 'admin' is 127.0.0.1:8080; two ports are wanted"]),
+        ["1:43: 'listen' is 127.0.0.1:8080 and 'admin' is 127.0.0.1:8080; expected two ports"]),
 }
 
 

@@ -376,11 +376,11 @@ def test_on_unclear(guide, then, state):
 def test_wait_for(guide):
     guided = guide("wait-for", {"every: 10s": "every: 1s"})
     run = guided.run(states=("waiting",))
-    assert run["steps"][0]["state"] == "waiting" and run["steps"][0]["reason"] == "not over yet: looks again every 1s, for 40m"
+    assert run["steps"][0]["state"] == "waiting" and run["steps"][0]["reason"] == "the job is still running: polls every 1s, for 40m"
     guided.fakes.finish_builds("failed")
     wait_until(lambda: guided.said() == ["Suite 1 has failed"], why="the red result, told")
     run = wait_until(lambda: (r := guided.show(run))["steps"][2]["state"] == "waiting" and r)
-    assert run["steps"][2]["reason"] == "not over yet: looks again every 10s, for 2h"
+    assert run["steps"][2]["reason"] == "the job is still running: polls every 10s, for 2h"
     guided.people("skip", run, "--step", "builds/build")
     guided.until(run, "succeeded")
     assert [b["of"] for b in guided.fakes.state()["builds"]] == ["7774c75db4", "docs of 7774c75db4"]

@@ -60,7 +60,7 @@ ERRORS = {
         workflow(["{uses: ci/request, with: {path: /x, success: .response.status = 200}}"]), "`=` assigns"),
     "braces in if": (workflow([VERSION], more="    if: '{{ .event.name }}'\n"), "without `{{ }}`"),
     "a dash": (workflow([VERSION], more="    if: .event.metadata.min-length == \"1\"\n"), '.event.metadata["min-length"]'),
-    "forEach over a number": (workflow(["{uses: ci/request, forEach: 5, with: {path: /x}}"]), "a list is wanted"),
+    "forEach over a number": (workflow(["{uses: ci/request, forEach: 5, with: {path: /x}}"]), "expected a list"),
     "another host": (
         workflow(["{uses: ci/request, with: {url: 'https://other.example/x'}}"]), "is not on the target's host https://ci.example"),
     "a slip in a phase": (workflow([VERSION], "{source: a, phase: succeeded}"), "did you mean 'Succeeded'?"),
@@ -126,7 +126,7 @@ ERRORS = {
     "forEach over text of the event": (
         workflow(["{uses: ci/request, forEach: .event.metadata.names, with: {path: /x}}"]), '.event.metadata.names | split(",")'),
     "forEach over a map": (workflow(["{uses: ci/request, forEach: .event.metadata, with: {path: /x}}"]), "| to_entries"),
-    "a condition that is a number": (workflow(["{uses: wait, if: 5, with: {for: 1s}}"]), "`5` is a number, and true or false is wanted"),
+    "a condition that is a number": (workflow(["{uses: wait, if: 5, with: {for: 1s}}"]), "`5` is a number; expected true or false"),
     "an assertion of text": (workflow(["{uses: assert, with: {that: .event.name}}"]), "compare it, as in"),
     "success that is a status": (
         workflow(["{uses: ci/request, with: {path: /x, success: .response.status}}"]), "`.response.status == 200`"),
@@ -135,9 +135,9 @@ ERRORS = {
     "a header that is a map": (
         workflow(["{uses: ci/request, with: {path: /x, headers: {X-A: {env: TOKEN}}}}"]), "`{env: NAME}` is not read in a workflow"),
     "a method that is computed": (
-        workflow(["{uses: ci/request, with: {method: '${{ .event.name }}', path: /x}}"]), "`method` is written out, and no expression"),
-    "a method that is a list": (workflow(["{uses: ci/request, with: {method: [PUT], path: /x}}"]), "`method` is a list; one of GET"),
-    "no method": (workflow(["{uses: ci/request, with: {method: , path: /x}}"]), "`method` is empty; one of GET"),
+        workflow(["{uses: ci/request, with: {method: '${{ .event.name }}', path: /x}}"]), "`method` cannot be an expression"),
+    "a method that is a list": (workflow(["{uses: ci/request, with: {method: [PUT], path: /x}}"]), "`method` is a list; expected one of GET"),
+    "no method": (workflow(["{uses: ci/request, with: {method: , path: /x}}"]), "`method` is empty; expected one of GET"),
     "a key's header that is computed": (
         workflow(["{uses: ci/request, with: {method: PUT, idempotencyHeader: '${{ 1 }}', path: /x}}"]), "is no name for a header"),
     "sources, misspelt": (workflow([VERSION]).replace("sources:", "sourcs:"), "did you mean 'sources'?"),
@@ -145,7 +145,7 @@ ERRORS = {
     "a connector, misspelt": (
         workflow([VERSION, PUT % "${{ .steps.v.outputs.name }}"]).replace("connector: jira", "connector: jria"), "did you mean 'jira'?"),
     "a value of the environment as input": (
-        workflow(["{uses: jira/release-version, with: {project: {env: P}, name: x}}"]), "text is wanted: `{env: NAME}` is not read in a workflow"),
+        workflow(["{uses: jira/release-version, with: {project: {env: P}, name: x}}"]), "expected text: `{env: NAME}` is not read in a workflow"),
     "a value of the environment as a message": (
         workflow(["{uses: approval, with: {message: {env: P}}}"]), "'message' is text: `{env: NAME}` is not read in a workflow"),
     "a value of the environment as credentials": (

@@ -71,7 +71,7 @@ def test_it_is_waited_for(ci, fakes):
     wait_for_looks(fakes, 3)
     run = server.wait_run(event, ("waiting",))
     step = run["steps"][0]
-    assert step["state"] == "waiting" and step["reason"] == "not over yet: looks again every 1s, for 1h", step
+    assert step["state"] == "waiting" and step["reason"] == "the job is still running: polls every 1s, for 1h", step
     assert step["overBy"] and step["tries"] == 0 and not step["held"]
     fakes.finish_builds()
     run = server.wait_run(event)
@@ -117,7 +117,7 @@ def test_a_red_result_fails_the_step(ci, fakes):
     fakes.finish_builds("failed")
     run = server.wait_run(event)
     assert run["state"] == "failed"
-    assert run["steps"][0]["reason"] == "the result is red: build 1 failed"
+    assert run["steps"][0]["reason"] == "the job failed: build 1 failed"
     assert run["steps"][1]["state"] == "skipped"
     # A retry looks again and starts nothing: it is for whoever ran it again over there.
     fakes.rerun_builds()
@@ -145,7 +145,7 @@ def test_its_time_is_over(ci, fakes):
     server = ci("wait: {every: 1s, timeout: 3s}")
     event = accept(server)
     run = server.wait_run(event)
-    assert run["state"] == "failed" and run["steps"][0]["reason"] == "what it started was not over within 3s", run
+    assert run["state"] == "failed" and run["steps"][0]["reason"] == "the job did not end within 3s", run
     begun, times = starts(fakes)[0]["at"], [r["at"] for r in looks(fakes)]
     assert times[-1] - begun > 2.9 and moment(run["steps"][0]["finishedAt"]) - begun > 2.9, times
     # A retry has the whole time again, for the same build.
@@ -244,11 +244,11 @@ def test_shadow_starts_nothing_and_does_not_wait(daemon, fakes, folder):
     (OFTEN, "expect: any, " + OFTEN, None),
     ("uses: ci/build, with: {of: '${{ .event.name }}'}", "uses: wait, with: {for: 1s}",
      "'wait' belongs to an action that starts something and waits for it; wait does not"),
-    (OFTEN, "expect: red", "'expect' is 'red'; 'success' or 'any' is wanted"),
+    (OFTEN, "expect: red", "'expect' is 'red'; expected 'success' or 'any'"),
     (OFTEN, "wait: {timout: 3m}", "unknown key 'timout' in 'wait'; did you mean 'timeout'?"),
     (OFTEN, "wait: {every: 10ms}", "'every' is at least 1s, not 10ms"),
     (OFTEN, "wait: {timeout: soon}", "'soon' is no duration"),
-    (OFTEN, "wait: 40m", "'wait' is '40m'; a map is wanted"),
+    (OFTEN, "wait: 40m", "'wait' is '40m'; expected a map"),
 ])
 def test_check_of_a_step(ci, folder, was, is_now, said):
     connector = example() + "  stop: {summary: S, input: {additionalProperties: true}, requests: [{delete: /x, effect: state}]}\n"
@@ -346,6 +346,6 @@ def test_explain_says_what_it_waits_for(ci, fakes):
     event = accept(server)
     wait_for_looks(fakes, 2)
     run = server.wait_run(event, ("waiting",))
-    assert "not over yet" in server.cli("runs", "show", run["id"], check=0).stdout
+    assert "the job is still running" in server.cli("runs", "show", run["id"], check=0).stdout
     assert run["id"] in server.cli("explain", event, check=0).stdout
     fakes.finish_builds()

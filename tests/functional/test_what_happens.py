@@ -152,7 +152,7 @@ def test_a_replay_after_a_half_done_run(engine, fakes):  # noqa: F811
     # Up to the one of which nobody can tell whether it may be done twice: a person decides.
     again = wait_until(lambda: (r := show(server, again))["steps"][4]["held"] and r, 30)
     assert states(again) == ["succeeded"] * 4 + ["waiting", "pending"] and again["replayOf"] == run["id"]
-    assert "another run of the event has had the effect" in again["steps"][4]["reason"]
+    assert "another run of this event has already sent" in again["steps"][4]["reason"]
     assert len(calls(fakes, "PUT", "/echo/state")) == 2, "state: set again"
     sent = [c["headers"]["idempotency-key"] for c in calls(fakes, "POST", "/echo/keyed")]
     assert len(sent) == 2 and len(set(sent)) == 1, "key: sent again with its key"

@@ -483,7 +483,7 @@ def test_coverage(place):
                 "the time of step 'ask' is never over", "step '5' of onFailure never runs", "no test runs it"):
         assert re.search(r"postlude\.yaml:\d+:\d+: " + re.escape(gap), shown), (gap, shown)
     place.run("--coverage-min", "40")
-    assert "40% of the steps and branches are reached by tests; 41% are wanted" in place.run("--coverage-min", "41", check=1).stderr
+    assert "40% of the steps and branches are reached by tests; expected 41%" in place.run("--coverage-min", "41", check=1).stderr
     told = place.json("--coverage")["coverage"]
     assert told["percent"] == 40 and [w["percent"] for w in told["workflows"]] == [46, 0]
 
@@ -513,10 +513,10 @@ def test_filter(place):
     ("payload:", "release: {verson: {}}\n      payload:", "ship.test.yaml:7:17: unknown key 'verson' in 'release'; did you mean 'version'?"),
     ("payload:", "release: {version: {nw: '2'}}\n      payload:", "ship.test.yaml:7:27: unknown key 'nw' in 'version'; did you mean 'new'?"),
     ("payload:", "release: {images: [{}, {imag: x}]}\n      payload:", "ship.test.yaml:7:31: unknown key 'imag' in entry 2 of 'images'"),
-    ("payload:", "release: {images: {container: x}}\n      payload:", "ship.test.yaml:7:25: 'images' is a map; a list or nothing is wanted"),
+    ("payload:", "release: {images: {container: x}}\n      payload:", "ship.test.yaml:7:25: 'images' is a map; expected a list or nothing"),
     ("payload:", "release: {kind: forwards}\n      payload:", "ship.test.yaml:7:23: 'kind' is 'forwards'; did you mean 'forward'?"),
-    ("payload:", "release: {id: x}\n      payload:", "ship.test.yaml:7:21: 'id' is 'x'; the id of a release, such as rel_1 is wanted"),
-    ("payload:", "release: {durationSeconds: 5m}\n      payload:", "ship.test.yaml:7:34: 'durationSeconds' is '5m'; a number or nothing is wanted"),
+    ("payload:", "release: {id: x}\n      payload:", "ship.test.yaml:7:21: 'id' is 'x'; expected the id of a release, such as rel_1"),
+    ("payload:", "release: {durationSeconds: 5m}\n      payload:", "ship.test.yaml:7:34: 'durationSeconds' is '5m'; expected a number or nothing"),
     ("payload:", "release: {startedAt: today}\n      payload:", "ship.test.yaml:7:28: 'startedAt' is 'today'"),
     ("payload:", "canary: {uuid: x}\n      payload:", "ship.test.yaml:7:16: unknown key 'uuid' in 'canary'; did you mean 'uid'?"),
     ("payload:", "outcome: promted\n      payload:", "ship.test.yaml:7:16: 'outcome' is 'promted'; did you mean 'promoted'?"),

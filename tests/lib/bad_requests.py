@@ -237,8 +237,8 @@ def nested(depth):
     return b'{"name":"x","namespace":"n","phase":"Failed","more":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
 
-NO_NAME = "name is no name of a Kubernetes object: at most 253 small letters, digits, inner dashes and dots"
-NO_NAMESPACE = "namespace is no name of a Kubernetes namespace: at most 63 small letters, digits and inner dashes"
+NO_NAME = "name is not a valid name of a Kubernetes object: at most 253 lower-case letters, digits, inner dashes and dots"
+NO_NAMESPACE = "namespace is not a valid name of a Kubernetes namespace: at most 63 lower-case letters, digits and inner dashes"
 CONTENT = [(name, post("/hooks/open/post-rollout", body), 400, detail) for name, body, detail in [
     ("no body", b"", "not JSON: incomplete JSON at byte 0"),
     ("blanks", b"  \n", "not JSON: incomplete JSON at byte 3"),

@@ -213,9 +213,9 @@ void Check::job_ended(std::int64_t step, std::int64_t state) {
   };
   if (state == static_cast<std::int64_t>(StepState::kSucceeded) && !(seen.over && (seen.green || any)))
     because("succeeded before its job did");
-  if (reason.starts_with("the result is red") && (any || !seen.over || seen.green))
+  if (reason.starts_with("the job failed: ") && (any || !seen.over || seen.green))
     because("has seen no red result");
-  if (!reason.starts_with("what it started was not over")) return;
+  if (!reason.starts_with("the job did not end within ")) return;
   world_.tally.met("job: not over in time");
   if (seen.over) because("was over");
   // What is seen here is seen when it is asked: its answer arrives within the request's timeout, and then it
