@@ -35,10 +35,9 @@ Status Access::local(const HttpRequest& request) const {
   const auto host = host_of(name);
   const bool known = host && (is_loopback(*host) || (!host_.empty() && *host == host_));
   if (!known || request.headers.count("Host") != 1) {
-    return Error(
-        Code::kDenied,
-        "without access.tokens only calls to localhost, 127.0.0.1, [::1] or the host of server.adminUrl "
-        "are answered; the Host header of this one is something else");
+    return Error(Code::kDenied,
+                 "without access.tokens the Host header must be localhost, 127.0.0.1, [::1] or the host of "
+                 "server.adminUrl: set server.adminUrl, or add a token to access.tokens");
   }
   const std::string own = "http://" + lower(name);
   const bool foreign = std::any_of(list.begin(), list.end(), [&](const Header& header) {
@@ -46,7 +45,10 @@ Status Access::local(const HttpRequest& request) const {
     const std::string origin = lower(header.value);
     return origin != own && (*host != host_ || origin != origin_);
   });
-  if (foreign) return Error(Code::kDenied, "calls from another origin are refused");
+  if (foreign)
+    return Error(
+        Code::kDenied,
+        "requests from another origin are refused: set server.adminUrl, or add a token to access.tokens");
   return ok();
 }
 
@@ -68,8 +70,8 @@ Result<Caller> Access::caller(const HttpRequest& request) const {
   const bool bearer = authorization.size() > 7 && equal_ignoring_case(authorization.substr(0, 7), "Bearer ");
   auto found = known(bearer ? trim(authorization.substr(7)) : std::string_view());
   if (!found)
-    return Error(Code::kNotFound,
-                 bearer ? "the token is not known" : "a token is needed: Authorization: Bearer …");
+    return Error(Code::kNotFound, bearer ? "the token is unknown: use one of access.tokens"
+                                         : "a token is required: Authorization: Bearer TOKEN, or --token");
   return *std::move(found);
 }
 

@@ -67,8 +67,9 @@ rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::va
     std::vector<std::string> names;
     for (const Verb& one : verbs())
       names.emplace_back(one.name);
-    co_return problem(404, "not found",
-                      "no runs/{id}/" + verb_name.substr(0, 40) + "; " + instead_of(verb_name, names));
+    co_return problem(
+        404, "not found",
+        "there is no runs/{id}/" + verb_name.substr(0, 40) + "; " + instead_of(verb_name, names));
   }
   if (const Status said = check_body(*verb, asked); !said) co_return problem_of(said.error());
   AWAIT(auto detail, run_for(id, who));
@@ -128,7 +129,7 @@ rt::Task<Status> Api::answer_approval(store::RunBrief detail, bool approve, json
   CO_TRY(const std::uint32_t index, asking_step(detail.run, std::string(find_text(asked, "step"))));
   const Step& step = detail.run.steps[index];
   if (const auto others = not_among(approval_of(step).approvers, who))
-    co_return Error(Code::kDenied, "this may answer: " + *others + "; you are " + who.name);
+    co_return Error(Code::kDenied, "only these may answer: " + *others + "; you are " + who.name);
   Answer given;
   given.kind = approve ? AnswerKind::kApproved : AnswerKind::kRejected;
   given.by = who.name;

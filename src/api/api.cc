@@ -43,7 +43,7 @@ void Api::use(Options options) {
 http::HeadVerdict Api::head(const HttpRequest& request, bool headers_too_large) const {
   if (headers_too_large) return problem(431, "headers too large", "the headers are larger than 16 KiB");
   if (request.method != "GET" && request.method != "HEAD" && request.method != "POST") {
-    HttpResponse response = problem(405, "method not allowed", "use GET, or POST where the API says so");
+    HttpResponse response = problem(405, "method not allowed", "use GET to read, POST to act");
     response.headers.add("Allow", "GET, HEAD, POST");
     return response;
   }
@@ -54,12 +54,15 @@ rt::Task<Result<HttpResponse>> Api::health(HttpRequest request) {
   const std::string_view path = request.path();
   if (path == "/healthz") co_return answer(200, "text/plain; charset=utf-8", "ok\n");
   if (path == "/readyz") {
-    if (!ready) co_return problem(503, "not ready", "starting, or shutting down");
+    if (!ready) co_return problem(503, "not ready", "Postlude is starting or stopping");
     if (pipeline_.refused_lately())
-      co_return problem(503, "not ready", "the store had no room for a call just now");
-    if (!pipeline_.has_usable_source())
       co_return problem(503, "not ready",
-                        "no source has a secret that can be read: every call is answered 503");
+                        "the store had no room for a hook in the last seconds: free disk space");
+    if (!pipeline_.has_usable_source())
+      co_return problem(
+          503, "not ready",
+          "no secret of any source can be read, so that every hook is answered 503: set the environment "
+          "variables or files that `sources` names; `postlude check --secrets` lists those missing");
     AWAIT(const Status writable, store_.writable());
     if (!writable)
       co_return problem(503, "not ready", "the store cannot be written: " + writable.error().message);
@@ -93,7 +96,7 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
   if (!who) {
     const bool unknown = who.error().code == Code::kNotFound;
     HttpResponse response =
-        problem(unknown ? 401 : 403, unknown ? "who are you" : "not allowed", who.error().message);
+        problem(unknown ? 401 : 403, unknown ? "unauthorized" : "not allowed", who.error().message);
     if (unknown) response.headers.add("WWW-Authenticate", "Bearer");
     co_return response;
   }
@@ -115,7 +118,8 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
     if (who->role < Role::kOperator) response.body = pipeline::without_links(std::move(response.body));
     co_return response;
   }
-  if (who->role < Role::kOperator) co_return problem(403, "not allowed", "this needs the role operator");
+  if (who->role < Role::kOperator)
+    co_return problem(403, "not allowed", "this needs a token with the role operator or admin");
   AWAIT(HttpResponse response, write(std::move(path), std::move(request), *who));
   co_return response;
 }
@@ -161,13 +165,14 @@ rt::Task<HttpResponse> Api::read(Path path, Query query, Caller who) {
     AWAIT(HttpResponse response, keys(std::move(query), std::move(who)));
     co_return response;
   }
-  co_return problem(404, "not found",
-                    "there is deliveries, events, runs, failures, held, keys, pauses, workflows, targets, "
-                    "explain/{id}, config, audit/verify");
+  co_return problem(
+      404, "not found",
+      "no such path; there are deliveries, events, runs, failures, held, keys, pauses, workflows, targets, "
+      "explain/{id}, config, audit/verify");
 }
 
 rt::Task<HttpResponse> Api::read_config(Path path, Caller who) {
-  if (!who.team.empty()) co_return problem(403, "not allowed", "this is not for the tokens of a team");
+  if (!who.team.empty()) co_return problem(403, "not allowed", "tokens with a team may not do this");
   if (path[0] == "config" && path.size() == 1) co_return json_answer(view_of(config));
   if (path[0] == "audit" && path.size() == 2 && path[1] == "verify") {
     AWAIT(const auto verified, store_.verify_audit());
@@ -178,7 +183,7 @@ rt::Task<HttpResponse> Api::read_config(Path path, Caller who) {
                      {"records", verified->records},
                      {"head", verified->head}});
   }
-  co_return problem(404, "not found", "there is config, audit/verify");
+  co_return problem(404, "not found", "no such path; there are config, audit/verify");
 }
 
 rt::Task<HttpResponse> Api::list(std::string kind, Query query, Caller who) {
@@ -261,14 +266,16 @@ namespace {
 HttpResponse answer_again(const store::Before& before) {
   switch (before.what) {
     case store::Before::What::kOther:
-      return problem(422, "unprocessable content", "this Idempotency-Key came with another request before");
+      return problem(422, "unprocessable content",
+                     "this Idempotency-Key was used for another request: use a new one");
     case store::Before::What::kUnderWay:
-      return problem(409, "not possible now", "the request with this Idempotency-Key is still under way");
+      return problem(409, "not possible now",
+                     "the request with this Idempotency-Key is still in progress: try again later");
     case store::Before::What::kNobodyKnows:
-      return problem(
-          409, "not possible now",
-          "Postlude ended while it carried this request out, and does not know how far it came; look at "
-          "what is there now, and ask with another Idempotency-Key if it is still to be done");
+      return problem(409, "not possible now",
+                     "Postlude stopped while it processed this request, and does not know whether it was "
+                     "done: check, and "
+                     "if it was not, repeat it with a new Idempotency-Key");
     case store::Before::What::kNothing:
     case store::Before::What::kAnswered:
       break;
@@ -329,8 +336,9 @@ rt::Task<HttpResponse> Api::write(Path path, HttpRequest request, Caller who) {
   AWAIT(HttpResponse response, act_and_log(std::move(path), std::move(*asked), std::move(who)));
   AWAIT(const Status kept, store_.end_once(once, response.status, response.body));
   if (!kept) {
-    log::warn("the answer to an Idempotency-Key is not kept yet; the next write with a key tries it again",
-              {{"why", kept.error().message}});
+    log::warn(
+        "the answer for an Idempotency-Key could not be stored; the next request with a key tries again",
+        {{"why", kept.error().message}});
     if (late_.size() >= kLateMax) late_.erase(late_.begin());
     late_.push_back({once, response.status, response.body});
   }

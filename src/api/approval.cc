@@ -54,14 +54,15 @@ Result<std::uint32_t> asking_step(const Run& run, const std::string& word) {
     approval = true;
     if (!step.asks || step.state != StepState::kWaiting) continue;
     if (found)
-      return Error(Code::kInvalid, "several approvals of " + run.id.text() + " wait: name one by its number");
+      return Error(Code::kInvalid,
+                   "several steps of " + run.id.text() + " wait for an approval: name one with `step`");
     found = step.index;
   }
   if (found) return *found;
   if (!known) return Error(Code::kNotFound, run.id.text() + " has no step " + word);
-  if (!approval) return Error(Code::kConflict, "step " + word + " is no approval");
-  const std::string why = terminal(run.state) ? ": the run has ended" : ": not yet, or not any more";
-  return Error(Code::kConflict, (word.empty() ? "no approval of " + run.id.text() + " waits for an answer"
+  if (!approval) return Error(Code::kConflict, "step " + word + " is not an approval");
+  const std::string why = terminal(run.state) ? ": the run has ended" : "";
+  return Error(Code::kConflict, (word.empty() ? "no step of " + run.id.text() + " waits for an approval"
                                               : "step " + word + " does not wait for an answer") +
                                     why);
 }
@@ -94,12 +95,11 @@ Status may_skip(const Run& run, const std::string& pinned, const std::string& wo
     }
     if (!approvers)
       return Error(Code::kConflict, "step " + word +
-                                        " has not asked yet, and who may answer is not known before it does: "
-                                        "it can be skipped then");
+                                        " cannot be skipped yet: its approvers are an expression, which is "
+                                        "evaluated when the step starts; skip it then");
     if (const auto others = not_among(*approvers, who))
-      return Error(Code::kDenied, "skipping step " + word +
-                                      " is going on without its approval, which is for " + *others +
-                                      "; you are " + who.name);
+      return Error(Code::kDenied, "step " + word + " is an approval, and only its approvers may skip it: " +
+                                      *others + "; you are " + who.name);
   }
   return ok();
 }

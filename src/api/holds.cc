@@ -35,13 +35,13 @@ Result<Subject> subject_of(const json::value& asked, bool with_reason) {
         return Error(Code::kInvalid, "reason must be text of at most 1,000 bytes");
       continue;
     }
-    if (found) return Error(Code::kInvalid, "name one of workflow, target, team, source, all");
+    if (found) return Error(Code::kInvalid, "name exactly one of workflow, target, team, source, all");
     if (key == "all" ? !(value.is_bool() && value.get_bool())
                      : !value.is_string() || value.get_string().empty())
       return Error(Code::kInvalid, key + (key == "all" ? " can only be true" : " must be a name"));
     found = Subject{key, key == "all" ? std::string() : std::string(view(value.get_string()))};
   }
-  if (!found) return Error(Code::kInvalid, "name one of workflow, target, team, source, all");
+  if (!found) return Error(Code::kInvalid, "name exactly one of workflow, target, team, source, all");
   return *std::move(found);
 }
 
@@ -71,7 +71,7 @@ Status may_hold(const pipeline::Rules& rules, const Subject& subject, const Call
   if (subject.kind == "workflow" && team_of_workflow(rules, subject.name) == who.team) return ok();
   if (subject.kind == "team" || subject.kind == "workflow")
     return Error(Code::kNotFound, "no " + subject.kind + " '" + subject.name.substr(0, 80) + "'");
-  return Error(Code::kDenied, "a token of a team pauses that team or its own workflows");
+  return Error(Code::kDenied, "a token with a team may pause only that team and its workflows");
 }
 
 Status there_is(const pipeline::Rules& rules, const Subject& subject) {
@@ -96,7 +96,7 @@ Result<Cause> cause_of(const json::value& asked) {
       return Error(Code::kInvalid, key + (key == "stale" ? " must be true or false" : " must be text"));
   }
   if (find(asked, "cause") == nullptr)
-    return Error(Code::kInvalid, "cause must be one of those that GET /api/v1/failures tells");
+    return Error(Code::kInvalid, "cause must be one that GET /api/v1/failures lists");
   return Cause{std::string(find_text(asked, "cause")), std::string(find_text(asked, "workflow"))};
 }
 
@@ -215,7 +215,7 @@ rt::Task<HttpResponse> Api::act_on_failures(std::string verb, json::value asked,
     if (!said && said.error().code != Code::kConflict && said.error().code != Code::kNotFound) break;
   }
   if (done == 0 && refused.empty())
-    co_return problem(404, "not found", "no failed run has this cause, unless somebody has dismissed it");
+    co_return problem(404, "not found", "no failed run has this cause, or all that have it are dismissed");
   co_return json_answer(
       json::object{{"done", done}, {"refused", std::move(refused)}, {"more", runs->size() == kAtOnce}});
 }
@@ -261,9 +261,10 @@ rt::Task<HttpResponse> Api::act(Path path, json::value asked, Caller who) {
     AWAIT(HttpResponse response, forget_key(std::move(asked), std::move(who)));
     co_return response;
   }
-  co_return problem(404, "not found",
-                    "there is POST runs/{id}/{verb}, deliveries/{id}/redeliver, failures/retry, "
-                    "failures/dismiss, held/resume, keys/forget, pause, unpause");
+  co_return problem(
+      404, "not found",
+      "no such path; there are POST runs/{id}/{verb}, deliveries/{id}/redeliver, failures/retry, "
+      "failures/dismiss, held/resume, keys/forget, pause, unpause");
 }
 
 }  // namespace postlude::api

@@ -120,7 +120,7 @@ rt::Task<HttpResponse> Api::resume_held(json::value asked, Caller who) {
   filter.workflow = find_text(asked, "workflow");
   filter.team = who.team;
   if (filter.cause.empty())
-    co_return problem(400, "invalid", "cause must be one of those that GET /api/v1/held tells");
+    co_return problem(400, "invalid", "cause must be one that GET /api/v1/held lists");
   AWAIT(const auto steps, store_.held_steps(std::move(filter), kAtOnce));
   if (!steps) co_return problem_of(steps.error());
   std::int64_t done = 0;
@@ -140,7 +140,7 @@ rt::Task<HttpResponse> Api::resume_held(json::value asked, Caller who) {
 }
 
 rt::Task<HttpResponse> Api::keys(Query query, Caller who) {
-  if (!who.team.empty()) co_return problem(403, "not allowed", "this is not for the tokens of a team");
+  if (!who.team.empty()) co_return problem(403, "not allowed", "tokens with a team may not do this");
   if (const Status said = only(query, {"target", "key", "limit", "after"}); !said)
     co_return problem_of(said.error());
   const auto limit = number_of(query, "limit", kKeysUnlessSaid, kKeysAtOnce);
@@ -162,7 +162,7 @@ rt::Task<HttpResponse> Api::keys(Query query, Caller who) {
 }
 
 rt::Task<HttpResponse> Api::forget_key(json::value asked, Caller who) {
-  if (!who.team.empty()) co_return problem(403, "not allowed", "this is not for the tokens of a team");
+  if (!who.team.empty()) co_return problem(403, "not allowed", "tokens with a team may not do this");
   if (const Status said = only(asked, {"target", "key"}); !said) co_return problem_of(said.error());
   const std::string target(find_text(asked, "target"));
   const std::string key(find_text(asked, "key"));

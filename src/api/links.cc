@@ -151,7 +151,7 @@ std::string state_words(const Found& found) {
     const char* what = found.answer->kind == AnswerKind::kApproved   ? "approved"
                        : found.answer->kind == AnswerKind::kRejected ? "rejected"
                                                                      : "answered";
-    return std::string("It was ") + what + " already, by " + found.answer->by + " at " +
+    return std::string("The step was already ") + what + " by " + found.answer->by + " at " +
            to_rfc3339(found.answer->at) + ".";
   }
   if (terminal(found.run.run.state))
@@ -181,8 +181,7 @@ void term(std::string& out, std::string_view name, std::string_view value) {
 std::string facts_of(const Found& found, const Event& event) {
   const Approval asked = approval_of(*found.step);
   std::string out = "<h1>" + escaped(found.step->title) + "</h1>\n<p class=\"asked\">" +
-                    escaped(asked.message.empty() ? "An approval is asked for." : asked.message) +
-                    "</p>\n<dl>\n";
+                    escaped(asked.message.empty() ? "Approval required." : asked.message) + "</p>\n<dl>\n";
   term(out, "Workflow", found.run.run.workflow);
   if (!event.name.empty())
     term(out, "Canary", event.name_space.empty() ? event.name : event.name_space + "/" + event.name);
@@ -201,7 +200,7 @@ std::string form_of(const Link& link, const Approval& asked) {
            "type=\"password\" autocomplete=\"off\" required>\n";
   }
   out +=
-      "<label for=\"comment\">Comment <span class=\"soft\">(may stay empty)</span></label>\n<textarea "
+      "<label for=\"comment\">Comment <span class=\"soft\">(optional)</span></label>\n<textarea "
       "id=\"comment\" name=\"comment\" rows=\"3\" maxlength=\"1000\"></textarea>\n";
   return out + "<button class=\"" + (approve ? "approve" : "reject") + "\">" +
          (approve ? "Approve" : "Reject") + "</button>\n</form>\n";
@@ -233,14 +232,15 @@ http::HeadVerdict Links::head(const HttpRequest& request, bool headers_too_large
   const bool callback = link->kind == LinkKind::kCallback;
   const bool reads = !callback && (request.method == "GET" || request.method == "HEAD");
   if (request.method != "POST" && !reads) {
-    HttpResponse response = problem(405, "method not allowed",
-                                    callback ? "a callback is one POST" : "a link takes GET, HEAD and POST");
+    HttpResponse response =
+        problem(405, "method not allowed",
+                callback ? "a callback takes POST only" : "a link takes GET, HEAD and POST");
     response.headers.add("Allow", callback ? "POST" : "GET, HEAD, POST");
     return response;
   }
   if (headers_too_large) return problem(431, "headers too large", "the headers are larger than 16 KiB");
   if (reads) return http::ReadBody{0};
-  if (compressed(request)) return problem(415, "unsupported media type", "compressed content is not taken");
+  if (compressed(request)) return problem(415, "unsupported media type", "the body must not be compressed");
   if (!callback && media_type(request) != "application/x-www-form-urlencoded")
     return problem(415, "unsupported media type",
                    "the page's button sends application/x-www-form-urlencoded");
@@ -290,8 +290,8 @@ rt::Task<HttpResponse> Links::call_back(Link link, HttpRequest request) {
   if (!found) co_return unknown();
   if (settled) {
     co_return found->answer != nullptr
-        ? problem(409, "used already", "this callback was used already, at " + to_rfc3339(found->answer->at))
-        : problem(410, "gone", "what this callback was for has ended");
+        ? problem(409, "used already", "this callback was already used at " + to_rfc3339(found->answer->at))
+        : problem(410, "gone", "the step or run has ended");
   }
   log::info("called back",
             {{"run", link.run.text()}, {"step", label_of(*found->step)}, {"by", request.remote}});
@@ -311,7 +311,8 @@ rt::Task<HttpResponse> Links::page(Link link, HttpRequest request) {
   if (!state.empty()) {
     body += told(state);
   } else if (found->step->state != StepState::kWaiting) {
-    body += told("It does not wait for an answer yet. Come back when you are told that it does.");
+    body += told(
+        "The step does not wait for an answer yet. Open this link again when you are told that it does.");
   } else {
     body += form_of(link, approval_of(*found->step));
   }
@@ -332,7 +333,8 @@ bool Links::same_page(const HttpRequest& request) const {
 }
 
 rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
-  if (!same_page(request)) co_return html(403, "not allowed", told("Only this page's own button answers."));
+  if (!same_page(request))
+    co_return html(403, "not allowed", told("Only the button on this page can answer. Nothing was changed."));
   AWAIT(auto detail, store_.brief(link.run));
   if (!detail) co_return detail.error().code == Code::kNotFound ? unknown() : problem_of(detail.error());
   const auto found = found_in(std::move(*detail), link);
@@ -344,7 +346,8 @@ rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
                    heading + told(state + " Nothing was changed."));
   }
   if (found->step->state != StepState::kWaiting)
-    co_return html(409, found->step->title, heading + told("It does not wait for an answer yet."));
+    co_return html(409, found->step->title,
+                   heading + told("The step does not wait for an answer yet. Nothing was changed."));
 
   Answer given;
   given.kind = link.kind == LinkKind::kApprove ? AnswerKind::kApproved : AnswerKind::kRejected;
@@ -356,7 +359,7 @@ rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
     if (!may) {
       co_return html(403, found->step->title,
                      heading +
-                         told("This needs the token of one of: " + join(asked.approvers, ", ") +
+                         told("This needs the API token of one of: " + join(asked.approvers, ", ") +
                               ", with the role operator. Nothing was changed.") +
                          form_of(link, asked));
     }
@@ -373,7 +376,7 @@ rt::Task<HttpResponse> Links::press(Link link, HttpRequest request) {
   AWAIT(const Status kept, store_.answer(link.run, link.step, std::move(given)));
   if (!kept && kept.error().code == Code::kConflict) {
     co_return html(409, found->step->title,
-                   heading + told("It was answered already, or has ended. Nothing was changed."));
+                   heading + told("The step was already answered, or has ended. Nothing was changed."));
   }
   if (!kept) co_return problem_of(kept.error());
   log::info("a person acted", {{"act", approved ? "approve" : "reject"},

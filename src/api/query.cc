@@ -51,7 +51,7 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
   }
   if (name == "state" && !run_state_named(value)) {
     return Error(Code::kInvalid, "unknown state '" + value.substr(0, 40) +
-                                     "'; there is queued, running, waiting, succeeded, failed, cancelled");
+                                     "'; use queued, running, waiting, succeeded, failed or cancelled");
   }
   store::Filter& f = asked.filter;
   (name == "source"      ? f.source

@@ -43,18 +43,18 @@ std::string step_waits_for(const Step& step, const store::RunDetail& detail,
   engine::Breaker& breaker = pipeline.breaker(target->name);
   if (breaker.state(now) != engine::Breaker::State::kClosed) {
     const Duration until = breaker.until(now);
-    return name + ", which does not work (its breaker is open)" +
-           (until > Duration(0) ? "; it is asked again in " + rough(until) : "");
+    return name + ", which fails (its breaker is open)" +
+           (until > Duration(0) ? "; the next probe is in " + rough(until) : "");
   }
   if (target->limits.rate) {
     const Duration until = pipeline.target_rates().until_next(target->name, *target->limits.rate, now);
     if (until > Duration(0))
-      return "the rate of " + name + " (" + text_of(*target->limits.rate) + "); its next turn is in " +
+      return "the rate of " + name + " (" + text_of(*target->limits.rate) + "); the next attempt is in " +
              rough(until);
   }
   const auto busy = detail.under_way.find(target->name);
   if (busy == detail.under_way.end() || busy->second < target->limits.concurrency) return "";
-  return "room at " + name + ": as many attempts are under way as its `concurrency` allows (" +
+  return "a free slot of " + name + ": all that its `concurrency` allows are in use (" +
          std::to_string(target->limits.concurrency) + ")";
 }
 

@@ -58,7 +58,7 @@ void read_true_as_on(Node& root) {
 
 void twice(const Node& again, const Node& first, const std::string& within, Problems& problems) {
   problems.push_back({again.place, "'" + again.scalar + "'" + within + " is also in " + first.place.text() +
-                                       ": a name stands in one file of a folder"});
+                                       ": a name may be in only one file of a folder"});
 }
 
 // Files of one folder share sections, never a name in them.
@@ -332,7 +332,7 @@ void Reader::read_store(StoreConfig& store) {
   }
   const std::string path = store.url.substr(std::min(store.url.size(), std::string_view("sqlite:").size()));
   if (path == ":memory:" || path.starts_with("file:"))
-    problem(*map->find("url"), "the store is a file, which outlives the process: write sqlite:PATH");
+    problem(*map->find("url"), "the store must be a file, so that it survives a restart: write sqlite:PATH");
   if (path.find_first_of("?#") != std::string::npos) {
     problem(*map->find("url"),
             "the store's url takes no parameters, and '?' and '#' may not be in its path: write sqlite:PATH");
@@ -405,7 +405,7 @@ void Reader::check_sources(const std::vector<std::string>& clusters) {
     const Node* one = source.find("cluster");
     const Node* many = source.find("clusters");
     if (one != nullptr && many != nullptr) {
-      problem(*one, "'cluster' cannot stand beside 'clusters' in the source '" + name.scalar + "'");
+      problem(*one, "the source '" + name.scalar + "' has both 'cluster' and 'clusters': keep one");
       continue;
     }
     if (one != nullptr) check_cluster(*one, name, clusters);
@@ -420,7 +420,8 @@ void Reader::check_sources(const std::vector<std::string>& clusters) {
                         unread_.contains("sources/" + name.scalar + "/clusters");
     if (source.find("auth") != nullptr || all_have_proof) continue;
     without_proof_.insert(name.scalar);
-    if (!unread) problem(name, "the source '" + name.scalar + "' needs 'auth': a list of proofs, or none");
+    if (!unread)
+      problem(name, "the source '" + name.scalar + "' needs 'auth': a proof, a list of proofs, or none");
   }
 }
 

@@ -197,13 +197,14 @@ TEST(Merge, a_name_stands_in_one_file_of_a_folder) {
       read_for_tests({{"d/a.yaml", "log: {level: info}\nsources:\n  f: {type: flagger, auth: none}"},
                       {"d/b.yaml", "log: {level: warn}\nsources:\n  f: {type: flagger, auth: none}"}},
                      problems));
-  EXPECT_EQ(all(problems),
-            "d/b.yaml:1:7: 'level' in 'log' is also in d/a.yaml:1:7: a name stands in one file of a folder\n"
-            "d/b.yaml:3:3: 'f' in 'sources' is also in d/a.yaml:3:3: a name stands in one file of a folder");
+  EXPECT_EQ(
+      all(problems),
+      "d/b.yaml:1:7: 'level' in 'log' is also in d/a.yaml:1:7: a name may be in only one file of a folder\n"
+      "d/b.yaml:3:3: 'f' in 'sources' is also in d/a.yaml:3:3: a name may be in only one file of a folder");
   problems.clear();
   EXPECT_FALSE(read_for_tests({{"d/a.yaml", "log: []"}, {"d/b.yaml", "log: {level: warn}"}}, problems));
   EXPECT_EQ(all(problems),
-            "d/b.yaml:1:1: 'log' is also in d/a.yaml:1:1: a name stands in one file of a folder");
+            "d/b.yaml:1:1: 'log' is also in d/a.yaml:1:1: a name may be in only one file of a folder");
 }
 
 TEST(Merge, later_layers_override) {

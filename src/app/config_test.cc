@@ -49,7 +49,7 @@ TEST(BrokenConfig, traps_of_yaml) {
        "on a line of its own"},
       {"workflows:\n  w:\n    on: {namespace: *-prod}\n    steps: [{uses: t/x}]",
        "p.yaml:3:21: '*-prod' is an alias in YAML, and names no anchor: quote it if it is a glob or text"},
-      {"sources:\n	f: {type: flagger}", "p.yaml:2:1: a tab indents this line; YAML wants spaces"},
+      {"sources:\n	f: {type: flagger}", "p.yaml:2:1: a tab indents this line; use spaces"},
       {"sources: {}\n---\ntargets: {}", "p.yaml:2:1: a second document begins here; a file holds one"},
       {"\xEF\xBB\xBF"
        "sources: {}",
@@ -132,9 +132,9 @@ TEST(BrokenConfig, unknown_keys) {
 TEST(BrokenConfig, secrets_written_out) {
   expect_all({
       {proof("{bearer: hunter2}"),
-       "p.yaml:2:38: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:38: a secret must not be written here: set 'bearer' to {env: NAME} or {file: path}"},
       {proof("{basic: {username: a, password: hunter2}}"),
-       "p.yaml:2:61: a secret is never written here: 'password' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:61: a secret must not be written here: set 'password' to {env: NAME} or {file: path}"},
       {proof("{basic: 'a:hunter2'}"), "p.yaml:2:37: 'basic' is text; expected {username: …}"},
       {proof("hunter2"),
        "p.yaml:2:29: entry 1 of 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, "
@@ -143,18 +143,19 @@ TEST(BrokenConfig, secrets_written_out) {
        "p.yaml:2:28: 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
        "{metadata: …}, {hmac: …}, {all: …} or a list"},
       {proof("{header: X, secret: hunter2}"),
-       "p.yaml:2:49: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:49: a secret must not be written here: set 'secret' to {env: NAME} or {file: path}"},
       {proof("{hmac: github, secret: [hunter2]}"),
-       "p.yaml:2:53: a secret is never written here: entry 1 of 'secret' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:53: a secret must not be written here: set entry 1 of 'secret' to {env: NAME} or {file: "
+       "path}"},
       {target("auth: {bearer: hunter2}"),
-       "p.yaml:2:39: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:39: a secret must not be written here: set 'bearer' to {env: NAME} or {file: path}"},
       {target("auth: {url: 'https://x/hunter2'}"),
-       "p.yaml:2:36: a secret is never written here: 'url' wants {env: NAME} or {file: path}"},
+       "p.yaml:2:36: a secret must not be written here: set 'url' to {env: NAME} or {file: path}"},
       {target("auth: hunter2"),
        "p.yaml:2:30: 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
        "{body: …} or {url: …}"},
       {"access: {tokens: [{name: ops, role: admin, secret: hunter2}]}",
-       "p.yaml:1:52: a secret is never written here: 'secret' wants {env: NAME} or {file: path}"},
+       "p.yaml:1:52: a secret must not be written here: set 'secret' to {env: NAME} or {file: path}"},
       {proof("{bearer: {value: hunter2}}"),
        "p.yaml:2:39: unknown key 'value' in 'bearer'; expected one of env, file"},
       {proof("{bearer: {env: A, file: /b}}"), "p.yaml:2:47: 'file' cannot stand beside 'env' in 'bearer'"},
@@ -246,7 +247,7 @@ TEST(BrokenConfig, missing_keys) {
   expect_all({
       {"sources:\n  f: {auth: none}", "p.yaml:2:3: the source 'f' needs 'type': 'flagger'"},
       {"sources:\n  f: {type: flagger}",
-       "p.yaml:2:3: the source 'f' needs 'auth': a list of proofs, or none"},
+       "p.yaml:2:3: the source 'f' needs 'auth': a proof, a list of proofs, or none"},
       {"sources:\n  f: {type: argo, auth: none}", "p.yaml:2:13: 'type' is 'argo'; expected 'flagger'"},
       {"targets:\n  t: {url: 'http://x'}",
        "p.yaml:2:3: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
@@ -483,9 +484,9 @@ TEST(BrokenConfig, names) {
        "p.yaml:2:45: the source 'f' names the cluster 'eu', which 'clusters' does not have; add it there: "
        "eu: {}"},
       {"sources:\n  f: {type: flagger, cluster: a, clusters: {a: {auth: none}}}\nclusters: {a: {}}",
-       "p.yaml:2:31: 'cluster' cannot stand beside 'clusters' in the source 'f'"},
+       "p.yaml:2:31: the source 'f' has both 'cluster' and 'clusters': keep one"},
       {"sources:\n  f: {type: flagger, clusters: {a: {auth: none}, b: {}}}\nclusters: {a: {}, b: {}}",
-       "p.yaml:2:3: the source 'f' needs 'auth': a list of proofs, or none"},
+       "p.yaml:2:3: the source 'f' needs 'auth': a proof, a list of proofs, or none"},
       {"access:\n  tokens:\n    - {name: a, role: admin, secret: {env: A}}\n    - {name: a, role: viewer, "
        "secret: {env: B}}",
        "p.yaml:4:14: two tokens are named 'a'; the first is in p.yaml:3:7"},

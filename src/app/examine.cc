@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "connector/target.h"
 #include "lang/expression.h"
+#include "rt/loop.h"
 
 namespace postlude::app {
 
@@ -108,8 +110,8 @@ class Examining {
                       host.ends_with(".svc") || host.ends_with(".cluster.local") ||
                       host.ends_with(".localhost") || (name && host.find('.') == std::string::npos);
     if (near) return;
-    warn(target.place, "target '" + target.name + "' sends its secret over plain http to " + host +
-                           ", where whoever is on the way can read it: write https://");
+    warn(target.place, "target '" + target.name + "' sends its secret unencrypted to " + host +
+                           ", so that others on the network can read it: write https://");
   }
 
   // -- what is written
@@ -163,8 +165,11 @@ class Examining {
     const Node* each = step.find("forEach");
     if (each != nullptr && each->is_list()) sent(*each, {});
     const Node* name = step.find("name");
-    if (name != nullptr && has_expression(name->scalar))
-      warn(name->place, "'name' is shown as it is written: no expression in it is evaluated");
+    if (name == nullptr) return;
+    lang::Problems bare_name;
+    lang::check_bare_paths(*name, {}, bare_name);
+    if (has_expression(name->scalar) || !bare_name.empty())
+      warn(name->place, "'name' is shown as written: expressions in it are not evaluated");
   }
 
   // -- workflows
@@ -184,12 +189,12 @@ class Examining {
     for (const char* later : {"id", "createdAt", "url", "callbacks"}) {
       absent_.push_back(
           {{"run", later},
-           "is not there yet: `if`, `vars` and `concurrency.key` are asked before there is a run, "
-           "and have `.run.workflow` alone"});
+           "does not exist yet: `if`, `vars` and `concurrency.key` are evaluated before the run exists, "
+           "and have only `.run.workflow`"});
     }
     if (workflow.condition) {
       decided(*workflow.condition, "failure",
-              "since no step has run yet: `onFailure` is for what is to be done then");
+              "since no step has run yet: put steps for failures into `onFailure`");
       expression(*workflow.condition, true);
     }
     if (workflow.queue_key) expression(*workflow.queue_key, false);
@@ -210,10 +215,10 @@ class Examining {
     const StepDefinition& step = workflow.steps[index];
     if (!step.condition) return;
     if (step.list == StepList::kOnFailure)
-      decided(*step.condition, "success", "since `onFailure` is for runs that failed: leave the `if` out");
+      decided(*step.condition, "success", "since `onFailure` runs only after a failure: leave the `if` out");
     if (step.list == StepList::kSteps && !step.announces && step.needs.empty())
       decided(*step.condition, "failure",
-              "since no step comes before this one: `onFailure` is for what is to be done then");
+              "since no step comes before this one: put steps for failures into `onFailure`");
   }
 
   // What has a name, and nothing behind it in that step.
@@ -221,20 +226,21 @@ class Examining {
     const StepDefinition& step = workflow.steps[index];
     const bool spread = step.for_each || (step.announces && workflow.steps[*step.announces].for_each);
     std::vector<lang::Absent> absent;
-    if (!spread) absent.push_back({{"item"}, "is there in a step with `forEach`, and this one has none"});
-    if (!step.announces) absent.push_back({{"step"}, "is there in an announcement (`announce`) alone"});
+    if (!spread) absent.push_back({{"item"}, "exists only in a step with `forEach`, and this one has none"});
+    if (!step.announces) absent.push_back({{"step"}, "exists only in an announcement (`announce`)"});
     const bool asks = step.condition && lang::calls(*step.condition, "failure");
     if (step.list == StepList::kSteps && !step.after_failure) {
-      absent.push_back({{"failure"},
-                        "is there in the steps of `onFailure` and `finally`, and in a step whose `if` asks "
-                        "for `failure`"});
+      absent.push_back(
+          {{"failure"},
+           "exists only in the steps of `onFailure` and `finally`, and in a step whose `if` asks "
+           "for `failure`"});
     } else if (step.list != StepList::kOnFailure && !asks) {
       absent.push_back({{"failure"},
-                        "is null where no step has failed: write `if: failure`, or put `// \"-\"` behind it",
+                        "is null if no step has failed: write `if: failure`, or add `// \"-\"` after it",
                         true});
     }
     if (workflow.earlier(index).empty())
-      absent.push_back({{"steps", ""}, "has nothing to read: no step before this one has an `id`"});
+      absent.push_back({{"steps", ""}, "is empty: no step before this one has an `id`"});
     return absent;
   }
 
@@ -243,7 +249,7 @@ class Examining {
     absent_ = absent_in(workflow, index);
     decided_in(workflow, index);
     // The list is there before its elements are.
-    if (definition.for_each) absent_.push_back({{"item"}, "is not there yet in `forEach` itself"});
+    if (definition.for_each) absent_.push_back({{"item"}, "does not exist in `forEach` itself"});
     const bool notify = definition.built_in == BuiltIn::kTeamNotify;
     for_each(bound);
     const Members item = item_of(definition);
@@ -351,6 +357,7 @@ class Examining {
     compare("timeout", step.timeout, step.place);
     if (step.retry.within != engine::RetryPolicy{}.within)
       compare("retry.for", step.retry.within, step.place);
+    if (step.built_in == BuiltIn::kWait) check_past(step.with.find("until"));
     const char* key = step.built_in == BuiltIn::kWait ? "for" : "timeout";
     // The time of an approval is not the run's: people take theirs.
     if (step.built_in != BuiltIn::kWait && step.built_in != BuiltIn::kCallback) return;
@@ -358,6 +365,13 @@ class Examining {
     if (node == nullptr || !node->is_scalar() || has_expression(node->scalar)) return;
     const auto parsed = parse_duration(node->scalar);
     if (parsed) compare(key, *parsed, node->place);
+  }
+
+  void check_past(const Node* until) {
+    if (until == nullptr || !until->is_scalar() || has_expression(until->scalar)) return;
+    const auto time = parse_rfc3339(until->scalar);
+    if (time && *time < rt::now())
+      warn(until->place, "'until' is " + until->scalar + ", which is in the past: the step does not wait");
   }
 
   // -- http/request
@@ -374,13 +388,13 @@ class Examining {
                                                      : "the target '" + target->name + "' has no `url`";
     if (const Node* path = with.find("path"); path != nullptr && none)
       return add(
-          {path->place, "a `path` goes on from the target's URL, and " + name +
+          {path->place, "a `path` is added to the target's URL, and " + name +
                             (target->place.line == 0 ? ": name a target that has a `url`, or write the "
                                                        "whole address as `url`"
-                                                     : ": give it one")});
+                                                     : ": set its `url`")});
     if (url == nullptr || !url->is_scalar()) return;
     if (none && !anywhere)
-      return add({url->place, name + ", and its credentials go to its own host alone: give it one"});
+      return add({url->place, name + ", and its credentials are sent only to its own host: set its `url`"});
     origin(*url, *target);
   }
 
@@ -392,10 +406,10 @@ class Examining {
     const std::size_t scheme = text.find("://");
     const bool known = text.starts_with("https://") || text.starts_with("http://");
     if (!known && (!computed || !text.starts_with("${{"))) {
-      return add({url.place, "`url` is a whole address, say https://ci.example.com/builds" +
+      return add({url.place, "`url` must be a complete URL such as https://ci.example.com/builds" +
                                  std::string(text.starts_with("/")
-                                                 ? "; what stands behind the target's URL is `path`"
-                                                 : "; this one begins with neither https:// nor http://")});
+                                                 ? "; use `path` for a path below the target's URL"
+                                                 : "; this one does not begin with https:// or http://")});
     }
     const std::size_t end = scheme == std::string_view::npos
                                 ? text.size()
@@ -403,8 +417,8 @@ class Examining {
     if (has_expression(text.substr(0, end))) {
       if (!target.url.empty()) return;
       return add({url.place,
-                  "without a target's `url` the scheme and the host are written out, so that no "
-                  "sender decides where the request goes: name a target that has a `url`"});
+                  "without a target that has a `url`, the scheme and host must not be expressions, so that "
+                  "no sender decides where the request goes: name a target that has a `url`"});
     }
     const auto given = connector::parse_url(text.substr(0, end));
     if (!given) return add({url.place, "`url`: " + given.error().message});

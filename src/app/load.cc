@@ -252,10 +252,9 @@ void log_proxies(const pipeline::Rules& rules) {
       log::info("a target has a proxy", {{"target", target.name}, {"proxy", masker.mask(target.proxy)}});
   }
   if (environment == nullptr) return;
-  log::info("requests go through the proxy of the environment",
-            {{"http_proxy", masker.mask(environment->http)},
-             {"https_proxy", masker.mask(environment->https)},
-             {"no_proxy", environment->none}});
+  log::info("requests use the proxy of the environment", {{"http_proxy", masker.mask(environment->http)},
+                                                          {"https_proxy", masker.mask(environment->https)},
+                                                          {"no_proxy", environment->none}});
 }
 
 evaluator::Options evaluator_options(const EvaluatorConfig& config) {

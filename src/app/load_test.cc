@@ -178,8 +178,8 @@ TEST_F(Load, what_is_wrong_with_teams_folders) {
   write("teams/pay/w.yaml", std::string("workflows:\n  w:\n    on: {team: shop}\n") + kStep);
   EXPECT_EQ(
       problems_of(),
-      "teams/pay/w.yaml:3:16: 'team' cannot stand here: what lies in the folder of the team 'pay' is on "
-      "its events only");
+      "teams/pay/w.yaml:3:16: 'team' is not allowed here: workflows in the folder of the team 'pay' run "
+      "only on its events");
 }
 
 TEST_F(Load, a_team_uses_its_own_targets) {
@@ -210,20 +210,20 @@ TEST_F(Load, a_workflows_name_stands_once) {
   write("teams/pay/a.yaml", std::string("workflows:\n  one:\n    on: {source: flagger}\n") + kStep);
   write("teams/shop/a.yaml", std::string("workflows:\n  two:\n    on: {source: flagger}\n") + kStep);
   EXPECT_EQ(problems_of(),
-            "teams/pay/a.yaml:2:3: a workflow 'one' is also in postlude.yaml:7:3: a name stands once, "
-            "whosever folder it is in");
+            "teams/pay/a.yaml:2:3: a workflow 'one' is also in postlude.yaml:7:3: workflow names must be "
+            "unique across all folders");
   write("teams/pay/a.yaml", std::string("workflows:\n  two:\n    on: {source: flagger}\n") + kStep);
   EXPECT_EQ(problems_of(),
-            "teams/shop/a.yaml:2:3: a workflow 'two' is also in teams/pay/a.yaml:2:3: a name stands once, "
-            "whosever folder it is in");
+            "teams/shop/a.yaml:2:3: a workflow 'two' is also in teams/pay/a.yaml:2:3: workflow names must be "
+            "unique across all folders");
 }
 
 TEST_F(Load, teams_that_overlap_are_warned_of) {
   write("postlude.yaml", std::string(kBase) + "teams:\n  a: {match: {namespace: 'pay-*'}}\n" +
                              "  b: {match: {namespace: ['*-api', x]}}\n  c: {match: {namespace: y}}\n");
   EXPECT_EQ(problems_of(),
-            "postlude.yaml:5:3: warning: the teams 'a' and 'b' match the same namespaces, which then are "
-            "those of 'a'");
+            "postlude.yaml:5:3: warning: the teams 'a' and 'b' match the same namespaces; events in them "
+            "belong to 'a', which is first");
   EXPECT_EQ(loaded_->config.teams.size(), 3U);
 }
 

@@ -109,8 +109,8 @@ void check_excluded(std::string_view field, const Node& node, Problems& problems
   const bool nothing = some.empty() ? std::find(none.begin(), none.end(), "*") != none.end()
                                     : std::all_of(some.begin(), some.end(), excluded);
   if (!none.empty() && nothing)
-    problems.push_back(
-        {node.place, "'" + std::string(field) + "' excludes all that it names, so nothing matches"});
+    problems.push_back({node.place, "'" + std::string(field) +
+                                        "' excludes everything that it includes, so nothing matches"});
 }
 
 bool not_built(std::string_view own_hook) {
@@ -145,8 +145,7 @@ void check_hook(const Node& node, const Words& hooks, Problems& problems) {
       "no hook of its source matches '" + glob.scalar + "'" + did_you_mean(glob.scalar, hooks, "");
   const auto gate = std::find_if(senders.begin(), senders.end(), matches);
   const auto told = std::find_if(own.begin(), own.end(), matches);
-  if (gate != senders.end() && intake::is_gate(*gate))
-    why = *gate + " is a gate: it is answered, and makes no event";
+  if (gate != senders.end() && intake::is_gate(*gate)) why = *gate + " is a gate: its calls make no events";
   if (told != own.end() && not_built(*told))
     why = "the event '" + *told + "' is not built yet in this version of Postlude";
   problems.push_back({glob.place, std::move(why)});
@@ -198,9 +197,8 @@ bool of_postlude_alone(const Node& pattern) {
 bool refuse_expressions(const Node& node, Problems& problems) {
   const bool here = node.scalar.find("${{") != std::string::npos;
   if (here) {
-    problems.push_back({node.place,
-                        "a pattern has globs and no expressions: what is to be computed belongs in the "
-                        "workflow's `if`"});
+    problems.push_back(
+        {node.place, "a pattern takes globs, not expressions: put conditions into the workflow's `if`"});
   }
   bool found = here;
   for (const Node& item : node.items)
@@ -305,10 +303,11 @@ void check_told(const Node& pattern, Problems& problems) {
   for (const auto& [key, value] : pattern.members) {
     const std::string& field = key.scalar;  // clang 14 has no binding in a lambda
     if (field == "kind") {
-      problems.push_back({value.place,
-                          "`kind` is not known of any event, so that this pattern matches none: this version "
-                          "of Postlude reads no cluster; leave it out (tests may give a release's kind)",
-                          true});
+      problems.push_back(
+          {value.place,
+           "no event has a `kind`, so that this pattern matches none: this version of Postlude "
+           "does not read the cluster; leave it out (tests may set a release's kind)",
+           true});
       continue;
     }
     const bool told =
@@ -356,8 +355,9 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
     const bool may = token.role >= Role::kOperator;
     if (may) names.push_back(token.name);
     if (token.name == name && !may) {
-      problems.push_back({one.place, "'approvers' names the token '" + name +
-                                         "', which is a viewer's: to answer takes an operator"});
+      problems.push_back(
+          {one.place, "'approvers' names the token '" + name +
+                          "', whose role is viewer: an approver needs the role operator or admin"});
     }
     if (token.name == name) return;
   }

@@ -21,8 +21,7 @@ TEST(Patterns, that_match_nothing) {
        "the cluster: phase Succeeded is promoted, phase Failed is failed)"},
       {on("{hook: post-rolout}"),
        "p.yaml:3:18: no hook of its source matches 'post-rolout'; did you mean 'post-rollout'?"},
-      {on("{hook: confirm-promotion}"),
-       "p.yaml:3:18: confirm-promotion is a gate: it is answered, and makes no event"},
+      {on("{hook: confirm-promotion}"), "p.yaml:3:18: confirm-promotion is a gate: its calls make no events"},
       {on("{source: postlude, hook: hook-missed}"),
        "p.yaml:3:36: the event 'hook-missed' is not built yet in this version of Postlude"},
       {on("{source: postlude, hook: post-rollout}"),
@@ -58,7 +57,7 @@ TEST(Patterns, that_match_nothing) {
        "p.yaml:3:18: no canary matches 'a,b': a name has lower-case letters, digits, '-' and '.', never ','; "
        "several are written as a list, as in [a, b]"},
       {on("{metadata: {k: '${{ .event.name }}'}}"),
-       "p.yaml:3:26: a pattern has globs and no expressions: what is to be computed belongs in the "
+       "p.yaml:3:26: a pattern takes globs, not expressions: put conditions into the "
        "workflow's `if`"},
       {"workflows:\n  w: {on: {cluster: eu-2}, steps: [{uses: t/x}]}",
        "p.yaml:2:21: no cluster matches 'eu-2'; 'clusters' has none"},
@@ -70,9 +69,8 @@ TEST(Patterns, that_match_nothing) {
   ASSERT_TRUE(read_for_tests({{"p.yaml", fine}}, problems)) << all(problems);
   EXPECT_EQ(
       all(problems),
-      "p.yaml:3:19: warning: `kind` is not known of any event, so that this pattern matches none: this "
-      "version of "
-      "Postlude reads no cluster; leave it out (tests may give a release's kind)\n"
+      "p.yaml:3:19: warning: no event has a `kind`, so that this pattern matches none: this version of "
+      "Postlude does not read the cluster; leave it out (tests may set a release's kind)\n"
       "p.yaml:3:132: warning: no phase of Flagger's matches 'Odd'; there is Initializing, Initialized, "
       "Waiting, "
       "Progressing, WaitingPromotion, Promoting, Finalising, Succeeded, Failed, Terminating, Terminated");

@@ -124,8 +124,8 @@ rt::Task<Result<Seen>> Reload::look_at_files(bool asked) {
   std::function<Seen()> call = [last] { return look(last); };
   AWAIT(Result<Seen> seen, aside_.run(std::move(call)));
   if (!seen && !std::exchange(no_thread_, true))
-    log::error("changes of the configuration are not seen for now", {{"why", seen.error().message}});
-  if (seen && std::exchange(no_thread_, false)) log::info("changes of the configuration are seen again");
+    log::error("changes of the configuration cannot be read at the moment", {{"why", seen.error().message}});
+  if (seen && std::exchange(no_thread_, false)) log::info("changes of the configuration can be read again");
   co_return seen;
 }
 
@@ -184,7 +184,7 @@ rt::Task<> Reload::refuse(lang::Problems problems, bool asked) {
   const std::size_t shown = std::min(lines.size(), kProblemsLogged);
   for (std::size_t i = 0; i < shown; ++i)
     log::error("configuration refused", {{"what", lines[i].substr(0, kProblemLogged)}});
-  log::error("the configuration before it stays in force",
+  log::error("the previous configuration stays in use",
              {{"revision", loaded_.config.revision.substr(0, 12)}, {"problems", lines.size()}});
   count("rejected");
   AWAIT_DONE(note("config.rejected", text.substr(0, 4000)));
@@ -208,7 +208,7 @@ rt::Task<> Reload::take(Loaded loaded, lang::Problems problems, std::vector<std:
   log::info("configuration loaded", {{"revision", loaded_.config.revision.substr(0, 12)},
                                      {"workflows", loaded_.rules->workflows().size()}});
   if (!waiting.empty())
-    log::warn("some of it needs a restart to take effect", {{"keys", join(waiting, ", ")}});
+    log::warn("some changes take effect only after a restart", {{"keys", join(waiting, ", ")}});
   AWAIT_DONE(note("config.loaded", "configuration " + loaded_.config.revision.substr(0, 12)));
   ::malloc_trim(0);
 }
@@ -233,7 +233,8 @@ void Reload::use(const lang::Problems& problems, std::vector<std::string> read) 
 rt::Task<> Reload::note(std::string what, std::string detail) {
   AWAIT(const Status noted, parts_.store.note("postlude", what, "config", detail, rt::now()));
   if (!noted)
-    log::warn("a change of the configuration could not be recorded", {{"why", noted.error().message}});
+    log::warn("a change of the configuration could not be written to the audit log",
+              {{"why", noted.error().message}});
 }
 
 void Reload::count(std::string_view result) {
@@ -244,7 +245,7 @@ void Reload::count(std::string_view result) {
 void Reload::mended() {
   if (refused_.empty()) return;
   refused_.clear();
-  log::info("configuration mended", {{"revision", loaded_.config.revision.substr(0, 12)}});
+  log::info("the configuration is valid again", {{"revision", loaded_.config.revision.substr(0, 12)}});
 }
 
 }  // namespace postlude::app

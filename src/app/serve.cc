@@ -85,7 +85,8 @@ class Daemon {
   }
 
   [[noreturn]] void exit_now() {
-    log::error("the end after an unexpected error took too long, or failed too: what was being done is left");
+    log::error(
+        "the shutdown after an unexpected error took too long or failed too; work in progress was abandoned");
     (void)log::flush(std::chrono::milliseconds(500));
     std::fprintf(stderr, "%s\n", why_.c_str());
     std::_Exit(1);
@@ -142,7 +143,8 @@ class Daemon {
                                            "version " POSTLUDE_VERSION ", configuration " +
                                                reload_.config().revision.substr(0, 12),
                                            rt::now()));
-    if (!noted) log::warn("the start could not be recorded", {{"why", noted.error().message}});
+    if (!noted)
+      log::warn("the start could not be written to the audit log", {{"why", noted.error().message}});
     api_.ready = true;
     follow_.start(reload_.follow());
     if (!options_.port_file.empty()) {
@@ -152,7 +154,7 @@ class Daemon {
       std::rename((options_.port_file + ".new").c_str(), options_.port_file.c_str());
     }
     if (const Status told = notify_.ready(); !told)
-      log::warn("the service manager could not be told", {{"why", told.error().message}});
+      log::warn("the service manager could not be notified", {{"why", told.error().message}});
     log::info("ready", {{"version", POSTLUDE_VERSION},
                         {"listen", reload_.config().server.listen},
                         {"port", static_cast<int>(hooks_->port())},
@@ -256,11 +258,12 @@ class Daemon {
     clock_told_ = off != Duration(0);
     if (clock_told_) {
       log::error(
-          "the wall clock was set: times go on as if it had not been, until it is set back or Postlude is "
-          "started anew",
+          "the wall clock was changed: Postlude ignores the change until the clock is set back or Postlude "
+          "is "
+          "restarted",
           {{"off", postlude::to_text(off)}});
     } else {
-      log::info("the wall clock is as it was again");
+      log::info("the wall clock is right again");
     }
   }
 
@@ -269,7 +272,7 @@ class Daemon {
     AWAIT_DONE(pipeline_.sum_up());
     const StoreConfig& keep = reload_.config().store;
     AWAIT(const Status pruned, store_->prune(rt::now() - keep.keep_deliveries, rt::now() - keep.keep_runs));
-    if (!pruned) log::warn("old rows could not be removed", {{"why", pruned.error().message}});
+    if (!pruned) log::warn("old deliveries and runs could not be deleted", {{"why", pruned.error().message}});
   }
 
   // Finish what is being answered, take no more work, let what was sent be answered, leave the rest
@@ -342,7 +345,7 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
   auto store = store::Store::open(loop, options);
   for (int seconds = 0; !store && store.error().code == Code::kOverloaded; ++seconds) {
     if (seconds % 60 == 0)
-      log::warn("the store cannot be opened yet; trying again each second", {{"why", store.error().message}});
+      log::warn("the store cannot be opened; trying again every second", {{"why", store.error().message}});
     std::this_thread::sleep_for(std::chrono::seconds(1));
     store = store::Store::open(loop, options);
   }
@@ -356,8 +359,7 @@ std::string run(const ServeOptions& options, Version version, const rt::Notify& 
   store_options.url = version.loaded->config.store.url;
   store_options.durable = options.durable;
   store_options.follow = engine::follow;
-  if (!options.durable)
-    log::warn("the store does not sync: for measurements only, a power cut loses what was acknowledged");
+  if (!options.durable) log::warn("store sync is off: a power cut loses acknowledged data");
   auto store = open_store(loop, store_options);
   if (!store) return "the store " + store_options.url + " cannot be opened: " + store.error().message;
   ::malloc_trim(0);

@@ -79,8 +79,8 @@ Node text_node(std::string text, const lang::Place& place) {
 // Its name is no glob: see the schema's `name`.
 void keep_to_team(Node& pattern, const engine::Team& team, Problems& problems) {
   if (const Node* already = pattern.find("team")) {
-    problems.push_back({already->place, "'team' cannot stand here: what lies in the folder of the team '" +
-                                            team.name + "' is on its events only"});
+    problems.push_back({already->place, "'team' is not allowed here: workflows in the folder of the team '" +
+                                            team.name + "' run only on its events"});
     return;
   }
   pattern.kind = Node::Kind::kMap;
@@ -121,7 +121,8 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
         if (!overlap(earlier, team)) continue;
         problems.push_back({team.place,
                             "the teams '" + earlier.name + "' and '" + team.name +
-                                "' match the same namespaces, which then are those of '" + earlier.name + "'",
+                                "' match the same namespaces; events in them belong to '" + earlier.name +
+                                "', which is first",
                             true});
       }
       if (const Node* folder = node.find("folder")) config.team_folders.emplace_back(team.name, *folder);
@@ -152,7 +153,7 @@ void add_team_workflows(const engine::Team& team, const std::vector<ConfigText>&
     for (const auto& [known, other] : config.workflows.members) {
       if (known.scalar != name.scalar) continue;
       problems.push_back({name.place, "a workflow '" + name.scalar + "' is also in " + known.place.text() +
-                                          ": a name stands once, whosever folder it is in"});
+                                          ": workflow names must be unique across all folders"});
     }
     Node workflow = written;
     const std::size_t before = problems.size();

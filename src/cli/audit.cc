@@ -18,11 +18,12 @@ int print_check(const Remote& remote, const json::value& check) {
   const json::value* records = find(check, "records");
   const std::string count = records == nullptr ? "0" : to_text(*records);
   const std::string table =
-      holds ? "the chain holds: " + count + " records, head " + std::string(find_text(check, "head")) +
-                  "\nRecords that were cut off at the end do not show: compare with a number and a head that "
-                  "you kept elsewhere.\n"
-            : "the chain is broken after " + count +
-                  " records: " + quoted_printable(find_text(check, "firstBad"), kShownMax) + "\n";
+      holds
+          ? "the chain is intact: " + count + " records, head " + std::string(find_text(check, "head")) +
+                "\nCut-off records at the end cannot be detected: compare the number of records and the head "
+                "with ones that you kept elsewhere.\n"
+          : "the chain is broken after " + count +
+                " records: " + quoted_printable(find_text(check, "firstBad"), kShownMax) + "\n";
   (void)print_answer(remote, check, table);
   return holds ? kFine : kFoundWrong;
 }
@@ -59,17 +60,18 @@ int export_records(const std::string& file) {
 
 void add_audit(CLI::App& app, const Wiring& wiring) {
   const auto file = std::make_shared<std::string>();
-  auto* audit = app.add_subcommand("audit", "The chain of audit records")->require_subcommand(1);
+  auto* audit = app.add_subcommand("audit", "Verify and export the audit log")->require_subcommand(1);
   auto* verified = audit->add_subcommand(
-      "verify", "Whether the chain of audit records holds; names the first bad one, and ends with 1");
-  verified->add_option(
-      "--file", *file,
-      "Read this database file instead of asking the daemon; it is safe beside a running one");
+      "verify",
+      "Verify the chain of audit records; exits with 1 and names the first bad record if it is broken");
+  verified->add_option("--file", *file,
+                       "Read this database file instead of asking the daemon; safe while the daemon runs");
   wiring.add_remote(verified);
   verified->callback(
       [wiring, file] { *wiring.run = [wiring, file] { return verify(wiring.remote(), *file); }; });
-  auto* exported = audit->add_subcommand("export", "All records of a database file, one JSON object a line");
-  exported->add_option("--file", *file, "The database file; it is safe beside a running daemon")->required();
+  auto* exported =
+      audit->add_subcommand("export", "Print all audit records of a database file, one JSON object per line");
+  exported->add_option("--file", *file, "The database file; safe while the daemon runs")->required();
   exported->callback([wiring, file] { *wiring.run = [file] { return export_records(*file); }; });
 }
 

@@ -24,7 +24,7 @@ std::optional<int> unless_confirmed(const std::string& question, const std::vect
     text += "  … and " + std::to_string(count - shown.size()) + " more\n";
   if (isatty(STDIN_FILENO) != 1) {
     std::fprintf(stderr,
-                 "this would %s:\n%snothing was done: there is no terminal to ask at; --yes does it\n",
+                 "this would %s:\n%snothing was done: there is no terminal to ask on; use --yes to do it\n",
                  printable(question, Lines::kBlank).c_str(), text.c_str());
     return kUsedWrongly;
   }

@@ -107,7 +107,7 @@ std::optional<std::string> unknown_command(const CLI::App& app, const std::vecto
     if (next == nullptr) {
       const std::string near = nearest(word, names);
       return "there is no command '" + word.substr(0, 40) + "'; " +
-             (near.empty() ? "there are " + join(names, ", ") : "did you mean '" + near + "'?");
+             (near.empty() ? "commands: " + join(names, ", ") : "did you mean '" + near + "'?");
     }
     at = next;
   }
@@ -135,7 +135,7 @@ std::optional<std::string> unknown_option(const CLI::App& app) {
   const std::string name = word->substr(0, word->find('='));
   const std::string near = nearest(name, names);
   return "'" + command + "' has no option '" + name.substr(0, 40) + "'" +
-         (near.empty() ? "; it has " + join(names, ", ") : "; did you mean '" + near + "'?");
+         (near.empty() ? "; options: " + join(names, ", ") : "; did you mean '" + near + "'?");
 }
 
 DescribedCommand description_of(const CLI::App& app) {

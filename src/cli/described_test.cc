@@ -43,7 +43,7 @@ TEST_F(Described, HelpIsAWordToo) {
 TEST_F(Described, UnknownCommandsNameTheNearest) {
   EXPECT_EQ(unknown_command(app, {"rnus", "list"}), "there is no command 'rnus'; did you mean 'runs'?");
   EXPECT_EQ(unknown_command(app, {"runs", "lits"}), "there is no command 'lits'; did you mean 'list'?");
-  EXPECT_EQ(unknown_command(app, {"zzzzzz"}), "there is no command 'zzzzzz'; there are runs, pause");
+  EXPECT_EQ(unknown_command(app, {"zzzzzz"}), "there is no command 'zzzzzz'; commands: runs, pause");
   EXPECT_EQ(unknown_command(app, {"runs", "list", "x"}), std::nullopt);
   EXPECT_EQ(unknown_command(app, {"later", "x"}), std::nullopt);
 }
@@ -57,7 +57,7 @@ TEST_F(Described, UnknownOptionsAreNamedWithTheNearest) {
   EXPECT_EQ(said_of({"runs", "list", "--limt", "3"}),
             "'postlude runs list' has no option '--limt'; did you mean '--limit'?");
   EXPECT_EQ(said_of({"runs", "show", "--limt"}),
-            "'postlude runs show' has no option '--limt'; it has -h, --help")
+            "'postlude runs show' has no option '--limt'; options: -h, --help")
       << "though its id is missing as well";
   EXPECT_EQ(said_of({"pause", "--al=yes"}), "'postlude pause' has no option '--al'; did you mean '--all'?");
   EXPECT_EQ(said_of({"runs", "show"}), "");

@@ -76,7 +76,7 @@ int list_keys(const Remote& remote, const Words& words) {
 
 int forget_key(const Remote& remote, const Words& words) {
   const std::string question = "forget the key '" + words.key + "' of the target '" + words.target +
-                               "', so that its next use makes another";
+                               "', so that its next use creates a new object";
   if (!words.yes) {
     const auto page =
         get(remote.server, with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}}));
@@ -94,15 +94,15 @@ int forget_key(const Remote& remote, const Words& words) {
   if (!answer) return failed(remote, answer.error());
   return print_answer(
       remote, *answer,
-      "forgotten: the next use of the key is a first use; what was made before stays there, and "
-      "nothing changes it any more\n");
+      "forgotten: the next use of the key creates a new object; the existing object stays and is no longer "
+      "updated\n");
 }
 
 }  // namespace
 
 int resume_many(const Remote& remote, const HeldChoice& choice) {
   if (choice.cause.empty()) {
-    std::fputs("runs resume wants a run, or --cause for all steps that are held for it\n", stderr);
+    std::fputs("runs resume: name a run, or use --cause to answer all steps held for that cause\n", stderr);
     return kUsedWrongly;
   }
   const auto cause = whole_cause(remote, {"/api/v1/held", "held step", "runs held"}, choice.cause);
@@ -134,33 +134,33 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
       "answered " + number_of(done->to_number<std::int64_t>(), kHeldStep) + " as " + choice.as + "\n";
   for (const json::value& one : find(*answer, "refused")->get_array())
     text += "not " + text_of(one, "run") + ": " + text_of(one, "why") + "\n";
-  if (find(*answer, "more")->get_bool()) text += "there are more: do it again\n";
+  if (find(*answer, "more")->get_bool()) text += "there are more: repeat the command\n";
   return print_answer(remote, *answer, text);
 }
 
 void add_held(CLI::App& app, CLI::App& runs, const Wiring& wiring) {
   const auto words = std::make_shared<Words>();
-  CLI::App* held = runs.add_subcommand("held", "Held steps that wait for an answer, by cause");
-  held->add_option("--workflow", words->workflow, "Only this workflow's");
-  held->add_option("--team", words->team, "Only this team's");
+  CLI::App* held = runs.add_subcommand("held", "List held steps by cause; `runs resume` answers them");
+  held->add_option("--workflow", words->workflow, "Only of this workflow");
+  held->add_option("--team", words->team, "Only of this team");
   wiring.add_remote(held);
   held->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return list_held(wiring.remote(), *words); }; });
 
-  CLI::App* keys =
-      app.add_subcommand("keys", "Keys that steps share, each for an effect that is used again and again");
+  CLI::App* keys = app.add_subcommand("keys", "Keyed effects: an object per target and key");
   keys->require_subcommand(1);
-  CLI::App* list = keys->add_subcommand("list", "Each key with its state and its last use");
-  list->add_option("--target", words->target, "Only this target's");
-  list->add_option("--key", words->key, "Only this one");
-  list->add_option("--after", words->after, "The next page, as the one before says");
+  CLI::App* list = keys->add_subcommand("list", "List keys, each with its state and last use");
+  list->add_option("--target", words->target, "Only of this target");
+  list->add_option("--key", words->key, "Only this key");
+  list->add_option("--after", words->after, "The next page (shown at the end of a page)");
   wiring.add_remote(list);
   list->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return list_keys(wiring.remote(), *words); }; });
-  CLI::App* forget = keys->add_subcommand("forget", "The next use is a first use: it creates");
+  CLI::App* forget =
+      keys->add_subcommand("forget", "Forget a key, so that its next use creates a new object");
   forget->add_option("target", words->target, "The target")->required();
   forget->add_option("key", words->key, "The key, as `keys list` shows it")->required();
-  forget->add_flag("--yes", words->yes, "Do not ask first");
+  forget->add_flag("--yes", words->yes, "Do not ask for confirmation");
   wiring.add_remote(forget);
   forget->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return forget_key(wiring.remote(), *words); }; });

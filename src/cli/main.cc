@@ -1,4 +1,5 @@
-// postlude: what happens after the canary has sung. One binary: `postlude serve` is the daemon.
+// postlude: runs release workflows when Flagger finishes a rollout. One binary: `postlude serve` is the
+// daemon.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -48,16 +49,16 @@ void add_remote(CLI::App* command, Choices& c) {
       ->add_option_function<std::string>(
           "--server",
           [&c](const std::string& url) { c.remote.server.url = url, c.remote.server.from = "--server"; },
-          "The daemon's admin address: a URL, HOST:PORT or :PORT (POSTLUDE_SERVER)")
+          "Address of the daemon's API (server.admin): a URL, HOST:PORT or :PORT (POSTLUDE_SERVER)")
       ->default_str(Server().url);
-  command->add_option("--token", c.remote.server.token, "A token of access.tokens (POSTLUDE_TOKEN)");
+  command->add_option("--token", c.remote.server.token, "API token, one of access.tokens (POSTLUDE_TOKEN)");
 }
 
 void add_output(CLI::App* command, Choices& c) {
   command
-      ->add_option(
-          "-o,--output", c.output,
-          "table: cut to the terminal's width (else 80 columns); wide: whole; json: as the API answers")
+      ->add_option("-o,--output", c.output,
+                   "table: cut to the terminal's width (80 columns without one); wide: not cut; json, yaml: "
+                   "the API's answer")
       ->check(CLI::IsMember({"table", "wide", "json", "yaml"}));
 }
 
@@ -70,21 +71,24 @@ Remote remote_of(const Choices& c) {
 
 void add_offline(CLI::App& app, Choices& c) {
   auto* serve = app.add_subcommand("serve", "Run the daemon");
-  serve->add_option("--config", c.serve.config, "Files or folders; later ones override")->required();
+  serve
+      ->add_option("--config", c.serve.config,
+                   "Configuration files or folders; later ones override earlier ones")
+      ->required();
   serve->add_option("--connectors", c.serve.connectors,
-                    "A folder of connector files; they override ours by name");
-  serve->add_option("--port-file", c.serve.port_file, "Write the ports there once it listens");
+                    "Folder of connector files; they replace built-in ones of the same name");
+  serve->add_option("--port-file", c.serve.port_file, "Write the ports to this file when listening");
   serve
       ->add_flag(
           "--unsafe-no-sync", [&c](std::int64_t) { c.serve.durable = false; },
-          "Do not sync the store: for measurements only")
+          "Do not sync the store: a power cut loses acknowledged data; for measurements only")
       ->group("");
   serve->callback([&c] { c.run = [&c] { return app::serve(c.serve); }; });
 
-  auto* check_command = app.add_subcommand("check", "Validate a configuration");
+  auto* check_command = app.add_subcommand("check", "Check a configuration");
   check_command->add_option("paths", c.check_paths, "Files or folders")->required();
-  check_command->add_option("--connectors", c.serve.connectors, "A folder of connector files");
-  check_command->add_flag("--secrets", c.check_secrets, "Also fetch every secret");
+  check_command->add_option("--connectors", c.serve.connectors, "Folder of connector files");
+  check_command->add_flag("--secrets", c.check_secrets, "Also read every secret");
   check_command->callback(
       [&c] { c.run = [&c] { return check(c.check_paths, c.serve.connectors, c.check_secrets); }; });
 
@@ -93,15 +97,16 @@ void add_offline(CLI::App& app, Choices& c) {
   schema_command->callback([&c] { c.run = [&c] { return schema(c.name); }; });
 
   auto* connectors =
-      app.add_subcommand("connectors", "The systems that this binary knows")->require_subcommand(1);
-  auto* listed = connectors->add_subcommand("list", "All of them");
-  listed->add_option("--connectors", c.serve.connectors, "A folder of connector files");
+      app.add_subcommand("connectors", "Connectors: the systems that targets can be")->require_subcommand(1);
+  auto* listed = connectors->add_subcommand("list", "List all connectors");
+  listed->add_option("--connectors", c.serve.connectors, "Folder of connector files");
   add_output(listed, c);
   listed->callback(
       [&c] { c.run = [&c] { return connectors_list(c.serve.connectors, remote_of(c).output); }; });
-  auto* shown = connectors->add_subcommand("show", "One: its actions, their inputs and outputs");
-  shown->add_option("name", c.name, "Its name, as `connectors list` shows it")->required();
-  shown->add_option("--connectors", c.serve.connectors, "A folder of connector files");
+  auto* shown =
+      connectors->add_subcommand("show", "Show one connector: its actions, their inputs and outputs");
+  shown->add_option("name", c.name, "Name, as `connectors list` shows it")->required();
+  shown->add_option("--connectors", c.serve.connectors, "Folder of connector files");
   add_output(shown, c);
   shown->callback(
       [&c] { c.run = [&c] { return connectors_show(c.serve.connectors, c.name, remote_of(c).output); }; });
@@ -159,8 +164,8 @@ int write_shared(const CLI::App& app, const std::string& folder) {
 
 // What is made of the other commands' description.
 void add_described(CLI::App& app, Choices& c) {
-  auto* completion = app.add_subcommand("completion", "Print a shell's completions, for its eval");
-  completion->add_option("shell", c.name, "Which shell's")
+  auto* completion = app.add_subcommand("completion", "Print shell completions, for `eval`");
+  completion->add_option("shell", c.name, "The shell")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   completion->callback([&app, &c] {
@@ -170,23 +175,25 @@ void add_described(CLI::App& app, Choices& c) {
     };
   });
   auto* manual = app.add_subcommand("man", "Print a manual page, for `man -l -`");
-  manual->add_option("command", c.name, "Of this command; without one, of postlude itself");
+  manual->add_option("command", c.name, "The command; without it, postlude itself");
   manual->callback([&app, &c] { c.run = [&app, &c] { return print_manual(app, c.name); }; });
-  auto* shared = app.add_subcommand("share", "Write completions and manual pages as they belong below share/")
-                     ->group("");
-  shared->add_option("folder", c.name, "Where to")->required();
+  auto* shared =
+      app.add_subcommand("share", "Write completions and manual pages, laid out as in share/")->group("");
+  shared->add_option("folder", c.name, "Folder to write to")->required();
   shared->callback([&app, &c] { c.run = [&app, &c] { return write_shared(app, c.name); }; });
 }
 
 void add_test(CLI::App& app, Choices& c) {
   auto* command = app.add_subcommand("test", "Run workflow tests offline");
   command->add_option("paths", c.test.paths, "Test files, or folders with *.test.yaml")->required();
-  command->add_option("--connectors", c.test.connectors, "A folder of connector files");
-  command->add_option("--filter", c.test.filter, "Only tests of this name: a glob, or a part of it");
-  command->add_flag("--update", c.test.update, "Write what was seen into the files of the tests that fail");
-  command->add_option("--junit", c.test.junit, "Also write the results there, as JUnit's XML");
-  command->add_flag("--coverage", c.test.coverage, "Say which steps and branches no test reached");
-  command->add_option("--coverage-min", c.test.coverage_min, "Fail below this percentage of them")
+  command->add_option("--connectors", c.test.connectors, "Folder of connector files");
+  command->add_option("--filter", c.test.filter, "Only tests with this name: a glob, or part of the name");
+  command->add_flag("--update", c.test.update, "Rewrite what failing tests expect with what happened");
+  command->add_option("--junit", c.test.junit, "Also write the results to this file, as JUnit XML");
+  command->add_flag("--coverage", c.test.coverage, "List steps and branches that no test reached");
+  command
+      ->add_option("--coverage-min", c.test.coverage_min,
+                   "Exit with 1 if tests reach less than this percentage of steps and branches")
       ->check(CLI::Range(0, 100));
   add_output(command, c);
   command->callback([&c] {
@@ -199,13 +206,13 @@ void add_test(CLI::App& app, Choices& c) {
 
 void add_simulate(CLI::App& app, Choices& c) {
   auto* command =
-      app.add_subcommand("simulate", "What changed workflows would send otherwise; sends nothing");
-  command->add_option("--since", c.simulate.since, "How far back: 7d, 12h")->capture_default_str();
+      app.add_subcommand("simulate", "Replay stored events through changed workflows; sends nothing");
+  command->add_option("--since", c.simulate.since, "How far back, such as 7d or 12h")->capture_default_str();
   command->add_option("--config", c.simulate.config, "The changed configuration: files or folders")
       ->capture_default_str();
-  command->add_option("--connectors", c.simulate.connectors, "A folder of connector files");
-  command->add_option("--workflow", c.simulate.workflow, "Only this one");
-  command->add_option("--limit", c.simulate.limit, "At most so many events; the newest")
+  command->add_option("--connectors", c.simulate.connectors, "Folder of connector files");
+  command->add_option("--workflow", c.simulate.workflow, "Only this workflow");
+  command->add_option("--limit", c.simulate.limit, "At most N events, the newest")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
   add_remote(command, c);
@@ -214,21 +221,21 @@ void add_simulate(CLI::App& app, Choices& c) {
 }
 
 void add_send(CLI::App& app, Choices& c) {
-  auto* command = app.add_subcommand("send", "Call a hook with Flagger's bytes");
+  auto* command = app.add_subcommand("send", "Call a hook as Flagger does");
   command
       ->add_option("--url", c.send.url,
-                   "The hook's URL, HOST:PORT or :PORT; user:password@ makes a Basic header")
+                   "URL of the hook, HOST:PORT or :PORT; user:password@ is sent as HTTP Basic authentication")
       ->capture_default_str();
-  command->add_option("--hook", c.send.hook, "Call this hook of that source instead: event, pre-rollout, …");
-  command->add_option("--phase", c.send.phase, "The Canary's phase")->capture_default_str();
-  command->add_option("--name", c.send.name, "The Canary's name")->capture_default_str();
-  command->add_option("--namespace", c.send.name_space, "The Canary's namespace")->capture_default_str();
+  command->add_option("--hook", c.send.hook, "Call this hook of the source instead: event, pre-rollout, …");
+  command->add_option("--phase", c.send.phase, "Phase of the Canary")->capture_default_str();
+  command->add_option("--name", c.send.name, "Name of the Canary")->capture_default_str();
+  command->add_option("--namespace", c.send.name_space, "Namespace of the Canary")->capture_default_str();
   command->add_option("--checksum", c.send.checksum,
-                      "Without it a fresh one: each call is a release of its own");
-  command->add_option("--metadata", c.send.metadata, "key=value; may be repeated");
-  command->add_option("--header", c.send.headers, "'Name: value'; may be repeated");
-  command->add_option("--body", c.send.body_file, "Send this file's bytes instead; - is standard input");
-  command->add_flag("-q,--quiet", c.send.quiet, "Print the answer only");
+                      "Checksum of the Canary; default: a new one, so each call is a new release");
+  command->add_option("--metadata", c.send.metadata, "Metadata of the webhook, key=value; may be repeated");
+  command->add_option("--header", c.send.headers, "Request header, 'Name: value'; may be repeated");
+  command->add_option("--body", c.send.body_file, "Send this file as the body; - is standard input");
+  command->add_flag("-q,--quiet", c.send.quiet, "Print only the answer");
   command->callback([&c] {
     c.run = [&c] {
       const std::string usual = SendChoice().url;
@@ -245,19 +252,19 @@ void add_send(CLI::App& app, Choices& c) {
 
 using Named = std::pair<std::string, std::string>;  // an option and its help
 
-const Named kSource{"source", "Only of this source"};
-const Named kHook{"hook", "Only of this hook: post-rollout, event, …"};
-const Named kNamespace{"namespace", "Only of canaries in this namespace"};
-const Named kName{"name", "Only of canaries of this name"};
-const Named kTeam{"team", "Only what belongs to this team"};
-const Named kLimit{"limit", "At most so many, 1 to 500; 50 unless given"};
-const Named kAfter{"after", "Those older than this id, as the last page's end says"};
-const Named kEvent{"event", "Only what belongs to this event: evt_…"};
+const Named kSource{"source", "Only from this source"};
+const Named kHook{"hook", "Only from this hook: post-rollout, event, …"};
+const Named kNamespace{"namespace", "Only for canaries in this namespace"};
+const Named kName{"name", "Only for canaries with this name"};
+const Named kTeam{"team", "Only for this team"};
+const Named kLimit{"limit", "At most N, 1 to 500 (default 50)"};
+const Named kAfter{"after", "Older than this id (shown at the end of a page)"};
+const Named kEvent{"event", "Only for this event: evt_…"};
 
 CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std::string& what,
                    const std::vector<Named>& filters) {
   auto* command = app.add_subcommand(kind, what)->require_subcommand(1);
-  auto* listed = command->add_subcommand("list", "The newest first");
+  auto* listed = command->add_subcommand("list", "List " + kind + ", newest first");
   ListChoice& choice = c.lists[kind];
   choice.kind = kind;
   for (const auto& [filter, help] : filters) {
@@ -268,8 +275,8 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   add_remote(listed, c);
   add_output(listed, c);
   listed->callback([&c, kind] { c.run = [&c, kind] { return list(remote_of(c), c.lists[kind]); }; });
-  auto* shown = command->add_subcommand("show", "One, whole");
-  shown->add_option("id", c.id, "Its id, as `list` shows it")->required();
+  auto* shown = command->add_subcommand("show", "Show one in full");
+  shown->add_option("id", c.id, "Id, as `list` shows it")->required();
   add_remote(shown, c);
   add_output(shown, c);
   shown->callback([&c, kind] { c.run = [&c, kind] { return show(remote_of(c), kind, c.id); }; });
@@ -277,9 +284,9 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   if (kind != "runs") return command;
   listed->add_flag_callback(
       "--failed", [&choice] { choice.filters["state"] = "failed", choice.filters["dismissed"] = "false"; },
-      "Those that wait for somebody");
+      "Only failed runs that nobody has dismissed");
   listed->add_flag_callback(
-      "--asks", [&choice] { choice.filters["asks"] = "true"; }, "Those that wait for an approval");
+      "--asks", [&choice] { choice.filters["asks"] = "true"; }, "Only runs that wait for an approval");
   return command;
 }
 
@@ -316,7 +323,7 @@ int run(int argc, char** argv) {
   add_test(app, c);
   add_simulate(app, c);
   add_send(app, c);
-  CLI::App* deliveries = add_kind(app, c, "deliveries", "Calls of the hooks, each with its verdict",
+  CLI::App* deliveries = add_kind(app, c, "deliveries", "Stored hooks, with verdicts",
                                   {kSource,
                                    kHook,
                                    {"verdict", "accepted, duplicate, filtered or rejected"},
@@ -325,13 +332,13 @@ int run(int argc, char** argv) {
                                    kLimit,
                                    kAfter});
   add_kind(app, c, "events", "Releases and other events that were accepted",
-           {kSource, kHook, kNamespace, kName, {"phase", "Only of this phase"}, kTeam, kLimit, kAfter});
-  CLI::App* runs = add_kind(app, c, "runs", "Runs of workflows, and what people do about them",
+           {kSource, kHook, kNamespace, kName, {"phase", "Only with this phase"}, kTeam, kLimit, kAfter});
+  CLI::App* runs = add_kind(app, c, "runs", "Runs of workflows: list, retry, approve, cancel and more",
                             {{"workflow", "Only of this workflow"},
                              {"state", "queued, running, waiting, succeeded, failed or cancelled"},
                              kEvent,
-                             {"cause", "Only failed ones with this cause, as `failures` shows it"},
-                             {"dismissed", "true or false"},
+                             {"cause", "Only failed runs with this cause, as `failures` shows it"},
+                             {"dismissed", "Only dismissed runs (true), or only others (false)"},
                              kNamespace,
                              kName,
                              kTeam,
@@ -343,9 +350,8 @@ int run(int argc, char** argv) {
   };
   add_people(app, *runs, *deliveries, {&c.run, add_both, [&c] { return remote_of(c); }});
   add_audit(app, {&c.run, add_both, [&c] { return remote_of(c); }});
-  auto* explained =
-      app.add_subcommand("explain", "Explain which workflows ran on an event and why, and why not the rest");
-  explained->add_option("id", c.id, "Of an event, a delivery or a run")->required();
+  auto* explained = app.add_subcommand("explain", "Why workflows ran on an event, or did not");
+  explained->add_option("id", c.id, "Id of an event, a delivery or a run: evt_…, dlv_…, run_…")->required();
   add_remote(explained, c);
   add_output(explained, c);
   explained->callback([&c] { c.run = [&c] { return explain(remote_of(c), c.id); }; });

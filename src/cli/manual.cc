@@ -67,7 +67,7 @@ std::string options_of(const DescribedCommand& command) {
     std::string help = roff(option.help);
     if (names.empty() && !option.choices.empty()) help += " (" + roff(join(option.choices, ", ")) + ")";
     if (option.required && !names.empty()) help += " (required)";
-    if (!option.otherwise.empty()) help += " (unless given: " + roff(option.otherwise) + ")";
+    if (!option.otherwise.empty()) help += " (default: " + roff(option.otherwise) + ")";
     out += item(what, help);
   }
   return out;
@@ -110,12 +110,12 @@ std::string page_of(const DescribedCommand& command, const std::vector<std::stri
     put_below(command, out);
   }
   out += ".SH OPTIONS\n" + options_of(command);
-  out += ".SH EXIT STATUS\n" + item("0", "Fine.") +
-         item("1", "Something was found wrong, or the daemon refused.") + item("2", "Used wrongly.") +
-         item("3", "The daemon could not be reached.");
+  out += ".SH EXIT STATUS\n" + item("0", "Success.") +
+         item("1", "The command found an error or a difference, or the daemon refused.") +
+         item("2", "Wrong arguments or input.") + item("3", "The daemon could not be reached.");
   out += ".SH ENVIRONMENT\n" + item(bold("POSTLUDE_SERVER"), "As " + bold("--server") + ".") +
          item(bold("POSTLUDE_TOKEN"), "As " + bold("--token") + ".") +
-         item(bold("COLUMNS"), "How wide tables may be.");
+         item(bold("COLUMNS"), "Width of tables.");
   std::vector<std::string> pages;
   for (const std::string& page : also)
     pages.push_back(bold(page) + "(1)");

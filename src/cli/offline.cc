@@ -51,7 +51,7 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
       problems.push_back({place, whose + ": " + found.error().message});
     } else if (found->size() < connector::Masker::kMaskedMin) {
       problems.push_back(
-          {place, whose + ": the secret in " + to_text(ref) + " is too short to be one, and is not masked",
+          {place, whose + ": the secret in " + to_text(ref) + " is too short for a secret, and is not masked",
            true});
     }
   };
@@ -109,7 +109,7 @@ int schema(const std::string& kind) {
   if (kind == "test") text = app::embedded("test.schema.json");
   if (kind == "connector") text = connector::connector_schema();
   if (text.empty()) {
-    std::fprintf(stderr, "there is `schema config`, `schema test` and `schema connector`\n");
+    std::fprintf(stderr, "unknown schema '%s'; use config, test or connector\n", kind.c_str());
     return kUsedWrongly;
   }
   const auto parsed = parse_json(text);

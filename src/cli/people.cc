@@ -55,16 +55,16 @@ struct Verb {
 };
 
 void step_option(CLI::App* command, Words& w) {
-  command->add_option("--step", w.step, "Its id, name or number; needed where several could be meant");
+  command->add_option("--step", w.step, "Id, name or number of the step; required if several steps qualify");
 }
 
 void stale_option(CLI::App* command, Words& w) {
-  command->add_flag("--stale", w.stale, "Also where a newer release has done the same step");
+  command->add_flag("--stale", w.stale, "Also if a newer release has run the same step");
 }
 
 void comment_option(CLI::App* command, Words& w) {
   step_option(command, w);
-  command->add_option("--comment", w.comment, "Stands with the answer");
+  command->add_option("--comment", w.comment, "Comment stored with the answer");
 }
 
 const std::vector<Verb>& verbs() {
@@ -72,43 +72,48 @@ const std::vector<Verb>& verbs() {
     return with_text({{"step", &w.step}, {"comment", &w.comment}});
   };
   static const std::vector<Verb> kVerbs{
-      {"retry", "retried", "Go on from the failed step", stale_option,
+      {"retry", "retried", "Continue from the failed step", stale_option,
        [](const Words& w) {
          return json::object{{"stale", w.stale}};
        }},
-      {"replay", "replayed", "A new run of its event; effects that were made are met, not made again",
+      {"replay", "replayed", "Run the workflow on the event again; effects already made are not repeated",
        [](CLI::App* command, Words& w) {
-         command->add_flag("--again", w.again, "Make the effects again, with keys of their own");
+         command->add_flag("--again", w.again, "Repeat the effects, with new idempotency keys");
          stale_option(command, w);
        },
        [](const Words& w) {
          return json::object{{"again", w.again}, {"stale", w.stale}};
        }},
-      {"cancel", "cancelled", "Leave out what has not begun",
-       [](CLI::App* command, Words& w) { command->add_option("--reason", w.reason, "Stands with the run"); },
+      {"cancel", "cancelled", "Cancel steps that have not begun",
+       [](CLI::App* command, Words& w) {
+         command->add_option("--reason", w.reason, "Reason stored with the run");
+       },
        [](const Words& w) {
          return with_text({{"reason", &w.reason}});
        }},
-      {"skip", "step left out", "Leave out one step and go on", step_option,
+      {"skip", "step skipped", "Skip one step and continue", step_option,
        [](const Words& w) {
          return with_text({{"step", &w.step}});
        }},
-      {"approve", "approved", "Answer an approval that waits: yes", comment_option, answer},
-      {"reject", "rejected", "Answer an approval that waits: no", comment_option, answer},
-      {"resume", "resumed", "Answer for a held step",
+      {"approve", "approved", "Approve a step that waits for an approval", comment_option, answer},
+      {"reject", "rejected", "Reject a step that waits for an approval", comment_option, answer},
+      {"resume", "resumed", "Answer a held step, or all held steps with one cause",
        [](CLI::App* command, Words& w) {
          step_option(command, w);
-         command->add_option("--as", w.as, "done: it had its effect; repeat: it had none; fail")
+         command
+             ->add_option(
+                 "--as", w.as,
+                 "done: it had its effect; repeat: it had none, so try again; fail: end it as failed")
              ->required()
              ->check(CLI::IsMember({"done", "repeat", "fail"}));
          command
              ->add_option(
                  "--cause", w.cause,
-                 "For all steps held for it, as `runs held` shows it, also where that is cut with an …")
+                 "Answer all steps held for this cause; copy it from `runs held`, with its … if it is cut")
              ->excludes("run")
              ->excludes("--step");
-         command->add_option("--workflow", w.workflow, "With --cause: only this workflow's");
-         command->add_flag("--yes", w.yes, "With --cause: do not ask first");
+         command->add_option("--workflow", w.workflow, "With --cause: only steps of this workflow");
+         command->add_flag("--yes", w.yes, "With --cause: do not ask for confirmation");
        },
        [](const Words& w) {
          return with_text({{"step", &w.step}, {"as", &w.as}});
@@ -116,7 +121,7 @@ const std::vector<Verb>& verbs() {
        [](const Remote& remote, const Words& w) {
          return resume_many(remote, {w.cause, w.workflow, w.as, w.yes});
        }},
-      {"dismiss", "dismissed", "The failure was seen: out of the inbox", [](CLI::App*, Words&) {},
+      {"dismiss", "dismissed", "Remove the failed run from the list of failures", [](CLI::App*, Words&) {},
        [](const Words&) { return json::object(); }}};
   return kVerbs;
 }
@@ -124,7 +129,7 @@ const std::vector<Verb>& verbs() {
 void add_verbs(CLI::App& runs, const Wiring& wiring, const Shared& words) {
   for (const Verb& verb : verbs()) {
     CLI::App* command = runs.add_subcommand(verb.name, verb.what);
-    CLI::Option* run = command->add_option("run", words->id, "Its id: run_…");
+    CLI::Option* run = command->add_option("run", words->id, "Id of the run: run_…");
     verb.options(command, *words);
     if (verb.many == nullptr) run->required();
     wiring.add_remote(command);
@@ -169,21 +174,21 @@ void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
   for (const std::string verb : {"pause", "unpause"}) {
     const bool on = verb == "pause";
     CLI::App* command =
-        app.add_subcommand(verb, on ? "Hold runs back; intake goes on" : "Let paused runs go on");
-    auto* what = command->add_option_group("what", "One of these");
+        app.add_subcommand(verb, on ? "Pause runs; hooks are still accepted" : "Let paused runs continue");
+    auto* what = command->add_option_group("what", "Exactly one of these");
     what->add_option("--workflow", words->workflow, "Runs of this workflow");
     what->add_option("--target", words->target, "Steps that use this target");
-    what->add_option("--team", words->team, "Runs of this team's events");
-    what->add_option("--source", words->source, "Runs of this source's events");
+    what->add_option("--team", words->team, "Runs on this team's events");
+    what->add_option("--source", words->source, "Runs on this source's events");
     what->add_flag("--all", words->all, "All runs");
     what->require_option(1);
-    if (on) command->add_option("--reason", words->reason, "Why, for those who wonder");
+    if (on) command->add_option("--reason", words->reason, "Reason, shown in lists");
     wiring.add_remote(command);
     command->callback([wiring, words, verb] {
       *wiring.run = [wiring, words, verb] { return hold(wiring.remote(), *words, verb); };
     });
   }
-  CLI::App* listed = app.add_subcommand("pauses", "What is held back, by whom and why");
+  CLI::App* listed = app.add_subcommand("pauses", "Pauses: what, by whom, why");
   wiring.add_remote(listed);
   listed->callback([wiring] {
     *wiring.run = [wiring] {
@@ -257,15 +262,15 @@ int act_on_failures(const Remote& remote, const Words& words, const std::string&
   std::string text = (verb == "retry" ? "retried " : "dismissed ") + to_text(*find(*answer, "done")) + "\n";
   for (const json::value& one : find(*answer, "refused")->get_array())
     text += "not " + std::string(find_text(one, "run")) + ": " + std::string(find_text(one, "why")) + "\n";
-  if (find(*answer, "more")->get_bool()) text += "there are more: do it again\n";
+  if (find(*answer, "more")->get_bool()) text += "there are more: repeat the command\n";
   return print_answer(remote, *answer, text);
 }
 
 void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
-  CLI::App* command = app.add_subcommand("failures", "Failed runs that wait for somebody, by cause");
+  CLI::App* command = app.add_subcommand("failures", "Failed runs that nobody has dismissed, by cause");
   command->require_subcommand(0, 1);
-  command->add_option("--workflow", words->workflow, "Only this workflow's");
-  command->add_option("--team", words->team, "Only this team's");
+  command->add_option("--workflow", words->workflow, "Only of this workflow");
+  command->add_option("--team", words->team, "Only of this team");
   wiring.add_remote(command);
   command->callback([wiring, words, command] {
     if (!command->get_subcommands().empty()) return;
@@ -273,12 +278,11 @@ void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
   });
   for (const std::string verb : {"retry", "dismiss"}) {
     CLI::App* many = command->add_subcommand(
-        verb, verb == "retry" ? "All runs with one cause go on" : "All runs with one cause were seen");
-    many->add_option("--cause", words->cause, "As `failures` shows it, also where that is cut with an …")
-        ->required();
-    many->add_option("--workflow", words->workflow, "Only this workflow's");
+        verb, verb == "retry" ? "Retry all runs with one cause" : "Dismiss all runs with one cause");
+    many->add_option("--cause", words->cause, "Copy it from `failures`, with its … if it is cut")->required();
+    many->add_option("--workflow", words->workflow, "Only of this workflow");
     if (verb == "retry") stale_option(many, *words);
-    many->add_flag("--yes", words->yes, "Do not ask first");
+    many->add_flag("--yes", words->yes, "Do not ask for confirmation");
     wiring.add_remote(many);
     many->callback([wiring, words, verb] {
       *wiring.run = [wiring, words, verb] { return act_on_failures(wiring.remote(), *words, verb); };
@@ -294,7 +298,7 @@ int redeliver(const Remote& remote, const std::string& id) {
   const bool known = duplicate != nullptr && duplicate->is_bool() && duplicate->get_bool();
   return print_answer(
       remote, *answer,
-      std::string(find_text(*answer, "event")) + (known ? " (it had been taken in already)\n" : "\n"));
+      std::string(find_text(*answer, "event")) + (known ? " (this event existed already)\n" : "\n"));
 }
 
 }  // namespace
@@ -313,7 +317,7 @@ int failed(const Remote& remote, const Error& error) {
     const auto settled = url_of(remote.server.url, from, "");
     const std::string url = settled ? *settled : remote.server.url;
     std::fprintf(stderr, "could not reach %s (%s): %s\n", url.c_str(),
-                 from.empty() ? "the default; --server names another" : ("from " + from).c_str(),
+                 from.empty() ? "the default; use --server to name another" : ("from " + from).c_str(),
                  error.message.c_str());
     return kCouldNotReach;
   }
@@ -348,9 +352,9 @@ void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wirin
   add_holds(app, wiring, words);
   add_failures(app, wiring, words);
   add_held(app, runs, wiring);
-  CLI::App* again =
-      deliveries.add_subcommand("redeliver", "Take a stored one in again, with today's configuration");
-  again->add_option("delivery", words->id, "Its id: dlv_…")->required();
+  CLI::App* again = deliveries.add_subcommand(
+      "redeliver", "Process a stored delivery again, with the current configuration");
+  again->add_option("delivery", words->id, "Id of the delivery: dlv_…")->required();
   wiring.add_remote(again);
   again->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return redeliver(wiring.remote(), words->id); }; });

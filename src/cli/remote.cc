@@ -49,7 +49,7 @@ void warn_of_token(const Server& server, const HttpRequest& request) {
   warned = true;
   std::fprintf(
       stderr,
-      "warning: the token is sent to %s unencrypted, and whoever is between can read it; use https or "
+      "warning: the token is sent to %s unencrypted, and others on the network can read it; use https or "
       "a port that is forwarded to this machine\n",
       server.url.c_str());
 }
@@ -95,7 +95,7 @@ Result<std::string> url_of(const std::string& written, std::string_view from, st
   looked_at.target = url;
   move_user_info(looked_at);
   if (const auto parsed = connector::parse_url(looked_at.target); !parsed) {
-    return Error(Code::kInvalid, std::string(from) + " is '" + written + "', which is no address: " +
+    return Error(Code::kInvalid, std::string(from) + " is '" + written + "', which is not an address: " +
                                      parsed.error().message + "; expected a URL, HOST:PORT or :PORT");
   }
   return url;

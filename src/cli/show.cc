@@ -88,7 +88,7 @@ void line(std::string& out, std::string_view name, const std::string& value) {
 std::string request_line(const json::value& request) {
   std::string text = cell(request, "method") + " " + shorter(cell(request, "url"), 100) + " -> ";
   const std::string status = cell(request, "status");
-  text += (status.empty() ? "no answer" : status) + " " + cell(request, "result");
+  text += (status.empty() ? "no answer," : status) + " " + cell(request, "result");
   const std::string why = cell(request, "why");
   if (!why.empty()) text += ": " + shorter(why, 160);
   return text;
@@ -213,7 +213,7 @@ void put_pauses(std::string& out, const json::value& run) {
   for (const json::value& pause : pauses->get_array()) {
     const std::string name = cell(pause, "name");
     const std::string why = cell(pause, "reason");
-    line(out, "held",
+    line(out, "paused",
          cell(pause, "kind") + (name.empty() ? "" : " " + name) + " is paused by " + cell(pause, "by") +
              " since " + cell(pause, "at") + (why.empty() ? "" : ": " + shorter(why, 160)));
   }
@@ -226,15 +226,15 @@ void put_steps(std::string& out, const json::value& run) {
     out +=
         "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
     const bool held = yes(step, "held");
-    if (held) out += ", held for a person: runs resume";
-    if (yes(step, "asks")) out += ", asks people: runs approve or reject";
+    if (held) out += ", held, answer with runs resume";
+    if (yes(step, "asks")) out += ", answer with runs approve or runs reject";
     const std::string reason = cell(step, "reason");
     if (!reason.empty()) out += " - " + shorter(reason, 200);
     const std::string due = cell(step, "dueAt");
     if (!due.empty()) out += " (due " + due + ")";
     out += "\n";
     if (held)
-      out += "     to go on: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
+      out += "     to answer: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
              " --as done (it had its effect), repeat (it had none) or fail\n";
     const std::string waits = cell(step, "waitsFor");
     if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
@@ -265,7 +265,7 @@ std::string run_text(const json::value& run) {
   line(out, "cancel", cell(run, "cancel"));
   line(out, "replay of", cell(run, "replayOf"));
   if (yes(run, "dismissed")) line(out, "dismissed", "yes");
-  if (yes(run, "shadow")) line(out, "shadow", "yes: nothing but reads was sent");
+  if (yes(run, "shadow")) line(out, "shadow", "yes: only reads were sent");
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
   line(out, "duration", duration_of(run));
@@ -336,7 +336,7 @@ std::string fate_of(const json::array& runs, const std::string& workflow) {
   for (const json::value& run : runs) {
     if (cell(run, "workflow") != workflow || !cell(run, "replayOf").empty()) continue;
     const std::string state = cell(run, "state");
-    if (state == "failed" && cell(run, "startedAt").empty()) return "  failed   could not begin: ";
+    if (state == "failed" && cell(run, "startedAt").empty()) return "  failed   could not start: ";
     if (state == "queued") return "  queued   ";
     return ended(state) ? "  ran      " : "  runs     ";
   }
@@ -347,7 +347,7 @@ std::string fate_of(const json::array& runs, const std::string& workflow) {
 void put_plan(std::string& out, const json::value& event, const json::array& runs) {
   const json::value* planned = find(event, "planned");
   if (planned != nullptr && planned->is_bool() && !planned->get_bool()) {
-    out += "not planned yet: which workflows run on it is decided next\n";
+    out += "not processed yet: Postlude has still to decide which workflows run\n";
     return;
   }
   const json::value* plan = find(event, "plan");
@@ -421,10 +421,11 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
                                return named.empty() ? std::string("-") : named;
                              },
                              false, true};
+  static const auto of_hook = [](const json::value& item) { return cell(item, "hook"); };
   static const auto of_verdict = [](const json::value& item) { return cell(item, "verdict"); };
   static const std::vector<Column> deliveries{of_key("ID", "id"),
                                               called,
-                                              of_key("HOOK", "hook"),
+                                              {"HOOK", of_hook, false, true},
                                               {"VERDICT", of_verdict, false, true},
                                               age,
                                               of_key("REASON", "reason"),

@@ -106,7 +106,7 @@ TEST(Show, ARunThatCouldNotBeginDidNotRun) {
     return text.substr(text.find("\n  ") + 1);
   };
   EXPECT_EQ(shown(R"({"workflow":"w","state":"failed","startedAt":null,"replayOf":null})"),
-            "  failed   could not begin: w: a reason\n");
+            "  failed   could not start: w: a reason\n");
   EXPECT_EQ(shown(R"({"workflow":"w","state":"failed","startedAt":"2026-01-01T00:00:00Z"})"),
             "  ran      w: a reason\n");
   EXPECT_EQ(shown(R"({"workflow":"w","state":"waiting","startedAt":"2026-01-01T00:00:00Z"})"),

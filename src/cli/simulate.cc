@@ -44,7 +44,7 @@ Result<std::vector<std::string>> ids_since(const Server& server, Instant since, 
                                                 (after.empty() ? "" : "&after=" + percent_encode(after))));
     const json::value* items = find(page, "items");
     if (items == nullptr || !items->is_array())
-      return Error(Code::kInvalid, "the daemon's answer is no list of events");
+      return Error(Code::kInvalid, "the daemon's answer is not a list of events");
     for (const json::value& item : items->get_array()) {
       const auto received = parse_rfc3339(find_text(item, "receivedAt"));
       const bool before = !received || *received < since;
@@ -100,11 +100,11 @@ std::string_view heading_of(Change change) {
     case Change::kSame:
       return "the same";
     case Change::kDifferent:
-      return "would send otherwise";
+      return "would send something else";
     case Change::kNew:
       return "would be a new run";
     case Change::kGone:
-      return "would not run any more";
+      return "would no longer run";
     case Change::kSkipped:
       return "not compared";
   }
@@ -131,8 +131,8 @@ std::string text_of(const Simulated& done, std::size_t limit, bool colours) {
   out += std::to_string(done.events.size()) + " events: " + std::to_string(totals.same) + " the same, " +
          std::to_string(totals.different) + " different";
   if (totals.errors > 0) out += ", " + std::to_string(totals.errors) + " with errors";
-  if (done.waiting > 0) out += "; " + std::to_string(done.waiting) + " more are not planned yet";
-  if (done.cut) out += "; there are older ones: --limit " + std::to_string(limit) + " was reached";
+  if (done.waiting > 0) out += "; " + std::to_string(done.waiting) + " more are still being processed";
+  if (done.cut) out += "; older events were left out: --limit " + std::to_string(limit) + " was reached";
   return out + "\n";
 }
 

@@ -113,7 +113,7 @@ class Tests {
     const auto file = text ? rehearsal::read_tests(std::move(*text), path, schema_, problems) : std::nullopt;
     Tested* tested = file ? &config_of(file->config) : nullptr;
     if (tested != nullptr && !tested->played->loaded) {
-      problems.push_back({file->config_place, "its configuration is wrong:"});
+      problems.push_back({file->config_place, "the configuration has errors:"});
       problems.insert(problems.end(), tested->played->problems.begin(), tested->played->problems.end());
     } else if (tested != nullptr) {
       rehearsal::check_names(*file, *tested->played->loaded->rules, problems);
@@ -250,13 +250,13 @@ int test(const TestChoice& choice) {
   }
   if (results.broken > 0) return kUsedWrongly;
   if (results.passed + results.failed + results.updated == 0) {
-    std::fprintf(stderr, "no test has a name like '%s'\n", choice.filter.c_str());
+    std::fprintf(stderr, "no test matches --filter '%s'\n", choice.filter.c_str());
     return kUsedWrongly;
   }
   if (results.failed > 0) return kFoundWrong;
   if (choice.coverage_min && results.covered < *choice.coverage_min) {
-    std::fprintf(stderr, "%d%% of the steps and branches are reached by tests; expected %d%%\n",
-                 results.covered, *choice.coverage_min);
+    std::fprintf(stderr, "tests reach %d%% of the steps and branches; required: %d%%\n", results.covered,
+                 *choice.coverage_min);
     return kFoundWrong;
   }
   return kFine;

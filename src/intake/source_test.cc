@@ -191,7 +191,7 @@ TEST(Sources, FindsWhatIsWrong) {
        "unknown field 'phse'; did you mean 'phase'?"},
       {"f: {type: flagger, auth: [none], accept: {event: []}}", "nothing would be wanted"},
       {"f: {type: flagger, auth: [none], accept: {evnt: {phase: x}}}", "did you mean 'event'?"},
-      {"f: {type: flagger, auth: [{bearer: hunter2}]}", "a secret is never written here"},
+      {"f: {type: flagger, auth: [{bearer: hunter2}]}", "a secret must not be written here"},
       {"f: {type: flagger, auth: [{bearer: []}]}", "no secret is named"},
       {"f: {type: flagger, auth: [{bearer: {vault: x}}]}", "a secret cannot be kept in 'vault'"},
       {"f: {type: flagger, auth: [{bearer: {env: A, file: b}}]}", "a secret is in one place"},

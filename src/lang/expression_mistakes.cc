@@ -419,9 +419,34 @@ class Mistakes {
     const std::string text = written(path, path.keys.size());
     if (path.keys.size() == 2 && text.ends_with("response.status"))
       return say(path.offset, "`" + text + "` is a number, and never equal to text: leave the quotes out");
+    const bool of_event = path.keys.size() == 2 && path.keys[0].name == "event";
+    if (of_event && path.keys[1].name == "phase") return phase(path, word);
+    if (of_event && path.keys[1].name == "outcome") outcome(path, word);
     const std::vector<std::string> known = words_at(path);
     if (known.empty() || std::find(known.begin(), known.end(), word) != known.end()) return;
     say(path.offset, "`" + text + "` is never \"" + word + "\"" + did_you_mean(word, known));
+  }
+
+  // Flagger may have phases that we do not know: one that is written in other letters is none of them.
+  void phase(const ReadPath& path, const std::string& word) {
+    static const std::vector<std::string> kPhases{
+        "Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting",
+        "Finalising",   "Succeeded",   "Failed",  "Terminating", "Terminated"};
+    for (const std::string& one : kPhases) {
+      if (word != one && equal_ignoring_case(word, one))
+        return say(path.offset, "`" + written(path, path.keys.size()) + "` is never \"" + word +
+                                    "\"; did you mean '" + one + "'?");
+    }
+  }
+
+  // What only a cluster could tell. A test may set it.
+  void outcome(const ReadPath& path, const std::string& word) {
+    if (word != "rolledBack" && word != "promotionFailed" && word != "unchanged") return;
+    problems_.push_back({place_in(expression_, path.offset),
+                         "`" + written(path, path.keys.size()) + "` is never \"" + word +
+                             "\": this version of Postlude does not read the cluster, and an outcome is "
+                             "\"promoted\" or \"failed\"",
+                         true});
   }
 
   // The number or boolean that tokens [from, end) are compared with.

@@ -29,6 +29,8 @@ TEST(Mistakes, nothing_is_said_of_what_works) {
                            "(.event.metadata.replicas | tonumber) - 1 == 2",
                            ".event.metadata[\"min-length\"] == \"1\"",
                            ".event.payload.count == 5",
+                           ".event.phase == \"Succeeded\" or .event.phase == \"Later\"",
+                           ".event.outcome == \"promoted\" or .event.payload.phase == \"failed\"",
                            ".event.payload.metadata.x > 5",
                            "success",
                            "failure or always",
@@ -137,6 +139,12 @@ TEST(Mistakes, each_is_named_with_what_to_write) {
       // Of metadata alone is it known that "true" and "5" may be meant.
       {".event.name == true",
        "`.event.name` is always text, and never equal to true: text stands in double quotes"},
+      {".event.phase == \"succeeded\"", "`.event.phase` is never \"succeeded\"; did you mean 'Succeeded'?"},
+      {"\"FAILED\" != $event.phase", "`$event.phase` is never \"FAILED\"; did you mean 'Failed'?"},
+      {".event.outcome == \"rolledBack\"",
+       "warning: `.event.outcome` is never \"rolledBack\": this version of Postlude does not read the "
+       "cluster, and an "
+       "outcome is \"promoted\" or \"failed\""},
       {".event.phase == 5",
        "`.event.phase` is always text, and never equal to 5: text stands in double quotes, or write "
        "`(.event.phase | tonumber)`"},

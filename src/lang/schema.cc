@@ -201,8 +201,8 @@ void Walk::check(const Node& node, const json::value& unresolved, const Named& n
   if (find(schema, "x-sensitive") != nullptr) named.sensitive = flag(schema, "x-sensitive");
   if (find_text(schema, "format") == "secret") {
     if (node.is_scalar()) {
-      problems.push_back({node.place, "a secret is never written here: " + named.name +
-                                          " wants {env: NAME} or {file: path}"});
+      problems.push_back({node.place, "a secret must not be written here: set " + named.name +
+                                          " to {env: NAME} or {file: path}"});
       return;
     }
     named.sensitive = true;

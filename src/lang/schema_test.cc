@@ -176,9 +176,10 @@ TEST(Schema, secrets_are_never_quoted) {
   expect_all({
       {"s: {env: A}", secret, ""},
       {"s: [{env: A}]", secret, ""},
-      {"s: hunter2", secret, "f:1:4: a secret is never written here: 's' wants {env: NAME} or {file: path}"},
+      {"s: hunter2", secret,
+       "f:1:4: a secret must not be written here: set 's' to {env: NAME} or {file: path}"},
       {"s: [hunter2]", secret,
-       "f:1:5: a secret is never written here: entry 1 of 's' wants {env: NAME} or {file: path}"},
+       "f:1:5: a secret must not be written here: set entry 1 of 's' to {env: NAME} or {file: path}"},
       {"basic: hunter2", secret, "f:1:8: 'basic' is text; expected a map"},
       {"basic: {n: hunter2}", secret, "f:1:12: 'n' is text; expected a whole number"},
       {"basic: {open: x}", secret, "f:1:15: 'open' is 'x'; expected a whole number"},

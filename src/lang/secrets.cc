@@ -9,7 +9,7 @@ constexpr const char* kForm = "write {env: NAME} or {file: path}";
 void read_one(const Node& node, std::vector<SecretRef>& into, Problems& problems) {
   if (!node.is_map()) {
     // Not quoted in the message: it may be the secret.
-    problems.push_back({node.place, std::string("a secret is never written here; ") + kForm});
+    problems.push_back({node.place, std::string("a secret must not be written here; ") + kForm});
     return;
   }
   if (node.members.size() != 1) {

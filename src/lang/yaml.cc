@@ -17,7 +17,7 @@ namespace postlude::lang {
 
 namespace {
 
-constexpr std::string_view kTab = "a tab indents this line; YAML wants spaces";
+constexpr std::string_view kTab = "a tab indents this line; use spaces";
 
 // yaml-cpp reads streams only; this one does not copy.
 class ViewBuffer : public std::streambuf {

@@ -177,7 +177,7 @@ TEST(Yaml, keys) {
 }
 
 TEST(Yaml, tabs) {
-  const std::string tab = ": a tab indents this line; YAML wants spaces";
+  const std::string tab = ": a tab indents this line; use spaces";
   expect_all({
       {"a:\n\tb: 1", "f:2:1" + tab},
       {"a:\n\tb", "f:2:1" + tab},

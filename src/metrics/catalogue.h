@@ -43,77 +43,92 @@ inline constexpr std::array kBatch{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0};
 
 // -- what comes in
 inline constexpr CounterDefinition kDeliveries{
-    {"postlude_deliveries_total", "Deliveries by source, hook and verdict.", names::kVerdict}};
+    {"postlude_deliveries_total", "Number of deliveries, by source, hook and verdict.", names::kVerdict}};
 inline constexpr CounterDefinition kNotStored{
-    {"postlude_not_stored_total", "Calls answered 503 because the store did not take them.", names::kHook}};
+    {"postlude_not_stored_total", "Number of hooks answered 503 because they could not be stored.",
+     names::kHook}};
 inline constexpr GaugeDefinition kSecretsUnreadable{
-    {"postlude_source_secrets_unreadable", "Secrets of a source that could not be read when last tried.",
-     names::kSource}};
+    {"postlude_source_secrets_unreadable",
+     "Number of secrets of a source that could not be read at the last attempt.", names::kSource}};
 inline constexpr CounterDefinition kBrokenRequests{
     {"postlude_broken_requests_total",
-     "Requests on the hooks' listener that could not be read, by the answer's status.", names::kStatus}};
+     "Number of malformed requests on the hook listener, by response status.", names::kStatus}};
 inline constexpr CounterDefinition kConnectionsLetGo{
     {"postlude_connections_let_go_total",
-     "Connections closed, or requests refused with 503, to make room for others.", names::kLetGo}};
+     "Number of connections closed, or requests refused with 503, to make room for others.", names::kLetGo}};
 inline constexpr HistogramDefinition kIntakeSeconds{
-    {"postlude_intake_seconds", "From the whole request to the answer.", names::kNone}, bounds::kAnswer};
+    {"postlude_intake_seconds", "Time from the complete request to the response, in seconds.", names::kNone},
+    bounds::kAnswer};
 inline constexpr GaugeDefinition kEventsWaiting{
-    {"postlude_events_waiting", "Accepted events that are not planned yet.", names::kNone}};
+    {"postlude_events_waiting", "Number of accepted events for which no runs have been created yet.",
+     names::kNone}};
 
 // -- what is done
 inline constexpr CounterDefinition kRunsEnded{
-    {"postlude_runs_total", "Ends of runs by workflow and result; one that is retried ends again.",
+    {"postlude_runs_total", "Number of finished runs, by workflow and result. A retried run counts again.",
      names::kWorkflowResult}};
 inline constexpr HistogramDefinition kRunSeconds{
-    {"postlude_run_duration_seconds", "From a run's creation to its end.", names::kWorkflow}, bounds::kRun};
+    {"postlude_run_duration_seconds", "Time from the creation of a run to its end, in seconds.",
+     names::kWorkflow},
+    bounds::kRun};
 inline constexpr GaugeDefinition kRuns{
-    {"postlude_runs", "Stored runs by workflow and state.", names::kWorkflowState}};
+    {"postlude_runs", "Number of stored runs, by workflow and state.", names::kWorkflowState}};
 inline constexpr CounterDefinition kStepsEnded{
-    {"postlude_steps_total", "Ends of steps by target, action and state.", names::kActionState}};
+    {"postlude_steps_total", "Number of finished steps, by target, action and state.", names::kActionState}};
 inline constexpr CounterDefinition kAttempts{
-    {"postlude_attempts_total", "Attempts by target, action and outcome.", names::kActionOutcome}};
+    {"postlude_attempts_total", "Number of attempts, by target, action and outcome.", names::kActionOutcome}};
 inline constexpr HistogramDefinition kAttemptSeconds{
-    {"postlude_attempt_seconds", "From an attempt's begin to its outcome.", names::kActionOutcome},
+    {"postlude_attempt_seconds", "Time from the start of an attempt to its outcome, in seconds.",
+     names::kActionOutcome},
     bounds::kAttempt};
-inline constexpr GaugeDefinition kStepsHeld{
-    {"postlude_steps_held", "Steps held for a person: `postlude runs resume`.", names::kWorkflowTarget}};
+inline constexpr GaugeDefinition kStepsHeld{{"postlude_steps_held",
+                                             "Number of held steps, which wait for `postlude runs resume`.",
+                                             names::kWorkflowTarget}};
 inline constexpr GaugeDefinition kApprovalsWaiting{
-    {"postlude_approvals_waiting", "Steps that wait for an approval.", names::kNone}};
+    {"postlude_approvals_waiting", "Number of steps that wait for an approval.", names::kNone}};
 inline constexpr GaugeDefinition kStepsDue{
-    {"postlude_steps_due", "Steps whose time has come and that have not begun.", names::kNone}};
+    {"postlude_steps_due", "Number of steps that are due and have not started.", names::kNone}};
 inline constexpr GaugeDefinition kQueueAgeSeconds{
-    {"postlude_queue_age_seconds", "How long the oldest of the due steps has been due.", names::kNone}};
-inline constexpr GaugeDefinition kPaused{{"postlude_paused", "Pauses in force, by kind.", names::kKind}};
+    {"postlude_queue_age_seconds", "Age of the oldest due step, in seconds.", names::kNone}};
+inline constexpr GaugeDefinition kPaused{
+    {"postlude_paused", "Number of active pauses, by kind.", names::kKind}};
 inline constexpr GaugeDefinition kBreakerOpen{
-    {"postlude_breaker_open", "1 while a target fails and is only probed now and then.", names::kTarget}};
+    {"postlude_breaker_open",
+     "Whether the circuit breaker of a target is open (1): it fails and is only probed.", names::kTarget}};
 
 // -- what it stands on
 inline constexpr CounterDefinition kReloads{
-    {"postlude_config_reloads_total", "Changed configurations, by what came of them.", names::kResult}};
+    {"postlude_config_reloads_total", "Number of configuration reloads, by result.", names::kResult}};
 inline constexpr GaugeDefinition kConfigValid{
-    {"postlude_config_valid", "1 while the newest configuration is the one in force.", names::kNone}};
-inline constexpr GaugeDefinition kConfigLoaded{{"postlude_config_loaded_timestamp_seconds",
-                                                "When the configuration in force was loaded.", names::kNone}};
-inline constexpr GaugeDefinition kConfigRevision{
-    {"postlude_config_revision_info", "The configuration in force.", names::kRevision}};
+    {"postlude_config_valid", "Whether the newest configuration is in use (1) or was refused (0).",
+     names::kNone}};
+inline constexpr GaugeDefinition kConfigLoaded{
+    {"postlude_config_loaded_timestamp_seconds",
+     "Time when the current configuration was loaded, in seconds since the epoch.", names::kNone}};
+inline constexpr GaugeDefinition kConfigRevision{{"postlude_config_revision_info",
+                                                  "Revision of the current configuration; the value is 1.",
+                                                  names::kRevision}};
 inline constexpr CounterDefinition kCommits{
-    {"postlude_store_commits_total", "Commits of the store.", names::kNone}};
+    {"postlude_store_commits_total", "Number of store commits.", names::kNone}};
 inline constexpr CounterDefinition kCommands{
-    {"postlude_store_commands_total", "Commands that were committed.", names::kNone}};
+    {"postlude_store_commands_total", "Number of committed store commands.", names::kNone}};
 inline constexpr HistogramDefinition kCommitSeconds{
-    {"postlude_store_commit_seconds", "Duration of a commit of the store.", names::kNone}, bounds::kAnswer};
+    {"postlude_store_commit_seconds", "Duration of a store commit, in seconds.", names::kNone},
+    bounds::kAnswer};
 inline constexpr HistogramDefinition kCommitCommands{
-    {"postlude_store_commit_commands", "Commands that shared a commit.", names::kNone}, bounds::kBatch};
+    {"postlude_store_commit_commands", "Number of commands in a store commit.", names::kNone},
+    bounds::kBatch};
 inline constexpr GaugeDefinition kStoreBytes{
-    {"postlude_store_bytes", "Size of the database and its write-ahead log.", names::kNone}};
+    {"postlude_store_bytes", "Size of the database and its write-ahead log, in bytes.", names::kNone}};
 inline constexpr CounterDefinition kLogDropped{
     {"postlude_log_lines_dropped_total",
-     "Log lines that were dropped: standard error was not read fast enough.", names::kNone}};
+     "Number of log lines dropped because standard error was not read fast enough.", names::kNone}};
 inline constexpr GaugeDefinition kClockOff{
     {"postlude_clock_off_seconds",
-     "How far the wall clock was set away from the time that has passed since the start.", names::kNone}};
+     "Difference between the wall clock and the time that Postlude uses, in seconds.", names::kNone}};
 inline constexpr GaugeDefinition kStarted{
-    {"process_start_time_seconds", "When the process started, in seconds since the epoch.", names::kNone}};
-inline constexpr GaugeDefinition kBuildInfo{{"postlude_build_info", "What runs here.", names::kVersion}};
+    {"process_start_time_seconds", "Start time of the process, in seconds since the epoch.", names::kNone}};
+inline constexpr GaugeDefinition kBuildInfo{
+    {"postlude_build_info", "Version of Postlude; the value is 1.", names::kVersion}};
 
 }  // namespace postlude::metrics

@@ -69,8 +69,8 @@ def test_only_the_button_acts(daemon, fakes, word, state):
         assert step_of(whole, "ok")["reason"] == "rejected by link: looks good <b> ✓"
     for other in links["approve"], links["reject"]:
         again = press(server, other)
-        assert again.status == 409 and b"already, by link at" in again.body
-        assert b"<button" not in look(server, other).body and b"already, by link" in look(server, other).body
+        assert again.status == 409 and b"The step was already" in again.body and b"ed by link at" in again.body
+        assert b"<button" not in look(server, other).body and b"ed by link at" in look(server, other).body
     assert in_state(server, run, state)["finishedAt"] == whole["finishedAt"]
     assert links["approve"].rsplit(".", 1)[1] not in server.log()
 
@@ -139,7 +139,7 @@ def test_approve_and_reject_by_the_api(daemon, fakes):
     assert step_of(in_state(server, second, "failed"), "ok")["reason"] == "rejected by local: no"
     for verb in ("approve", "reject"):
         again = act(server, f"runs/{first}/{verb}")
-        assert again.status == 409 and "waits for an answer" in again.json["detail"]
+        assert again.status == 409 and "waits for an approval" in again.json["detail"]
     assert act(server, f"runs/{first}/approve", {"step": "nothing"}).status == 404
     assert act(server, f"runs/{first}/approve", {"step": "after"}).status == 409
 
@@ -149,7 +149,7 @@ def test_approvers_hold_for_the_api_too(daemon, fakes):
     run = run_of(server)
     step_in(server, run, "ok", "waiting", headers=bearer("ADA"))
     denied = act(server, f"runs/{run}/approve", {}, bearer("BOB"))
-    assert denied.status == 403 and denied.json["detail"] == "this may answer: ada; you are bob"
+    assert denied.status == 403 and denied.json["detail"] == "only these may answer: ada; you are bob"
     assert act(server, f"runs/{run}/approve", {}, bearer("EYE")).status == 403
     done(server, f"runs/{run}/approve", {}, bearer("ADA"))
     in_state(server, run, "succeeded", headers=bearer("ADA"))
@@ -171,7 +171,7 @@ def test_skipping_an_approval_is_for_its_approvers(daemon, fakes, step):
     run = run_of(server)
     step_in(server, run, "ok", "waiting")
     denied = act(server, f"runs/{run}/skip", step, bearer("BOB"))
-    assert denied.status == 403 and "is for ada; you are bob" in denied.json["detail"], denied
+    assert denied.status == 403 and "only its approvers may skip it: ada; you are bob" in denied.json["detail"], denied
     assert step_of(read(server, f"runs/{run}"), "ok")["state"] == "waiting" and not sent(fakes, "/echo/after")
     done(server, f"runs/{run}/skip", {"step": "after"}, bearer("BOB"))
     done(server, f"runs/{run}/skip", step, bearer("ADA"))
@@ -229,7 +229,7 @@ def test_skipping_an_approval_before_it_asks(daemon, fakes):
 
     server, run = started("'${{ [\"ada\"] }}'")
     refused = act(server, f"runs/{run}/skip", {"step": "ok"}, bearer("ADA"))
-    assert refused.status == 409 and "not known before" in refused.json["detail"], refused
+    assert refused.status == 409 and "its approvers are an expression" in refused.json["detail"], refused
 
 
 def test_who_may_only_look_sees_no_links(daemon, fakes):

@@ -56,7 +56,7 @@ def run(binary, *arguments, **options):
 @pytest.mark.parametrize("words, said", [
     ("chek x", "there is no command 'chek'; did you mean 'check'?\n"),
     ("runs retyr run_1", "there is no command 'retyr'; did you mean 'retry'?\n"),
-    ("connectors foo", "there is no command 'foo'; there are list, show\n"),
+    ("connectors foo", "there is no command 'foo'; commands: list, show\n"),
     ("connectors check F", "'postlude connectors check' is not built yet in this version of Postlude; `postlude check "
                            "--connectors DIR` checks them\n"),
     ("gates list", "'postlude gates' is not built yet in this version of Postlude\n")])

@@ -32,7 +32,7 @@ BROKEN = {
         "access: {tokens: [{name: ops, role: operator, secret: {env: T}}, {name: eyes, role: viewer, secret: {env: T}}]}\n"
         + workflow("{uses: approval, with: {message: Go, approvers: [opz, eyes, 'team:pay', ops]}}"),
         ["6:62: 'approvers' names the token 'opz', which does not exist; did you mean 'ops'?",
-         "6:67: 'approvers' names the token 'eyes', which is a viewer's: to answer takes an operator",
+         "6:67: 'approvers' names the token 'eyes', whose role is viewer: an approver needs the role operator or admin",
          "6:73: 'approvers' names the team 'pay', which does not exist; 'teams' has none"]),
     "approvers that are no names": (
         workflow("{uses: approval, with: {message: Go, approvers: []}}"),
@@ -50,7 +50,7 @@ BROKEN = {
          "7:43: 'timeout' is 0s, within which nothing can be done"]),
     "a store in memory": (
         OPEN + "store: {url: 'sqlite::memory:'}\n",
-        ["2:14: the store is a file, which outlives the process: write sqlite:PATH"]),
+        ["2:14: the store must be a file, so that it survives a restart: write sqlite:PATH"]),
     "an expression in a target's headers": (
         JIRA.replace("auth: {bearer: {env: T}}}}\n", "auth: {bearer: {env: T}}, headers: {X-A: '${{ .event.name }}'}}}\n", 2)
             .replace(", headers: {X-A: '${{ .event.name }}'}}}\n", "}}\n", 1),
@@ -63,16 +63,16 @@ BROKEN = {
         OPEN + "workflows:\n  w:\n    on: {source: a}\n    steps:\n      - name: Released #5 to prod\n        uses: wait\n        with: {for: 1s}\n",
         ["6:24: the comment '#5 to prod' cuts the value short, to 'Released': quote it, or put the comment on a line "
          "of its own"]),
-    "a tab": ("sources:\n\tflagger: {}\n", ["2:1: a tab indents this line; YAML wants spaces"]),
+    "a tab": ("sources:\n\tflagger: {}\n", ["2:1: a tab indents this line; use spaces"]),
     "no YAML": ("sources: {flagger: [}\n", ["1:21: '}' closes nothing; quote it if it is text"]),
     "a list": ("- a\n- b\n", ["1:1: the configuration is a list; expected a map"]),
     "nothing": ("\n", ["1:1: the configuration is empty"]),
     "no proof": (
         "sources: {flagger: {type: flagger}}\n",
-        ["1:11: the source 'flagger' needs 'auth': a list of proofs, or none"]),
+        ["1:11: the source 'flagger' needs 'auth': a proof, a list of proofs, or none"]),
     "a secret in the open": (
         "sources: {f: {type: flagger, auth: {bearer: hunter2-hunter2}}}\n",
-        ["1:45: a secret is never written here: 'bearer' wants {env: NAME} or {file: path}"]),
+        ["1:45: a secret must not be written here: set 'bearer' to {env: NAME} or {file: path}"]),
     "a secret in a URL": (
         "targets: {x: {connector: http, url: 'https://u:hunter2@h/', auth: none}}\n",
         ["1:37: 'url' is 'https://***@h/'; expected a URL without user and password, which belong in `auth`"]),
@@ -255,7 +255,7 @@ def test_a_folder_and_layers(binary, tmp_path):
     (folder / "z.yaml").write_text("targets: {web: {connector: http, url: 'http://other', auth: none}}\n")
     done = run(binary, "check", "folder", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stdout == "folder/z.yaml:1:11: 'web' in 'targets' is also in folder/b.yml:1:11: a name stands in one file of a folder\n"
+    assert done.stdout == "folder/z.yaml:1:11: 'web' in 'targets' is also in folder/b.yml:1:11: a name may be in only one file of a folder\n"
     (folder / "z.yaml").unlink()
     (tmp_path / "over.yaml").write_text("targets: {web: {url: 'not a url'}}\n")
     done = run(binary, "check", "folder", "over.yaml", folder=tmp_path)

@@ -190,7 +190,7 @@ def _threads(server, folder):
     children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True).stdout.split()
     crowd = [subprocess.Popen(["setpriv", *user, "sleep", "60"]) for _ in range(70)]
     try:
-        wait_until(lambda: "changes of the configuration are not seen" in server.log(), why="a line about the thread")
+        wait_until(lambda: "changes of the configuration cannot be read" in server.log(), why="a line about the thread")
         for child in children:
             os.kill(int(child), signal.SIGKILL)
         accepted(server, "meanwhile")
@@ -199,7 +199,7 @@ def _threads(server, folder):
         for one in crowd:
             one.kill()
             one.wait()
-    wait_until(lambda: "changes of the configuration are seen again" in server.log(), why="the thread again")
+    wait_until(lambda: "changes of the configuration can be read again" in server.log(), why="the thread again")
     wait_until(lambda: sum(run["state"] == "succeeded" for run in server.items("runs")) == 2, 20, why="both runs")
 
 
@@ -442,10 +442,10 @@ def test_a_clock_that_is_set_is_told_within_seconds(daemon, tmp_path):
     off.write_text("0\n")
     server = daemon(IDLE, environment={**ENVIRONMENT, "LD_PRELOAD": str(tmp_path / "shim.so"), "CLOCK_OFF": str(off)})
     off.write_text("864000\n")
-    wait_until(lambda: "the wall clock was set" in server.log(), 5, why="a line about the clock")  # nobody calls
+    wait_until(lambda: "the wall clock was changed" in server.log(), 5, why="a line about the clock")  # nobody calls
     assert server.metrics()["postlude_clock_off_seconds"] == pytest.approx(864000, abs=5)
     off.write_text("0\n")
-    wait_until(lambda: "the wall clock is as it was again" in server.log(), 5, why="a line about the clock")
+    wait_until(lambda: "the wall clock is right again" in server.log(), 5, why="a line about the clock")
     assert server.metrics()["postlude_clock_off_seconds"] == 0
 
 
@@ -455,8 +455,8 @@ def test_audit_verify_names_the_first_bad_record(daemon):
     server = daemon(IDLE, environment=ENVIRONMENT)
     accepted(server, *[f"n{i}" for i in range(10)])
     said = server.cli("audit", "verify", check=0).stdout
-    assert re.match(r"the chain holds: (\d+) records, head [0-9a-f]{64}\n", said), said
-    assert "cut off at the end do not show" in said
+    assert re.match(r"the chain is intact: (\d+) records, head [0-9a-f]{64}\n", said), said
+    assert "Cut-off records at the end cannot be detected" in said
     beside = server.cli("audit", "verify", "--file", server.database, "-o", "json", check=0)
     assert json.loads(beside.stdout) == server.api("audit/verify")
     server.stop()

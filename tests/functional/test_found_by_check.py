@@ -69,7 +69,7 @@ ERRORS = {
     "a namespace that is no name": (workflow([VERSION], "{source: a, namespace: 'Prod-*'}"), "did you mean 'prod-*'?"),
     "a canary's name that is none": (workflow([VERSION], "{source: a, name: [ok, a_b]}"), "no canary matches 'a_b'"),
     "a list that excludes all": (
-        workflow([VERSION], "{source: a, namespace: [prod, '!prod']}"), "excludes all that it names"),
+        workflow([VERSION], "{source: a, namespace: [prod, '!prod']}"), "excludes everything that it includes"),
     "accept with a slip": (
         workflow([VERSION]).replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: [succeeded]}},"),
         "did you mean 'Succeeded'?"),
@@ -89,21 +89,21 @@ ERRORS = {
     "a name that ends with a dot": (workflow([VERSION], "{source: a, name: 'a.'}"), "never a '.' at its beginning or end"),
     "a name with an empty label": (workflow([VERSION], "{source: a, name: 'a..b'}"), "never '..'"),
     "an expression in a pattern": (
-        workflow([VERSION], "{source: a, metadata: {k: '${{ .event.name }}'}}"), "globs and no expressions"),
-    "an expression as a hook": (workflow([VERSION], "{source: a, hook: '${{ .event.name }}'}"), "globs and no expressions"),
-    "an item without forEach": (workflow([PUT % "${{ .item }}"]), "`.item` is there in a step with `forEach`, and this one has none"),
+        workflow([VERSION], "{source: a, metadata: {k: '${{ .event.name }}'}}"), "a pattern takes globs, not expressions"),
+    "an expression as a hook": (workflow([VERSION], "{source: a, hook: '${{ .event.name }}'}"), "a pattern takes globs, not expressions"),
+    "an item without forEach": (workflow([PUT % "${{ .item }}"]), "`.item` exists only in a step with `forEach`, and this one has none"),
     "an item in a condition without forEach": (
-        workflow(["{uses: wait, if: .item == 1, with: {for: 1s}}"]), "`.item` is there in a step with `forEach`"),
+        workflow(["{uses: wait, if: .item == 1, with: {for: 1s}}"]), "`.item` exists only in a step with `forEach`"),
     "an item in forEach itself": (
-        workflow(["{uses: ci/request, forEach: .item.list, with: {path: /x}}"]), "is not there yet in `forEach` itself"),
+        workflow(["{uses: ci/request, forEach: .item.list, with: {path: /x}}"]), "does not exist in `forEach` itself"),
     "an index": (workflow([PUT % "${{ .index }}"]), "a step with `forEach` has `.item`"),
-    "a failure in steps": (workflow([PUT % "${{ .failure.reason }}"]), "`.failure` is there in the steps of `onFailure` and `finally`"),
+    "a failure in steps": (workflow([PUT % "${{ .failure.reason }}"]), "`.failure` exists only in the steps of `onFailure` and `finally`"),
     "an announcement's step elsewhere": (
-        workflow([PUT % "${{ .step.links.open }}"]), "`.step` is there in an announcement (`announce`) alone"),
+        workflow([PUT % "${{ .step.links.open }}"]), "`.step` exists only in an announcement (`announce`)"),
     "the run's id before there is one": (
-        workflow([VERSION], more="    if: .run.id == \"x\"\n"), "`.run.id` is not there yet"),
+        workflow([VERSION], more="    if: .run.id == \"x\"\n"), "`.run.id` does not exist yet"),
     "the run's URL in vars": (
-        workflow([PUT % "${{ .vars.u }}"], more="    vars: {u: '${{ .run.url }}'}\n"), "`.run.url` is not there yet"),
+        workflow([PUT % "${{ .vars.u }}"], more="    vars: {u: '${{ .run.url }}'}\n"), "`.run.url` does not exist yet"),
     "steps before the first": (workflow([PUT % "${{ .steps | length }}"]), "no step before this one has an `id`"),
     "steps in if": (workflow([VERSION], more="    if: .steps.v.state == \"x\"\n"), "no step has run yet"),
     "vars in if": (workflow([VERSION], more="    vars: {a: x}\n    if: .vars.a == \"x\"\n"), "`.vars` is there in steps"),
@@ -115,14 +115,17 @@ ERRORS = {
         workflow(["{uses: http/request, with: {path: /x}}"]), "`uses: http/request` names no target, and so no URL"),
     "a path on a target without URL": (
         workflow(["{uses: bare/request, with: {path: /x}}"]).replace("  ci:", "  bare: {connector: http}\n  ci:"),
-        "the target 'bare' has no `url`: give it one"),
+        "the target 'bare' has no `url`: set its `url`"),
     "credentials without a host": (
         workflow(["{uses: bare/request, with: {url: 'https://h/x'}}"]).replace("  ci:", "  bare: {connector: http, auth: {bearer: {env: T}}}\n  ci:"),
-        "its credentials go to its own host alone"),
+        "its credentials are sent only to its own host"),
     "a host that the sender decides": (
         workflow(["{uses: http/request, with: {url: 'https://${{ .event.name }}/x'}}"]), "so that no sender decides"),
-    "a URL that is a path": (workflow(["{uses: ci/request, with: {url: /x}}"]), "what stands behind the target's URL is `path`"),
-    "a URL without a scheme": (workflow(["{uses: ci/request, with: {url: ci.example/x}}"]), "`url` is a whole address"),
+    "a URL that is a path": (workflow(["{uses: ci/request, with: {url: /x}}"]), "use `path` for a path below the target's URL"),
+    "a phase in other letters": (
+        workflow(["{uses: wait, if: '.event.phase == \"succeeded\"', with: {for: 1s}}"]),
+        "`.event.phase` is never \"succeeded\"; did you mean 'Succeeded'?"),
+    "a URL without a scheme": (workflow(["{uses: ci/request, with: {url: ci.example/x}}"]), "`url` must be a complete URL"),
     "forEach over text of the event": (
         workflow(["{uses: ci/request, forEach: .event.metadata.names, with: {path: /x}}"]), '.event.metadata.names | split(",")'),
     "forEach over a map": (workflow(["{uses: ci/request, forEach: .event.metadata, with: {path: /x}}"]), "| to_entries"),
@@ -186,7 +189,7 @@ WARNINGS = {
         workflow(["{uses: wait, with: {for: 2h}}"], more="    timeout: 1h\n"), "the run's `timeout` ends it after 1h"),
     "a retry longer than its run": (
         workflow(["{uses: ci/request, retry: {for: 3h}, with: {path: /x}}"], more="    timeout: 2h\n"), "'retry.for' is 3h"),
-    "a kind, which only a cluster tells": (workflow([VERSION], "{source: a, kind: forward}"), "`kind` is not known of any event"),
+    "a kind, which only a cluster tells": (workflow([VERSION], "{source: a, kind: forward}"), "no event has a `kind`"),
     "a phase that Flagger does not know": (workflow([VERSION], "{source: a, hook: event, phase: Done}"), "no phase of Flagger's"),
     "an expression without its braces": (
         workflow([PUT % ".event.name"]), "`.event.name` is text here, and stays as it is written: as an expression it is `${{ .event.name }}`"),
@@ -196,13 +199,17 @@ WARNINGS = {
     "the same in a list": (
         workflow(["{uses: ci/request, forEach: [.event.name], with: {path: '/${{ .item | @uri }}'}}"]), "is text here"),
     "an expression in a step's name": (
-        workflow(["{name: 'to ${{ .event.name }}', uses: wait, with: {for: 1s}}"]), "no expression in it is evaluated"),
+        workflow(["{name: 'to ${{ .event.name }}', uses: wait, with: {for: 1s}}"]), "expressions in it are not evaluated"),
+    "a path in a step's name": (workflow(["{name: .event.name, uses: wait, with: {for: 1s}}"]), "'name' is shown as written"),
+    "a time in the past": (workflow(["{uses: wait, with: {until: '2020-01-01T00:00:00Z'}}"]), "in the past: the step does not wait"),
+    "an outcome that only the cluster tells": (
+        workflow(["{uses: wait, if: '.event.outcome == \"rolledBack\"', with: {for: 1s}}"]), "`.event.outcome` is never \"rolledBack\""),
     "a failure that there may not be": (
         workflow([VERSION]) + "    finally: [{uses: ci/request, with: {method: PUT, path: /x, body: '${{ .failure.reason }}'}}]\n",
-        "`.failure` is null where no step has failed"),
+        "`.failure` is null if no step has failed"),
     "a value of the environment in a body": (
         workflow(["{uses: ci/request, with: {method: PUT, path: /x, body: {a: {env: TOKEN}}}}"]), "`{env: NAME}` is not read in a workflow"),
-    "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "over plain http to ci.example"),
+    "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "unencrypted to ci.example"),
 }
 
 
@@ -278,7 +285,7 @@ workflows:
     lines = out.splitlines()
     for line, words in {
             1: "'level' is 'loud'", 2: "'listen' is 'nowhere'", 3: "unknown key 'too'", 4: "missing.yaml",
-            5: "needs 'namespace'", 7: "NOT_SET", 8: "cluster 'nowhere'", 10: "a secret is never written here",
+            5: "needs 'namespace'", 7: "NOT_SET", 8: "cluster 'nowhere'", 10: "a secret must not be written here",
             11: "unknown key 'colour'", 14: "did you mean 'Succeeded'?", 15: "`.evnt` is not known",
             17: "unknown key 'usess'", 19: "projct", 21: "source 'nobody'", 23: "soon"}.items():
         assert any(one.startswith(f"p.yaml:{line}:") and words in one for one in lines), f"line {line}: {out}"

@@ -173,17 +173,17 @@ def test_each_configuration_taken_refused_or_mended_is_told(server, fakes):
     line = wait_line(server, "configuration refused")
     assert line["level"] == "error" and "postlude.yaml:3" in line["what"]
     server.write_config(config(fakes))
-    assert wait_line(server, "configuration mended")["level"] == "info"
+    assert wait_line(server, "the configuration is valid again")["level"] == "info"
     server.write_config(config(fakes).replace("  puts:", "  renamed:"))
     assert wait_line(server, "configuration loaded")["revision"]
     server.write_config("sources: nonsense\n")
     wait_until(lambda: len(lines(server, "configuration refused")) >= 2, why="another refusal")
     server.write_config(config(fakes))
-    wait_until(lambda: len(lines(server, "configuration mended")) == 2 and len(lines(server, "configuration loaded")) == 2,
+    wait_until(lambda: len(lines(server, "the configuration is valid again")) == 2 and len(lines(server, "configuration loaded")) == 2,
                why="another valid one")
     # of a file that is wrong everywhere not each problem is a line
     server.write_config("".join(f"wrong{i}: 1\n" for i in range(200)))
-    line = wait_line(server, "the configuration before it stays in force", problems="200")
+    line = wait_line(server, "the previous configuration stays in use", problems="200")
     assert len(lines(server, "configuration refused")) < 60
 
 

@@ -28,7 +28,7 @@ def test_the_documented_example_works(tmp_path, fakes):
                     environment={"CATALOG": "catalog-token-1"})
     try:
         event = daemon.post("/hooks/flagger/post-rollout", flagger_body(name="shop", checksum="7774c75db4")).json["event"]
-        wait_until(lambda: all(r["state"] == "succeeded" for r in daemon.runs_of(event)) and daemon.runs_of(event))
+        wait_until(lambda: (runs := daemon.runs_of(event)) and all(r["state"] == "succeeded" for r in runs))
         run = json.loads(daemon.cli("runs", "show", daemon.runs_of(event)[0]["id"], "-o", "json").stdout)
         sent = run["steps"][0]["attempts"][0]["requests"][0]
         assert sent["method"] == "PUT" and sent["url"].endswith("/echo/services/shop/version")

@@ -60,7 +60,7 @@ workflows:
     for run in runs:
         step_in(server, run, "go", "waiting")
     browser.open(server.admin + "/#/failures")
-    browser.wait_text("Held: nobody knows", "go: POST /*", "No failure waits for anybody.")
+    browser.wait_text("Held: nobody knows", "go: POST /*", "No failures.")
     browser.press("Answer all")
     browser.press("Answer all", "document.querySelector('dialog')")
     for run in runs:
@@ -79,7 +79,7 @@ def test_failures_are_retried_in_bulk_and_pauses_shown(daemon, fakes, browser):
     browser.wait_text("two: 400 from PUT /*")
     browser.press("Retry all")
     browser.press("Retry all", "document.querySelector('dialog')")
-    browser.wait_text("No failure waits for anybody.")
+    browser.wait_text("No failures.")
     for run in runs:
         in_state(server, run, "succeeded")
     browser.open(server.admin + "/#/workflows")
@@ -110,7 +110,7 @@ def test_what_is_refused_is_said(daemon, fakes, browser):
     browser.wait_text("may answer: bob")
     browser.press("Approve")
     browser.press("Approve", "document.querySelector('dialog')")
-    browser.wait_text("this may answer: bob; you are ada")
+    browser.wait_text("only these may answer: bob; you are ada")
     browser.press("Leave it", "document.querySelector('dialog')")
     server.config_file.write_text(server.config_file.read_text() + "\nworkflow: {}\n")
     browser.wait_text("The newest configuration was refused", "did you mean 'workflows'?")

@@ -126,7 +126,7 @@ def test_a_callback_is_single_use_and_its_body_the_outputs(daemon, fakes):
     assert in_state(server, run, "succeeded")["steps"][2]["outputs"] == {"passed": 12}
     assert sent(fakes, "/echo/after")[0]["body"] == {"got": {"passed": 12}}
     again = call(server, url, b'{"passed": 0}')
-    assert again.status == 409 and "used already" in again.json["detail"]
+    assert again.status == 409 and "already used" in again.json["detail"]
     assert len(sent(fakes, "/echo/after")) == 1
     token = url.rsplit(".", 1)[1]
     assert token not in server.log(), "a token is never logged"
@@ -348,7 +348,7 @@ def test_a_pause_holds_and_survives_a_restart(daemon, fakes, what):
 @pytest.mark.parametrize("body, status, word", [
     ({"workflow": "mian"}, 404, "no workflow 'mian'; did you mean 'main'?"), ({"target": "wbe"}, 404, "no target 'wbe'; did you mean 'web'?"),
     ({"team": "nobody"}, 404, "no team 'nobody'; there is none"), ({"source": "flager"}, 404, "did you mean 'flagger'?"),
-    ({}, 400, "name one of workflow"), ({"workflow": "main", "target": "web"}, 400, "name one"), ({"all": False}, 400, "only be true"),
+    ({}, 400, "name exactly one of workflow"), ({"workflow": "main", "target": "web"}, 400, "name exactly one"), ({"all": False}, 400, "only be true"),
     ({"workflow": 3}, 400, "must be a name"), ({"workflows": "main"}, 400, "did you mean 'workflow'?"), ({"all": True, "reason": 1}, 400, "reason")])
 def test_wrong_pauses(people, body, status, word):
     answer = act(people, "pause", body)
@@ -595,11 +595,11 @@ def test_the_commands(daemon, fakes):
     shown = step_in(server, run, "ok", "waiting")
     assert run in server.cli("runs", "list", "--asks", check=0).stdout and bad not in server.cli("runs", "list", "--asks").stdout
     assert server.get("/api/v1/runs?asks=false").status == 400
-    assert "asks people: runs approve or reject" in server.cli("runs", "show", run, check=0).stdout
+    assert "answer with runs approve or runs reject" in server.cli("runs", "show", run, check=0).stdout
     server.cli("runs", "approve", run, "--comment", "why not", check=0)
     step_in(server, run, "then", "waiting")
     assert "approved by local" in server.cli("runs", "show", run, check=0).stdout
-    assert "waits for an answer" in server.cli("runs", "reject", run, check=1).stderr
+    assert "waits for an approval" in server.cli("runs", "reject", run, check=1).stderr
     server.cli("runs", "skip", run, "--step", "then", check=0)
     assert step_of(in_state(server, run, "succeeded"), "then")["state"] == "skipped"
     assert shown["id"] == run

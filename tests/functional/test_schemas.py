@@ -300,4 +300,4 @@ def test_what_check_refuses_by_the_schema_so_does_an_editor(validators, name):
 
 def test_an_unknown_kind(binary):
     done = subprocess.run([binary, "schema", "conifg"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "`schema config`, `schema test` and `schema connector`" in done.stderr
+    assert done.returncode == 2 and "use config, test or connector" in done.stderr

@@ -1,4 +1,4 @@
-"""`postlude simulate`: what changed workflows would send otherwise."""
+"""`postlude simulate`: what changed workflows would send something else."""
 
 import contextlib
 import json
@@ -98,7 +98,7 @@ def test_an_event_of_our_own_is_an_event_of_its_own(daemon, fakes):
 
 def test_a_changed_body_is_shown(live):
     shown = live.simulate(live.config.replace("text: old", "text: new"), check=1)
-    assert "0 the same, 3 different" in shown and shown.count("would send otherwise") == 3
+    assert "0 the same, 3 different" in shown and shown.count("would send something else") == 3
     lines = [line.strip() for line in shown.splitlines()]
     assert lines.count("-      text: old") == lines.count("+      text: new") == 3
     assert not any(line.startswith(("-", "+")) and "text:" not in line for line in lines), shown
@@ -111,7 +111,7 @@ def test_a_new_request_has_an_unknown_answer_and_what_follows_is_shown(live):
     changed = live.config.replace("path: /say,", "path: /shout,") + \
         "      - {id: last, uses: web/request, with: {method: PUT, path: '/last/${{ .steps.say.outputs.body.path | ascii_upcase }}'}}\n"
     shown = live.simulate(changed, "--limit", "1", check=1)
-    assert "1 events: 0 the same, 1 different; there are older ones: --limit 1 was reached" in shown
+    assert "1 events: 0 the same, 1 different; older events were left out: --limit 1 was reached" in shown
     assert re.search(r"new, answer unknown: POST http://127\.0\.0\.1:\d+/echo/shout", shown), shown
     assert re.search(r"^ *-  POST .*/echo/say$", shown, re.M) and re.search(r"^ *\+  POST .*/echo/shout$", shown, re.M)
     assert "step last (web/request)" in shown and "ends" not in shown
@@ -121,7 +121,7 @@ def test_runs_that_come_and_go(live):
     changed = live.config.replace("phase: Succeeded", "phase: Failed") + \
         "  more: {on: {source: flagger, phase: Succeeded, name: app-1}, steps: [{uses: web/request, with: {path: /look/app-1}}]}\n"
     shown = live.simulate(changed, check=1)
-    assert shown.count("would not run any more") == 3 and shown.count("would be a new run") == 1
+    assert shown.count("would no longer run") == 3 and shown.count("would be a new run") == 1
     assert "does not run: phase is Succeeded, wanted Failed" in shown
     only = json.loads(live.simulate(changed, "--workflow", "more", "-o", "json", check=1))
     assert (only["same"], only["different"]) == (2, 1)

@@ -76,11 +76,11 @@ def test_what_a_teams_folder_may_not_do(binary, tmp_path, fakes):
     file.write_text(OWN.replace("web/", "pager/") % ("shop", "shop"))
     assert check() == (1, ["teams/shop/w.yaml:5:20: the step uses the target 'pager', which the team 'shop' may not use; there is web"])
     file.write_text(OWN % ("payments", "shop"))
-    assert check() == (1, ["teams/shop/w.yaml:3:3: a workflow 'payments-own' is also in teams/payments/w.yaml:3:3: a name stands "
-                           "once, whosever folder it is in"])
+    assert check() == (1, ["teams/shop/w.yaml:3:3: a workflow 'payments-own' is also in teams/payments/w.yaml:3:3: workflow "
+                           "names must be unique across all folders"])
     file.write_text(OWN.replace("source: flagger", "team: payments") % ("shop", "shop"))
-    assert check() == (1, ["teams/shop/w.yaml:4:16: 'team' cannot stand here: what lies in the folder of the team 'shop' is on its "
-                           "events only"])
+    assert check() == (1, ["teams/shop/w.yaml:4:16: 'team' is not allowed here: workflows in the folder of the team 'shop' run "
+                           "only on its events"])
     file.write_text("targets: {mine: {connector: http}}\n")
     assert check() == (1, ["teams/shop/w.yaml:1:1: unknown key 'targets' in the folder of the team 'shop'; valid keys are workflows"])
 

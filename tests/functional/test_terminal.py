@@ -113,7 +113,7 @@ def test_lists_say_what_holds_a_run(server):
 
 def test_a_run_that_could_not_begin_did_not_run(server):
     told = server.cli("explain", server.event, check=0).stdout
-    assert "  failed   could not begin: cannot-begin: " in told and "ran      cannot-begin" not in told
+    assert "  failed   could not start: cannot-begin: " in told and "ran      cannot-begin" not in told
     assert "  runs     asks" in told
 
 
@@ -167,7 +167,7 @@ def test_slips_of_the_hand(binary, words, near):
 
 def test_an_option_that_is_like_none_is_named_with_those_there_are(binary):
     done = run(binary, "serve", "--zzzz", "x")
-    assert done.returncode == 2 and b"'postlude serve' has no option '--zzzz'; it has " in done.stderr and b"--port-file" in done.stderr
+    assert done.returncode == 2 and b"'postlude serve' has no option '--zzzz'; options: " in done.stderr and b"--port-file" in done.stderr
 
 
 @pytest.mark.parametrize("option, value", [("--server", "127.0.0.1:PORT"), ("--server", ":PORT"), ("--server", "localhost:PORT/"),
@@ -187,7 +187,7 @@ def test_the_address_that_was_meant_is_named(binary, server):
     assert done.returncode == 3 and f"could not reach http://127.0.0.1:{port} (from POSTLUDE_SERVER)" in done.stderr.decode()
     for words in (["runs", "list", "--server", "ftp://x"], ["send", "--url", "ftp://x"]):
         done = run(binary, *words)
-        assert done.returncode == 2 and f"{words[-2]} is 'ftp://x', which is no address" in done.stderr.decode()
+        assert done.returncode == 2 and f"{words[-2]} is 'ftp://x', which is not an address" in done.stderr.decode()
     sent = run(binary, "send", "--url", f":{server.port}/hooks/flagger/post-rollout", "--name", "bare")
     assert sent.returncode == 0 and json.loads(sent.stdout)["event"]
 

@@ -56,8 +56,8 @@ def test_a_step_waits_for_room(daemon, fakes):
     fakes.fault(path="/echo/go", hold=True)
     for name in ("one", "two"):
         accept(server, name=name)
-    run, text = step_waits(server, "room")
-    assert text == "room at target web: as many attempts are under way as its `concurrency` allows (1)"
+    run, text = step_waits(server, "slot")
+    assert text == "a free slot of target web: all that its `concurrency` allows are in use (1)"
     for words in (["runs", "show", run], ["explain", run]):
         assert f"     waits for {text}\n" in server.cli(*words, check=0).stdout
     fakes.release()
@@ -69,15 +69,15 @@ def test_a_step_waits_for_the_rate(daemon, fakes):
     for name in ("one", "two"):
         accept(server, name=name)
     _, text = step_waits(server, "rate")
-    assert text.startswith("the rate of target web (1/h); its next turn is in 59m") or "in 1h" in text, text
+    assert text.startswith("the rate of target web (1/h); the next attempt is in 59m") or "in 1h" in text, text
 
 
 def test_a_step_waits_for_a_target_that_does_not_work(daemon):
     server = daemon(config(f"http://127.0.0.1:{free_port()}", "", "concurrency: {policy: parallel}"))
     for number in range(6):
         accept(server, name=f"app-{number}")
-    _, text = step_waits(server, "does not work")
-    assert text.startswith("target web, which does not work (its breaker is open)"), text
+    _, text = step_waits(server, "fails")
+    assert text.startswith("target web, which fails (its breaker is open)"), text
 
 
 @pytest.mark.parametrize("what", [["--target", "web"], ["--workflow", "w"], ["--source", "flagger"], ["--all"]])
@@ -102,6 +102,6 @@ def test_deliveries_name_their_canary(daemon, fakes):
     listed = server.cli("deliveries", "list", check=0).stdout.splitlines()
     assert listed[0].split()[:4] == ["ID", "CANARY", "HOOK", "VERDICT"] and max(map(len, listed)) <= 80
     for named in ("prod-shop/shown", "prod-shop/filtered"):
-        assert any(named in line for line in listed), listed
+        assert any(named in line and f" {seen[named]['hook']} " in line for line in listed), listed
         told = server.cli("explain", seen[named]["id"], check=0).stdout
         assert f"canary      {named}\n" in told and f"hook        {seen[named]['hook']}\n" in told
