@@ -124,6 +124,18 @@ void drop_own_keys(Node& root) {
   std::erase_if(root.members, [](const auto& member) { return member.first.scalar.starts_with("x-"); });
 }
 
+// Whether a text that could not be read says `file: PATH` of that file, as a table is named.
+bool may_name(const ConfigText& broken, const ConfigText& other) {
+  const std::string_view text = broken.text;
+  const std::string_view name =
+      std::string_view(other.path).substr(other.path.rfind('/') + 1);  // npos + 1: all of it
+  for (std::size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
+    const std::size_t line = text.rfind('\n', at) + 1;
+    if (text.substr(line, at - line).find("file") != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 ReadTexts read_texts(const std::vector<ConfigText>& texts, Problems& problems) {
   ReadTexts out;
   std::vector<Read>& read = out.read;
@@ -145,7 +157,11 @@ ReadTexts read_texts(const std::vector<ConfigText>& texts, Problems& problems) {
     read.push_back({i, std::move(*root)});
   }
   const auto is_table = [&](std::size_t text) {
-    return tables.count(path_beside({}, texts[text].path)) != 0;
+    if (tables.count(path_beside({}, texts[text].path)) != 0) return true;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (broken[i] && i != text && may_name(texts[i], texts[text])) return true;
+    }
+    return false;
   };
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (is_table(i)) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/targets.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "connector/target.h"
@@ -78,8 +79,14 @@ class Examining {
   }
 
   void run() {
-    for (const connector::Target& target : rules_.targets())
+    for (const connector::Target& target : rules_.targets()) {
       plain_http(target);
+      check_target(target, found_);
+    }
+    for (const auto& [name, target] : config_.targets.members) {
+      if (const Node* headers = target.find("headers")) check_headers(*headers, found_);
+    }
+    flush();
     for (const auto& [name, node] : config_.workflows.members)
       written(node);
     for (const engine::Team& team : config_.teams) {
@@ -160,7 +167,12 @@ class Examining {
     if (uses == "assert") bare = {"that"};
     if (uses == "wait") bare = {"until"};  // what is no time is said of it
     if (uses.ends_with("/request")) bare = {"success", "retry", "refuse"};
-    if (const Node* with = step.find("with")) sent(*with, bare);
+    if (const Node* with = step.find("with")) {
+      sent(*with, bare);
+      const Node* headers = uses.ends_with("/request") ? with->find("headers") : nullptr;
+      if (headers != nullptr) check_headers(*headers, found_);
+      flush();
+    }
     if (const Node* key = step.find("key")) sent(*key, {});
     const Node* each = step.find("forEach");
     if (each != nullptr && each->is_list()) sent(*each, {});
@@ -278,7 +290,16 @@ class Examining {
         expression(e, false);
     }
     times(workflow, definition);
+    use_of_target(bound);
+    for (const auto& [team, own] : bound.teams)
+      use_of_target(*own);
     if (!notify && bound.connector == "http") request(bound);
+  }
+
+  void use_of_target(const BoundStep& bound) {
+    const connector::Target* target = rules_.target(bound.target);
+    if (target != nullptr) check_use_of_target(bound, *target, found_);
+    flush();
   }
 
   // Those of `with` that must yield true or false.
@@ -376,12 +397,20 @@ class Examining {
 
   // -- http/request
 
+  // It is written, and could not be read: what is wrong with it has been said.
+  bool url_is_wrong(const connector::Target& target) const {
+    if (!target.url.empty()) return false;
+    const Node* written = config_.targets.find(target.name);
+    return config_.unread.contains("targets/" + target.name + "/url") ||
+           (written != nullptr && written->find("url") != nullptr);
+  }
+
   void request(const BoundStep& step) {
     const Node& with = step.definition->with;
     if (const Node* body = with.find("body")) json_in_text(*body);
     const Node* url = with.find("url");
     const connector::Target* target = rules_.target(step.target);
-    if (target == nullptr) return;
+    if (target == nullptr || url_is_wrong(*target)) return;
     const bool anywhere = target->url.empty() && target->auth.kind == connector::Auth::Kind::kNone;
     const bool none = target->url.empty() && target->auth.kind != connector::Auth::Kind::kUrl;
     const std::string name = target->place.line == 0 ? "`uses: http/request` names no target, and so no URL"

@@ -117,6 +117,8 @@ class Taker {
     if (path_.size() == 1 && std::find(sections_.begin(), sections_.end(), path_[0]) == sections_.end())
       unread_.insert(nearest(path_[0], sections_) + "/*");
     if (path_.size() == 2) unread_.insert(path_[0] + "/" + path_[1]);
+    // An entry of a list has no name here: what it was called, others may say.
+    if (path_.size() == 3 && path_[2].empty()) unread_.insert(path_[0] + "/" + path_[1]);
     if (path_.size() > 2) unread_.insert(path_[0] + "/" + path_[1] + "/" + path_[2]);
   }
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "lang/schema.h"
+#include "lang/secrets.h"
 
 namespace postlude::connector {
 namespace {
@@ -197,6 +198,14 @@ void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& i
     for (const auto& [key, value] : headers->members) {
       const std::string objection = header_objection(key.scalar);
       if (!objection.empty()) problem(key.place, objection);
+      if (value.is_scalar() && lang::looks_secret(key.scalar, value.scalar)) {
+        problems_.push_back({value.place,
+                             "the header `" + key.scalar +
+                                 "` has its value written out, for all who read this file: let the target "
+                                 "send it, by `auth: {header: " +
+                                 key.scalar + ", secret: {env: NAME}}`",
+                             true});
+      }
     }
     into.headers = take(lang::Template::read(*headers, &text_members(), problems_), into.before);
   }

@@ -82,7 +82,9 @@ TEST(SplitPieces, Problems) {
   };
   const Case cases[] = {
       {"a ${{ .b", "w.yaml:1:3: `${{` without its `}}`"},
-      {"${{ .b }", "w.yaml:1:8: `}` without an opening `{`"},
+      {"${{ .b }", "w.yaml:1:8: `${{` ends with `}}`, and here is one `}`: write `}}`"},
+      {"${{ .b } and ${{ .c }}", "w.yaml:1:8: `${{` ends with `}}`, and here is one `}`: write `}}`"},
+      {"${{ .b ] }}", "w.yaml:1:8: `]` without an opening `[`"},
       {"${{ }}", "w.yaml:1:4: an expression is missing"},
       {"${{}}", "w.yaml:1:4: an expression is missing"},
       {"${{ \"abc }}", "w.yaml:1:5: this text's closing `\"` is missing"},

@@ -199,6 +199,8 @@ class Lexer {
     const char in = inside();
     if (in != opener && !(in == 'i' && c == ')')) {
       const std::string found = "`" + std::string(1, c) + "`";
+      if (in == 0 && c == '}' && until_braces_)
+        return fail(begin, "`${{` ends with `}}`, and here is one `}`: write `}}`");
       if (in == 0) return fail(begin, found + " without an opening `" + std::string(1, opener) + "`");
       return fail(begin, found + " where `" + (in == 'i' ? "\\(" : std::string(1, in)) + "` is still open");
     }

@@ -1,5 +1,10 @@
 #include "lang/secrets.h"
 
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
 namespace postlude::lang {
 
 namespace {
@@ -42,6 +47,23 @@ std::vector<SecretRef> read_secrets(const Node& node, Problems& problems) {
   for (const Node& item : node.items)
     read_one(item, refs, problems);
   return refs;
+}
+
+bool looks_secret(std::string_view name, std::string_view value) {
+  constexpr std::size_t kLeast = 8;  // shorter ones are words such as none
+  constexpr std::array<std::string_view, 6> kWords{"token",          "secret",   "authorization",
+                                                   "authentication", "password", "apikey"};
+  if (value.size() < kLeast || value.find("${{") != std::string_view::npos) return false;
+  const std::string written = lower(name);
+  const auto named = [&](std::string_view word) { return written.find(word) != std::string::npos; };
+  const auto has = [&](char from, char to) {
+    return std::any_of(value.begin(), value.end(), [&](char c) { return c >= from && c <= to; });
+  };
+  // Atlassian's `X-Atlassian-Token: no-check` and the like are words; secrets are hardly ever.
+  const bool random = has('0', '9') && (has('a', 'z') || has('A', 'Z'));
+  if (!random || named("idempotency")) return false;
+  return std::any_of(kWords.begin(), kWords.end(), named) || written == "key" || written.ends_with("-key") ||
+         written.ends_with("_key");
 }
 
 }  // namespace postlude::lang

@@ -172,6 +172,15 @@ ERRORS = {
     "a target's URL without a scheme": (workflow([VERSION]).replace("https://j.example", "j.example"), "'url' is 'j.example'"),
     "a kind of auth that there is not": (
         workflow([VERSION]).replace("j.example', auth: {bearer", "j.example', auth: {token"), "unknown key 'token' in 'auth'"),
+    "a target's URL without a scheme, of a step": (
+        workflow(["{uses: ci/request, with: {path: /x}}"] * 3).replace("https://ci.example", "ci.example/api"), "'url' is 'ci.example/api'"),
+    "a target's URL with a password": (
+        workflow(["{uses: ci/request, with: {path: /x}}"] * 3).replace("https://ci.example", "https://u:hunter2@ci.example"),
+        "a URL without user and password"),
+    "a token's role, and who may approve": (
+        "access: {tokens: [{name: ops, role: admins, secret: {env: T}}]}\n" + workflow(["{uses: approval, with: {message: Go, approvers: [ops]}}"]),
+        "did you mean 'admin'?"),
+    "an expression that ends with one brace": (workflow([PUT % "${{ .event.name }"]), "`${{` ends with `}}`"),
     "a graph": (
         workflow(["{id: a, uses: wait, needs: [], with: {for: 1s}}", VERSION, PUT % "${{ .steps.v.outputs.name }}"]),
         "some step of this workflow has `needs`"),
@@ -209,6 +218,25 @@ WARNINGS = {
         "`.failure` is null if no step has failed"),
     "a value of the environment in a body": (
         workflow(["{uses: ci/request, with: {method: PUT, path: /x, body: {a: {env: TOKEN}}}}"]), "`{env: NAME}` is not read in a workflow"),
+    "onUnclear where nothing stays unclear": (
+        workflow(["{uses: ci/request, onUnclear: hold, with: {method: PUT, path: /x}}"]), "`onUnclear` is for requests of effect none"),
+    "the same of a request that reads": (
+        workflow(["{uses: ci/request, onUnclear: fail, with: {path: /x}}"]), "`onUnclear` is for requests of effect none"),
+    "a secret in a target's headers": (
+        HEAD.replace("https://ci.example',", "https://ci.example', headers: {X-Api-Key: abcdef123456},"), "`auth: {header: X-Api-Key, secret: {env: NAME}}`"),
+    "a secret in a step's headers": (
+        workflow(["{uses: ci/request, with: {path: /x, headers: {X-Auth-Token: abcdef123456}}}"]), "`auth: {header: X-Auth-Token,"),
+    "an incoming webhook with a bot's token": (
+        HEAD + "  chat: {connector: slack, url: 'https://hooks.slack.com/services/T0/B0', auth: {bearer: {env: T}}}\n", "write `auth: {url: {env: NAME}}`"),
+    "Slack's URL without its API": (
+        HEAD + "  chat: {connector: slack, url: 'https://slack.com', auth: {bearer: {env: T}}}\n", "leave `url` out"),
+    "a webhook's action with a bot's token": (
+        workflow(["{uses: chat/webhook, with: {text: x}}"]).replace("  ci:", "  chat: {connector: slack, auth: {bearer: {env: T}}}\n  ci:"), "use chat/message"),
+    "a channel's action with a webhook": (
+        workflow(["{uses: chat/message, with: {channel: '#a', text: x}}"]).replace("  ci:", "  chat: {connector: slack, auth: {url: {env: T}}}\n  ci:"),
+        "use chat/webhook"),
+    "Jira's URL with the path of its API": (HEAD.replace("https://j.example", "https://j.example/base/rest/api/2"), "write https://j.example/base"),
+    "Jira Cloud with a token alone": (HEAD.replace("https://j.example", "https://acme.atlassian.net"), "`auth: {basic: {username: EMAIL,"),
     "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "unencrypted to ci.example"),
 }
 
@@ -240,7 +268,9 @@ def test_nothing_is_said_of_what_is_right(binary, tmp_path):
         "{uses: approval, with: {message: Go}, announce: {uses: ci/request, with: {method: PUT, path: /x, body: '${{ .step.title }}'}}}",
         "{uses: ci/request, if: failure, with: {method: PUT, path: /x, body: '${{ .failure.reason }} ${{ .item // 1 }}'}}",
         "{uses: ci/request, with: {method: PUT, path: /x, body: {env: production, a: see .event.name, b: ./.event}}}",
-        "{uses: ci/request, with: {path: /x, query: {a: [1, 2]}, headers: '${{ .event.metadata }}'}}"]
+        "{uses: ci/request, with: {path: /x, query: {a: [1, 2]}, headers: '${{ .event.metadata }}'}}",
+        "{uses: ci/request, onUnclear: hold, with: {method: POST, path: /x, idempotencyHeader: Key}}",
+        "{uses: ci/request, onUnclear: hold, with: {method: POST, path: /x, headers: {X-Atlassian-Token: no-check, Key: '${{ .event.id }}'}}}"]
     on = "{source: a, phase: [Succeeded, '!Failed'], namespace: ['!kube-*'], hook: '*', outcome: promoted, name: 'a.b-*'}"
     on = f"[{on}, {{source: postlude, name: My_Target}}, {{source: postlude, hook: run-failed, namespace: prod}}]"
     after = """\
@@ -293,6 +323,19 @@ workflows:
     assert any("nonsense" in one for one in lines), out
     for noise in ("no calendar", "no target", "no earlier step", "no team", "`$data` has no"):
         assert noise not in out, out
+
+
+def test_a_file_that_cannot_be_read_may_have_named_the_others(binary, tmp_path):
+    """Only what is wrong with it is said, not that its tables are no configuration."""
+    (tmp_path / "data-services.yaml").write_text("podinfo: {team: x}\n")
+    (tmp_path / "data-zones.yaml").write_text("[a]\n")
+    good = "data:\n  services:\n    file: ./data-services.yaml\n  zones: {file: data-zones.yaml}\n"
+    (tmp_path / "more.yaml").write_text("colour: red\n")
+    for bad in ("targets:\n\tci: {connector: http}\n", "targets: {ci: [\n"):
+        (tmp_path / "postlude.yaml").write_text(good + bad)
+        done = subprocess.run([binary, "check", "."], capture_output=True, text=True, timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        assert done.returncode == 1 and "postlude.yaml" in done.stdout, done
+        assert "data-" not in done.stdout and "more.yaml:1:1: unknown key 'colour'" in done.stdout, done.stdout
 
 
 def test_secrets_that_a_step_would_refuse(binary, tmp_path):
@@ -379,6 +422,13 @@ def test_text_of_own_connectors_that_looks_like_an_expression(binary, tmp_path):
     (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR.replace("effect: state", "effect: state, body: {a: .with.name}"))
     code, out = check(binary, tmp_path, "connectors: mine\nsources: {a: {type: flagger, auth: {bearer: {env: T}}}}\n")
     assert code == 0 and "warning: `.with.name` is text here" in out, out
+
+
+def test_a_secret_in_a_header_of_an_own_connector(binary, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "pages.yaml").write_text(CONNECTOR.replace("effect: state", "effect: state, headers: {X-Api-Key: abcdef123456}"))
+    code, out = check(binary, tmp_path, "connectors: mine\nsources: {a: {type: flagger, auth: {bearer: {env: T}}}}\n")
+    assert code == 0 and "warning: the header `X-Api-Key` has its value written out" in out, out
 
 
 def test_connectors_of_the_file(daemon, binary, fakes, tmp_path):
