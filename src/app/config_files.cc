@@ -25,8 +25,12 @@ void problem(const std::string& path, std::string message, lang::Problems& probl
   problems.push_back({{path, 0, 0}, std::move(message)});
 }
 
+bool holds_tests(std::string_view name) {
+  return name.ends_with(".test.yaml") || name.ends_with(".test.yml");
+}
+
 bool is_configuration(const std::string& name) {
-  if (name.starts_with('.') || name.ends_with(".test.yaml") || name.ends_with(".test.yml")) return false;
+  if (name.starts_with('.') || holds_tests(name)) return false;
   return name.ends_with(".yaml") || name.ends_with(".yml");
 }
 
@@ -106,6 +110,9 @@ std::optional<std::vector<ConfigText>> load_config(const std::vector<std::string
       auto found = files_of(paths[layer]);
       if (!found) problem(paths[layer], found.error().message, problems);
       if (found) files = std::move(*found);
+    } else if (status.type() == fs::file_type::regular && holds_tests(paths[layer])) {
+      problem(paths[layer], "a file of tests, and no configuration: run `postlude test " + paths[layer] + "`",
+              problems);
     } else if (status.type() == fs::file_type::regular) {
       files.push_back(paths[layer]);
     } else {

@@ -94,6 +94,17 @@ TEST(BrokenConfig, unknown_keys) {
       {workflow("onn: {}"),
        "p.yaml:5:5: unknown key 'onn' in the workflow 'w'; did you mean 'on'? (concurrency, finally, if, "
        "maxAge, mode, on, onFailure, steps, timeout, vars)"},
+      {step("onFailure: [{uses: t/x}]"),
+       "p.yaml:5:21: unknown key 'onFailure' in entry 1 of 'steps'; it belongs to the workflow, beside "
+       "`steps`"},
+      {step("concurrency: {key: .a}"),
+       "p.yaml:5:21: unknown key 'concurrency' in entry 1 of 'steps'; it belongs to the workflow, beside "
+       "`steps`"},
+      {workflow("retry: {attempts: 2}"),
+       "p.yaml:5:5: unknown key 'retry' in the workflow 'w'; it belongs to a step, one of `steps`"},
+      {source("paths: {post-rollout: /jira-update}"),
+       "p.yaml:2:42: 'post-rollout' is not valid here; expected a path that begins with /: swap them, "
+       "/jira-update: post-rollout"},
       {step("retry: {backof: {}}"),
        "p.yaml:5:29: unknown key 'backof' in 'retry'; did you mean 'backoff'? (attempts, backoff, for)"},
       {"workflows:\n  w: {on: {fase: S}, steps: [{uses: t/x}]}",

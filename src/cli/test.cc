@@ -92,6 +92,15 @@ double seconds(Duration d) {
   return static_cast<double>(d.count()) / 1e6;
 }
 
+// `test postlude.yaml`: what a configuration has, and no tests.
+bool is_configuration(const std::string& text) {
+  lang::Problems ignored;
+  const auto root = lang::read_yaml(text, "", ignored);
+  return root && root->is_map() && root->find("tests") == nullptr &&
+         (root->find("workflows") != nullptr || root->find("sources") != nullptr ||
+          root->find("targets") != nullptr);
+}
+
 class Tests {
  public:
   explicit Tests(const TestChoice& choice) : choice_(choice) {
@@ -110,7 +119,13 @@ class Tests {
     lang::Problems problems;
     auto text = app::read_file(path, lang::kYamlBytesMax);
     if (!text) problems.push_back({{path, 0, 0}, text.error().message});
-    const auto file = text ? rehearsal::read_tests(std::move(*text), path, schema_, problems) : std::nullopt;
+    if (text && is_configuration(*text)) {
+      problems.push_back(
+          {{path, 0, 0}, "a configuration, and no file of tests: run `postlude check " + path + "`"});
+    }
+    const auto file = text && problems.empty()
+                          ? rehearsal::read_tests(std::move(*text), path, schema_, problems)
+                          : std::nullopt;
     Tested* tested = file ? &config_of(file->config) : nullptr;
     if (tested != nullptr && !tested->played->loaded) {
       problems.push_back({file->config_place, "the configuration has errors:"});

@@ -317,10 +317,18 @@ class Mistakes {
         return say(token.offset,
                    "there is no function `" + name + "`; jq has `" + std::string(foreign.instead) + "`");
     }
+    if (name == "secrets") {
+      return say(
+          token.offset,
+          "`secrets` is not there: expressions cannot see secrets, which stand in the `auth` of targets");
+    }
     std::vector<std::string> names;
     for (const auto& [one, counts] : functions())
       names.push_back(one);
-    const std::string near = nearest(name, names);
+    // The words for the state of a run, where a condition asks for it.
+    const std::string near = name == "failed"      ? "failure"
+                             : name == "succeeded" ? "success"
+                                                   : nearest(name, names);
     say(token.offset, "there is no function `" + name + "`" +
                           (near.empty() ? std::string(empty ? ""
                                                             : "; text stands in double quotes, and what the "

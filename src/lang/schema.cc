@@ -38,7 +38,8 @@ class Walk {
                           Problems& problems);
   static const json::value* choose_map(const Node& node, const std::vector<const json::value*>& maps);
   void check_map(const Node& node, const json::value& schema, const Named& named, Problems& problems);
-  void check_key(const Node& key, const json::value& schema, Problems& problems);
+  bool check_key(const Node& key, const Node& value, const json::value& schema, Problems& problems);
+  std::string_view belongs_to(std::string_view key, const json::value& schema) const;
   void check_unknown(const Node& key, const json::value& schema, const Named& named, Problems& problems);
   void check_list(const Node& node, const json::value& schema, const Named& named, Problems& problems);
   void check_scalar(const Node& node, const json::value& schema, const Named& named, Problems& problems);
@@ -341,15 +342,40 @@ Named Walk::name_item(const Node& node, std::size_t index, const json::value& sc
   return named;
 }
 
-void Walk::check_key(const Node& key, const json::value& schema, Problems& problems) {
+// false: nothing more is to be said of what stands there.
+bool Walk::check_key(const Node& key, const Node& value, const json::value& schema, Problems& problems) {
   const json::value* unresolved = find(schema, "propertyNames");
-  if (unresolved == nullptr) return;
+  if (unresolved == nullptr) return true;
   const json::value* names = &resolve(*unresolved);
   const std::string_view wants = find_text(*names, "pattern");
-  if (!wants.empty() &&
-      (key.scalar.size() > kPatternTextMax || !std::regex_search(key.scalar, pattern(wants)))) {
-    problems.push_back({key.place, quoted(key.scalar) + " is not valid here; expected " + wanted(*names)});
+  const auto fits = [&](const std::string& text) {
+    return text.size() <= kPatternTextMax && std::regex_search(text, pattern(wants));
+  };
+  if (wants.empty() || fits(key.scalar)) return true;
+  const std::string fault = quoted(key.scalar) + " is not valid here; expected " + wanted(*names);
+  // `post-rollout: /path` for `/path: post-rollout`.
+  const json::value* more = find(schema, "additionalProperties");
+  const json::value* list = more == nullptr ? nullptr : find(resolve(*more), "enum");
+  const bool swapped = list != nullptr && value.is_scalar() && fits(value.scalar) &&
+                       std::any_of(list->as_array().begin(), list->as_array().end(),
+                                   [&](const json::value& v) { return equals(key, v); });
+  problems.push_back(
+      {key.place, fault + (swapped ? ": swap them, " + value.scalar + ": " + key.scalar : std::string())});
+  return !swapped;
+}
+
+// Whose key it is, where the schema names its kin; "": nobody's.
+std::string_view Walk::belongs_to(std::string_view key, const json::value& schema) const {
+  const json::value* kin = find(schema, "x-kin");
+  const json::value* definitions = find(root_, "definitions");
+  if (kin == nullptr || definitions == nullptr) return {};
+  for (const auto& one : kin->as_object()) {
+    const json::value* definition = find(*definitions, std::string_view(one.key()));
+    const json::value* keys = definition == nullptr ? nullptr : find(*definition, "properties");
+    const json::value* own = keys == nullptr ? nullptr : find(*keys, key);
+    if (own != nullptr && find(*own, "x-notBuilt") == nullptr) return view(one.value().as_string());
   }
+  return {};
 }
 
 void Walk::check_unknown(const Node& key, const json::value& schema, const Named& named, Problems& problems) {
@@ -364,6 +390,10 @@ void Walk::check_unknown(const Node& key, const json::value& schema, const Named
   std::sort(keys.begin(), keys.end());
   const std::string near = nearest(key.scalar, keys);
   std::string message = "unknown key " + quoted(key.scalar) + " in " + named.name;
+  if (const std::string_view whose = belongs_to(key.scalar, schema); !whose.empty()) {
+    problems.push_back({key.place, message + "; it belongs to " + std::string(whose)});
+    return;
+  }
   if (keys.empty()) {
     const json::value* patterns = find(schema, "patternProperties");
     message += patterns == nullptr ? "; it takes none"
@@ -381,7 +411,7 @@ void Walk::check_map(const Node& node, const json::value& schema, const Named& n
   const json::value* properties = find(schema, "properties");
   const json::value* more = find(schema, "additionalProperties");
   for (const auto& [key, value] : node.members) {
-    check_key(key, schema, problems);
+    if (!check_key(key, value, schema, problems)) continue;
     if (const json::value* member = member_schema(schema, key.scalar)) {
       const bool listed = properties != nullptr && find(*properties, key.scalar) != nullptr;
       check(value, *member, name_member(key, value, *member, listed, named), problems);

@@ -11,6 +11,7 @@
 //   x-notBuilt: "…"          a key of the contract that this build refuses by name; the text follows the name
 //   x-notBuiltValues: {v: t} the same for values of an enum; the text says what to do instead
 //   x-elsewhere: "…"         a key that belongs to another place: refused, with this text, and never proposed
+//   x-kin: {step: "a step"}  definitions whose keys people write here by mistake, and what they belong to
 //   x-what: "the source"     how messages call a member of a map: the source 'flagger'
 //   x-says: "…"              what a pattern asks for, in words
 //   x-alsoWritten: {a: b}    what YAML 1.1 makes of the key a: see schema_for_editors.h

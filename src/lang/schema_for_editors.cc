@@ -117,7 +117,7 @@ json::value converted(const json::value& given, bool environment) {
       out[word == "oneOf" ? "anyOf" : word] = std::move(inner);
     } else if (one_of(kSchemas, word)) {
       out[key] = converted(value, environment);
-    } else if (word != "x-alsoWritten" && word != "x-literal") {
+    } else if (word != "x-alsoWritten" && word != "x-kin" && word != "x-literal") {
       out[key] = value;
     }
   }

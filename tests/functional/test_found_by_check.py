@@ -180,6 +180,15 @@ ERRORS = {
     "a token's role, and who may approve": (
         "access: {tokens: [{name: ops, role: admins, secret: {env: T}}]}\n" + workflow(["{uses: approval, with: {message: Go, approvers: [ops]}}"]),
         "did you mean 'admin'?"),
+    "the state of a run, misspelt": (
+        workflow([VERSION, "{uses: wait, if: failed, with: {for: 1s}}"]), "there is no function `failed`; did you mean `failure`?"),
+    "a secret without its dot": (workflow([PUT % "${{ secrets.token }}"]), "expressions cannot see secrets"),
+    "a workflow's key in a step": (
+        workflow([VERSION, "{uses: wait, finally: [], with: {for: 1s}}"]), "it belongs to the workflow, beside `steps`"),
+    "a step's key in a workflow": (workflow([VERSION], more="    retry: {attempts: 2}\n"), "it belongs to a step"),
+    "a path and its hook, swapped": (
+        workflow([VERSION]).replace("type: flagger,", "type: flagger, paths: {post-rollout: /jira-update},"),
+        "swap them, /jira-update: post-rollout"),
     "an expression that ends with one brace": (workflow([PUT % "${{ .event.name }"]), "`${{` ends with `}}`"),
     "a graph": (
         workflow(["{id: a, uses: wait, needs: [], with: {for: 1s}}", VERSION, PUT % "${{ .steps.v.outputs.name }}"]),
@@ -336,6 +345,20 @@ def test_a_file_that_cannot_be_read_may_have_named_the_others(binary, tmp_path):
         done = subprocess.run([binary, "check", "."], capture_output=True, text=True, timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL)
         assert done.returncode == 1 and "postlude.yaml" in done.stdout, done
         assert "data-" not in done.stdout and "more.yaml:1:1: unknown key 'colour'" in done.stdout, done.stdout
+
+
+def test_a_file_of_tests_and_a_configuration_are_told_apart(binary, tmp_path):
+    def run(*words):
+        done = subprocess.run([binary, *words], capture_output=True, text=True, timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout + done.stderr
+
+    (tmp_path / "p.yaml").write_text(HEAD)
+    (tmp_path / "x.test.yaml").write_text("config: p.yaml\ntests: []\n")
+    code, out = run("check", "x.test.yaml")
+    assert code == 1 and "x.test.yaml: a file of tests, and no configuration: run `postlude test x.test.yaml`" in out, out
+    code, out = run("test", "p.yaml")
+    assert code != 0 and "p.yaml: a configuration, and no file of tests: run `postlude check p.yaml`" in out, out
+    assert "unknown key" not in out, out
 
 
 def test_secrets_that_a_step_would_refuse(binary, tmp_path):
