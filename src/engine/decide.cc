@@ -36,11 +36,13 @@ Duration backoff(const RetryPolicy& policy, std::uint32_t attempts, std::uint64_
 
 namespace {
 
-StepChange ended(std::uint32_t index, StepState state, std::string reason) {
+StepChange ended(std::uint32_t index, StepState state, std::string reason,
+                 Because because = Because::kOther) {
   StepChange change;
   change.index = index;
   change.state = state;
   change.reason = std::move(reason);
+  change.because = because;
   return change;
 }
 
@@ -146,7 +148,8 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     change.unclear = false;
     return change;
   }
-  if (const auto* o = std::get_if<Skipped>(&outcome)) return ended(step.index, StepState::kSkipped, o->why);
+  if (const auto* o = std::get_if<Skipped>(&outcome))
+    return ended(step.index, StepState::kSkipped, o->why, o->because);
   if (const auto* o = std::get_if<Refused>(&outcome)) return ended(step.index, StepState::kFailed, o->why);
   if (const auto* o = std::get_if<Waits>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);

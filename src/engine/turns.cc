@@ -201,7 +201,7 @@ class Turns {
     if (step(i).list == StepList::kOnFailure) {
       if (!list_over(StepList::kSteps)) return;
       if (!list_failed(StepList::kSteps)) {
-        change(i, StepState::kSkipped, "no step failed");
+        change(i, StepState::kSkipped, "no step failed").because = Because::kNoFailure;
         return;
       }
     }
@@ -211,7 +211,7 @@ class Turns {
     }
     if (!needs_over(i)) return;
     if (hurt(i) && !step(i).after_failure) {
-      change(i, StepState::kSkipped, hurt_by(i) + " failed");
+      change(i, StepState::kSkipped, hurt_by(i) + " failed").because = Because::kStepFailed;
       return;
     }
     if (step(i).list != StepList::kSteps && untouched(step(i).list)) decision_.begins_list = true;

@@ -31,6 +31,7 @@ Result<Keyed> take_keyed(Ledger& ledger, const Lease& lease, const std::string& 
       Step& step = leased.stored.run.steps[leased.index];
       keep_first(step, busy.input, busy.step_now, busy.trace);
       step.reason = busy.why;
+      step.because = Because::kKeyInUse;
       step.due_at = busy.at;
       TRY_DONE(put_back(ledger, std::move(leased), busy.now));
       return out;
@@ -189,7 +190,7 @@ Status free_waiters(Ledger& ledger, RunId run, const Step& holder) {
     for (std::size_t i = 0; i < stored->run.steps.size(); ++i) {
       Step& step = stored->run.steps[i];
       if (step.id != waiter.step || step.state != StepState::kPending || !step.due_at) continue;
-      if (!step.reason.starts_with(kBusyKey)) continue;  // it waits for something else by now
+      if (step.because != Because::kKeyInUse) continue;  // it waits for something else by now
       if (!holder.finished_at || *step.due_at <= *holder.finished_at) continue;
       step.due_at = holder.finished_at;
       TRY_DONE(save_step(ledger, *stored, i));

@@ -65,6 +65,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   step.cause.clear();
   lease.held_at = std::nullopt;
   step.reason.clear();
+  step.because = Because::kOther;
   step.due_at = std::nullopt;
   switch (wanted.as) {
     case ResumeAs::kDone:
@@ -84,6 +85,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
       step.state = StepState::kFailed;
       step.finished_at = wanted.now;
       step.reason = "failed by " + wanted.actor;
+      step.because = Because::kOther;
       return ok();
   }
   return ok();
@@ -122,6 +124,7 @@ bool waits_for_somebody(const Step& step) {
 Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_input) {
   Step& step = stored.run.steps[index];
   step.reason.clear();
+  step.because = Because::kOther;
   step.attempts = 0;
   step.first_at = std::nullopt;
   step.finished_at = std::nullopt;
@@ -147,15 +150,16 @@ bool left_out(const Run& run, const Step& step, bool stale) {
   if (step.state == StepState::kCancelled) return true;
   if (step.state != StepState::kSkipped) return false;
   if (!run.started_at) return true;  // all its steps were
-  if (step.reason.starts_with("superseded")) return stale;
-  return step.trace.empty() && (step.reason.ends_with(" failed") || step.reason == "no step failed");
+  if (step.because == Because::kSuperseded) return stale;
+  return step.because == Because::kStepFailed || step.because == Because::kNoFailure;
 }
 
 // What its `if` said no to, looking at a run that had failed, or at a step that is done again: it is asked
 // anew.
 bool asks_again(const Run& run, std::size_t index, const std::vector<bool>& again) {
   const Step& step = run.steps[index];
-  if (step.state != StepState::kSkipped || !step.reason.starts_with("if: ") || step.element_of) return false;
+  if (step.state != StepState::kSkipped || step.because != Because::kCondition || step.element_of)
+    return false;
   if (step.list != StepList::kSteps) return true;
   std::vector<bool> seen(run.steps.size(), false);
   std::vector<std::size_t> open{index};
@@ -187,6 +191,7 @@ Status begin_round(Ledger& ledger, StoredRun& stored, std::vector<std::size_t>& 
     if (!step.element_of) continue;
     step.state = StepState::kSkipped;
     step.reason = "of the failure before";
+    step.because = Because::kOther;
     step.input.clear();
     step.outputs.clear();
     changed.push_back(i);
@@ -325,7 +330,7 @@ Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Ins
   TRY(StoredRun stored, run_for(ledger, id));
   if (stored.run.state != RunState::kFailed) {
     const bool superseded = std::any_of(stored.run.steps.begin(), stored.run.steps.end(),
-                                        [](const Step& s) { return s.reason.starts_with("superseded"); });
+                                        [](const Step& s) { return s.because == Because::kSuperseded; });
     if (!stale || !superseded) return not_now(stored.run, "failed");
     return Error(Code::kConflict,
                  id.text() + " is " + std::string(to_text(stored.run.state)) +
@@ -388,6 +393,7 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   const auto leave_out = [&](Step& s) {
     s.state = StepState::kSkipped;
     s.reason = reason;
+    s.because = Because::kOther;
     s.trace = "{}";  // it is not left out because another failed
     s.due_at = std::nullopt;
     s.held = s.asks = false;

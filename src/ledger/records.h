@@ -97,14 +97,11 @@ struct NewRequest {
 // when the key is free.
 struct IfBusy {
   Instant now, at;
-  std::string why;  // begins with kBusyKey
+  std::string why;
   std::optional<std::string> input = {};
   std::optional<Instant> step_now = {};
   std::optional<std::string> trace = {};
 };
-
-// Prefix of the reason of a step that waits for a key.
-constexpr std::string_view kBusyKey = "another step works on the key";
 
 // The state of a (target, key) for the step that takes it (contract 7, `key`).
 struct Keyed {

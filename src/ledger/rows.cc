@@ -56,7 +56,7 @@ constexpr sql::Columns kStep(
      "first_at", "now",   "unclear",    "held_at",   "waited", "started_at", "finished_at", "after_failure",
      "target",   "name",  "title",      "uses",      "reason", "input",      "outputs",     "definition",
      "list",     "needs", "element_of", "announces", "item",   "part",       "continues",   "spread",
-     "asks",     "trace", "freed",      "over_by",   "key",    "round",      "cause"});
+     "asks",     "trace", "freed",      "over_by",   "key",    "round",      "cause",       "because"});
 
 void read_step(const sql::Row& row, StoredRun& run) {
   Step s;
@@ -77,6 +77,7 @@ void read_step(const sql::Row& row, StoredRun& run) {
   s.title = row.text(kStep("title"));
   s.uses = row.text(kStep("uses"));
   s.reason = row.text(kStep("reason"));
+  s.because = enum_of<Because>(row, kStep("because"));
   s.input = row.text(kStep("input"));
   s.outputs = row.text(kStep("outputs"));
   s.definition = static_cast<std::uint32_t>(row.integer(kStep("definition")));
@@ -410,6 +411,7 @@ Status save_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
                         {"started_at", s.started_at},
                         {"finished_at", s.finished_at},
                         {"reason", s.reason},
+                        {"because", static_cast<int>(s.because)},
                         {"input", s.input},
                         {"outputs", s.outputs},
                         {"spread", s.spread},

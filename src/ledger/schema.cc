@@ -242,9 +242,18 @@ constexpr std::string_view kVersion12 = R"sql(
 ALTER TABLE deliveries ADD COLUMN raw @blob;
 )sql";
 
-constexpr std::array<std::string_view, 12> kSteps{kVersion1, kVersion2,  kVersion3,  kVersion4,
-                                                  kVersion5, kVersion6,  kVersion7,  kVersion8,
-                                                  kVersion9, kVersion10, kVersion11, kVersion12};
+// because: why it was skipped or waits, as `reason` says it to people (Because).
+constexpr std::string_view kVersion13 = R"sql(
+ALTER TABLE steps ADD COLUMN because @int NOT NULL DEFAULT 0;
+UPDATE steps SET because = CASE WHEN reason LIKE 'superseded%' THEN 4 WHEN reason LIKE 'if: %' THEN 1
+  WHEN reason = 'no step failed' THEN 3 WHEN trace = '' AND reason LIKE '% failed' THEN 2 ELSE 0 END
+  WHERE state = 6;
+UPDATE steps SET because = 5 WHERE state <= 3 AND reason LIKE 'another step works on the key%';
+)sql";
+
+constexpr std::array<std::string_view, 13> kSteps{kVersion1,  kVersion2,  kVersion3, kVersion4, kVersion5,
+                                                  kVersion6,  kVersion7,  kVersion8, kVersion9, kVersion10,
+                                                  kVersion11, kVersion12, kVersion13};
 
 std::string in_dialect(std::string_view text, const Words& words) {
   std::string out;

@@ -93,6 +93,17 @@ struct Request {
 // Which of a workflow's lists a step belongs to. Values are stored.
 enum class StepList : std::uint8_t { kSteps = 1, kOnFailure, kFinally };
 
+// Why a step was skipped, or waits, where a later decision depends on it; its `reason` says it to people.
+// Values are stored.
+enum class Because : std::uint8_t {
+  kOther = 0,
+  kCondition,   // its `if` is false
+  kStepFailed,  // a step that it needs has failed
+  kNoFailure,   // it belongs to onFailure, and no step failed
+  kSuperseded,  // a newer release has sent it
+  kKeyInUse,    // another step works on its `key`
+};
+
 struct Step {
   std::int64_t id = 0;
   std::uint32_t index = 0;       // in the run, from 0
@@ -111,7 +122,8 @@ struct Step {
   std::string uses;
   bool after_failure = false;  // its `if` asks for failure or always: it gets its turn although a step failed
   StepState state = StepState::kPending;
-  std::string reason;          // why failed, skipped, held or waiting
+  std::string reason;  // why failed, skipped, held or waiting: for people
+  Because because = Because::kOther;
   std::uint32_t attempts = 0;  // claims so far: counted before a request leaves, not after
   std::optional<Instant> due_at;
   std::optional<Instant> first_at;  // when its first attempt began: `retry.for` counts from here
@@ -177,6 +189,7 @@ struct Succeeded {
 };
 struct Skipped {
   std::string why;
+  Because because = Because::kOther;
 };
 struct Waits {                   // something else decides, at the latest at `until`
   std::optional<Instant> until;  // nullopt: the run's timeout, or none where people are waited for
@@ -229,6 +242,7 @@ struct StepChange {
   bool spread = false;                  // it has elements now: running, without a lease
   std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more
   std::string cause = {};               // of a held step, as they are grouped
+  Because because = Because::kOther;    // of a skipped one
 };
 struct Decision {
   std::vector<StepChange> changes;  // at most one per step

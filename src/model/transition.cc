@@ -15,6 +15,7 @@ void change_step(Step& step, const StepChange& change, Instant at) {
   step.state = change.state;
   step.due_at = change.due_at;
   step.reason = change.reason;
+  step.because = change.because;
   step.held = change.held;
   step.cause = change.held ? change.cause : std::string();
   step.asks = change.asks;

@@ -353,7 +353,8 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
       void_ = true;
       co_return Refused{"the lease is void"};
     case Code::kDenied:
-      co_return Skipped{"superseded: a newer release of this canary has done this step"};
+      co_return Skipped{"superseded: a newer release of this canary has done this step",
+                        Because::kSuperseded};
     case Code::kUnavailable:
       co_return Retryable{committed.error().message, std::chrono::seconds(1), false, true};
     case Code::kInvalid:

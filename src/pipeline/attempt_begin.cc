@@ -90,7 +90,8 @@ std::optional<Outcome> Attempting::judge_condition(Values& values) {
   trace = masker_.mask_json(json::serialize(json::object{{"if", std::move(why)}}));
   if (answer && stands_in(*answer)) return std::nullopt;  // it is shown what the step would do
   if (!answer) return Refused{lang::blame(condition, answer.error().message)};
-  if (*answer == "false") return Skipped{"if: " + without_place(condition) + " is false"};
+  if (*answer == "false")
+    return Skipped{"if: " + without_place(condition) + " is false", Because::kCondition};
   if (*answer != "true")
     return Refused{lang::blame(condition, "must yield true or false, not " + shortened(*answer, 80))};
   return std::nullopt;
@@ -223,7 +224,7 @@ rt::Task<std::optional<Outcome>> Attempting::take_key() {
   const Instant now = rt::now();
   const Duration waited = now - row_.started_at.value_or(now);
   const Duration again = std::clamp<Duration>(waited / 8, std::chrono::seconds(1), std::chrono::minutes(1));
-  store::IfBusy busy{now,   now + again, std::string(store::kBusyKey) + " '" + *text + "'",
+  store::IfBusy busy{now,   now + again, "another step works on the key '" + *text + "'",
                      input, step_now,    trace};
   if (work_.run.deadline_at && !work_.run.people_since) busy.at = std::min(busy.at, *work_.run.deadline_at);
   AWAIT(auto kept, parts_.store.take_keyed(work_.lease, target_->name, *text, std::move(busy)));

@@ -144,6 +144,7 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("ALTER TABLE openings DROP COLUMN checksum");
   meddle("DROP INDEX runs_deadline");
   meddle("ALTER TABLE deliveries DROP COLUMN raw");
+  meddle("ALTER TABLE steps DROP COLUMN because");
   meddle("ALTER TABLE deliveries DROP COLUMN canary");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();

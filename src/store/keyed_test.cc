@@ -20,7 +20,7 @@ class KeyedTest : public StoreTest {
     EXPECT_TRUE(kept);
     return *kept;
   }
-  IfBusy if_busy_{at(10), at(1'000'000), std::string(kBusyKey) + " 'k'"};
+  IfBusy if_busy_{at(10), at(1'000'000), "another step works on the key 'k'"};
   Request send(const Work& work, Effect effect, RequestResult result) {
     Store::NewRequest wanted;
     wanted.lease = work.lease;

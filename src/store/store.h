@@ -76,7 +76,6 @@ using ledger::IfBusy;
 using ledger::kAttemptsAtLeast;
 using ledger::kAttemptsInAll;
 using ledger::kAttemptsShown;
-using ledger::kBusyKey;
 using ledger::kExchangesShown;
 using ledger::Keyed;
 using ledger::KeyFilter;

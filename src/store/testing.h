@@ -269,8 +269,9 @@ class StoreTest : public testing::TestWithParam<Backend> {
       d.changes.push_back(
           {index, StepState::kFailed, std::nullopt, "refused", false, std::nullopt, std::nullopt});
       for (std::uint32_t i = index + 1; i < run.steps.size(); ++i) {
-        d.changes.push_back(
-            {i, StepState::kSkipped, std::nullopt, "a step failed", false, std::nullopt, std::nullopt});
+        StepChange skipped{i, StepState::kSkipped, std::nullopt, "a step failed"};
+        skipped.because = Because::kStepFailed;
+        d.changes.push_back(std::move(skipped));
       }
       d.run = RunState::kFailed;
       d.reason = "refused";
