@@ -142,12 +142,6 @@ std::shared_ptr<const connector::Proxies> proxies_of_environment() {
   return std::make_shared<const connector::Proxies>(std::move(proxies));
 }
 
-// Rules refer to their connectors by pointer.
-struct Held {
-  std::shared_ptr<const connector::Catalogue> catalogue;
-  std::shared_ptr<const pipeline::Rules> rules;
-};
-
 pipeline::RulesInput input_of(const Loaded& loaded) {
   pipeline::RulesInput input;
   input.sources = &loaded.config.sources;
@@ -189,17 +183,14 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const std
 
   Loaded loaded;
   Further further(*config, *texts, read, problems);
-  loaded.catalogue = further.catalogue(connectors);
+  auto catalogue = further.catalogue(connectors);
   further.add_folders(*schema);
   loaded.data = std::make_shared<const std::string>(further.tables());
   loaded.calendars = lang::read_calendars(config->calendars, problems);
   config->revision = revision_of(*texts);
   loaded.config = std::move(*config);
 
-  auto held = std::make_shared<Held>();
-  held->catalogue = loaded.catalogue;
-  held->rules = pipeline::Rules::read(input_of(loaded), *loaded.catalogue, problems);
-  loaded.rules = std::shared_ptr<const pipeline::Rules>(held, held->rules.get());
+  loaded.rules = pipeline::Rules::read(input_of(loaded), std::move(catalogue), problems);
   examine(*loaded.rules, loaded.config, problems, spoken_of);
   return loaded;
 }

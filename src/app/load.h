@@ -20,7 +20,6 @@ enum class Purpose : std::uint8_t { kRun, kCheck };
 
 struct Loaded {
   Config config;
-  std::shared_ptr<const connector::Catalogue> catalogue;
   Calendars calendars;
   std::shared_ptr<const std::string> data;  // the tables, a JSON object: name -> table
   std::shared_ptr<const pipeline::Rules> rules;

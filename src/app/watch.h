@@ -12,7 +12,7 @@ namespace postlude::app {
 
 // One reading of everything: paths, connectors, and what they name.
 struct Version {
-  std::optional<Loaded> loaded;  // its rules keep their connectors alive
+  std::optional<Loaded> loaded;
   lang::Problems problems;
   std::vector<std::string> read;  // the files and folders on which all this depends
   std::string print;              // their fingerprint, once they were read

@@ -19,7 +19,8 @@ workflows:
 )";
 
 std::shared_ptr<const Rules> rules() {
-  static const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  static const auto catalogue =
+      std::make_shared<const connector::Catalogue>(connector::Catalogue::built_in());
   lang::Problems problems;
   const auto root = lang::read_yaml(kConfig, "p.yaml", problems);
   if (!root) return nullptr;

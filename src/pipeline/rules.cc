@@ -178,15 +178,17 @@ const connector::Target* Rules::target(std::string_view name) const {
   return nullptr;
 }
 
-std::shared_ptr<const Rules> Rules::build(const RulesInput& input, const connector::Catalogue& catalogue,
+std::shared_ptr<const Rules> Rules::build(const RulesInput& input,
+                                          std::shared_ptr<const connector::Catalogue> catalogue,
                                           lang::Problems& problems) {
   const std::size_t before = problems.size();
-  auto rules = read(input, catalogue, problems);
+  auto rules = read(input, std::move(catalogue), problems);
   if (errors_since(problems, before)) return nullptr;
   return rules;
 }
 
-std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connector::Catalogue& catalogue,
+std::shared_ptr<const Rules> Rules::read(const RulesInput& input,
+                                         std::shared_ptr<const connector::Catalogue> catalogue,
                                          lang::Problems& problems) {
   auto rules = std::make_shared<Rules>();
   rules->revision_ = input.revision;
@@ -195,9 +197,9 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connecto
   rules->admin_url_ = input.admin_url;
   rules->data_ = pinned_data(input);
   rules->storms_ = read_storms(input.sources);
-  rules->catalogue_ = &catalogue;
-  for (const std::string& name : catalogue.own()) {
-    const auto& actions = catalogue.find(name)->actions();
+  rules->catalogue_ = catalogue;
+  for (const std::string& name : catalogue->own()) {
+    const auto& actions = catalogue->find(name)->actions();
     rules->own_actions_.insert(rules->own_actions_.end(), actions.begin(), actions.end());
   }
   rules->sources_ = intake::Sources::read(input.sources, input.clusters, problems);
@@ -206,7 +208,7 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connecto
   for (connector::Target& target : rules->targets_) {
     target.proxies = input.proxies;
     if (target.connector == "http") continue;
-    const connector::Connector* found = catalogue.find(target.connector);
+    const connector::Connector* found = catalogue->find(target.connector);
     if (found != nullptr) {
       lang::Problems settled;
       found->settle(target, settled);
@@ -217,7 +219,7 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input, const connecto
     } else if (!target.connector.empty() && !rules->unread_.contains("connectors/*")) {
       problems.push_back({target.place, "target '" + target.name + "' has the connector '" +
                                             target.connector + "', which " +
-                                            absent(target.connector, catalogue.names())});
+                                            absent(target.connector, catalogue->names())});
     }
   }
   if (rules->target("http") == nullptr) {

@@ -72,10 +72,12 @@ const std::vector<std::string>& own_hooks();
 class Rules {
  public:
   // Builds rules for use. nullptr if `problems` has an error.
-  static std::shared_ptr<const Rules> build(const RulesInput& input, const connector::Catalogue& catalogue,
+  static std::shared_ptr<const Rules> build(const RulesInput& input,
+                                            std::shared_ptr<const connector::Catalogue> catalogue,
                                             lang::Problems& problems);
   // As build(), but returns what could be read despite errors, so that `check` can find more.
-  static std::shared_ptr<const Rules> read(const RulesInput& input, const connector::Catalogue& catalogue,
+  static std::shared_ptr<const Rules> read(const RulesInput& input,
+                                           std::shared_ptr<const connector::Catalogue> catalogue,
                                            lang::Problems& problems);
 
   const intake::Sources& sources() const { return sources_; }
@@ -114,7 +116,7 @@ class Rules {
 
   intake::Sources sources_;
   std::vector<connector::Target> targets_;
-  const connector::Catalogue* catalogue_ = nullptr;
+  std::shared_ptr<const connector::Catalogue> catalogue_;
   std::vector<std::shared_ptr<const connector::Action>> own_actions_;  // of connectors in folders
   std::vector<std::shared_ptr<const BoundWorkflow>> workflows_;
   std::vector<std::shared_ptr<const BoundWorkflow>> written_;

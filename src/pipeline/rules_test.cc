@@ -19,7 +19,8 @@ struct Built {
 };
 
 Built build(const std::string& text) {
-  static const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  static const auto catalogue =
+      std::make_shared<const connector::Catalogue>(connector::Catalogue::built_in());
   lang::Problems problems;
   const auto root = lang::read_yaml(text, "p.yaml", problems);
   if (!root) return {};
@@ -103,6 +104,16 @@ TEST(Rules, RefuseASourceThatDoesNotExist) {
   EXPECT_EQ(built.problem,
             "p.yaml:6:3: the workflow 'w' is on the source 'flager', which does not exist; did you mean "
             "'flagger'?");
+}
+
+// A run that began under an earlier text is bound long after whoever read the connectors has let them go.
+TEST(Rules, KeepTheirConnectors) {
+  auto catalogue = std::make_shared<const connector::Catalogue>(connector::Catalogue::built_in());
+  const std::weak_ptr<const connector::Catalogue> kept = catalogue;
+  lang::Problems problems;
+  const auto rules = Rules::build({}, std::move(catalogue), problems);
+  ASSERT_NE(rules, nullptr);
+  EXPECT_FALSE(kept.expired());
 }
 
 TEST(Rules, RefuseAnUnknownConnector) {

@@ -124,8 +124,8 @@ pipeline::Expressions& expressions() {
 
 std::shared_ptr<const pipeline::Rules> rules_of(const Rule& rule) {
   lang::Problems problems;
-  connector::Catalogue catalogue = connector::Catalogue::built_in();
-  catalogue.add(kConnector, "receiver.yaml", problems);
+  auto catalogue = std::make_shared<connector::Catalogue>(connector::Catalogue::built_in());
+  catalogue->add(kConnector, "receiver.yaml", problems);
   constexpr std::string_view kPolicies[] = {"repeat", "hold", "fail"};
   const std::string policy =
       rule.step_policy ? ", onUnclear: " + std::string(kPolicies[static_cast<std::size_t>(rule.policy)]) : "";

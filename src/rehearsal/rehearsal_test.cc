@@ -48,7 +48,8 @@ pipeline::Expressions& expressions() {
 }
 
 std::shared_ptr<const pipeline::Rules> rules(const std::string& workflows) {
-  static const connector::Catalogue catalogue = connector::Catalogue::built_in();
+  static const auto catalogue =
+      std::make_shared<const connector::Catalogue>(connector::Catalogue::built_in());
   lang::Problems problems;
   const auto root = lang::read_yaml(kHead + workflows, "r.yaml", problems);
   if (!root) return nullptr;

@@ -51,8 +51,8 @@ std::string connector_text() {
 std::shared_ptr<const pipeline::Rules> rules(const std::string& steps, const std::string& more,
                                              const std::string& limits) {
   lang::Problems problems;
-  connector::Catalogue catalogue = connector::Catalogue::built_in();
-  catalogue.add(connector_text(), "ci.yaml", problems);
+  auto catalogue = std::make_shared<connector::Catalogue>(connector::Catalogue::built_in());
+  catalogue->add(connector_text(), "ci.yaml", problems);
   const auto root = lang::read_yaml(
       "sources: {flagger: {type: flagger, auth: [none]}}\n"
       "targets: {ci: {connector: ci, url: \"https://ci.example.com\", auth: none" +

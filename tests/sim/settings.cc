@@ -106,15 +106,15 @@ const std::vector<std::vector<std::string>> kSets{
     {"job", "shadow"},
 };
 
-const connector::Catalogue& catalogue() {
-  static const connector::Catalogue out = [] {
+std::shared_ptr<const connector::Catalogue> catalogue() {
+  static const auto out = [] {
     connector::Catalogue made = connector::Catalogue::built_in();
     lang::Problems problems;
     made.add(text_of("connector"), "connector.yaml", problems);
     for (const lang::Problem& p : problems)
       std::fprintf(stderr, "%s\n", lang::to_text(p).c_str());
     if (!problems.empty()) std::abort();
-    return made;
+    return std::make_shared<const connector::Catalogue>(std::move(made));
   }();
   return out;
 }

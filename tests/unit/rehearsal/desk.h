@@ -84,8 +84,8 @@ actions:
 inline std::shared_ptr<const pipeline::Rules> rules(const std::string& limits, const std::string& steps,
                                                     const std::string& concurrency = "{policy: parallel}") {
   lang::Problems problems;
-  connector::Catalogue catalogue = connector::Catalogue::built_in();
-  catalogue.add(kDesk, "desk.yaml", problems);
+  auto catalogue = std::make_shared<connector::Catalogue>(connector::Catalogue::built_in());
+  catalogue->add(kDesk, "desk.yaml", problems);
   const auto root = lang::read_yaml(
       "sources: {flagger: {type: flagger, auth: [none]}}\n"
       "targets: {desk: {connector: desk, url: \"https://desk.example.com\", auth: none" +
