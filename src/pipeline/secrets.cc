@@ -1,4 +1,4 @@
-// Which secrets of sources can be read: said when it changes, never once for each call.
+// Secrets: those that hide in what is stored, and which of the sources' can be read, said when it changes.
 
 #include "base/log.h"
 #include "metrics/catalogue.h"
@@ -45,6 +45,25 @@ bool Pipeline::has_usable_source() const {
   const auto& sources = rules_->sources().list();
   return sources.empty() || std::any_of(sources.begin(), sources.end(),
                                         [&](const auto& source) { return source->usable(parts_.secrets); });
+}
+
+// Secrets are read when they are used; what hides them keeps up.
+void Pipeline::renew_masker(Duration after) {
+  const Duration now = rt::steady_now();
+  if (now - masked_at_ < after) return;
+  masked_at_ = now;
+  masker_.renew(rules_->targets(), parts_.secrets);
+  for (const auto& source : rules_->sources().list()) {
+    for (const SecretRef& ref : source->secrets()) {
+      const Result<std::string> secret = parts_.secrets(ref);
+      if (secret) masker_.add(*secret);
+    }
+  }
+}
+
+Mask& Pipeline::hidden() {
+  renew_masker();
+  return masker_.known();
 }
 
 }  // namespace postlude::pipeline
