@@ -21,7 +21,7 @@ struct Peer {
   std::size_t pool_max = 128;                   // of this pool's exchanges at once; more wait
   Duration timeout = std::chrono::seconds(30);  // the whole exchange, from when a connection is looked for
   std::size_t response_bytes_max = 8U << 20U;   // a larger answer is kUnknown
-  std::string about;  // for whoever stands in for the network, never sent: "att_7 create none"
+  std::string about;  // for whoever stands in for the network, never sent: "att_7 create none WORKFLOW STEP"
 };
 
 class Sender {

@@ -392,7 +392,8 @@ http::Peer Attempting::peer_of(const connector::Call& call, const Request& row) 
   http::Peer peer;
   peer.pool = target_->name;
   peer.pool_max = target_->limits.concurrency;
-  peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect));
+  peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect)) + " " +
+               work_.run.workflow + (row_.name.empty() ? "" : " " + row_.name);
   peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
   peer.ca_file = target_->ca_file;
   peer.cert_file = target_->cert_file;

@@ -34,7 +34,7 @@ class Recorded {
       for (const StepHistory& step : run.steps) {
         for (const Exchange& exchange : step.exchanges) {
           if (exchange.result != "shadow" && !exchange.cut && !exchange.left_out)
-            all_.push_back({&exchange, &step, false});
+            all_.push_back({&exchange, &step, &run, false});
         }
       }
     }
@@ -61,6 +61,7 @@ class Recorded {
   struct Entry {
     const Exchange* then = nullptr;
     const StepHistory* of = nullptr;
+    const RunHistory* in = nullptr;
     bool used = false;
   };
 
@@ -72,18 +73,29 @@ class Recorded {
     return then.why.substr(at + 2);
   }
 
+  // What the step itself was answered then comes first, then what its run was: runs of one event may have
+  // sent the same and heard different things.
+  std::size_t find(const Sent& sent) const {
+    const auto of_run = [&](const Entry& entry) { return entry.in->workflow == sent.workflow; };
+    const auto of_step = [&](const Entry& entry) { return of_run(entry) && entry.of->id == sent.step; };
+    std::size_t at = find_among(sent, of_step);
+    if (at == all_.size()) at = find_among(sent, of_run);
+    return at < all_.size() ? at : find_among(sent, [](const Entry&) { return true; });
+  }
+
   // The next of that call; where all were used and the last came to nothing, that again: how often a step is
   // tried is chance.
-  std::size_t find(const Sent& sent) const {
+  template <class Fits>
+  std::size_t find_among(const Sent& sent, Fits fits) const {
     const HttpRequest shown = sent.shown();
     const std::string path = path_of_url(shown.target);
     std::size_t again = all_.size();
     for (std::size_t i = 0; i < all_.size(); ++i) {
-      const auto& [then, of, used] = all_[i];
-      if (then->method != shown.method || path_of_url(then->url) != path) continue;
-      if (!then->target.empty() && then->target != sent.target) continue;
-      if (!used) return i;
-      again = then->result == "retryable" || then->result == "unclear" ? i : all_.size();
+      const Exchange& then = *all_[i].then;
+      if (!fits(all_[i]) || then.method != shown.method || path_of_url(then.url) != path) continue;
+      if (!then.target.empty() && then.target != sent.target) continue;
+      if (!all_[i].used) return i;
+      again = then.result == "retryable" || then.result == "unclear" ? i : all_.size();
     }
     return again;
   }
@@ -175,15 +187,27 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
 
 // A link's last part is an HMAC under a store's secret.
 void hide_links(std::string& text, std::string_view path) {
+  constexpr std::string_view kSigns = "_-.*";  // with *, since who may only look is not told all of it
+  const auto sign_at = [&](std::size_t at) {
+    return at < text.size() && kSigns.find(text[at]) != std::string_view::npos;
+  };
   for (std::size_t at = text.find(path); at != std::string::npos; at = text.find(path, at)) {
     at += path.size();
     std::size_t end = at;
-    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 ||
-                                 text[end] == '_' || text[end] == '-' || text[end] == '.' ||
-                                 text[end] == '*'))  // who may only look is not told all of it
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || sign_at(end) ||
+                                 (text[end] == '\\' && sign_at(end + 1))))  // escaped as markup
       ++end;
     text.replace(at, end - at, "(link)");
   }
+}
+
+// What is another in each run of the same, and is known by its place alone. Links first: a run's id is part
+// of them.
+void hide_own(std::string& text, const std::set<std::string>& keys) {
+  hide_links(text, "/callbacks/");
+  hide_links(text, "/links/");
+  for (const std::string& key : keys)
+    replace_all(text, key, "(key)");
 }
 
 bool digit_at(std::string_view text, std::size_t at) {
@@ -209,15 +233,42 @@ void hide_now(std::string& text, Instant now) {
 }
 
 // Within the values, since how they are quoted hangs on it.
-json::value without_key(const json::object& details, std::string_view key) {
-  std::string text = json::serialize(details);
-  replace_all(text, key, "(key)");
-  auto parsed = parse_json(text);
-  return parsed ? std::move(*parsed) : json::value(details);
+json::value without_own(const json::value& value, const std::set<std::string>& keys) {
+  if (value.is_string()) {
+    std::string text(view(value.get_string()));
+    hide_own(text, keys);
+    return json::value(json::string(text));
+  }
+  if (value.is_array()) {
+    json::array out;
+    for (const json::value& item : value.get_array())
+      out.push_back(without_own(item, keys));
+    return json::value(std::move(out));
+  }
+  if (!value.is_object()) return value;
+  json::object out;
+  for (const auto& member : value.get_object()) {
+    std::string name(member.key().data(), member.key().size());
+    hide_own(name, keys);
+    out[name] = without_own(member.value(), keys);
+  }
+  return json::value(std::move(out));
+}
+
+// Of all its writes: what looks for one of them sends its key, and has none of its own.
+std::set<std::string> keys_of(const RunHistory& run) {
+  std::set<std::string> out;
+  for (const StepHistory& step : run.steps) {
+    for (const Exchange& exchange : step.exchanges) {
+      if (!exchange.key.empty()) out.insert(exchange.key);
+    }
+  }
+  return out;
 }
 
 // A run's requests, a step after the other, without what differs between any two runs of the same.
 std::string text_of(const RunHistory& run, const std::string& event, bool with_end) {
+  const std::set<std::string> keys = keys_of(run);
   std::string out;
   for (const StepHistory& step : run.steps) {
     std::string own;
@@ -233,8 +284,8 @@ std::string text_of(const RunHistory& run, const std::string& event, bool with_e
           exchange.body.is_null() || (exchange.body.is_string() && exchange.body.get_string().empty());
       if (!empty) details["body"] = canonical(exchange.body);
       std::string text = "  " + exchange.method + " " + exchange.url + "\n";
-      replace_all(text, exchange.key, "(key)");
-      if (!details.empty()) text += yaml_text(without_key(details, exchange.key), 4);
+      hide_own(text, keys);
+      if (!details.empty()) text += yaml_text(without_own(details, keys), 4);
       if (text == last) continue;  // tried again
       own += std::exchange(heading, "") + text;
       last = std::move(text);
@@ -245,8 +296,6 @@ std::string text_of(const RunHistory& run, const std::string& event, bool with_e
   }
   replace_all(out, run.id, "(run)");
   replace_all(out, event, "(event)");
-  hide_links(out, "/callbacks/");
-  hide_links(out, "/links/");
   if (with_end) out += "ends " + run.state + (run.reason.empty() ? "" : ": " + run.reason) + "\n";
   return out;
 }

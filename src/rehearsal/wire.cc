@@ -24,10 +24,12 @@ Sent sent_of(const http::Peer& peer) {
   sent.at = rt::now();
   sent.target = peer.pool;
   const auto words = split(peer.about, ' ');
-  if (words.size() == 3) {
+  if (words.size() >= 4) {
     sent.attempt = std::string(words[0]);
     sent.request = std::string(words[1]);
     sent.effect = std::string(words[2]);
+    sent.workflow = std::string(words[3]);
+    if (words.size() > 4) sent.step = std::string(words[4]);
   }
   return sent;
 }

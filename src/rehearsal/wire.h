@@ -21,6 +21,8 @@ struct Sent {
   std::string attempt;       // "att_7"
   std::string request;       // the call's name in its action: "create", "lookup.create"
   std::string effect;        // read, state, upsert, key, lookup, none
+  std::string workflow;      // whose run sent it
+  std::string step;          // its id; "": it has none
   HttpRequest as_sent;
 
   HttpRequest shown() const;  // with *** wherever a secret is, also where it is encoded

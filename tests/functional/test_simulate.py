@@ -174,3 +174,84 @@ def test_what_people_answered_is_answered_again(daemon, fakes, tmp_path):
     shown = server.cli("simulate", "--config", str(changed), check=1).stdout
     changes = [line.strip() for line in shown.splitlines() if re.match(r" *[-+] ", line)]
     assert len(changes) == 2 and changes[0].endswith("/say") and changes[1].endswith("/tell"), shown
+
+
+def same(server):
+    return server.cli("simulate", "--config", str(server.config_file)).stdout
+
+
+def test_links_to_answer_by_are_no_difference(daemon, fakes):
+    """Also where they stand in wiki markup, which escapes signs of theirs."""
+    server = daemon(f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{web: {{connector: http, url: '{fakes.url}/echo', auth: none}}}}
+workflows:
+  w:
+    on: {{source: flagger}}
+    steps:
+      - id: ok
+        uses: approval
+        with: {{message: may it}}
+        announce: {{uses: web/request, with: {{method: PUT, path: /told, body: {{links: '${{{{ .step.links }}}}', wiki: 'see ${{{{ .step.links.approve | jira_wiki_escape }}}}, then'}}}}}}
+""", start=False)
+    head = server.config_file.read_text()
+    server.config_file.write_text(head.replace("admin: '127", f"publicUrl: '{server.hooks}', admin: '127", 1))
+    server.start()
+    run = server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"], states=("waiting",))
+    told = wait_until(lambda: [r for r in fakes.state()["requests"] if r["path"] == "/echo/told"])[0]["body"]
+    assert "/links/run_" in told["links"]["approve"] and "/links/run\\_" in told["wiki"], told
+    server.cli("runs", "approve", run["id"], check=0)
+    wait_until(lambda: server.api(f"runs/{run['id']}")["state"] == "succeeded")
+    said = same(server)
+    assert said == "1 events: 1 the same, 0 different\n", said
+
+
+def test_the_key_that_a_lookup_asks_for_is_no_difference(daemon, fakes, tmp_path):
+    folder = tmp_path / "connectors"
+    folder.mkdir()
+    (folder / "builds.yaml").write_text("""connector: builds
+summary: Our own CI
+auth: [none]
+actions:
+  start:
+    summary: Start a build, once.
+    input: {type: object}
+    requests:
+      - {id: start, post: /builds, effect: lookup, body: {key: '${{ .key }}'}, success: .response.status == 201}
+    lookupAfter: 1s
+    lookup:
+      - id: found
+        get: /builds
+        query: {key: '${{ .key }}'}
+        outputs: '${{ .requests.found.response.body[0] | if . then {id: .id} else null end }}'
+    outputs: {id: '${{ .requests.start.response.body.id }}'}
+""")
+    server = daemon(f"""
+connectors: {folder}
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{builds: {{connector: builds, url: '{fakes.url}/ci', auth: none}}}}
+workflows:
+  w: {{on: {{source: flagger}}, steps: [{{uses: builds/start}}]}}
+""")
+    fakes.fault(path="/ci/builds", method="POST", close="after")
+    run = server.wait_run(server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"], timeout=40)
+    assert run["state"] == "succeeded", run
+    assert [r for r in fakes.state()["requests"] if r["method"] == "GET" and r["path"] == "/ci/builds"], "it was looked for"
+    said = same(server)
+    assert said == "1 events: 1 the same, 0 different\n", said
+
+
+def test_a_run_is_answered_what_it_was_answered(daemon, fakes):
+    """Two runs of one event ask the same; the one that began second asks first, and hears something else."""
+    version = "{uses: jira/release-version, with: {project: PROJ, name: '${{ .event.checksum }}'}}"
+    server = daemon(f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{jira: {{connector: jira, url: '{fakes.url}', auth: {{bearer: {{env: TOKEN}}}}}}}}
+workflows:
+  a: {{on: {{source: flagger}}, steps: [{{uses: wait, with: {{for: 2s}}}}, {version}]}}
+  b: {{on: {{source: flagger}}, steps: [{version}]}}
+""", environment={"TOKEN": SECRET})
+    event = server.post("/hooks/flagger/post-rollout", flagger_body()).json["event"]
+    wait_until(lambda: [r["state"] for r in server.runs_of(event)] == ["succeeded"] * 2)
+    said = same(server)
+    assert said == "1 events: 1 the same, 0 different\n", said
