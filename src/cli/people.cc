@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <set>
 
+#include "base/id.h"
 #include "base/printable.h"
 #include "base/text.h"
 #include "cli/confirm.h"
@@ -25,7 +26,9 @@ using Shared = std::shared_ptr<Words>;
 std::string told(const std::string& run, const std::string& done, const json::value& answer) {
   const std::string after(find_text(answer, "id"));
   std::string out = run + " (" + std::string(find_text(answer, "workflow")) + "): " + done;
-  if (after != run) out += " as " + after;
+  const auto asked = RunId::parse(run);  // run_9 is run_000000000009
+  const auto is = RunId::parse(after);
+  if (asked && is ? *asked != *is : after != run) out += " as " + after;
   const std::string reason(find_text(answer, "reason"));
   // A run that waited goes on only after this answer: its state of now would mislead.
   if (find_text(answer, "state") != "waiting") out += "; it is " + state_of(answer) + " now";

@@ -578,7 +578,8 @@ def test_the_commands(daemon, fakes):
     assert table.startswith("COUNT") and bad in table and cause in table
     assert json.loads(server.cli("failures", "-o", "json", check=0).stdout)["items"] == server.items("failures")
     assert bad in server.cli("runs", "list", "--failed", check=0).stdout and bad in server.cli("runs", "list", "--cause", cause, check=0).stdout
-    server.cli("runs", "dismiss", bad, check=0)
+    short = "run_" + bad[4:].lstrip("0")
+    assert re.fullmatch(rf"{short} \([a-z-]+\): dismissed; it is failed now.*\n", server.cli("runs", "dismiss", short, check=0).stdout)
     assert server.cli("runs", "list", "--failed", check=0).stdout == "no runs\n" and server.cli("failures", check=0).stdout == "no failures\n"
     assert "is dismissed already" in server.cli("runs", "dismiss", bad, check=1).stderr
     assert bad in server.cli("runs", "retry", bad, "--stale", check=0).stdout
