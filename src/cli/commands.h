@@ -68,6 +68,7 @@ struct SendChoice {
   std::string name_space = "test";
   std::string checksum;               // "": a fresh one, so that each call is a release of its own
   std::vector<std::string> metadata;  // k=v
+  std::string message, type;          // of the hook `event`; "": as Flagger has them for the phase
   std::string body_file;              // instead of all these; "-" is standard input
   std::vector<std::string> headers;   // "Name: value"
   bool quiet = false;

@@ -233,6 +233,10 @@ void add_send(CLI::App& app, Choices& c) {
   command->add_option("--checksum", c.send.checksum,
                       "Checksum of the Canary; default: a new one, so each call is a new release");
   command->add_option("--metadata", c.send.metadata, "Metadata of the webhook, key=value; may be repeated");
+  command->add_option("--message", c.send.message,
+                      "Message of the hook event (eventMessage); default: Flagger's for the phase");
+  command->add_option("--type", c.send.type, "Type of the hook event (eventType)")
+      ->check(CLI::IsMember({"Normal", "Warning"}));
   command->add_option("--header", c.send.headers, "Request header, 'Name: value'; may be repeated");
   command->add_option("--body", c.send.body_file, "Send this file as the body; - is standard input");
   command->add_flag("-q,--quiet", c.send.quiet, "Print only the answer");

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "intake/source.h"
+#include "rt/loop.h"
 
 namespace postlude::cli {
 
@@ -86,6 +87,21 @@ std::string with_hook(std::string url, const std::string& hook) {
   return url + "/" + hook;
 }
 
+// What Flagger's event hook says beside the Canary's own metadata (ctl/webhook.go).
+// Whoever names one of the three with --metadata means it.
+void add_event(const SendChoice& choice, std::map<std::string, std::string>& metadata) {
+  const std::string canary = choice.name + "." + choice.name_space;
+  const bool failed = choice.phase == "Failed";
+  std::string usual = "New revision detected! Scaling up " + canary;
+  if (choice.phase == "Succeeded") usual = "Promotion completed! Scaling down " + canary;
+  if (failed) usual = "Canary failed! Scaling down " + canary;
+  if (!metadata.contains("eventMessage") || !choice.message.empty())
+    metadata["eventMessage"] = choice.message.empty() ? usual : choice.message;
+  if (!metadata.contains("eventType") || !choice.type.empty())
+    metadata["eventType"] = choice.type.empty() ? (failed ? "Warning" : "Normal") : choice.type;
+  if (!metadata.contains("timestamp")) metadata["timestamp"] = std::to_string(micros(rt::now()) / 1000);
+}
+
 Result<HttpRequest> request_of(const SendChoice& choice) {
   HttpRequest request;
   request.method = "POST";
@@ -98,6 +114,11 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
       return Error(Code::kInvalid, "--header must be 'Name: value', not '" + header + "'");
     request.headers.set(header.substr(0, colon), std::string(trim(header.substr(colon + 1))));
   }
+  const std::string path = request.target.substr(0, request.target.find_first_of("?#"));
+  const bool event = path.ends_with("/event") && choice.body_file.empty();
+  if (!event && !(choice.message.empty() && choice.type.empty()))
+    return Error(Code::kInvalid,
+                 "--message and --type are for the hook event, without --body; --hook event calls it");
   if (!choice.body_file.empty()) {
     TRY(request.body, body_of(choice.body_file));
     return request;
@@ -109,6 +130,7 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
       return Error(Code::kInvalid, "--metadata must be key=value, not '" + pair + "'");
     metadata[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
+  if (event) add_event(choice, metadata);
   request.body = flagger_body(choice, metadata, choice.checksum.empty() ? fresh_checksum() : choice.checksum);
   return request;
 }

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 import yaml
@@ -182,6 +183,32 @@ def test_send_sends_flaggers_bytes(binary):
     assert headers["content-type"] == "application/json"
     assert headers["authorization"] == "basic zmxhz2dlcjpwqhnz"
     assert headers["host"] == f"127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize("arguments, message, kind", [
+    (["--phase", "Progressing"], "New revision detected! Scaling up podinfo.test", "Normal"),
+    ([], "Promotion completed! Scaling down podinfo.test", "Normal"),
+    (["--phase", "Failed"], "Canary failed! Scaling down podinfo.test", "Warning"),
+    (["--message", "Halt a.b <now>", "--type", "Warning"], "Halt a.b <now>", "Warning"),
+    (["--metadata", "eventMessage=mine"], "mine", "Normal")])
+def test_send_says_what_the_event_hook_says(binary, arguments, message, kind):
+    port, caught = catch_one()
+    before = time.time()
+    done = run(binary, "send", "--url", f"http://127.0.0.1:{port}/hooks/flagger", "--hook", "event", "--metadata", "team=x", *arguments)
+    _, body = caught()
+    assert done.returncode == 0, done
+    metadata = json.loads(body)["metadata"]
+    assert list(metadata) == ["eventMessage", "eventType", "team", "timestamp"], "sorted, as Go writes a map"
+    assert (metadata["eventMessage"], metadata["eventType"], metadata["team"]) == (message, kind, "x")
+    assert before - 5 < int(metadata["timestamp"]) / 1000 < time.time() + 5
+
+
+def test_what_only_the_event_hook_says_is_refused_elsewhere(binary, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text("{}")
+    for arguments in (["--message", "x"], ["--type", "Normal"], ["--hook", "event", "--message", "x", "--body", str(body)]):
+        done = run(binary, "send", "--url", f"http://127.0.0.1:{free_port()}/hooks/flagger/post-rollout", *arguments)
+        assert done.returncode == 2 and "--hook event" in done.stderr, done
 
 
 @pytest.mark.parametrize("status, code", [(200, 0), (201, 0), (202, 0), (203, 1), (204, 1), (302, 1), (403, 1), (503, 1)])
