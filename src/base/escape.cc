@@ -20,10 +20,30 @@ bool entity_at(std::string_view text) {  // &amp; or &#38;
 enum class LineSoFar : std::uint8_t { kBlanks, kNumber, kMore };
 
 LineSoFar next(LineSoFar so_far, char c) {
-  if (c == '\n') return LineSoFar::kBlanks;
+  if (c == '\n' || c == '\r') return LineSoFar::kBlanks;
   if (c >= '0' && c <= '9' && so_far != LineSoFar::kMore) return LineSoFar::kNumber;
   const bool blank = (c == ' ' || c == '\t') && so_far == LineSoFar::kBlanks;
   return blank ? LineSoFar::kBlanks : LineSoFar::kMore;
+}
+
+bool is_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// `h1.` and `bq.` begin a heading and a quote where a line begins, which each reader of them sees elsewhere:
+// they count wherever no word goes on.
+bool wiki_word_ends_at(std::string_view text, std::size_t dot) {
+  if (text[dot] != '.' || dot < 2 || (dot > 2 && is_word(text[dot - 3]))) return false;
+  const char first = text[dot - 2];
+  const char second = text[dot - 1];
+  return ((first == 'h' || first == 'H') && second >= '1' && second <= '6') ||
+         ((first == 'b' || first == 'B') && (second == 'q' || second == 'Q'));
+}
+
+// The blanks that a line begins with, if they make it code in Markdown; else nothing.
+std::size_t code_indentation(std::string_view line) {
+  const std::size_t end = std::min(line.find_first_not_of(" \t"), line.size());
+  return end >= 4 || line.substr(0, end).find('\t') != std::string_view::npos ? end : 0;
 }
 
 // \\n, \\u001b: how JQL writes a control character within a string.
@@ -72,9 +92,12 @@ std::string escape_jql(std::string_view text) {
 std::string escape_wiki(std::string_view text) {
   constexpr std::string_view kSigns = "{}[]()*_^~+-|!?#";
   std::string out;
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (c == '\\') {
       out += "&#92;";
+    } else if (wiki_word_ends_at(text, i)) {
+      out += "&#46;";
     } else {
       if (kSigns.find(c) != std::string_view::npos) out += '\\';
       out += c;
@@ -88,6 +111,12 @@ std::string escape_markdown(std::string_view text) {
   std::string out;
   LineSoFar so_far = LineSoFar::kBlanks;
   for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool begins = i == 0 || text[i - 1] == '\n' || text[i - 1] == '\r';
+    if (const std::size_t indented = begins ? code_indentation(text.substr(i)) : 0; indented > 0) {
+      out += ' ';
+      i += indented - 1;
+      continue;
+    }
     const char c = text[i];
     const bool alone = i + 1 == text.size() || text[i + 1] == ' ' || text[i + 1] == '\t' ||
                        text[i + 1] == '\n' || text[i + 1] == '\r';

@@ -81,6 +81,12 @@ TEST(Evaluator, Values) {
       {"\"<a & b>\" | slack_escape", "\"&lt;a &amp; b&gt;\""},
       {"\"\" | slack_escape", "\"\""},
       {"\"{a}*b*\\\\c\" | jira_wiki_escape", "\"\\\\{a\\\\}\\\\*b\\\\*&#92;c\""},
+      {R"j("h1. a\n  h2. b\nbq. c\rh3.d\u2028h4. e, ah5. f" | jira_wiki_escape)j",
+       R"j("h1&#46; a\n  h2&#46; b\nbq&#46; c\rh3&#46;d h4&#46; e, ah5. f")j"},
+      {R"j("* a\n# b\n- c\n|| d || e |\n{code}" | jira_wiki_escape)j",
+       R"j("\\* a\n\\# b\n\\- c\n\\|\\| d \\|\\| e \\|\n\\{code\\}")j"},
+      {R"j("    a\n\n\tb\n  \t c\n   d\r     e\r===\r1. f" | markdown_escape)j",
+       R"j(" a\n\n b\n c\n   d\r e\r\\===\r1\\. f")j"},
       {R"j("a\"b'c\\d-e\n\u0001" | jira_escape)j", R"j("a\\\"b\\'c\\\\d-e\\n\\u0001")j"},
       {R"j("<b>" | raw)j", R"j("<b>")j"},
       {"\"\" | jira_escape", "\"\""},
