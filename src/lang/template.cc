@@ -41,17 +41,28 @@ bool says_itself(const Expression& expression) {
                      [&](std::string_view function) { return calls(expression, function); });
 }
 
-// Whether a text that goes on there is within quotes: the sign, or none.
-char quote_after(std::string_view text, char within) {
+// Whether a text that goes on there is within quotes: the sign, or none. `bare`: a backslash stood outside
+// them.
+char quote_after(std::string_view text, char within, bool* bare = nullptr) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (within != 0 && c == '\\') {
+    if (c == '\\') {
+      if (within == 0 && bare != nullptr) *bare = true;
       ++i;
     } else if (within != 0 ? c == within : c == '"' || c == '\'') {
       within = within != 0 ? '\0' : c;
     }
   }
   return within;
+}
+
+// Whether a quote after it opens a text is for the other system to say, so nobody here knows what is quoted.
+bool backslash_outside_quotes(const std::vector<Piece>& pieces) {
+  char quote = 0;
+  bool bare = false;
+  for (const Piece& piece : pieces)
+    quote = quote_after(piece.literal, quote, &bare);
+  return bare;
 }
 
 }  // namespace
@@ -63,8 +74,9 @@ struct Template::Part {
   std::vector<Piece> pieces;  // kWhole: one expression
   std::vector<Part> items;    // kList, and kMap's values
   std::vector<std::string> keys;
-  std::size_t expressions = 0;  // here and below
-  const Escape* escape = nullptr;
+  std::size_t expressions = 0;           // here and below
+  const Escape* escape = nullptr;        // of the text that this is
+  const Escape* escape_below = nullptr;  // where this is a list or a map: of its members named `text`
 };
 
 namespace {
@@ -112,19 +124,28 @@ struct TemplateReader {
   }
 
   // `typed`: the same tree with each scalar typed, for what is literal.
-  // `escape`: of the texts here; below a list or a map, of its members named `text`.
+  // `escape`: of the texts here; below a list or a map, of its members named `text`: only there is `itself`
+  // true.
   static Part read(const Node& node, const json::value* typed, const json::value* schema, Problems& problems,
-                   const Escape* escape = nullptr) {
+                   const Escape* escape = nullptr, bool itself = true) {
     Part part;
-    if (const Escape* own = schema == nullptr ? nullptr : escape_named(find_text(*schema, "escape")))
+    if (const Escape* own = schema == nullptr ? nullptr : escape_named(find_text(*schema, "escape"))) {
       escape = own;
+      itself = true;
+    }
     switch (node.kind) {
       case Node::Kind::kNull:
         break;
       case Node::Kind::kScalar:
         if (has_expression(node.scalar)) {
           part = text_part(node, problems);
-          part.escape = escape;
+          part.escape = itself ? escape : nullptr;
+          part.escape_below = escape;
+          if (part.escape != nullptr && escape->quotes && backslash_outside_quotes(part.pieces)) {
+            problems.push_back({node.place,
+                                "a \\ outside quotes: beside an expression it hides where quotes "
+                                "begin; put the text that needs it inside quotes"});
+          }
           return part;
         }
         part.literal = typed != nullptr ? *typed : to_json(node);
@@ -133,9 +154,9 @@ struct TemplateReader {
         part.kind = Part::Kind::kList;
         for (std::size_t i = 0; i < node.items.size(); ++i) {
           const auto* list = typed != nullptr ? typed->if_array() : nullptr;
-          part.items.push_back(
-              read(node.items[i], list != nullptr && i < list->size() ? &(*list)[i] : nullptr,
-                   below(schema, "items"), problems, node.items[i].is_scalar() ? nullptr : escape));
+          part.items.push_back(read(node.items[i],
+                                    list != nullptr && i < list->size() ? &(*list)[i] : nullptr,
+                                    below(schema, "items"), problems, escape, false));
         }
         break;
       case Node::Kind::kMap:
@@ -147,10 +168,9 @@ struct TemplateReader {
             continue;
           }
           part.keys.push_back(key.scalar);
-          const bool named = !value.is_scalar() || key.scalar == "text";
           part.items.push_back(read(value, typed != nullptr ? find(*typed, key.scalar) : nullptr,
-                                    below(below(schema, "properties"), key.scalar), problems,
-                                    named ? escape : nullptr));
+                                    below(below(schema, "properties"), key.scalar), problems, escape,
+                                    key.scalar == "text"));
         }
         break;
     }
@@ -239,9 +259,23 @@ struct TemplateReader {
     if (!parsed)
       return Error(Code::kInvalid, blame(expression, "its value cannot be used: " + parsed.error().message));
     // A whole text of JQL cannot be escaped: its expression has to.
-    if (parsed->is_string() && part.escape != nullptr && !part.escape->quotes && !says_itself(expression))
-      return json::value(json::string(part.escape->text(view(parsed->get_string()))));
+    const Escape* escape = parsed->is_string() ? part.escape : part.escape_below;
+    if (escape != nullptr && !escape->quotes && !says_itself(expression))
+      escape_texts(*parsed, *escape, parsed->is_string());
     return parsed;
+  }
+
+  // As read() tells where: `itself`, or its members named `text`.
+  static void escape_texts(json::value& value, const Escape& escape, bool itself) {
+    if (value.is_string() && itself) {
+      value = json::string(escape.text(view(value.get_string())));
+    } else if (value.is_array()) {
+      for (json::value& item : value.get_array())
+        escape_texts(item, escape, false);
+    } else if (value.is_object()) {
+      for (auto& member : value.get_object())
+        escape_texts(member.value(), escape, member.key() == "text");
+    }
   }
 
   static Result<std::string> joined(const Part& part, const std::vector<Evaluated>& values,

@@ -100,6 +100,10 @@ TEST(Template, EscapesForTheInputsLanguage) {
       {".n", std::string("3")},
       {".l", std::string(R"(["a\"b"])")},
       {".w", std::string(R"("{code}")")},
+      {".b", std::string(R"([{"type":"section","url":"<u>","text":{"type":"mrkdwn","text":"<!channel>"},)"
+                         R"("fields":[{"text":"<f>"},"<i>"]}])")},
+      {".b | raw", std::string(R"([{"text":"<a|b>"}])")},
+      {".t", std::string(R"({"type":"mrkdwn","text":"<!here>"})")},
   };
   struct Case {
     const char* yaml;
@@ -115,6 +119,15 @@ TEST(Template, EscapesForTheInputsLanguage) {
       {"blocks: [{type: section, url: 'http://x/${{ .m }}', text: {type: mrkdwn, text: '<a|b> ${{ .m }}'}}]",
        R"({"blocks":[{"type":"section","url":"http://x/<!channel> & co",)"
        R"("text":{"type":"mrkdwn","text":"<a|b> &lt;!channel&gt; &amp; co"}}]})"},
+      {"blocks: ${{ .b }}",
+       R"({"blocks":[{"type":"section","url":"<u>","text":{"type":"mrkdwn","text":"&lt;!channel&gt;"},)"
+       R"("fields":[{"text":"&lt;f&gt;"},"<i>"]}]})"},
+      {"blocks: ${{ .b | raw }}", R"({"blocks":[{"text":"<a|b>"}]})"},
+      {"blocks: [{text: '${{ .t }}', fields: ['${{ .t }}', '${{ .m }}'], accessory: '${{ .t }}'}, '${{ .t "
+       "}}']",
+       R"({"blocks":[{"text":{"type":"mrkdwn","text":"&lt;!here&gt;"},)"
+       R"("fields":[{"type":"mrkdwn","text":"&lt;!here&gt;"},"<!channel> & co"],)"
+       R"("accessory":{"type":"mrkdwn","text":"&lt;!here&gt;"}},{"type":"mrkdwn","text":"&lt;!here&gt;"}]})"},
       {"jql: 'text ~ \"${{ .j }}\" AND x = ${{ .j }}'",
        R"j({"jql":"text ~ \"x\\\" OR project is not EMPTY OR \\\"y\" AND x = \"x\\\" OR project is not EMPTY OR \\\"y\""})j"},
       {"jql: \"text ~ 'a\\\\'${{ .m }}' AND id = ${{ .n }}\"",
@@ -130,6 +143,24 @@ TEST(Template, EscapesForTheInputsLanguage) {
     EXPECT_EQ(shown(problems), "") << c.yaml;
     const auto value = t.assemble(evaluate(t, values));
     EXPECT_EQ(value ? postlude::to_text(*value) : value.error().message, c.json) << c.yaml;
+  }
+}
+
+// What it means there is Jira's to say: it must not decide whether a value stands within quotes.
+TEST(Template, RefusesABackslashOutsideQuotes) {
+  const auto schema = parse_json(R"({"properties": {
+      "jql": {"type": "string", "escape": "jql"}, "wiki": {"type": "string", "escape": "wiki"}}})");
+  for (const char* text : {"jql: 'x = \\\"${{ .j }} AND y = 1'", "jql: 'x = a\\ b AND y = ${{ .j }}'",
+                           "jql: '${{ .j }} = \\ '"}) {
+    Problems problems;
+    Template::read(yaml(text), &*schema, problems);
+    EXPECT_NE(shown(problems).find("a \\ outside quotes"), std::string::npos) << text;
+  }
+  for (const char* text :
+       {"jql: 'x = \"a\\\"\" AND y = ${{ .j }}'", "jql: 'x = a\\ b'", "wiki: 'a\\b ${{ .j }}'"}) {
+    Problems problems;
+    Template::read(yaml(text), &*schema, problems);
+    EXPECT_EQ(shown(problems), "") << text;
   }
 }
 
