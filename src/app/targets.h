@@ -1,5 +1,5 @@
 #pragma once
-// What of a target, or of a step that uses it, works as written and is hardly meant.
+// Targets: what of a target, or of a step that uses it, works as written and is hardly meant.
 
 #include "connector/target.h"
 #include "lang/node.h"
