@@ -41,6 +41,9 @@ TEST(MaskTest, HidesEverySpelling) {
            R"(ATATT3x/abc+def=4A&amp;&quot;q&quot; \end)",              // HTML
            R"(ATATT3x&#x2F;abc&#43;def&#x3d;4A&#38;&#34;q&#34; \end)",  // templates
            R"(ATATT3x/abc+def=4A&amp;amp;&amp;quot;q&amp;quot; \end)",  // twice
+           R"(ATATT3x&#x2F&#97bc&#43def=4A&#38&#34q&#34 \end)",         // without semicolons
+           R"(&#65&#84ATT3x&#0000047;abc&#x00000000002b;def&#x000003D;4A&amp&quotq&quot \end)",
+           R"(ATATT3x&amp;#x2f&amp;#x0000000061;bc+def=4A&amp;#38&amp;#0034q&amp;#34 \end)",
        }) {
     EXPECT_EQ(masker.mask(std::string("x ") + text + " y"), "x *** y") << text;
   }
@@ -48,6 +51,16 @@ TEST(MaskTest, HidesEverySpelling) {
                            "%2", "%", "&", "\\u00", "100% + a & b"}) {
     EXPECT_EQ(masker.mask(text), text);
   }
+}
+
+// What others quote they cut, and half a secret is too much.
+TEST(MaskTest, HidesTheBeginningBeforeAnEllipsis) {
+  Mask mask;
+  mask.add("plainSecretValue77Abcdefgh");
+  EXPECT_EQ(mask.mask("not \"plainSecr...) here"), "not \"***...) here");
+  EXPECT_EQ(mask.mask("not \"plainSecretValue77…"), "not \"***…");
+  EXPECT_EQ(mask.mask("plain… plain... plainSecret plainSecretValue78…"),
+            "plain… plain... plainSecret plainSecretValue78…");
 }
 
 TEST(MaskTest, HidesEncodings) {

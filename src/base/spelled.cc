@@ -15,6 +15,7 @@ constexpr std::size_t kNone = std::string_view::npos;
 // Backslashes, repeated encodings, blanks at a line's end that are looked through: none of them may be long
 // enough to be read again and again.
 constexpr std::size_t kRunMost = 64;
+constexpr std::size_t kCutMin = 6;  // bytes of a secret's beginning that a cut leaves and that are too many
 constexpr std::size_t kCharacter = 4;  // bytes of one character at most
 
 // What stands at a place: bytes (of one character), and how much text they take.
@@ -142,8 +143,10 @@ void read_percent(Readings& readings, std::string_view text, std::size_t at) {
 // Behind the ampersand, and behind each amp; that says that it was itself encoded: &lt; &amp;lt;.
 std::size_t past_ampersand(std::string_view text, std::size_t at) {
   std::size_t begin = at + 1;
-  while (begin < at + kRunMost && text.substr(begin, 4) == "amp;" &&
-         text.substr(begin + 4, 10).find(';') != kNone)
+  const auto goes_on = [&](std::size_t next) {
+    return text.substr(next, 1) == "#" || text.substr(next, 10).find(';') != kNone;
+  };
+  while (begin < at + kRunMost && text.substr(begin, 4) == "amp;" && goes_on(begin + 4))
     begin += 4;
   return begin;
 }
@@ -154,17 +157,22 @@ std::string_view entity_name(std::string_view text, std::size_t begin) {
   return end == kNone ? std::string_view() : near.substr(0, end);
 }
 
-// &#38; &#x26;
+// &#38; &#x26;, with any number of zeros; the semicolon may be missing, as browsers have it.
 Code entity_number_at(std::string_view text, std::size_t at) {
+  constexpr std::size_t kDigitsMost = 7;  // of 0x10FFFF, the last character
   if (at >= text.size() || text[at] != '&') return {};
-  const std::size_t begin = past_ampersand(text, at);
-  std::string_view name = entity_name(text, begin);
-  const std::size_t size = begin + name.size() + 1 - at;
-  if (name.size() < 2 || name.front() != '#') return {};
-  const unsigned base = name[1] == 'x' || name[1] == 'X' ? 16 : 10;
-  name.remove_prefix(base == 16 ? 2 : 1);
-  if (name.empty() || digits_at(name, 0, base, name.size()) != name.size()) return {};
-  return {number(name, base), size};
+  std::size_t digits = past_ampersand(text, at);
+  if (text.substr(digits, 1) != "#") return {};
+  ++digits;
+  const unsigned base = text.substr(digits, 1) == "x" || text.substr(digits, 1) == "X" ? 16 : 10;
+  if (base == 16) ++digits;
+  std::size_t zeros = 0;
+  while (zeros < kRunMost && text.substr(digits + zeros, 1) == "0")
+    ++zeros;
+  const std::size_t count = digits_at(text, digits + zeros, base, kDigitsMost);
+  const std::size_t end = digits + zeros + count;
+  if (end == digits || digits_at(text, end, base, 1) > 0) return {};
+  return {number(text.substr(digits + zeros, count), base), end + (text.substr(end, 1) == ";" ? 1 : 0) - at};
 }
 
 char entity_named(std::string_view name) {
@@ -189,6 +197,10 @@ void read_entity(Readings& readings, std::string_view text, std::size_t at) {
   const char named = entity_named(name);
   if (named != '\0') readings.add(std::string(1, named), begin + name.size() + 1 - at);
   add_character(readings, text, at, entity_number_at(text, at), entity_number_at);
+  for (const std::string_view old : {"amp", "lt", "gt", "quot"}) {  // those that need no semicolon
+    if (text.substr(begin, old.size()) == old)
+      readings.add(std::string(1, entity_named(old)), begin + old.size() - at);
+  }
   if (begin > at + 1) readings.add("&", begin - at);  // what follows is no more of it
 }
 
@@ -312,6 +324,11 @@ std::pair<std::size_t, std::size_t> escape_for(std::string_view text, std::size_
   return {0, 0};
 }
 
+// Others cut what they quote: expressions' errors do, and systems.
+bool cut_there(std::string_view text, std::size_t at) {
+  return text.substr(at, 3) == "…" || text.substr(at, 3) == "...";
+}
+
 // `escapes_first`: what can be read as an escape is one; else what is the very byte that is wanted is that.
 std::size_t match(std::string_view text, std::size_t at, std::string_view wanted, Spelling spelling,
                   bool escapes_first, std::size_t& decided) {
@@ -337,7 +354,7 @@ std::size_t match(std::string_view text, std::size_t at, std::string_view wanted
       }
     }
     if (step.first == 0 && plain) step = {1, 1};
-    if (step.first == 0) return kNone;
+    if (step.first == 0) return i >= kCutMin && cut_there(text, at) ? at : kNone;
     at += step.first;
     i += step.second;
     line_ended = false;

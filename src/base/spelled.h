@@ -14,6 +14,9 @@ struct Spelling {
   bool wrapped = false;  // may be broken into lines anywhere, as base64 in mails is
 };
 
+// Where an ellipsis says that the text was cut, the beginning of `wanted` suffices, if it has six bytes or
+// more.
+//
 // The end of `wanted` in the text, where a spelling of it begins at `at`; npos: none does. `decided`: so many
 // of its bytes said so; whatever begins with the same ones is not there either. What it costs grows with the
 // spelling's length only.

@@ -9,7 +9,7 @@
 //     credentials
 //     ... commit it, authorise() it, send it ...
 //     values = evaluate(call.after(), context + {"response": response_context(answer)})
-//     ending = call.interpret(prepared.request, answer, values, now)
+//     ending = call.interpret(prepared.request, answer, values, now, masker)
 //     requests.<id> = {"request": request_context(prepared.request), "response": response_context(answer)} |
 //     null
 //   outputs = plan.outputs(evaluate(plan.result(), context))
@@ -68,9 +68,9 @@ class Call {
 
   // Evaluated only when there is an answer.
   const std::vector<lang::Expression>& after() const;
-  // `values` is empty when there was no answer.
+  // `values` is empty when there was no answer. What the ending says is masked.
   Ending interpret(const HttpRequest& request, const Result<HttpResponse>& answer, const Values& values,
-                   Instant now) const;
+                   Instant now, const Masker& masker) const;
 
   struct Impl;
   explicit Call(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -110,7 +110,7 @@ class Waiting {
   // Evaluated when all requests have ended well.
   const std::vector<lang::Expression>& asks() const { return asks_; }
   // kInvalid, kOverloaded: `until` or `success` failed, or yielded neither true nor false.
-  Result<Seen> judge(const Values& values) const;
+  Result<Seen> judge(const Values& values, const Masker& masker) const;
 
  private:
   friend class Reader;

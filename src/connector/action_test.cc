@@ -1,6 +1,7 @@
 // What an answer means, what a step's input may be, and the built-in http/request.
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "connector/http.h"
 #include "connector/testing.h"
 #include "lang/yaml.h"
@@ -64,7 +65,7 @@ TEST(InterpretTest, ByStatus) {
     HttpResponse answer;
     answer.status = row.status;
     if (row.retry_after[0] != '\0') answer.headers.set("Retry-After", row.retry_after);
-    const Ending ending = call.interpret(request, answer, {}, kNow);
+    const Ending ending = call.interpret(request, answer, {}, kNow, {});
     EXPECT_EQ(ending.result, row.result) << row.status << " " << effect;
     EXPECT_EQ(ending.counts_for_breaker, row.breaker) << row.status << " " << effect;
     if (row.result == RequestResult::kSucceeded) {
@@ -95,7 +96,8 @@ TEST(InterpretTest, WithoutAnAnswer) {
     HttpRequest request;
     request.method = "POST";
     request.target = "https://h/a";
-    const Ending ending = action->plan().calls()[0].interpret(request, Error(row.code, "it broke"), {}, kNow);
+    const Ending ending =
+        action->plan().calls()[0].interpret(request, Error(row.code, "it broke"), {}, kNow, {});
     EXPECT_EQ(ending.result, row.result);
     EXPECT_EQ(ending.counts_for_breaker, row.breaker);
     EXPECT_EQ(ending.why, "POST /a: it broke");
@@ -111,7 +113,7 @@ TEST(InterpretTest, RetryAfterInEveryDialect) {
     HttpResponse answer;
     answer.status = 429;
     answer.headers.set("Retry-After", header);
-    return action->plan().calls()[0].interpret(request, answer, {}, kNow).retry_after;
+    return action->plan().calls()[0].interpret(request, answer, {}, kNow, {}).retry_after;
   };
   EXPECT_EQ(wait("120"), std::chrono::seconds(120));
   EXPECT_EQ(wait("0.5"), std::chrono::milliseconds(500));
@@ -136,7 +138,7 @@ actions:
   const auto told = [&](const char* body) {
     const HttpResponse answer = answer_json(429, body);
     json::object context{{"response", response_context(answer)}};
-    return call.interpret(request, answer, testing::evaluate(call.after(), context), kNow);
+    return call.interpret(request, answer, testing::evaluate(call.after(), context), kNow, {});
   };
   EXPECT_EQ(told(R"({"wait":1.5})").retry_after, std::chrono::milliseconds(1500));
   EXPECT_EQ(told(R"({"wait":"2m"})").retry_after, std::chrono::minutes(2));
@@ -172,7 +174,46 @@ TEST(InterpretTest, SaysWhatTheSystemSays) {
     HttpRequest request;
     request.method = "POST";
     request.target = "https://h/a";
-    EXPECT_EQ(action->plan().calls()[0].interpret(request, answer, {}, kNow).why, row.why) << row.body;
+    EXPECT_EQ(action->plan().calls()[0].interpret(request, answer, {}, kNow, {}).why, row.why) << row.body;
+  }
+}
+
+// A secret that is cut, or whose lines are joined, would no longer be known as one: it is masked before.
+TEST(InterpretTest, MasksWhatTheSystemSaysBeforeItIsShortened) {
+  const std::string secret = "plainSecretValue77Abcdefgh12345";
+  const std::string encoded = to_base64("Authorization: Bearer " + secret);
+  Masker masker;
+  masker.add(secret);
+  const auto why_of = [&](const std::string& type, const std::string& body) {
+    HttpResponse answer;
+    answer.status = 400;
+    answer.body = body;
+    answer.headers.set("Content-Type", type);
+    HttpRequest request;
+    request.method = "POST";
+    request.target = "https://h/a";
+    return http_action("{method: POST, path: /a}")
+        ->plan()
+        .calls()[0]
+        .interpret(request, answer, {}, kNow, masker)
+        .why;
+  };
+  const std::vector<std::string> broken = {encoded.substr(0, 52) + "\r\n" + encoded.substr(52),
+                                           secret.substr(0, 20) + "=\r\n" + secret.substr(20)};
+  for (const std::string& text : broken) {
+    const std::string left = text == broken[0] ? encoded.substr(0, 30) : "";  // what is not the secret's
+    const std::string hidden = "400 from POST /a: it was " + left + "***";
+    EXPECT_EQ(why_of("text/plain", "it was " + text + " here").substr(0, hidden.size()), hidden);
+    const std::string body = postlude::to_text(json::object{{"message", "it was " + text + " here"}});
+    EXPECT_EQ(why_of("application/json", body).substr(0, hidden.size()), hidden);
+  }
+  for (std::size_t before = 440; before < 510; ++before) {
+    for (const std::string& text : {secret, encoded}) {
+      const std::string why = why_of("text/plain", std::string(before, 'x') + text + std::string(100, 'y'));
+      EXPECT_EQ(why.find(secret.substr(0, 4)), std::string::npos) << before;
+      EXPECT_EQ(why.find(encoded.substr(32, 6)), std::string::npos) << before;
+      EXPECT_LE(why.size(), 600U);
+    }
   }
 }
 
@@ -181,10 +222,11 @@ TEST(InterpretTest, AnAnswerThatSaysItIsJsonAndIsNot) {
   HttpRequest request;
   request.method = "POST";
   request.target = "https://h/a";
-  const Ending ending = action->plan().calls()[0].interpret(request, answer_json(200, R"({"a":)"), {}, kNow);
+  const Ending ending =
+      action->plan().calls()[0].interpret(request, answer_json(200, R"({"a":)"), {}, kNow, {});
   EXPECT_EQ(ending.result, RequestResult::kUnclear);
   EXPECT_EQ(ending.why, "200 from POST /a: the answer says it is JSON but is not");
-  EXPECT_EQ(action->plan().calls()[0].interpret(request, answer_json(204, ""), {}, kNow).result,
+  EXPECT_EQ(action->plan().calls()[0].interpret(request, answer_json(204, ""), {}, kNow, {}).result,
             RequestResult::kSucceeded);
 }
 
@@ -199,7 +241,7 @@ TEST(HttpTest, ARuleThatIsNoConditionIsMisread) {
   for (const auto& [status, misread] : {std::pair{200, true}, {404, true}, {500, false}, {503, false}}) {
     const Values values{lang::Evaluated(std::string("null"))};
     const Ending ending =
-        action->plan().calls()[0].interpret(request, answer_json(status, "{}"), values, kNow);
+        action->plan().calls()[0].interpret(request, answer_json(status, "{}"), values, kNow, {});
     EXPECT_EQ(ending.result, RequestResult::kUnclear) << status;
     EXPECT_EQ(ending.misread, misread) << status;
     EXPECT_NE(ending.why.find("must yield true or false, not null"), std::string::npos) << ending.why;

@@ -150,7 +150,7 @@ bool json_type(std::string_view type) {
   return lower(type).find("json") != std::string::npos;
 }
 
-std::string said(const HttpResponse& answer) {
+std::string said(const HttpResponse& answer, const Masker& masker) {
   const std::string_view text = trim(answer.body);
   if (text.empty()) return "";
   const std::string_view type = answer.headers.get("content-type");
@@ -159,7 +159,10 @@ std::string said(const HttpResponse& answer) {
     return body ? complaint(*body) : "";
   }
   if (text[0] == '<') return "";  // a proxy's page says nothing
-  return valid_utf8(text) ? std::string(text.substr(0, text.find('\n'))) : "";
+  if (!valid_utf8(text)) return "";
+  const std::string masked = masker.mask(answer.body);  // a secret may go on in the next line
+  const std::string_view shown = trim(masked);
+  return std::string(shown.substr(0, shown.find('\n')));
 }
 
 std::string asked(const HttpRequest& request) {
@@ -185,9 +188,9 @@ bool malformed(const HttpResponse& answer) {
          !parse_json(answer.body);
 }
 
-Ending unanswered(const HttpRequest& request, const Error& error) {
+Ending unanswered(const HttpRequest& request, const Error& error, const Masker& masker) {
   Ending ending;
-  ending.why = asked(request) + ": " + one_line(error.message);
+  ending.why = asked(request) + ": " + one_line(error.message, masker);
   switch (error.code) {
     case Code::kUnavailable:
       ending.result = RequestResult::kRetryable;
@@ -277,9 +280,9 @@ Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expre
   return Error(Code::kInvalid, lang::blame(expression, "must yield true or false, not " + *value));
 }
 
-std::string one_line(std::string_view text) {
+std::string one_line(std::string_view said, const Masker& masker) {
   std::string line;
-  for (const char c : text) {
+  for (const char c : masker.mask(said)) {
     const bool space = c == '\n' || c == '\r' || c == '\t' || c == ' ';
     if (space && (line.empty() || line.back() == ' ')) continue;
     if (space) {
@@ -339,7 +342,7 @@ std::string header_objection(std::string_view name) {
 
 std::string path_objection(std::string_view path) {
   if (path.empty()) return "";
-  if (path[0] != '/') return "the path `" + std::string(path.substr(0, 80)) + "` must begin with a slash";
+  if (path[0] != '/') return "the path `" + std::string(path) + "` must begin with a slash";
   for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte >= 0x7f || c == '\\' || c == '#' || c == '"' || c == '<' || c == '>') {
@@ -417,10 +420,10 @@ Result<Prepared> Call::prepare(const Target& target, const Values& values) const
 }
 
 Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& answer, const Values& values,
-                       Instant now) const {
+                       Instant now, const Masker& masker) const {
   Ending ending;
   if (!answer) {
-    ending = unanswered(request, answer.error());
+    ending = unanswered(request, answer.error(), masker);
   } else {
     CHECK(values.size() == impl_->after.size());
     Verdict verdict = by_rules(*impl_, values);
@@ -453,10 +456,10 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
         text = message->is_string() ? std::string(view(message->get_string())) : to_text(*message);
       }
     }
-    if (text.empty()) text = said(*answer);
+    if (text.empty()) text = said(*answer, masker);
     if (!more.empty()) text += (text.empty() ? "" : "; ") + more;
     ending.why = std::to_string(answer->status) + " from " + asked(request) +
-                 (text.empty() ? "" : ": " + one_line(text));
+                 (text.empty() ? "" : ": " + one_line(text, masker));
     if (impl_->retry_after) ending.retry_after = told_wait(values[*impl_->retry_after], now);
     if (!ending.retry_after) ending.retry_after = retry_after(*answer, now);
     const bool later = ending.result == RequestResult::kRetryable;

@@ -49,8 +49,9 @@ std::size_t take(lang::Expression expression, std::vector<lang::Expression>& int
 
 // What a rule came to: true or false, else kInvalid and the expression's name.
 Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expression);
-// One line of at most 500 bytes, cut between characters.
-std::string one_line(std::string_view text);
+// What a system said, as one line of at most 500 bytes, cut between characters. It is masked first: a secret
+// that is cut or whose lines are joined would no longer be known as one.
+std::string one_line(std::string_view said, const Masker& masker);
 
 // Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.
 std::string header_objection(std::string_view name);

@@ -61,7 +61,7 @@ inline void go_through(const Plan& plan, const Target& target, json::object& con
           json::object{{"request", request_context(request)}, {"response", response_context(*answer)}};
       context.erase("response");
     }
-    const Ending ending = call.interpret(request, answer, values, kNow);
+    const Ending ending = call.interpret(request, answer, values, kNow, {});
     if (ending.result != RequestResult::kSucceeded && ending.result != RequestResult::kExists) {
       story.stopped = std::string(word(ending.result)) + ": " + ending.why;
       return;

@@ -6,7 +6,7 @@
 
 namespace postlude::connector {
 
-Result<Waiting::Seen> Waiting::judge(const Values& values) const {
+Result<Waiting::Seen> Waiting::judge(const Values& values, const Masker& masker) const {
   CHECK(values.size() == asks_.size());
   TRY(const bool over, as_bool(values.front(), asks_.front()));
   Seen seen;
@@ -19,8 +19,9 @@ Result<Waiting::Seen> Waiting::judge(const Values& values) const {
   if (message_) {
     const Result<json::value> message = message_->assemble(Values(values.begin() + 2, values.end()));
     if (message && !message->is_null()) {
-      seen.why =
-          one_line(message->is_string() ? std::string(view(message->get_string())) : to_text(*message));
+      const std::string text =
+          message->is_string() ? std::string(view(message->get_string())) : to_text(*message);
+      seen.why = one_line(text, masker);
     }
   }
   if (seen.why.empty()) seen.why = "`" + asks_[1].text + "` is false";

@@ -102,13 +102,29 @@ TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
   for (const Row& row : rows) {
     json::object context;
     context["requests"] = json::object{{"build", {{"response", {{"body", json::parse(row.build)}}}}}};
-    const auto seen = waiting->judge(testing::evaluate(waiting->asks(), context));
+    const auto seen = waiting->judge(testing::evaluate(waiting->asks(), context), {});
     const std::string said = !seen                                  ? seen.error().message
                              : seen->look == Waiting::Look::kNotYet ? "not yet"
                              : seen->look == Waiting::Look::kGreen  ? "green"
                                                                     : "red: " + seen->why;
     EXPECT_EQ(said, row.seen) << row.build;
   }
+}
+
+TEST(WaitTest, WhatTheFileSaysIsMaskedBeforeItIsShortened) {
+  const auto action = read(
+      "    wait:\n      until: .requests.build.response.body.done\n      success: .with.of == \"\"\n"
+      "      message: 'build ${{ .requests.build.response.body.number }}'\n");
+  ASSERT_NE(action, nullptr);
+  Masker masker;
+  masker.add("plainSecretValue77Abcdefgh12345");
+  json::object context;
+  context["with"] = json::object{{"of", "x"}};
+  const json::object body{{"done", true}, {"number", "plainSecretVa=\r\nlue77Abcdefgh12345"}};
+  context["requests"] = json::object{{"build", {{"response", {{"body", body}}}}}};
+  const auto seen = action->waiting()->judge(testing::evaluate(action->waiting()->asks(), context), masker);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->why, "build ***");
 }
 
 TEST(WaitTest, WithoutSuccessWhateverIsOverIsGreen) {
@@ -118,7 +134,7 @@ TEST(WaitTest, WithoutSuccessWhateverIsOverIsGreen) {
   EXPECT_FALSE(action->waiting()->may_be_red());
   json::object context;
   context["requests"] = json::object{{"build", {{"response", {{"body", {{"done", true}}}}}}}};
-  const auto seen = action->waiting()->judge(testing::evaluate(action->waiting()->asks(), context));
+  const auto seen = action->waiting()->judge(testing::evaluate(action->waiting()->asks(), context), {});
   ASSERT_TRUE(seen);
   EXPECT_EQ(seen->look, Waiting::Look::kGreen);
 }

@@ -24,12 +24,19 @@ std::string headers_json(const Headers& headers) {
   return json::serialize(object);
 }
 
+// Hidden first and then cut: part of a secret is no longer known as one, nor is a cut document as JSON.
+std::string stored_body(const std::string& body, std::size_t most, const connector::Action& action,
+                        const connector::Masker& masker) {
+  return shortened(masker.mask_json(action.redact(body)), most, kCutMark);
+}
+
 // `.response` as it is stored: the same members, long bodies cut.
-std::string stored_response(const json::value& shown, const HttpResponse& response, std::size_t most) {
-  if (response.body.size() <= most) return json::serialize(shown);
+std::string stored_response(const json::value& shown, const HttpResponse& response, std::size_t most,
+                            const connector::Action& action, const connector::Masker& masker) {
+  if (response.body.size() <= most) return masker.mask_json(action.redact(json::serialize(shown)));
   HttpResponse shorter = response;
-  shorter.body = shortened(shorter.body, most, kCutMark);
-  return json::serialize(connector::response_context(shorter));
+  shorter.body = stored_body(response.body, most, action, masker);
+  return masker.mask_json(action.redact(json::serialize(connector::response_context(shorter))));
 }
 
 // A look-up that failed says nothing: never "not there". What the system asked for counts, as of any request.
@@ -201,7 +208,7 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
   const connector::Waiting& waiting = *step_->action->waiting();
   AWAIT(Values values, evaluate(waiting.asks()));
   if (auto not_now = later(values)) co_return not_now;
-  const auto seen = waiting.judge(values);
+  const auto seen = waiting.judge(values, masker_);
   if (!seen) co_return Refused{seen.error().message};
   const engine::StepDefinition& definition = *step_->definition;
   switch (seen->look) {
@@ -209,7 +216,7 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
       co_return std::nullopt;
     case connector::Waiting::Look::kRed:
       if (definition.any_result) co_return std::nullopt;
-      co_return Refused{std::string(kJobFailed) + masker_.mask(seen->why)};
+      co_return Refused{std::string(kJobFailed) + seen->why};
     case connector::Waiting::Look::kNotYet:
       break;
   }
@@ -330,7 +337,7 @@ Request Attempting::row_of(const connector::Call& call, const HttpRequest& reque
   row.method = request.method;
   row.url = shortened(masker_.mask(request.target), kStoredUrlMax, kCutMark);
   row.headers = masker_.mask_json(step_->action->redact(headers_json(request.headers)));
-  row.body = masker_.mask_json(step_->action->redact(shortened(request.body, kStoredBodyMax, kCutMark)));
+  row.body = stored_body(request.body, kStoredBodyMax, *step_->action, masker_);
   return row;
 }
 
@@ -442,10 +449,10 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     AWAIT(values, evaluate(call->after()));
     row.status = answer->status;
     const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
-    row.response = masker_.mask_json(
-        step_->action->redact(stored_response(context_->as_object().at("response"), *answer, most)));
+    row.response =
+        stored_response(context_->as_object().at("response"), *answer, most, *step_->action, masker_);
   }
-  const connector::Ending ending = call->interpret(request, answer, values, rt::now());
+  const connector::Ending ending = call->interpret(request, answer, values, rt::now(), masker_);
   gone_ = ending.gone;
   row.result = ending.result;
   row.why = bounded(masker_.mask(ending.why));

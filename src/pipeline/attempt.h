@@ -23,7 +23,10 @@ json::object step_context(const store::Work& work, const BoundWorkflow& bound, c
 
 // Explains the result of a condition as JSON {expression, values, result}; long values are cut.
 json::object trace_of(const lang::Expression& condition, const json::value& context,
-                      const lang::Evaluated& answer);
+                      const lang::Evaluated& answer, const connector::Masker& masker);
+
+// A value in a reason: masked, and at most 80 bytes of that.
+std::string shown_value(std::string_view value, const connector::Masker& masker);
 
 // Parses JSON that the store keeps; `otherwise` if the text is empty.
 json::value parsed(const std::string& text, json::value otherwise);

@@ -23,13 +23,13 @@ std::string without_place(const lang::Expression& e) {
 
 // A built-in's duration as evaluated, and its text; nullopt where it is not written. One that has come out as
 // nothing, or as a number of who knows what, is not taken for none.
-Result<std::optional<Duration>> duration_in(const json::value& with, std::string_view key,
-                                            std::string& text) {
+Result<std::optional<Duration>> duration_in(const json::value& with, std::string_view key, std::string& text,
+                                            const connector::Masker& masker) {
   const json::value* written = find(with, key);
   if (written == nullptr) return std::optional<Duration>();
   if (!written->is_string())
     return Error(Code::kInvalid, "`" + std::string(key) + "` must be a duration such as 30m, not " +
-                                     shortened(to_text(*written), 80));
+                                     shown_value(to_text(*written), masker));
   text = view(written->get_string());
   TRY(const Duration duration, parse_duration(text));
   return std::optional<Duration>(duration);
@@ -86,14 +86,14 @@ std::optional<Outcome> Attempting::judge_condition(Values& values) {
   const lang::Expression& condition = *step_->definition->condition;
   const lang::Evaluated answer = std::move(values.front());
   values.erase(values.begin());
-  json::object why = trace_of(condition, *context_, answer);
+  json::object why = trace_of(condition, *context_, answer, masker_);
   trace = masker_.mask_json(json::serialize(json::object{{"if", std::move(why)}}));
   if (answer && stands_in(*answer)) return std::nullopt;  // it is shown what the step would do
   if (!answer) return Refused{lang::blame(condition, answer.error().message)};
   if (*answer == "false")
     return Skipped{"if: " + without_place(condition) + " is false", Because::kCondition};
   if (*answer != "true")
-    return Refused{lang::blame(condition, "must yield true or false, not " + shortened(*answer, 80))};
+    return Refused{lang::blame(condition, "must yield true or false, not " + shown_value(*answer, masker_))};
   return std::nullopt;
 }
 
@@ -121,7 +121,7 @@ rt::Task<std::optional<Outcome>> Attempting::spread() {
       if (stands_in(list)) list = json::array{std::move(list)};  // one element stands for all
     }
   }
-  if (!list.is_array()) co_return Refused{"forEach needs a list, not " + shortened(to_text(list), 80)};
+  if (!list.is_array()) co_return Refused{"forEach needs a list, not " + shown_value(to_text(list), masker_)};
   if (list.get_array().size() > kElementsMax) {
     co_return Refused{"forEach: a list of " + std::to_string(list.get_array().size()) +
                       " elements; at most " + std::to_string(kElementsMax) + " are allowed"};
@@ -308,7 +308,7 @@ Outcome Attempting::wait() {
     why = "waits until " + to_rfc3339(until);
   } else {
     std::string text;
-    const auto duration = duration_in(with, "for", text);
+    const auto duration = duration_in(with, "for", text, masker_);
     if (!duration) return Refused{"wait: " + duration.error().message};
     until = now_ + duration->value_or(Duration(0));
     why = "waits " + text;
@@ -334,7 +334,7 @@ Outcome Attempting::approval() {
   }
   std::optional<Instant> until;
   std::string text;
-  const auto timeout = duration_in(with, "timeout", text);
+  const auto timeout = duration_in(with, "timeout", text, masker_);
   if (!timeout) return Refused{"approval: " + timeout.error().message};
   if (*timeout) until = now_ + **timeout;
   if (until && *until <= rt::now()) {
@@ -359,7 +359,7 @@ Outcome Attempting::callback() {
   if (work_.run.shadow) return shown_at_once(kShadow);
   std::optional<Instant> until;
   std::string text;
-  const auto timeout = duration_in(context_->as_object()["with"], "timeout", text);
+  const auto timeout = duration_in(context_->as_object()["with"], "timeout", text, masker_);
   if (!timeout) return Refused{"callback: " + timeout.error().message};
   if (*timeout) {
     until = now_ + **timeout;
@@ -377,7 +377,7 @@ Outcome Attempting::assertion() {
   if (that != nullptr && stands_in(*that)) return Succeeded{"{}"};
   if (that == nullptr || !that->is_bool()) {
     return Refused{"assert: `that` must yield true or false, not " +
-                   (that == nullptr ? "nothing" : shortened(to_text(*that), 80))};
+                   (that == nullptr ? "nothing" : shown_value(to_text(*that), masker_))};
   }
   if (that->get_bool()) return Succeeded{"{}"};
   const std::string_view message = find_text(with, "message");

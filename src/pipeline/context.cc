@@ -142,8 +142,12 @@ std::string bounded(std::string_view why) {
   return shortened(why, kWhyMax, kCutMark);
 }
 
+std::string shown_value(std::string_view value, const connector::Masker& masker) {
+  return shortened(masker.mask_json(value), 80);
+}
+
 json::object trace_of(const lang::Expression& condition, const json::value& context,
-                      const lang::Evaluated& answer) {
+                      const lang::Evaluated& answer, const connector::Masker& masker) {
   json::object values;
   for (const std::string& path : lang::paths_of(condition)) {
     const json::value value = lang::value_at(context, path);
@@ -151,7 +155,7 @@ json::object trace_of(const lang::Expression& condition, const json::value& cont
     if (text.size() <= kShownValueMax) {
       values[path] = value;
     } else {
-      values[path] = shortened(text, kShownValueMax, kCutMark);
+      values[path] = shortened(masker.mask_json(text), kShownValueMax, kCutMark);
     }
   }
   json::object trace{{"expression", condition.text}, {"values", std::move(values)}};

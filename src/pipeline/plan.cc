@@ -56,7 +56,7 @@ json::array trace_of(const std::vector<Pattern>& patterns, const Facts& facts) {
       json::object entry{
           {"field", field}, {"wanted", std::move(wanted)}, {"value", nullptr}, {"matched", false}};
       if (fact != facts.end()) {
-        entry["value"] = fact->second.substr(0, 200);
+        entry["value"] = cut(fact->second, 200);
         entry["matched"] = globs_match(globs, fact->second);
       }
       fields.push_back(std::move(entry));
@@ -87,12 +87,12 @@ std::string vars_of(const engine::Workflow& workflow, const Values& values, std:
 
 // What a workflow's `if` says.
 struct Said {
-  Said(const lang::Expression& condition, const lang::Evaluated& answer)
+  Said(const lang::Expression& condition, const lang::Evaluated& answer, const connector::Masker& masker)
       : yes(answer && *answer == "true"), no(answer && *answer == "false") {
     if (yes || no) return;
     const std::string neither = "must yield true or false";
-    wrong =
-        lang::blame(condition, answer ? neither + ", not " + shortened(*answer, 80) : answer.error().message);
+    wrong = lang::blame(condition,
+                        answer ? neither + ", not " + shown_value(*answer, masker) : answer.error().message);
     cause = answer ? lang::blame(condition, neither) : wrong;  // whatever it yields instead
   }
   bool yes, no;
@@ -172,10 +172,10 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
   std::string failed;
   std::string cause;
   if (workflow.condition) {
-    trace["if"] = trace_of(*workflow.condition, *asked.context, *asked.condition);
+    trace["if"] = trace_of(*workflow.condition, *asked.context, *asked.condition, masker_);
     choice.planned.trace = masker_.mask_json(json::serialize(trace));
     const std::string said = "if: `" + workflow.condition->text + "` is ";
-    const Said answer(*workflow.condition, *asked.condition);
+    const Said answer(*workflow.condition, *asked.condition, masker_);
     if (answer.no) {
       choice.planned.why = said + "false";
       co_return choice;
@@ -242,7 +242,7 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
   AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, workflow.condition.has_value()));
   if (asked.unasked) co_return *asked.unasked;
   if (asked.condition) {
-    const Said answer(*workflow.condition, *asked.condition);
+    const Said answer(*workflow.condition, *asked.condition, masker_);
     if (answer.no) {
       co_return Error(Code::kConflict, none + " does not want the event: its `if`, `" +
                                            workflow.condition->text + "`, is false");
