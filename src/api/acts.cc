@@ -5,6 +5,7 @@
 #include "api/approval.h"
 #include "api/query.h"
 #include "api/views.h"
+#include "base/text.h"
 
 namespace postlude::api {
 
@@ -45,7 +46,7 @@ Status check_body(const Verb& verb, const json::value& asked) {
     const std::string key(view(json::string(member.key())));
     const bool flag = std::find(verb.flags.begin(), verb.flags.end(), key) != verb.flags.end();
     if (!flag && std::find(verb.words.begin(), verb.words.end(), key) == verb.words.end())
-      return Error(Code::kInvalid, "unknown '" + key.substr(0, 40) + "'; " + instead_of(key, known));
+      return Error(Code::kInvalid, "unknown '" + cut(key, 40) + "'; " + instead_of(key, known));
     if (flag && !member.value().is_bool()) return Error(Code::kInvalid, key + " must be true or false");
     if (!flag && !member.value().is_string()) return Error(Code::kInvalid, key + " must be text");
     if (!flag && member.value().get_string().size() > kWordsMax)
@@ -67,9 +68,8 @@ rt::Task<HttpResponse> Api::act_on_run(RunId id, std::string verb_name, json::va
     std::vector<std::string> names;
     for (const Verb& one : verbs())
       names.emplace_back(one.name);
-    co_return problem(
-        404, "not found",
-        "there is no runs/{id}/" + verb_name.substr(0, 40) + "; " + instead_of(verb_name, names));
+    co_return problem(404, "not found",
+                      "there is no runs/{id}/" + cut(verb_name, 40) + "; " + instead_of(verb_name, names));
   }
   if (const Status said = check_body(*verb, asked); !said) co_return problem_of(said.error());
   AWAIT(auto detail, run_for(id, who));

@@ -1,5 +1,7 @@
 #include "api/answers.h"
 
+#include "base/printable.h"
+
 namespace postlude::api {
 
 HttpResponse answer(int status, std::string type, std::string body) {
@@ -17,7 +19,8 @@ HttpResponse json_answer(const json::value& value, int status) {
 }
 
 HttpResponse problem(int status, std::string_view title, std::string_view detail) {
-  const json::object body{{"type", "about:blank"}, {"status", status}, {"title", title}, {"detail", detail}};
+  const json::object body{
+      {"type", "about:blank"}, {"status", status}, {"title", title}, {"detail", in_utf8(detail)}};
   HttpResponse response = answer(status, "application/problem+json", json::serialize(body) + "\n");
   if (status == 503) response.headers.add("Retry-After", "2");
   return response;

@@ -112,8 +112,9 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
     co_return problem(404, "not found", "the API is at /api/v1");
   path.erase(path.begin(), path.begin() + 2);
   if (get) {
-    Query query = query_of(request);
-    AWAIT(HttpResponse response, read(std::move(path), std::move(query), *who));
+    Result<Query> query = query_of(request);
+    if (!query) co_return problem_of(query.error());
+    AWAIT(HttpResponse response, read(std::move(path), *std::move(query), *who));
     // A link that answers for people is not for those who may only look.
     if (who->role < Role::kOperator) response.body = pipeline::without_links(std::move(response.body));
     co_return response;
@@ -191,7 +192,7 @@ rt::Task<HttpResponse> Api::list(std::string kind, Query query, Caller who) {
   if (!asked) co_return problem_of(asked.error());
   if (!who.team.empty()) {
     if (!asked->filter.team.empty() && asked->filter.team != who.team)
-      co_return problem(404, "not found", "no team " + asked->filter.team.substr(0, 80));
+      co_return problem(404, "not found", "no team " + cut(asked->filter.team, 80));
     asked->filter.team = who.team;
   }
   const std::size_t limit = asked->page.limit;

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/query.h"
 #include "api/views.h"
+#include "base/text.h"
 
 namespace postlude::api {
 
@@ -28,7 +29,7 @@ Result<Subject> subject_of(const json::value& asked, bool with_reason) {
   for (const auto& member : asked.get_object()) {
     const std::string key(member.key().data(), member.key().size());
     if (std::find(known.begin(), known.end(), key) == known.end())
-      return Error(Code::kInvalid, "unknown '" + key.substr(0, 40) + "'; " + instead_of(key, known));
+      return Error(Code::kInvalid, "unknown '" + cut(key, 40) + "'; " + instead_of(key, known));
     const json::value& value = member.value();
     if (key == "reason") {
       if (!value.is_string() || value.get_string().size() > kReasonMax)
@@ -70,7 +71,7 @@ Status may_hold(const pipeline::Rules& rules, const Subject& subject, const Call
   if (subject.kind == "team" && subject.name == who.team) return ok();
   if (subject.kind == "workflow" && team_of_workflow(rules, subject.name) == who.team) return ok();
   if (subject.kind == "team" || subject.kind == "workflow")
-    return Error(Code::kNotFound, "no " + subject.kind + " '" + subject.name.substr(0, 80) + "'");
+    return Error(Code::kNotFound, "no " + subject.kind + " '" + cut(subject.name, 80) + "'");
   return Error(Code::kDenied, "a token with a team may pause only that team and its workflows");
 }
 
@@ -78,8 +79,8 @@ Status there_is(const pipeline::Rules& rules, const Subject& subject) {
   if (subject.kind == "all") return ok();
   const std::vector<std::string> names = names_of(rules, subject.kind);
   if (std::find(names.begin(), names.end(), subject.name) != names.end()) return ok();
-  return Error(Code::kNotFound, "no " + subject.kind + " '" + subject.name.substr(0, 80) + "'; " +
-                                    instead_of(subject.name, names));
+  return Error(Code::kNotFound,
+               "no " + subject.kind + " '" + cut(subject.name, 80) + "'; " + instead_of(subject.name, names));
 }
 
 struct Cause {
@@ -91,7 +92,7 @@ Result<Cause> cause_of(const json::value& asked) {
   for (const auto& member : asked.get_object()) {
     const std::string key(member.key().data(), member.key().size());
     if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end())
-      return Error(Code::kInvalid, "unknown '" + key.substr(0, 40) + "'; " + instead_of(key, kKnown));
+      return Error(Code::kInvalid, "unknown '" + cut(key, 40) + "'; " + instead_of(key, kKnown));
     if (key == "stale" ? !member.value().is_bool() : !member.value().is_string())
       return Error(Code::kInvalid, key + (key == "stale" ? " must be true or false" : " must be text"));
   }
@@ -169,11 +170,10 @@ rt::Task<HttpResponse> Api::failures(Query query, Caller who) {
   for (const auto& [name, value] : query) {
     if (std::find(kKnown.begin(), kKnown.end(), name) == kKnown.end())
       co_return problem(400, "invalid",
-                        "unknown parameter '" + name.substr(0, 40) + "'; " + instead_of(name, kKnown));
+                        "unknown parameter '" + cut(name, 40) + "'; " + instead_of(name, kKnown));
     if (name == "workflow") filter.workflow = value;
     if (name == "team" && who.team.empty()) filter.team = value;
-    if (name == "team" && !who.sees(value))
-      co_return problem(404, "not found", "no team " + value.substr(0, 80));
+    if (name == "team" && !who.sees(value)) co_return problem(404, "not found", "no team " + cut(value, 80));
   }
   AWAIT(const auto groups, store_.failures(std::move(filter)));
   if (!groups) co_return problem_of(groups.error());

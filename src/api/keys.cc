@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/query.h"
 #include "api/views.h"
+#include "base/text.h"
 
 namespace postlude::api {
 
@@ -22,7 +23,7 @@ Status only(const json::value& asked, const std::vector<std::string>& known) {
   for (const auto& member : asked.get_object()) {
     const std::string key(member.key().data(), member.key().size());
     if (std::find(known.begin(), known.end(), key) == known.end())
-      return Error(Code::kInvalid, "unknown '" + key.substr(0, 40) + "'; " + instead_of(key, known));
+      return Error(Code::kInvalid, "unknown '" + cut(key, 40) + "'; " + instead_of(key, known));
     if (!member.value().is_string()) return Error(Code::kInvalid, key + " must be text");
   }
   return ok();
@@ -31,8 +32,7 @@ Status only(const json::value& asked, const std::vector<std::string>& known) {
 Status only(const Query& query, const std::vector<std::string>& known) {
   for (const auto& [name, value] : query) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      return Error(Code::kInvalid,
-                   "unknown parameter '" + name.substr(0, 40) + "'; " + instead_of(name, known));
+      return Error(Code::kInvalid, "unknown parameter '" + cut(name, 40) + "'; " + instead_of(name, known));
   }
   return ok();
 }
@@ -94,7 +94,7 @@ rt::Task<HttpResponse> Api::held(Query query, Caller who) {
   filter.workflow = text_of(query, "workflow");
   filter.team = text_of(query, "team");
   if (!filter.team.empty() && !who.sees(filter.team))
-    co_return problem(404, "not found", "no team " + filter.team.substr(0, 80));
+    co_return problem(404, "not found", "no team " + cut(filter.team, 80));
   if (!who.team.empty()) filter.team = who.team;
   AWAIT(const auto groups, store_.held(std::move(filter)));
   if (!groups) co_return problem_of(groups.error());

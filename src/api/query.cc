@@ -50,7 +50,7 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
     return ok();
   }
   if (name == "state" && !run_state_named(value)) {
-    return Error(Code::kInvalid, "unknown state '" + value.substr(0, 40) +
+    return Error(Code::kInvalid, "unknown state '" + cut(value, 40) +
                                      "'; use queued, running, waiting, succeeded, failed or cancelled");
   }
   store::Filter& f = asked.filter;
@@ -69,14 +69,23 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
 
 }  // namespace
 
-std::map<std::string, std::string, std::less<>> query_of(const HttpRequest& request) {
+Result<std::map<std::string, std::string, std::less<>>> query_of(const HttpRequest& request) {
   std::map<std::string, std::string, std::less<>> query;
   for (const std::string_view pair : split(request.query(), '&')) {
+    if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
-    auto name = percent_decode(pair.substr(0, equals));
+    const std::string_view given = pair.substr(0, equals);
+    auto name = percent_decode(given);
     auto value =
         percent_decode(equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1));
-    if (name && value && !name->empty()) query[*name] = *value;
+    const std::string shown = "parameter '" + cut(name.value_or(std::string(given)), 40) + "'";
+    if (!name || !value) {
+      return Error(
+          Code::kInvalid,
+          shown + ": a percent sign must begin an escape such as %20; write %25 for the sign itself");
+    }
+    if (!query.emplace(*std::move(name), *std::move(value)).second)
+      return Error(Code::kInvalid, shown + " comes twice");
   }
   return query;
 }
@@ -96,8 +105,7 @@ Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::s
   const std::vector<std::string>& known = filters_of(kind);
   for (const auto& [name, value] : query) {
     if (std::find(known.begin(), known.end(), name) == known.end())
-      return Error(Code::kInvalid,
-                   "unknown parameter '" + name.substr(0, 40) + "'; " + instead_of(name, known));
+      return Error(Code::kInvalid, "unknown parameter '" + cut(name, 40) + "'; " + instead_of(name, known));
     TRY_DONE(take(asked, kind, name, value));
   }
   if (!asked.filter.cause.empty() && asked.filter.state.empty()) asked.filter.state = "failed";

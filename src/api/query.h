@@ -15,7 +15,9 @@ struct Asked {
   store::Page page;
 };
 
-std::map<std::string, std::string, std::less<>> query_of(const HttpRequest& request);
+// kInvalid: a parameter that cannot be read, or one that comes twice. None is left out, as a list that is not
+// narrowed would be taken for one that is.
+Result<std::map<std::string, std::string, std::less<>>> query_of(const HttpRequest& request);
 
 // `kind`: deliveries, events or runs. kInvalid: an unknown parameter or an impossible value.
 Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::string, std::less<>>& query);

@@ -187,7 +187,7 @@ rt::Task<> Reload::refuse(lang::Problems problems, bool asked) {
   log::error("the previous configuration stays in use",
              {{"revision", loaded_.config.revision.substr(0, 12)}, {"problems", lines.size()}});
   count("rejected");
-  AWAIT_DONE(note("config.rejected", text.substr(0, 4000)));
+  AWAIT_DONE(note("config.rejected", cut(text, 4000)));
   if (on_config_rejected) on_config_rejected(std::move(text));
 }
 

@@ -79,7 +79,7 @@ Result<std::uint8_t> days_named(const std::vector<std::string>& names) {
     const auto last = dash == std::string::npos ? first : day_named(std::string_view(name).substr(dash + 1));
     if (!first || !last) {
       return Error(Code::kInvalid,
-                   "'" + name.substr(0, 40) + "' is no day; write mon tue wed thu fri sat sun, or mon-fri");
+                   "'" + cut(name, 40) + "' is no day; write mon tue wed thu fri sat sun, or mon-fri");
     }
     for (std::size_t d = *first;; d = (d + 1) % 7) {
       mask |= 1U << d;
@@ -91,7 +91,7 @@ Result<std::uint8_t> days_named(const std::vector<std::string>& names) {
 
 Result<Calendar::Window> dates(std::string_view from, std::string_view to) {
   const auto wrong = [](std::string_view text) {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) +
+    return Error(Code::kInvalid, "'" + cut(std::string(text), 40) +
                                      "' is no day of the form 2027-02-05, nor with a time 2027-02-05T18:00");
   };
   const auto first = moment(from);
@@ -168,8 +168,7 @@ Result<Calendar::Window> Calendar::Window::make(const std::vector<std::string>& 
     const auto begin = time_of_day(from.empty() ? "00:00" : from);
     const auto end = time_of_day(to.empty() ? "24:00" : to);
     if (!begin || !end || *begin == hours(24)) {
-      return Error(Code::kInvalid, "'" +
-                                       std::string((begin && *begin < hours(24) ? to : from).substr(0, 40)) +
+      return Error(Code::kInvalid, "'" + cut(std::string(begin && *begin < hours(24) ? to : from), 40) +
                                        "' is no time of day; write 18:00, or 24:00 for its end");
     }
     if (*begin == *end) {

@@ -145,6 +145,21 @@ bool is_printable(std::string_view text) {
   return true;
 }
 
+std::string in_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 16);
+  for (std::size_t at = 0; at < text.size();) {
+    const Character character = character_at(text, at);
+    if (character.valid && character.code != 0) {
+      out += text.substr(at, character.size);
+    } else {
+      out += "\xEF\xBF\xBD";
+    }
+    at += character.size;
+  }
+  return out;
+}
+
 std::size_t unfinished(std::string_view text) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, text.size()); ++back) {
     const char byte = text[text.size() - back];

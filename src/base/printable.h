@@ -33,6 +33,9 @@ std::string printable(std::string_view text, Lines lines);
 // True where printable(text, kEscaped) is the text itself; allocates nothing.
 bool is_printable(std::string_view text);
 
+// Text as JSON and databases take it: U+FFFD stands for each NUL and each byte that is not UTF-8.
+std::string in_utf8(std::string_view text);
+
 // How many of the text's last bytes are the beginning of a character that is not whole yet: 0 to 3.
 std::size_t unfinished(std::string_view text);
 

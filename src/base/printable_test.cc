@@ -58,6 +58,12 @@ TEST(Printable, TellsACharacterThatIsNotWholeYet) {
   EXPECT_EQ(unfinished(""), 0U);
 }
 
+TEST(Printable, MakesUtf8OfAnyBytes) {
+  EXPECT_EQ(in_utf8("läng\n"), "läng\n");
+  EXPECT_EQ(in_utf8(std::string_view("a\xff\0b\xe6\x97", 6)), "a\uFFFD\uFFFDb\uFFFD\uFFFD");
+  EXPECT_EQ(in_utf8(""), "");
+}
+
 TEST(Printable, MeasuresColumnsAndCuts) {
   EXPECT_EQ(columns_of("längst"), 6U);
   EXPECT_EQ(columns_of("日本語"), 6U);

@@ -58,7 +58,7 @@ std::string to_rfc3339(Instant t) {
 Result<Instant> parse_rfc3339(std::string_view text) {
   const auto wrong = [&] {
     return Error(Code::kInvalid,
-                 "'" + std::string(text.substr(0, 40)) + "' is no time of the form 2026-11-22T10:11:12Z");
+                 "'" + cut(std::string(text), 40) + "' is no time of the form 2026-11-22T10:11:12Z");
   };
   const auto year = digits(text, 0, 4);
   const auto month = digits(text, 5, 2);
@@ -149,7 +149,7 @@ std::optional<Instant> parse_http_date(std::string_view text, Instant now) {
 Result<Duration> parse_retry_after(std::string_view text, Instant now) {
   text = trim(text);
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 60)) + "' is no Retry-After");
+    return Error(Code::kInvalid, "'" + cut(std::string(text), 60) + "' is no Retry-After");
   };
   if (text.empty()) return wrong();
   if (text.find_first_not_of("0123456789.") == std::string_view::npos && text.front() != '.') {
@@ -212,8 +212,8 @@ std::string to_text(Duration d) {
 
 Result<Duration> parse_duration(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + std::string(text.substr(0, 40)) +
-                                     "' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
+    return Error(Code::kInvalid,
+                 "'" + cut(std::string(text), 40) + "' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
   };
   constexpr std::int64_t kMax = 36'500LL * 86400 * kSecond;  // a hundred years
   if (text.empty()) return wrong();
@@ -235,8 +235,7 @@ Result<Duration> parse_duration(std::string_view text) {
     if (unit == 0 || unit >= last_unit) return wrong();
     last_unit = unit;
     if (number > kMax / unit)
-      return Error(Code::kInvalid,
-                   "'" + std::string(text.substr(0, 40)) + "' is longer than a hundred years");
+      return Error(Code::kInvalid, "'" + cut(std::string(text), 40) + "' is longer than a hundred years");
     total += number * unit;
     at = unit_end;
   }
@@ -246,8 +245,7 @@ Result<Duration> parse_duration(std::string_view text) {
 
 Result<Rate> parse_rate(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid,
-                 "'" + std::string(text.substr(0, 40)) + "' is no rate; write 10/s, 100/m or 5/h");
+    return Error(Code::kInvalid, "'" + cut(std::string(text), 40) + "' is no rate; write 10/s, 100/m or 5/h");
   };
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash > 9) return wrong();
@@ -263,7 +261,7 @@ Result<Rate> parse_rate(std::string_view text) {
 Result<std::uint64_t> parse_size(std::string_view text) {
   const auto wrong = [&] {
     return Error(Code::kInvalid,
-                 "'" + std::string(text.substr(0, 40)) + "' is no size; write 512, 64KiB, 1MiB or 2GiB");
+                 "'" + cut(std::string(text), 40) + "' is no size; write 512, 64KiB, 1MiB or 2GiB");
   };
   std::size_t at = 0;
   std::uint64_t number = 0;

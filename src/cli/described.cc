@@ -106,7 +106,7 @@ std::optional<std::string> unknown_command(const CLI::App& app, const std::vecto
     const CLI::App* next = child_of(*at, word);
     if (next == nullptr) {
       const std::string near = nearest(word, names);
-      return "there is no command '" + word.substr(0, 40) + "'; " +
+      return "there is no command '" + cut(word, 40) + "'; " +
              (near.empty() ? "commands: " + join(names, ", ") : "did you mean '" + near + "'?");
     }
     at = next;
@@ -134,7 +134,7 @@ std::optional<std::string> unknown_option(const CLI::App& app) {
     names.insert(names.end(), option.names.begin(), option.names.end());
   const std::string name = word->substr(0, word->find('='));
   const std::string near = nearest(name, names);
-  return "'" + command + "' has no option '" + name.substr(0, 40) + "'" +
+  return "'" + command + "' has no option '" + cut(name, 40) + "'" +
          (near.empty() ? "; options: " + join(names, ", ") : "; did you mean '" + near + "'?");
 }
 

@@ -277,7 +277,7 @@ Result<json::value> call_native(std::string_view name, const json::array& given)
   if (name == "jira_escape") return escaped(at(0), name, escape_jql);
   if (name == "jira_wiki_escape") return escaped(at(0), name, escape_wiki);
   if (name == "slack_escape") return escaped(at(0), name, escape_slack);
-  return wrong("there is no function " + std::string(name.substr(0, 40)));
+  return wrong("there is no function " + cut(std::string(name), 40));
 }
 
 }  // namespace postlude::evaluator

@@ -112,8 +112,7 @@ Status collect_headers(Exchange& exchange, bool has_body) {
       exchange.header_list = longer;
   };
   for (const Header& header : exchange.request.headers.list) {
-    if (!is_token(header.name))
-      return Error(Code::kInvalid, "not a header's name: " + header.name.substr(0, 64));
+    if (!is_token(header.name)) return Error(Code::kInvalid, "not a header's name: " + cut(header.name, 64));
     if (header.value.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
       return Error(Code::kInvalid, "a line break in the header " + header.name);
     }
@@ -270,7 +269,7 @@ Status prepare(Exchange& exchange, CURL* easy, const ClientOptions& options) {
   TRY_DONE(check_url(exchange));
   const std::string& method = exchange.request.method;
   if (!is_token(method) || method == "CONNECT")
-    return Error(Code::kInvalid, "not a method to send: " + method.substr(0, 64));
+    return Error(Code::kInvalid, "not a method to send: " + cut(method, 64));
   const bool may_have_body = method != "GET" && method != "HEAD" && method != "OPTIONS" && method != "DELETE";
   const bool has_body = may_have_body || !exchange.request.body.empty();
   if (method == "HEAD" && has_body) return Error(Code::kInvalid, "a HEAD request has no body");

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/printable.h"
 
 namespace postlude::intake {
 
@@ -52,7 +53,7 @@ HttpResponse problem_answer(int status, std::string_view detail, std::string_vie
   if (status == 503) response.headers.add("Retry-After", "2");
   response.body = R"({"type":"about:blank","title":)" + json::serialize(json::string(title_of(status))) +
                   ",\"status\":" + std::to_string(status) +
-                  ",\"detail\":" + json::serialize(json::string(detail)) + "}";
+                  ",\"detail\":" + json::serialize(json::string(in_utf8(detail))) + "}";
   return response;
 }
 

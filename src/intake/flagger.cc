@@ -83,7 +83,7 @@ std::optional<Fault> read_metadata(const json::value& body, Event& event) {
     if (member.value().is_string()) continue;
     const std::string kind(kind_of(member.value()));
     return Fault{"the values of metadata must be text and one is " + kind,
-                 "metadata." + std::string(member.key()).substr(0, 100) + " must be text and is " + kind};
+                 "metadata." + cut(std::string(member.key()), 100) + " must be text and is " + kind};
   }
   event.metadata = to_text(*metadata);
   return std::nullopt;

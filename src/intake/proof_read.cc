@@ -31,9 +31,8 @@ void only_keys(const Node& map, const std::vector<std::string>& allowed, Problem
   for (const auto& [key, value] : map.members) {
     if (std::find(allowed.begin(), allowed.end(), key.scalar) != allowed.end()) continue;
     const std::string near = nearest(key.scalar, allowed);
-    problems.push_back({key.place, "unknown key '" + key.scalar.substr(0, 60) + "' beside '" +
-                                       allowed.front() + "'" +
-                                       (near.empty() ? "" : "; did you mean '" + near + "'?")});
+    problems.push_back({key.place, "unknown key '" + cut(key.scalar, 60) + "' beside '" + allowed.front() +
+                                       "'" + (near.empty() ? "" : "; did you mean '" + near + "'?")});
   }
 }
 
@@ -78,7 +77,7 @@ void read_scheme(Signature& signature, const Node& value, Problems& problems) {
     const auto preset = std::find(kPresets.begin(), kPresets.end(), value.scalar);
     if (preset == kPresets.end()) {
       const std::string near = nearest(value.scalar, kPresets);
-      problems.push_back({value.place, "unknown signature '" + value.scalar.substr(0, 60) + "'; " +
+      problems.push_back({value.place, "unknown signature '" + cut(value.scalar, 60) + "'; " +
                                            (near.empty() ? "known are " + join(kPresets, ", ") +
                                                                ", or {header, algorithm, prefix, encoding}"
                                                          : "did you mean '" + near + "'?")});
@@ -100,7 +99,7 @@ void read_scheme(Signature& signature, const Node& value, Problems& problems) {
   if (const Node* algorithm = value.find("algorithm")) {
     const auto known = algorithm_named(algorithm->scalar);
     if (!known) {
-      problems.push_back({algorithm->place, "unknown algorithm '" + algorithm->scalar.substr(0, 60) +
+      problems.push_back({algorithm->place, "unknown algorithm '" + cut(algorithm->scalar, 60) +
                                                 "'; known are sha256, sha384, sha512, sha224, sha1"});
     }
     if (known == Algorithm::kSha1)
@@ -109,8 +108,8 @@ void read_scheme(Signature& signature, const Node& value, Problems& problems) {
   }
   if (const Node* encoding = value.find("encoding")) {
     if (encoding->scalar != "hex" && encoding->scalar != "base64") {
-      problems.push_back({encoding->place, "unknown encoding '" + encoding->scalar.substr(0, 60) +
-                                               "'; known are hex, base64"});
+      problems.push_back(
+          {encoding->place, "unknown encoding '" + cut(encoding->scalar, 60) + "'; known are hex, base64"});
     }
     if (encoding->scalar == "base64") signature.encoding = Signature::Encoding::kBase64;
   }
@@ -141,7 +140,7 @@ void read_all(Proof& proof, const Node& map, const Node& value, Problems& proble
 }
 
 void unknown_kind(const Node& key, Problems& problems) {
-  const std::string shown = key.scalar.substr(0, 60);
+  const std::string shown = cut(key.scalar, 60);
   if (std::find(kNotBuilt.begin(), kNotBuilt.end(), key.scalar) != kNotBuilt.end()) {
     problems.push_back({key.place, "the proof '" + shown + "' is not built yet"});
     return;

@@ -24,7 +24,7 @@ const std::vector<std::string> kSourceKeys{"type",   "cluster", "clusters", "aut
 const std::vector<std::string> kAcceptFields{"phase", "outcome", "cluster", "namespace", "name", "metadata"};
 
 std::string quoted(std::string_view text) {
-  return "'" + std::string(text.substr(0, 100)) + "'";
+  return "'" + cut(std::string(text), 100) + "'";
 }
 
 std::string or_nearest(std::string_view word, const std::vector<std::string>& known) {
@@ -130,7 +130,7 @@ class SourcesReader {
   void declared(const Node& at, std::string_view cluster) {
     if (std::find(declared_.begin(), declared_.end(), cluster) != declared_.end()) return;
     problem(at, "cluster " + quoted(cluster) + " is not declared under 'clusters'; " +
-                    (declared_.empty() ? "write clusters: {" + std::string(cluster.substr(0, 63)) + ": {}}"
+                    (declared_.empty() ? "write clusters: {" + cut(std::string(cluster), 63) + ": {}}"
                                        : or_nearest(cluster, declared_)));
   }
 

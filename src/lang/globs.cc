@@ -39,7 +39,7 @@ GlobFields read_globs(const Node& map, const std::vector<std::string>& allowed, 
   for (const auto& [key, value] : map.members) {
     if (std::find(allowed.begin(), allowed.end(), key.scalar) == allowed.end()) {
       const std::string near = nearest(key.scalar, allowed);
-      problems.push_back({key.place, "unknown field '" + key.scalar.substr(0, 60) + "'; " +
+      problems.push_back({key.place, "unknown field '" + cut(key.scalar, 60) + "'; " +
                                          (near.empty() ? "known are " + join(allowed, ", ")
                                                        : "did you mean '" + near + "'?")});
     } else if (key.scalar != "metadata") {

@@ -24,8 +24,7 @@ void read_one(const Node& node, std::vector<SecretRef>& into, Problems& problems
   }
   const auto& [key, value] = node.members.front();
   if (key.scalar != "env" && key.scalar != "file") {
-    problems.push_back(
-        {key.place, "a secret cannot be kept in '" + key.scalar.substr(0, 40) + "'; " + kForm});
+    problems.push_back({key.place, "a secret cannot be kept in '" + cut(key.scalar, 40) + "'; " + kForm});
     return;
   }
   if (!value.is_scalar() || value.scalar.empty()) {

@@ -35,17 +35,7 @@ bool is_storable(std::string_view text) {
 
 std::string_view storable(std::string_view text, std::string& room) {
   if (is_storable(text)) return text;
-  room.clear();
-  room.reserve(text.size() + 16);
-  for (std::size_t at = 0; at < text.size();) {
-    const Character character = character_at(text, at);
-    if (character.valid && character.code != 0) {
-      room += text.substr(at, character.size);
-    } else {
-      room += "\xEF\xBF\xBD";
-    }
-    at += character.size;
-  }
+  room = in_utf8(text);
   return room;
 }
 
