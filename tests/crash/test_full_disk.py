@@ -16,7 +16,7 @@ SIZE = 56 << 20
 BALLAST = 52 << 20
 PORTION = 1 << 20  # so much is given back at a time
 KILLS_WHEN_FULL = 20
-WAITS = "the store cannot be opened yet"  # logged once by each daemon that finds no room
+WAITS = "the store cannot be opened; trying again"  # logged once by each daemon that finds no room
 
 
 class SmallDisk:

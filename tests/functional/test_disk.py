@@ -71,7 +71,7 @@ def test_a_start_below_the_size_limit_waits_for_room(daemon):
         server.process = subprocess.Popen(
             [wrapper, shutil.which("env"), *[f"{k}={v}" for k, v in ENVIRONMENT.items()], binary(), "serve", "--config",
              *server.configs], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    wait_until(lambda: "the store cannot be opened yet" in server.log(), why="a line about the limit")
+    wait_until(lambda: "the store cannot be opened; trying again" in server.log(), why="a line about the limit")
     limit(server, None)
     server.wait_ready()
     assert names_of(server) == [f"e{n}" for n in range(5)] and TOLD not in server.log()
@@ -162,7 +162,7 @@ def test_starts_without_room_keep_one_copy_of_a_damaged_log(shimmed):
         log.seek(-100, os.SEEK_END)
         log.write(b"\xff\x00\xff")
     refuse("write", errno.ENOSPC)
-    waits = "the store cannot be opened yet"
+    waits = "the store cannot be opened; trying again"
     for n in range(3):
         server.start(ready=False)
         wait_until(lambda n=n: server.log().count(waits) > n, why="a line about the full disk")
@@ -182,7 +182,7 @@ def test_an_answer_that_found_no_room_is_kept_later(shimmed):
     refuse("write", errno.ENOSPC, 2)  # the key, and the act
     first = act(server, "pause", {"all": True, "reason": "a move"}, key)
     assert first.status == 200, first
-    wait_until(lambda: "is not kept yet" in server.log(), why="a line about the answer")
+    wait_until(lambda: "the answer for an Idempotency-Key could not be stored" in server.log(), why="a line about the answer")
     assert act(server, "pause", {"all": True, "reason": "a move"}, key).status == 409
     refuse()
     again = act(server, "pause", {"all": True, "reason": "a move"}, key)
