@@ -19,6 +19,7 @@ SANITIZED = {
     "test_bad_requests": "strangers' bytes at a real socket: half requests, limits, resets",
     "test_commands": "the commands' own code, from arguments to tables",
     "test_engine": "evaluator processes, answers of all kinds, and starts from what a killed daemon left",
+    "test_masked": "answers that are masked while they are cut and stored",
     "test_life": "starts, stops, signals, a full disk, children that die",
     "test_people": "the API's views and verbs",
     "test_reload": "two configurations alive at once, while requests and runs hold the older",

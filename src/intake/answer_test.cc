@@ -1,6 +1,6 @@
 #include "intake/answer.h"
 
-#include "intake/fixture.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {

@@ -3,26 +3,21 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "intake/answer.h"
-#include "intake/fixture.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {
 
 using fixture::judged;
+using fixture::kGood;
 using fixture::kNothingHidden;
+using fixture::kProof;
+using fixture::kSecrets;
+using fixture::plain;
 using fixture::post;
 using fixture::sources_of;
 using fixture::status_of;
 using fixture::testdata;
-
-const SecretLookup kSecrets = fixture::secrets({{"TOKEN", "s3cret-token"}, {"META", "s3cret-meta"}});
-const Header kProof{"Authorization", "Bearer s3cret-token"};
-const std::string kGood =
-    R"({"name":"podinfo","namespace":"test","phase":"Succeeded","checksum":"7774c75db4"})";
-
-Sources plain() {
-  return sources_of("flagger: {type: flagger, auth: [{bearer: {env: TOKEN}}]}");
-}
 
 // Flagger tells these after the end's own call: they stand between nothing, and open or close nothing.
 TEST(Judge, LetsTrailingEventsTellNothingOfTheCanary) {

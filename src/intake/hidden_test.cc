@@ -1,26 +1,21 @@
 // What records hide: secrets in any spelling, wherever a refused call brings them.
 #include "base/hash.h"
-#include "intake/fixture.h"
 #include "intake/judge.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {
 
 using fixture::judged;
+using fixture::kGood;
 using fixture::kNothingHidden;
+using fixture::kProof;
+using fixture::kSecrets;
+using fixture::plain;
 using fixture::post;
 using fixture::sources_of;
 using fixture::status_of;
 using fixture::stored;
-
-const SecretLookup kSecrets = fixture::secrets({{"TOKEN", "s3cret-token"}});
-const Header kProof{"Authorization", "Bearer s3cret-token"};
-const std::string kGood =
-    R"({"name":"podinfo","namespace":"test","phase":"Succeeded","checksum":"7774c75db4"})";
-
-Sources plain() {
-  return sources_of("flagger: {type: flagger, auth: [{bearer: {env: TOKEN}}]}");
-}
 
 // In any spelling, anywhere in what is kept of it: also where no secret is compared with anything.
 TEST(JudgeHead, HidesConfiguredSecretsWhereverTheyStand) {

@@ -1,6 +1,6 @@
 #include "intake/proof.h"
 
-#include "intake/fixture.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {

@@ -1,7 +1,7 @@
 #include "intake/scrub.h"
 
 #include "base/text.h"
-#include "intake/fixture.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {

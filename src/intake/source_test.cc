@@ -1,7 +1,7 @@
 #include "intake/source.h"
 
-#include "intake/fixture.h"
 #include "intake/paths.h"
+#include "unit/intake/fixture.h"
 
 namespace postlude::intake {
 namespace {

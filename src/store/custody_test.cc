@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "sql/sql.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

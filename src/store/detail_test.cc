@@ -1,6 +1,6 @@
 // What is read of a run: all of it that decides, and of what was sent no more than can be looked at.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

@@ -11,7 +11,7 @@
 
 #include "ledger/schema.h"
 #include "sql/sql.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

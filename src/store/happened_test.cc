@@ -1,6 +1,6 @@
 // What commits have brought about is told after them: each end once, and nothing that was rolled back.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 namespace {

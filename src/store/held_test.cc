@@ -1,6 +1,6 @@
 // Held steps: grouped by cause for whoever answers many at once, and an answer that comes while nobody looks.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

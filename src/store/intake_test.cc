@@ -1,6 +1,6 @@
 // Contract 4: what is a repeat, and what is a new event.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

@@ -1,6 +1,6 @@
 // Keyed: what belongs to a target and a key of the user's, whichever way the step ends that has it in hand.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

@@ -1,6 +1,6 @@
 // Looks: a step that waits for what it started looks thousands of times; what is kept of it stays small.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

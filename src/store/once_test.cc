@@ -1,7 +1,7 @@
 // Once: a write that came with an Idempotency-Key is known again, after a crash as well.
 
 #include "base/check.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

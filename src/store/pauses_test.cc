@@ -1,6 +1,6 @@
 // Pauses: time in which people held a run back is given back, each minute of it once.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "sql/sql.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

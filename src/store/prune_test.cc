@@ -1,7 +1,7 @@
 // Prune: what is old goes, and what unfinished work or a later release needs does not.
 
 #include "sql/sql.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

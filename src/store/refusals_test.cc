@@ -2,7 +2,7 @@
 
 #include "sql/sql.h"
 #include "store/memory.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

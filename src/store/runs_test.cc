@@ -1,6 +1,6 @@
 // Runs: started once, claimed fairly, recorded under a lease, queued behind each other.
 
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

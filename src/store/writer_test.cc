@@ -3,7 +3,7 @@
 #include "store/writer.h"
 
 #include "ledger/schema.h"
-#include "store/testing.h"
+#include "unit/store/testing.h"
 
 namespace postlude::store {
 

@@ -107,4 +107,13 @@ inline std::string testdata(const std::string& name) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+// Most tests of a call: one source with a bearer token, a call that proves itself, a body that is good.
+inline const SecretLookup kSecrets = secrets({{"TOKEN", "s3cret-token"}, {"META", "s3cret-meta"}});
+inline const Header kProof{"Authorization", "Bearer s3cret-token"};
+inline const std::string kGood =
+    R"({"name":"podinfo","namespace":"test","phase":"Succeeded","checksum":"7774c75db4"})";
+inline Sources plain() {
+  return sources_of("flagger: {type: flagger, auth: [{bearer: {env: TOKEN}}]}");
+}
+
 }  // namespace postlude::intake::fixture
