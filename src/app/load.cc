@@ -112,7 +112,7 @@ class Further {
 };
 
 std::optional<std::string> environment_value(const std::string& name) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  // nothing in this process changes the environment
   const char* value = std::getenv(name.c_str());
   if (value == nullptr) return std::nullopt;
   return value;

@@ -62,7 +62,7 @@ SecretLookup secret_lookup() {
   auto cache = std::make_shared<std::map<std::string, Cached>>();
   return [cache](const SecretRef& ref) -> Result<std::string> {
     if (ref.kind == SecretRef::Kind::kEnv) {
-      // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+      // nothing in this process changes the environment
       const char* value = std::getenv(ref.name.c_str());
       if (value == nullptr) return Error(Code::kNotFound, "the secret in " + to_text(ref) + " is not set");
       return usable(value, ref);

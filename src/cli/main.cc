@@ -24,7 +24,7 @@ namespace {
 constexpr const char* kVersion = "postlude " POSTLUDE_VERSION;
 
 std::string from_environment(const char* name, std::string otherwise) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  // nothing in this process changes the environment
   const char* value = std::getenv(name);
   return value == nullptr || *value == '\0' ? otherwise : value;
 }

@@ -176,7 +176,7 @@ Result<std::optional<rehearsal::EventChange>> one(const Server& server, const st
 }
 
 void print(const Remote& remote, const Simulated& done, std::size_t limit) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  // nothing in this process changes the environment
   const bool colours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   if (remote.output == Output::kTable) return print_coloured(text_of(done, limit, colours));
   const std::string text =

@@ -96,7 +96,7 @@ void replace(FILE*& stream, int fd, int buffering) {
 bool wide = false;
 
 std::optional<std::size_t> columns_of_environment() {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  // nothing in this process changes the environment
   const char* text = std::getenv("COLUMNS");
   if (text == nullptr) return std::nullopt;
   const std::string_view given = text;

@@ -231,7 +231,7 @@ class Tests {
 };
 
 void print(const TestResults& results, Output output) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes the environment
+  // nothing in this process changes the environment
   const bool colours = isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
   if (output == Output::kTable) return print_coloured(text_of(results, colours));
   if (output == Output::kTable) return print_coloured(text_of(results, colours));

@@ -15,7 +15,7 @@ namespace postlude::rt {
 namespace {
 
 std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before threads start
+  const char* value = std::getenv(name);  // before threads start
   return value == nullptr ? "" : value;
 }
 

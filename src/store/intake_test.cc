@@ -316,6 +316,7 @@ TEST_P(Intake, ids_go_on_after_a_restart) {
 
 TEST_P(Intake, lists_are_filtered_and_paged) {
   std::vector<EventId> made;
+  made.reserve(7);
   for (int i = 0; i < 7; ++i)
     made.push_back(add_event(i, i % 2 == 0 ? "even" : "odd"));
   Filter even;
