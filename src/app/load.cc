@@ -174,11 +174,11 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const std
                                 std::set<std::string>& spoken_of) {
   auto texts = load_config(paths, problems);
   if (!texts) return std::nullopt;
-  static const auto schema = parse_json(embedded("config.schema.json"));
-  CHECK(schema.has_value());
+  static const auto kSchema = parse_json(embedded("config.schema.json"));
+  CHECK(kSchema.has_value());
   lang::EnvironmentOptions options;
   options.unset_is_warning = purpose == Purpose::kCheck;
-  auto config = read_parts(*texts, *schema, environment_value, options, problems);
+  auto config = read_parts(*texts, *kSchema, environment_value, options, problems);
   if (!config) return std::nullopt;
 
   Loaded loaded;

@@ -382,9 +382,13 @@ int serve(const ServeOptions& options) {
   log_proxies(*version.loaded->rules);
   const std::string why = run(options, std::move(version), notify);
   (void)log::flush(std::chrono::seconds(1));
-  if (why.empty()) return 0;
-  std::fprintf(stderr, "%s\n", why.c_str());  // the last line is what people read
-  return 1;
+  if (!why.empty()) std::fprintf(stderr, "%s\n", why.c_str());  // the last line is what people read
+  const int status = why.empty() ? 0 : 1;
+  if (rt::Aside::at_work()) {  // a configuration is being read still
+    std::fflush(nullptr);
+    std::_Exit(status);
+  }
+  return status;
 }
 
 }  // namespace postlude::app

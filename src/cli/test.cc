@@ -82,9 +82,10 @@ Status write_file(const std::string& path, const std::string& text) {
   std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "wbe"), close);
   const bool written = file && std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
                        std::fflush(file.get()) == 0;
-  if (!written)
+  if (!written) {
     return Error(Code::kInvalid,
                  path + ": cannot be written: " + std::error_code(errno, std::generic_category()).message());
+  }
   return ok();
 }
 

@@ -1,11 +1,33 @@
 #include "rt/aside.h"
 
+#include <atomic>
 #include <mutex>
 #include <set>
 
 #include "rt/thread.h"
 
 namespace postlude::rt {
+
+namespace {
+
+std::atomic<int> calls = 0;
+
+struct Call {
+  std::function<void()> make;
+  explicit Call(std::function<void()> call) : make(std::move(call)) { ++calls; }
+  ~Call() {
+    make = nullptr;  // with what it owns
+    --calls;
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+};
+
+}  // namespace
+
+bool Aside::at_work() {
+  return calls > 0;
+}
 
 // What a thread that comes back late must ask: the loop may be gone.
 struct Aside::Door {
@@ -28,9 +50,9 @@ Aside::~Aside() {
 
 Result<Latch*> Aside::begin(std::function<void()> call) {
   const auto latch = std::make_shared<Latch>();
-  TRY(std::thread thread,
-      start_thread("aside", [door = door_, call = std::move(call), weak = std::weak_ptr(latch)] {
-        call();
+  TRY(std::thread thread, start_thread("aside", [door = door_, call = std::make_shared<Call>(std::move(call)),
+                                                 weak = std::weak_ptr(latch)] {
+        call->make();
         const std::lock_guard lock(door->mutex);
         if (door->loop == nullptr) return;
         door->loop->post([door, weak] {

@@ -17,6 +17,10 @@ class Aside {
   Aside(const Aside&) = delete;
   Aside& operator=(const Aside&) = delete;
 
+  // A call of any Aside has not come back. A process that ends meanwhile must end by _Exit: the call may use
+  // what the end of main() destroys.
+  static bool at_work();
+
   // Loop thread. `call` shares nothing with the loop: it owns what it uses. Whoever calls answers for its
   // end. kUnavailable: no thread can be started now, and nothing was called.
   template <class T>

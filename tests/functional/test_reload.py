@@ -328,16 +328,27 @@ def test_what_needs_a_restart_is_said(daemon, fakes):
 
 
 def test_it_can_be_stopped_while_it_reads(daemon, fakes):
+    """Its end waits for no reader, and takes nothing from under one that goes on."""
     server = daemon(config(fakes))
-    server.process.send_signal(signal.SIGHUP)
-    assert server.stop() == 0
+    server.write_config(config(fakes, more=many_workflows(500)))
+    for delay in (0, 0.05, 0.2):
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(delay)
+        assert server.stop() == 0, server.log()
+        server.write_config(config(fakes))
+        server.start()
+        server.write_config(config(fakes, more=many_workflows(500)))
+
+
+def many_workflows(count):
+    return "".join(f"  x{i}:\n    on: {{source: flagger}}\n    if: '.event.name | test(\"a{i}\")'\n"
+                   f"    steps: [{{uses: web/request, with: {{method: PUT, path: '/x/${{{{ .event.name }}}}'}}}}]\n"
+                   for i in range(count))
 
 
 def test_a_large_configuration_does_not_hold_up_the_loop(daemon, fakes):
     """Reading 2,000 workflows again takes a while; hooks are answered meanwhile."""
-    many = "".join(f"  x{i}:\n    on: {{source: other}}\n    if: '.event.name | test(\"a{i}\")'\n"
-                   f"    steps: [{{uses: web/request, with: {{method: PUT, path: '/x/${{{{ .event.name }}}}'}}}}]\n"
-                   for i in range(2000))
+    many = many_workflows(2000).replace("source: flagger", "source: other")
     server = daemon(config(fakes))
     before = state(server)["revision"]
     server.write_config(config(fakes, more=many).replace("sources: {", "sources: {other: {type: flagger, auth: none}, "))
