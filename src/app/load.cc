@@ -184,7 +184,7 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const std
   Loaded loaded;
   Further further(*config, *texts, read, problems);
   auto catalogue = further.catalogue(connectors);
-  further.add_folders(*schema);
+  further.add_folders(*kSchema);
   loaded.data = std::make_shared<const std::string>(further.tables());
   loaded.calendars = lang::read_calendars(config->calendars, problems);
   config->revision = revision_of(*texts);

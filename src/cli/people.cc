@@ -71,7 +71,7 @@ void comment_option(CLI::App* command, Words& w) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const auto answer = [](const Words& w) {
+  const auto answer = [](const Words& w) {
     return with_text({{"step", &w.step}, {"comment", &w.comment}});
   };
   static const std::vector<Verb> kVerbs{
