@@ -21,14 +21,15 @@ PRISM = pathlib.Path(__file__).resolve().parents[2] / "build" / "npm" / "node_mo
 class Prism:
     """`prism proxy`: forwards to `upstream`, and says in a header what is wrong with request and answer."""
 
-    def __init__(self, spec, upstream, log):
+    def __init__(self, spec, upstream, log, ready=True):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = open(log, "w+")
         self.process = subprocess.Popen([PRISM, "proxy", str(spec), upstream, "-h", "127.0.0.1", "-p", str(self.port)],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                         start_new_session=True)
-        wait_until(self.listens, 60, 0.1, "Prism")
+        if ready:
+            wait_until(self.listens, 60, 0.1, "Prism")
 
     def listens(self):
         assert self.process.poll() is None, self.text()
@@ -48,7 +49,8 @@ class Prism:
 
 
 class Rewriter(http.server.ThreadingHTTPServer):
-    """`rewrite(path)` gives the path for Prism, or None for one that goes straight to `direct`."""
+    """`rewrite(path)` gives the path for Prism, also with headers to add, or None for one that goes straight to
+    `direct`."""
 
     daemon_threads = True
 
@@ -74,10 +76,13 @@ class Forward(http.server.BaseHTTPRequestHandler):
     def forward(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, query = self.path.partition("?")
-        rewritten = self.server.rewrite(path)
+        rewritten, more = self.server.rewrite(path), {}
+        if isinstance(rewritten, tuple):
+            rewritten, more = rewritten
         base = self.server.direct if rewritten is None else self.server.prism
         target = (path if rewritten is None else rewritten) + ("?" + query if query else "")
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        headers.update(more)
         url = urllib.parse.urlsplit(base)
         upstream = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
         try:
@@ -94,7 +99,7 @@ class Forward(http.server.BaseHTTPRequestHandler):
             "body": json.loads(body) if body else None, "violations": violations})
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
-            if name.lower() in ("content-type", "retry-after"):
+            if name.lower() in ("content-type", "retry-after", "location"):
                 self.send_header(name, value)
         if answer.status != 204:
             self.send_header("Content-Length", str(len(data)))
@@ -102,7 +107,7 @@ class Forward(http.server.BaseHTTPRequestHandler):
         if answer.status != 204:
             self.wfile.write(data)
 
-    do_GET = do_POST = do_PUT = do_DELETE = forward
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = forward
 
     def log_message(self, format, *args):
         pass
