@@ -16,7 +16,7 @@ A system is one connector file (connectors/NAME.yaml), one fake (tests/fakes/ven
       before   a request that makes what the action needs; seed: one that makes what it would make
       hidden   {status, body}: a failure inside a 2xx
       expect   {CASE: "succeeded 1"}: where it is not what follows from the effect
-      variants {NAME: {with, phase, fault, expect}}: more inputs; a fault as lost, later, …
+      variants {NAME: {with, event, fault, expect, target}}: more inputs; `event` is one of EVENTS, a fault lost, later, …
 
 All cases of all systems run side by side in one daemon, each with a fake of its own.
 """
@@ -50,6 +50,13 @@ BY_EFFECT = {
 }
 COMMON = {"plain": "succeeded 1", "again": "succeeded 1", "gone": "succeeded 1", "later": "succeeded 1",
           "denied": "failed 0", "exists": "succeeded 1", "hidden": "failed 0"}
+# What calls: a canary's end, one that went wrong, and one whose sender would like to write in the systems' languages.
+EVENTS = {
+    "released": {"name": "podinfo", "phase": "Succeeded"},
+    "failed": {"name": "podinfo", "phase": "Failed"},
+    "hostile": {"name": "hostile", "phase": "Succeeded",
+                "checksum": "*_~`<b>@all <!channel> <users/all> [x](http://e.example) | # {code}"},
+}
 COLUMNS = ("lost", "timeout", "broken", "later", "hidden", "denied", "exists", "gone")
 
 
@@ -93,7 +100,7 @@ class Case:
         self.workflow = self.id.replace("_", "-")
         self.variant = self.own.get("variants", {}).get(name, {})
         self.good = name in ("plain", "again") or (self.variant and "fault" not in self.variant)
-        self.phase = self.variant.get("phase", "Succeeded")
+        self.event = self.variant.get("event", "released")
         self.secret = f"s3cret-{system}-0f4e1b"
 
     def fault(self):
@@ -127,7 +134,7 @@ class Case:
     def target(self, base):
         auth, url = self.data["auth"], base + self.data.get("base", "")
         secret = {"env": self.variable()}
-        target = {"connector": self.system, **self.data.get("target", {})}
+        target = {"connector": self.system, **self.data.get("target", {}), **self.variant.get("target", {})}
         if not self.good:  # Prism takes seconds to compile a description
             target["timeout"] = f"{TIMEOUT}s"
         if auth["kind"] == "url":
@@ -228,7 +235,8 @@ class Proof:
             base = (through.url if through else self.server.url) + world.path
             targets[case.id] = case.target(base)
             environment[case.variable()] = case.environment(base)
-            workflows[case.workflow] = {"on": {"source": "test", "hook": "post-rollout", "phase": case.phase},
+            event = EVENTS[case.event]
+            workflows[case.workflow] = {"on": {"source": "test", "name": event["name"], "phase": event["phase"]},
                                         "steps": case.steps()}
         config = {"sources": {"test": {"type": "flagger", "auth": "none"}}, "targets": targets, "workflows": workflows}
         links = self.folder / "links.yaml"
@@ -237,10 +245,10 @@ class Proof:
         text = yaml.safe_dump(config, allow_unicode=True, width=1000)
         with Daemon(self.folder / "daemon", text, arguments, environment, base=[links]) as daemon:
             events = {}
-            for phase in ("Succeeded", "Failed"):
-                answer = daemon.post("/hooks/test/post-rollout", flagger_body(phase=phase), timeout=60)
+            for name, event in EVENTS.items():
+                answer = daemon.post("/hooks/test/post-rollout", flagger_body(**event), timeout=60)
                 assert answer.status == 202, answer
-                events[phase] = answer.json["event"]
+                events[name] = answer.json["event"]
             self.runs = self.wait_for_runs(daemon, events)
             self.seconds = time.monotonic() - began
             self.exposed = self.collect(daemon, events)

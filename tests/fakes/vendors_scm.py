@@ -102,7 +102,7 @@ class GitHub(Vendor):
         number = next(self.ids)
         self.make("run", {"id": number, "title": "release " + inputs.get("postlude_key", ""), "ref": body["ref"],
                           "result": "failure" if workflow == "red.yml" else "success", "looks": 0})
-        if not body.get("return_run_details"):
+        if not body.get("return_run_details") or workflow == "old.yml":  # as older servers
             return Answer(204)
         return Answer(200, {"workflow_run_id": number, "run_url": f"{PAGE}/api/runs/{number}",
                             "html_url": f"{PAGE}/{repo}/actions/runs/{number}"})
@@ -304,8 +304,8 @@ class GitLab(Vendor):
 
 
 class Jenkins(Vendor):
-    """Its jobs: release/smoke declares VERSION and POSTLUDE_KEY, release/bare nothing, release/red is as smoke and fails.
-    An item leaves the queue at the third look, and is forgotten at the fourth."""
+    """Its jobs: release/smoke declares VERSION and POSTLUDE_KEY, release/bare nothing; release/red is as smoke and fails,
+    release/cancelled is cancelled in the queue. An item leaves the queue at the third look, and is forgotten at the fourth."""
 
     JOB = r"/((?:job/[^/]+/?)+)"
     routes = (
@@ -350,6 +350,8 @@ class Jenkins(Vendor):
             return self.no(404, "Not Found")
         build["looks"] += 1
         item = {"id": int(number), "why": "In the quiet period"}
+        if build["job"].endswith("cancelled"):
+            return Answer(200, {"id": int(number), "cancelled": True})
         if build["looks"] > 1:
             item = {"id": int(number), "executable": {"number": build["id"], "url": f"https://jenkins.example.com/{build['id']}/"}}
         return Answer(200, item)
