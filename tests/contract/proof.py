@@ -34,11 +34,12 @@ from daemon import Daemon, flagger_body, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TIMEOUT = 3  # seconds, of a request
+TIMEOUT = 4  # seconds, of a request whose case waits for it
 FAULTS = {
     "lost": {"close": "after"},
     "timeout": {"delayAfter": TIMEOUT + 1},
     "broken": {"status": 500, "body": "Internal Server Error"},
+    "change-lost": {"close": "after"},
 }
 # What follows from the effect of the request that writes: the step's end, and how many objects there are then.
 SAFE = {"lost": "succeeded 1", "timeout": "succeeded 1", "broken": "succeeded 1"}
@@ -49,7 +50,7 @@ BY_EFFECT = {
     "none, fail": {"lost": "failed 1", "timeout": "failed 1", "broken": "failed 0"},
 }
 COMMON = {"plain": "succeeded 1", "again": "succeeded 1", "gone": "succeeded 1", "later": "succeeded 1",
-          "denied": "failed 0", "exists": "succeeded 1", "hidden": "failed 0"}
+          "denied": "failed 0", "exists": "succeeded 1", "hidden": "failed 0", "change-lost": "succeeded 1"}
 # What calls: a canary's end, one that went wrong, and one whose sender would like to write in the systems' languages.
 EVENTS = {
     "released": {"name": "podinfo", "phase": "Succeeded"},
@@ -57,9 +58,10 @@ EVENTS = {
     "hostile": {"name": "hostile", "phase": "Succeeded",
                 "checksum": "*_~`<b>@all <!channel> <users/all> [x](http://e.example) | # {code}"},
 }
-COLUMNS = ("lost", "timeout", "broken", "later", "hidden", "denied", "exists", "gone")
+COLUMNS = ("lost", "timeout", "broken", "later", "hidden", "denied", "exists", "gone", "change-lost")
 
 
+@functools.cache
 def connector(name):
     return yaml.safe_load((ROOT / "connectors" / f"{name}.yaml").read_text())
 
@@ -116,14 +118,13 @@ class Case:
         written = self.own.get("expect", {})
         if self.name in written:
             return written[self.name]
-        effect = effect_of(connector(self.system)["actions"][self.action], self.own)
-        return {**COMMON, **BY_EFFECT[effect]}.get(self.name, COMMON["plain"])
+        return {**COMMON, **BY_EFFECT[self.effect()]}.get(self.name, COMMON["plain"])
 
     def world(self, server):
         auth = self.data["auth"]
         world = server.world(self.system, f"{self.action}-{self.name}", secret=self.secret,
                              proof=(auth["kind"], auth.get("name")), fault=self.fault(), write=self.own["write"],
-                             gone=self.name == "gone")
+                             gone=self.name == "gone", second=self.name == "change-lost")
         if "before" in self.own:
             server.seed(world, *self.own["before"])
         if self.name == "exists":
@@ -135,11 +136,19 @@ class Case:
         auth, url = self.data["auth"], base + self.data.get("base", "")
         secret = {"env": self.variable()}
         target = {"connector": self.system, **self.data.get("target", {}), **self.variant.get("target", {})}
-        if not self.good:  # Prism takes seconds to compile a description
+        # Others have the default, which no machine is too slow for; and Prism takes seconds to compile a description.
+        if "timeout" in (self.name, self.variant.get("fault")) or self.looks_after():
             target["timeout"] = f"{TIMEOUT}s"
         if auth["kind"] == "url":
             return {**target, "auth": auth_of(self.data, secret)}
         return {**target, "url": url, "auth": auth_of(self.data, secret)}
+
+    def looks_after(self):
+        """What is not found counts only after the request's timeout."""
+        return self.name in ("broken", "hidden") and self.effect() == "lookup"
+
+    def effect(self):
+        return effect_of(connector(self.system)["actions"][self.action], self.own)
 
     def variable(self):
         return "SECRET_" + re.sub(r"\W", "_", self.id).upper()
@@ -153,8 +162,8 @@ class Case:
     def steps(self):
         step = {"id": "first", "uses": f"{self.id}/{self.action}", "with": self.variant.get("with", self.own["with"])}
         if self.own.get("wait"):
-            step["wait"] = {"every": "1s", "timeout": "30s"}
-        if self.name not in ("again", "gone"):
+            step["wait"] = {"every": "1s", "timeout": "100s"}
+        if self.name not in ("again", "gone", "change-lost"):
             return [step]
         step["key"] = "of-" + self.id
         return [step, {**step, "id": "second", "with": self.own["again"]}]
@@ -165,7 +174,7 @@ def cases_of(system):
     found = []
     for name, own in data["actions"].items():
         kinds = ["plain", *own.get("variants", {}), "lost", "timeout", "broken", "later", "denied"]
-        kinds += ["again"] if "update" in actions[name] else []
+        kinds += ["again", "change-lost"] if "update" in actions[name] else []
         kinds += ["gone"] if any("gone" in request for request in actions[name].get("update", [])) else []
         kinds += ["exists"] if "seed" in own else []
         kinds += ["hidden"] if "hidden" in own else []
@@ -269,7 +278,7 @@ class Proof:
                             found[run["workflow"]] = (whole, held)
             return len(found) == len(self.cases)
         try:
-            wait_until(settled, 55, 0.3, "the end of all cases")
+            wait_until(settled, 120, 0.3, "the end of all cases")
         except AssertionError:
             pass  # those that are missing say so themselves
         return found
@@ -290,6 +299,8 @@ class Proof:
         if case.workflow not in self.runs:
             return "did not end"
         run, held = self.runs[case.workflow]
+        if self.worlds[case.id].fault:
+            return "what should go wrong never did"
         return f"{'held' if held else run['state']} {len(self.worlds[case.id].vendor.all(case.own['object']))}"
 
     def why(self, case):

@@ -24,7 +24,8 @@ AUTH = {
     "url": "`url: S`",
 }
 HEADS = {"lost": "answer lost", "timeout": "timeout", "broken": "500", "later": "asked to wait", "hidden": "error in a 2xx",
-         "denied": "401", "exists": "exists already", "gone": "gone"}
+         "denied": "401", "exists": "exists already", "gone": "gone",
+         "change-lost": "change lost"}
 
 
 class Dumper(yaml.SafeDumper):
@@ -143,7 +144,8 @@ def proof_page():
             lines.append("| " + " | ".join(cells) + " |")
     lines += ["", "*answer lost*: the system did its work, and the connection broke. *timeout*: the answer came after the request's",
               "`timeout`. *500*: the system did nothing and said so with a 500. *asked to wait*: the vendor's way of saying \"not now\".",
-              "*held*: a person decides (`runs resume`). *gone*: somebody deleted what the first use of a `key` made; the next use makes it anew."]
+              "*held*: a person decides (`runs resume`). *gone*: somebody deleted what the first use of a `key` made; the next use makes it anew.",
+              "*change lost*: the answer to the change that a later use of the key makes never came."]
     return "\n".join(lines) + "\n"
 
 

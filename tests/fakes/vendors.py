@@ -74,9 +74,10 @@ def stamp(seconds=None):
 class World:
     """One case: a fake, what goes wrong with its next write, and what it was asked."""
 
-    def __init__(self, vendor, path, secret=None, proof=None, fault=None, write="", gone=False):
+    def __init__(self, vendor, path, secret=None, proof=None, fault=None, write="", gone=False, second=False):
+        """`second`: the fault is that of the second request that writes, whatever it is."""
         self.vendor, self.path, self.secret, self.proof = vendor, path, secret, proof
-        self.fault, self.write, self.gone = fault, write, gone
+        self.fault, self.write, self.gone, self.second = fault, write, gone, second
         self.requests = []
 
     def proved(self, request):
@@ -96,6 +97,11 @@ class World:
         if kind == "body":
             return isinstance(request.json, dict) and request.json.get(name) == self.secret
         return self.secret in request.path + "?" + urllib.parse.urlencode(request.query)  # url
+
+    def goes_wrong(self, request):
+        if self.second:
+            return request.method != "GET" and sum(r["method"] != "GET" for r in self.requests) == 2
+        return self.writes(request)
 
     def writes(self, request):
         method, _, path = self.write.partition(" ")
@@ -125,7 +131,7 @@ class Worlds:
             if world is None:
                 return entry, {}
             world.requests.append(entry)
-            if world.fault and world.writes(self.inside(request)):
+            if world.fault and world.goes_wrong(self.inside(request)):
                 fault, world.fault = world.fault, None
                 return entry, fault
             return entry, {}
