@@ -124,6 +124,12 @@ def verified(action):
     return ", ".join(filter(None, said))
 
 
+def row(cells, cases):
+    found = [cases.get(column) for column in proof.COLUMNS]
+    cells = cells + [case.expected().replace(" ", ", ") if case else "–" for case in found]
+    return "| " + " | ".join(cells) + " |"
+
+
 def proof_page():
     lines = ["# What is proved of each action", "",
              "Each action runs in the real binary against a fake of its system. Each column is a failure of the request that writes.",
@@ -138,13 +144,15 @@ def proof_page():
         cases = {(case.action, case.name): case for case in proof.cases_of(system)}
         for name, own in proof.data_of(system)["actions"].items():
             cells = [f"`{system}/{name}`", proof.effect_of(actions[name], own), verified(actions[name])]
-            for column in proof.COLUMNS:
-                case = cases.get((name, column))
-                cells.append(case.expected().replace(" ", ", ") if case else "–")
-            lines.append("| " + " | ".join(cells) + " |")
+            lines.append(row(cells, {column: cases.get((name, column)) for column in proof.COLUMNS}))
+            for other, variant in own.get("variants", {}).items():
+                if "fault" in variant:
+                    cells = [f"`{system}/{name}`, {other.rsplit('-', 1)[0]}", "none, hold", ""]
+                    lines.append(row(cells, {variant["fault"]: cases[name, other]}))
     lines += ["", "*answer lost*: the system did its work, and the connection broke. *timeout*: the answer came after the request's",
               "`timeout`. *500*: the system did nothing and said so with a 500. *asked to wait*: the vendor's way of saying \"not now\".",
               "*held*: a person decides (`runs resume`). *gone*: somebody deleted what the first use of a `key` made; the next use makes it anew.",
+              "*unmarked*: the action was not given what it needs to find again what it started.",
               "*change lost*: the answer to the change that a later use of the key makes never came."]
     return "\n".join(lines) + "\n"
 
