@@ -171,7 +171,7 @@ std::string Mask::mask(std::string_view text) const {
   for (std::size_t at = 0; at < text.size() && !forms_.empty();) {
     const std::size_t end = end_at(text, at);
     if (end == std::string_view::npos) {
-      ++at;
+      at = next_begin(text, at);
       continue;
     }
     masked += text.substr(kept, at - kept);
@@ -184,7 +184,7 @@ std::string Mask::mask(std::string_view text) const {
 
 // A look at the bytes, which nearly always suffices: how JSON writes a string is one of the spellings.
 bool Mask::nothing_to_hide(std::string_view text) const {
-  for (std::size_t at = 0; at < text.size() && !forms_.empty(); ++at) {
+  for (std::size_t at = 0; at < text.size() && !forms_.empty(); at = next_begin(text, at)) {
     if (end_at(text, at) != std::string_view::npos) return false;
   }
   for (const std::string_view scheme : {"://", ":\\/\\/", "\\u"}) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 
@@ -12,9 +13,7 @@ namespace postlude {
 namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
-// Backslashes, repeated encodings, blanks at a line's end that are looked through: none of them may be long
-// enough to be read again and again.
-constexpr std::size_t kRunMost = 64;
+constexpr std::size_t kBlanksMost = 64;  // at a line's end: each of them may begin what is looked for
 constexpr std::size_t kCutMin = 6;  // bytes of a secret's beginning that a cut leaves and that are too many
 constexpr std::size_t kCharacter = 4;  // bytes of one character at most
 
@@ -114,13 +113,25 @@ void add_character(Readings& readings, std::string_view text, std::size_t at, Co
   readings.add(utf8(first.value), first.size);
 }
 
+// What an encoding makes of its own sign: behind each one stands the rest of the sign's code.
+constexpr std::string_view kPercentAgain = "25";
+constexpr std::string_view kAmpersandAgain = "amp;";
+
+// How often `again` stands there, one behind the other.
+std::size_t times_at(std::string_view text, std::size_t at, std::string_view again) {
+  std::size_t times = 0;
+  for (; text.substr(std::min(at, text.size()), again.size()) == again; at += again.size())
+    ++times;
+  return times;
+}
+
 // Behind the percent sign, and behind each 25 that says that it was itself encoded: %3D, %253D.
 std::size_t past_percent(std::string_view text, std::size_t at) {
   std::size_t digits = at + 1;
   const auto goes_on = [&](std::size_t next) {
     return hex_at(text, next, 2) || (text.substr(next, 1) == "u" && hex_at(text, next + 1, 4));
   };
-  while (digits < at + kRunMost && text.substr(digits, 2) == "25" && goes_on(digits + 2))
+  while (text.substr(digits, 2) == kPercentAgain && goes_on(digits + 2))
     digits += 2;
   return digits;
 }
@@ -146,7 +157,7 @@ std::size_t past_ampersand(std::string_view text, std::size_t at) {
   const auto goes_on = [&](std::size_t next) {
     return text.substr(next, 1) == "#" || text.substr(next, 10).find(';') != kNone;
   };
-  while (begin < at + kRunMost && text.substr(begin, 4) == "amp;" && goes_on(begin + 4))
+  while (text.substr(begin, 4) == kAmpersandAgain && goes_on(begin + 4))
     begin += 4;
   return begin;
 }
@@ -166,9 +177,7 @@ Code entity_number_at(std::string_view text, std::size_t at) {
   ++digits;
   const unsigned base = text.substr(digits, 1) == "x" || text.substr(digits, 1) == "X" ? 16 : 10;
   if (base == 16) ++digits;
-  std::size_t zeros = 0;
-  while (zeros < kRunMost && text.substr(digits + zeros, 1) == "0")
-    ++zeros;
+  const std::size_t zeros = std::min(text.find_first_not_of('0', digits), text.size()) - digits;
   const std::size_t count = digits_at(text, digits + zeros, base, kDigitsMost);
   const std::size_t end = digits + zeros + count;
   if (end == digits || digits_at(text, end, base, 1) > 0) return {};
@@ -206,8 +215,7 @@ void read_entity(Readings& readings, std::string_view text, std::size_t at) {
 
 // Behind the run of backslashes that begins there: JSON within JSON doubles them.
 std::size_t past_backslashes(std::string_view text, std::size_t at) {
-  return std::min(text.substr(0, at + kRunMost).find_first_not_of('\\', at),
-                  std::min(text.size(), at + kRunMost));
+  return std::min(text.find_first_not_of('\\', at), text.size());
 }
 
 // \u003d \u{3d} \U0000003d
@@ -231,7 +239,7 @@ Code backslash_u_at(std::string_view text, std::size_t at) {
 // \" \/ \n \u003d \x3d \075, with any number of backslashes.
 void read_backslash(Readings& readings, std::string_view text, std::size_t at) {
   const std::size_t next = past_backslashes(text, at);
-  if (next == text.size() || text[next] == '\\') return readings.add("\\", next - at);
+  if (next == text.size()) return readings.add("\\", next - at);
   const std::size_t before = next - at;
   const char c = text[next];
   add_character(readings, text, at, backslash_u_at(text, at), backslash_u_at);
@@ -304,10 +312,10 @@ std::size_t past_line_end(std::string_view text, std::size_t at, bool wrapped) {
   constexpr std::string_view kBlanks = " \t";
   const bool soft = text[at] == '=';
   if (!soft && !wrapped) return at;
-  const std::size_t end = past_any(text, soft ? at + 1 : at, kBlanks, kRunMost);
+  const std::size_t end = past_any(text, soft ? at + 1 : at, kBlanks, kBlanksMost);
   const std::size_t next = past_any(text, end, "\r\n", kEndsMost);
   if (next == end) return at;
-  return wrapped ? past_any(text, next, kBlanks, kRunMost) : next;
+  return wrapped ? past_any(text, next, kBlanks, kBlanksMost) : next;
 }
 
 // How much text says how many of the bytes that are wanted next; {0, 0}: none of them.
@@ -329,48 +337,105 @@ bool cut_there(std::string_view text, std::size_t at) {
   return text.substr(at, 3) == "…" || text.substr(at, 3) == "...";
 }
 
-// `escapes_first`: what can be read as an escape is one; else what is the very byte that is wanted is that.
-std::size_t match(std::string_view text, std::size_t at, std::string_view wanted, Spelling spelling,
-                  bool escapes_first, std::size_t& decided) {
-  bool line_ended = false;  // one line's end between two characters
-  for (std::size_t i = 0; i < wanted.size();) {
-    decided = std::max(decided, i + kCharacter);
-    if (at >= text.size()) return kNone;
-    if (wanted[i] == '\\' && text[at] == '\\' && !escapes_first) {
-      i = std::min(wanted.find_first_not_of('\\', i), wanted.size());
-      at = past_backslashes(text, at);
-      line_ended = false;
-      continue;
-    }
-    const bool plain = same(text[at], wanted[i], spelling.any_case);
-    std::pair<std::size_t, std::size_t> step{1, 1};
-    if (!plain || escapes_first) step = escape_for(text, at, wanted.substr(i), spelling.any_case);
-    if (step.first == 0 && i > 0 && !line_ended) {
-      const std::size_t next = past_line_end(text, at, spelling.wrapped);
-      if (next != at) {
-        at = next;
-        line_ended = true;
+class Match {
+ public:
+  // `escapes_first`: what can be read as an escape is one; else what is the very byte that is wanted is that.
+  Match(std::string_view text, std::string_view wanted, Spelling spelling, bool escapes_first,
+        std::size_t& decided)
+      : text_(text), wanted_(wanted), spelling_(spelling), escapes_first_(escapes_first), decided_(decided) {}
+
+  // Behind a spelling of `wanted` from its byte `i` on; kNone: none stands there.
+  std::size_t from(std::size_t at, std::size_t i) {
+    bool line_ended = false;  // one line's end between two characters
+    while (i < wanted_.size()) {
+      decided_ = std::max(decided_, i + kCharacter);
+      if (at >= text_.size()) return kNone;
+      if (wanted_[i] == '\\' && text_[at] == '\\' && !escapes_first_) {
+        i = std::min(wanted_.find_first_not_of('\\', i), wanted_.size());
+        at = past_backslashes(text_, at);
+        line_ended = false;
         continue;
       }
+      const bool plain = same(text_[at], wanted_[i], spelling_.any_case);
+      std::pair<std::size_t, std::size_t> step{1, 1};
+      if (const std::size_t times = plain ? times_again(at, i) : 0; times > 0) {
+        const Sign sign = sign_at(at, i, times);
+        if (sign.end != kNone) return sign.end;
+        step = {sign.size, 1};
+      } else if (!plain || escapes_first_) {
+        step = escape_for(text_, at, wanted_.substr(i), spelling_.any_case);
+      }
+      if (step.first == 0 && i > 0 && !line_ended) {
+        const std::size_t next = past_line_end(text_, at, spelling_.wrapped);
+        if (next != at) {
+          at = next;
+          line_ended = true;
+          continue;
+        }
+      }
+      if (step.first == 0 && plain) step = {1, 1};
+      if (step.first == 0) return i >= kCutMin && cut_there(text_, at) ? at : kNone;
+      at += step.first;
+      i += step.second;
+      line_ended = false;
     }
-    if (step.first == 0 && plain) step = {1, 1};
-    if (step.first == 0) return i >= kCutMin && cut_there(text, at) ? at : kNone;
-    at += step.first;
-    i += step.second;
-    line_ended = false;
+    return at;
   }
-  return at;
-}
+
+ private:
+  struct Sign {
+    std::size_t size = 1;     // of the sign, where what follows is still to be compared
+    std::size_t end = kNone;  // of all that is wanted
+  };
+
+  static std::string_view again_of(char sign) { return sign == '%' ? kPercentAgain : kAmpersandAgain; }
+
+  // How often the sign that stands there, and is wanted, was encoded again.
+  std::size_t times_again(std::size_t at, std::size_t i) const {
+    const char sign = wanted_[i];
+    return (sign == '%' || sign == '&') && text_[at] == sign ? times_at(text_, at + 1, again_of(sign)) : 0;
+  }
+
+  // What is wanted may itself look encoded, `%41` or `&lt;`. How much of `%252541` is its sign then depends
+  // on what follows the sign.
+  Sign sign_at(std::size_t at, std::size_t i, std::size_t times) {
+    const std::string_view again = again_of(wanted_[i]);
+    const std::size_t own = times_at(wanted_, i + 1, again);
+    decided_ = std::max(decided_, i + 1 + (own + 1) * again.size());
+    const bool own_part = again.starts_with(wanted_.substr(i + 1 + own * again.size()));
+    std::vector<std::size_t> sizes;
+    const std::size_t whole = escape_for(text_, at, wanted_.substr(i, 1), false).first;
+    if (whole > 1 + times * again.size()) sizes.push_back(whole);
+    const std::size_t least = times > own + 1 ? times - own - 1 : 0;
+    for (std::size_t k = times + 1; k-- > (own > 0 || own_part ? least : times);)
+      sizes.push_back(1 + k * again.size());
+    if (sizes.size() == 1) return {sizes.front()};
+    for (const std::size_t size : sizes) {
+      if (tries_ == 0) break;
+      --tries_;
+      const std::size_t end = from(at + size, i + 1);
+      if (end != kNone) return {size, end};
+    }
+    return {1 + (times > own ? times - own : 0) * again.size()};
+  }
+
+  const std::string_view text_;
+  const std::string_view wanted_;
+  const Spelling spelling_;
+  const bool escapes_first_;
+  std::size_t& decided_;
+  std::size_t tries_ = 64;  // of what more than one reading is possible for
+};
 
 }  // namespace
 
 std::size_t spelled_at(std::string_view text, std::size_t at, std::string_view wanted, Spelling spelling,
                        std::size_t& decided) {
   decided = 0;
-  const std::size_t plain = match(text, at, wanted, spelling, false, decided);
+  const std::size_t plain = Match(text, wanted, spelling, false, decided).from(at, 0);
   // It makes a difference only where what is wanted has the signs that begin escapes.
   if (plain != kNone || wanted.find_first_of("%&\\=") == kNone) return plain;
-  return match(text, at, wanted, spelling, true, decided);
+  return Match(text, wanted, spelling, true, decided).from(at, 0);
 }
 
 std::string first_bytes_at(std::string_view text, std::size_t at) {

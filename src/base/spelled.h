@@ -28,6 +28,14 @@ constexpr bool begins_escape(char c) {
   return c == '%' || c == '&' || c == '\\' || c == '=';
 }
 
+// Behind a place where no spelling begins, and behind those after it where then none does either: a run of
+// backslashes says the same wherever one begins to read it, so it is read once.
+constexpr std::size_t next_begin(std::string_view text, std::size_t at) {
+  if (text[at] != '\\') return at + 1;
+  const std::size_t next = text.find_first_not_of('\\', at);
+  return next == std::string_view::npos ? text.size() : next;
+}
+
 // The bytes that spellings at this place may begin with.
 std::string first_bytes_at(std::string_view text, std::size_t at);
 

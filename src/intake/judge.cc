@@ -147,11 +147,14 @@ class Judgement {
   Judgement(const Route& route, HttpRequest request, const SecretLookup& lookup, Mask& hidden, Instant now)
       : route_(route), request_(std::move(request)), secrets_(lookup), hidden_(hidden), now_(now) {}
 
-  Judged run(const std::function<bool()>& within_rate) {
+  Judged run(const Asks& asks) {
     prove();
     for (const std::string& secret : secrets_.seen())
       hidden_.add(secret);
-    result_.delivery = record_of(route_, request_, &hidden_);
+    const bool in_time = verified_.proof && asks.within_rate();
+    const std::string_view proof = verified_.proof ? verified_.proof->proof() : std::string_view();
+    const bool recorded = in_time || asks.is_recorded(proof);
+    result_.delivery = record_of(route_, request_, recorded ? &hidden_ : nullptr);
     result_.secrets = secrets_.state();
     if (!verified_.proof && route_.hook.empty()) {
       result_.refusal =
@@ -161,7 +164,7 @@ class Judgement {
     } else {
       result_.delivery.proof = verified_.proof->proof();
       result_.proof = verified_.proof;
-      if (!within_rate()) {
+      if (!in_time) {
         set(429, "more calls than this source may make", Keep::kSample);
       } else {
         read();
@@ -347,9 +350,9 @@ class Judgement {
 
 }  // namespace
 
-Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
-             const std::function<bool()>& within_rate, Mask& hidden, Instant now) {
-  return Judgement(route, std::move(request), lookup, hidden, now).run(within_rate);
+Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup, const Asks& asks,
+             Mask& hidden, Instant now) {
+  return Judgement(route, std::move(request), lookup, hidden, now).run(asks);
 }
 
 Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, Instant now) {

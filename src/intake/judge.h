@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/mask.h"
@@ -58,11 +59,19 @@ struct Judged {
   std::string alarm;  // a caller is configured wrongly and loses calls: for the log, as an error
 };
 
-// `within_rate` is asked once, and only for authentic calls. `now`: by the machine's clock, which the
+// What is asked on the way; each at most once.
+struct Asks {
+  std::function<bool()> within_rate;  // of an authentic call
+  // Of a refusal that is kept as a sample only: whether this one is among them. What hides secrets in a
+  // record costs more than the refusal, and whoever likes can be refused as often as they like.
+  std::function<bool(std::string_view proof)> is_recorded;
+};
+
+// `now`: by the machine's clock, which the
 // senders' signatures are measured against (rt::wall_now). `hidden`: what records hide; the secrets that were
 // looked up are added.
-Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup,
-             const std::function<bool()>& within_rate, Mask& hidden, Instant now);
+Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup, const Asks& asks,
+             Mask& hidden, Instant now);
 
 // A stored delivery that made no event, read anew with today's mapping of its source. Its secrets are gone,
 // so what proved it then proves it now. `route` is of its source.

@@ -280,10 +280,15 @@ TEST(Judge, AsksTheRateOnlyForAuthenticCalls) {
   const Route route = fixture::route_of(sources, "/hooks/flagger/post-rollout");
   Mask hidden;
   int asked = 0;
-  const auto over = [&] {
-    ++asked;
-    return false;
-  };
+  std::vector<std::string> refused;
+  const Asks over{[&] {
+                    ++asked;
+                    return false;
+                  },
+                  [&](std::string_view proof) {
+                    refused.emplace_back(proof);
+                    return true;
+                  }};
   EXPECT_EQ(status_of(judge(route, post("/hooks/flagger/post-rollout", kGood), kSecrets, over, hidden,
                             fixture::kNow)),
             401);
@@ -294,6 +299,33 @@ TEST(Judge, AsksTheRateOnlyForAuthenticCalls) {
   EXPECT_EQ(asked, 1);
   EXPECT_EQ(result.refusal->keep, Keep::kSample);
   EXPECT_EQ(result.refusal->delivery.body, "");
+  ASSERT_EQ(refused.size(), 2U);  // each refusal asks whether it is recorded
+  EXPECT_EQ(refused[0], "");
+  EXPECT_EQ(refused[1], result.proof->proof());
+}
+
+// What is only counted is not searched for secrets: that takes longer than the refusal itself.
+TEST(Judge, RecordsOnlyWhatItIsAskedTo) {
+  const Sources sources = plain();
+  const Route route = fixture::route_of(sources, "/hooks/flagger/post-rollout");
+  Mask hidden;
+  for (const bool recorded : {true, false}) {
+    const Asks asks{[] { return false; }, [&](std::string_view) { return recorded; }};
+    for (const Headers& headers : {Headers{}, Headers{{kProof}}}) {
+      HttpRequest request = post("/hooks/flagger/post-rollout", kGood);
+      for (const Header& header : headers.list)
+        request.headers.add(header.name, header.value);
+      const Judged result = judge(route, std::move(request), kSecrets, asks, hidden, fixture::kNow);
+      ASSERT_TRUE(result.refusal);
+      const Delivery& d = result.refusal->delivery;
+      EXPECT_EQ(d.source, "flagger");
+      EXPECT_EQ(d.hook, "post-rollout");
+      EXPECT_EQ(d.status, result.refusal->status);
+      EXPECT_NE(d.reason, "");
+      EXPECT_EQ(d.target.empty(), !recorded);
+      EXPECT_EQ(d.headers.empty(), !recorded);
+    }
+  }
 }
 
 TEST(Judge, SaysSoWhereAMetadataProofCannotBeLookedFor) {

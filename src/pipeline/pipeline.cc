@@ -61,10 +61,11 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   if (!route) co_return intake::problem_answer(404, intake::kNoSuchPath);
   if (stopping_) co_return intake::problem_answer(*route, 503, "shutting down");
 
+  Trace trace = Trace::kCount;
   intake::Judged judged =
-      judge(*route, std::move(request));  // who sends, what they say, whether it is wanted
+      judge(*route, std::move(request), trace);  // who sends, what they say, whether it is wanted
   if (judged.refusal || judged.filtered) {
-    AWAIT(HttpResponse refused_or_filtered, keep(*route, std::move(judged)));
+    AWAIT(HttpResponse refused_or_filtered, keep(*route, std::move(judged), trace));
     co_return refused_or_filtered;
   }
   judged.event->team = team_of(*rules, *judged.event);

@@ -118,12 +118,13 @@ class Pipeline {
   rt::Task<Evaluation> evaluate_plan(std::shared_ptr<const BoundWorkflow> bound, Event event, bool condition);
   rt::Task<> watch_for_storm(Event event);
   rt::Task<> say_what_is_told(std::shared_ptr<const Rules> rules);
-  intake::Judged judge(const intake::Route& route, HttpRequest request);
-  rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged);
   // What is left of a call that was refused and is not stored for itself: most are only counted, so that
   // nobody can fill the disk or the log, or keep us busy with records.
   enum class Trace : std::uint8_t { kCount = 1, kLog, kStore };
   Trace trace_of_refusal(std::string_view proof);  // takes the room for it
+  // `trace`: of a refusal that is kept as a sample only.
+  intake::Judged judge(const intake::Route& route, HttpRequest request, Trace& trace);
+  rt::Task<HttpResponse> keep(intake::Route route, intake::Judged judged, Trace trace);
   HttpResponse refused(intake::Refusal refusal, Trace trace);
   HttpResponse not_taken(const intake::Route& route, Delivery seen, const Error& error);
   static Delivery without_content(const Delivery& delivery);  // headers and body: for the log

@@ -54,20 +54,25 @@ Pipeline::Pipeline(Parts parts)
   });
 }
 
-intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request) {
+intake::Judged Pipeline::judge(const intake::Route& route, HttpRequest request, Trace& trace) {
   const intake::Source& source = *route.source;
-  const auto within_rate = [&] {
+  intake::Asks asks;
+  asks.within_rate = [&] {
     return !source.rate() || rates_.take("source " + source.name(), *source.rate(), 1, rt::steady_now()) == 1;
   };
+  asks.is_recorded = [&](std::string_view proof) {
+    trace = trace_of_refusal(proof);
+    return trace != Trace::kCount;
+  };
   intake::Judged judged =
-      intake::judge(route, std::move(request), parts_.secrets, within_rate, hidden(), rt::wall_now());
+      intake::judge(route, std::move(request), parts_.secrets, asks, hidden(), rt::wall_now());
   note_secrets(source.name(), judged.secrets);
   if (!judged.alarm.empty())
     log::error(judged.alarm, {{"source", source.name()}, {"canary", judged.identity.named}});
   return judged;
 }
 
-rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged) {
+rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged, Trace trace) {
   if (judged.filtered) {
     const Duration began = rt::steady_now();
     Delivery seen = without_content(judged.delivery);
@@ -87,7 +92,6 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
     signals_->delivery(seen, judged.identity.named, Duration(0));
     co_return intake::problem_answer(refusal);
   }
-  const Trace trace = trace_of_refusal(refusal.delivery.proof);
   co_return refused(std::move(refusal), trace);
 }
 

@@ -54,8 +54,8 @@ intake::Judged read(const Given& given, Instant received_at) {
     return Error(Code::kNotFound, to_text(ref));
   };
   Mask hidden;
-  return intake::judge(
-      route, std::move(request), nothing, [] { return true; }, hidden, received_at);
+  const intake::Asks asks{[] { return true; }, [](std::string_view) { return true; }};
+  return intake::judge(route, std::move(request), nothing, asks, hidden, received_at);
 }
 
 }  // namespace

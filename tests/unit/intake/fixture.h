@@ -78,8 +78,8 @@ inline Judged judged(const Sources& sources, HttpRequest request, const SecretLo
                      bool within_rate = true, Instant now = kNow) {
   const Route route = route_of(sources, request.target);
   Mask hidden;
-  return judge(
-      route, std::move(request), lookup, [&] { return within_rate; }, hidden, now);
+  const Asks asks{[&] { return within_rate; }, [](std::string_view) { return true; }};
+  return judge(route, std::move(request), lookup, asks, hidden, now);
 }
 
 // 0: to be appended; 202: filtered.
