@@ -78,6 +78,28 @@ TEST(InterpretTest, ByStatus) {
   }
 }
 
+// Only who names a time to come again says that nothing was done.
+TEST(InterpretTest, ARetryAfterThatNamesNoTimeSaysNothing) {
+  const auto action = http_action("{method: POST, path: /a, effect: none}");
+  HttpRequest request;
+  request.method = "POST";
+  request.target = "https://h/a";
+  for (const int status : {408, 503}) {
+    for (const char* words : {"0", "-1", "-99999999999", "0.0", "", "soon", "nan", "0, 0", "-5;w=1", "0s",
+                              "Thu, 01 Jan 1970 00:00:00 GMT", "1970-01-01T00:00:00Z"}) {
+      HttpResponse answer;
+      answer.status = status;
+      answer.headers.set("Retry-After", words);
+      answer.body = R"({"retry_after":60})";  // of limits, not of what was done
+      const Ending ending = action->plan().calls()[0].interpret(request, answer, {}, kNow, {});
+      EXPECT_EQ(ending.result, RequestResult::kUnclear) << status << " " << words;
+      answer.headers.add("Retry-After", "2");
+      EXPECT_EQ(action->plan().calls()[0].interpret(request, answer, {}, kNow, {}).result,
+                RequestResult::kRetryable);
+    }
+  }
+}
+
 TEST(InterpretTest, WithoutAnAnswer) {
   struct Row {
     Code code;

@@ -172,11 +172,11 @@ std::string asked(const HttpRequest& request) {
 }
 
 // By the status alone (contract 9).
-RequestResult by_status(const HttpResponse& answer) {
+RequestResult by_status(const HttpResponse& answer, Instant now) {
   const int status = answer.status;
   if (status == 429 || status == 425) return RequestResult::kRetryable;
   if (status == 503 || status == 408) {
-    return answer.headers.find("retry-after") ? RequestResult::kRetryable : RequestResult::kUnclear;
+    return asks_to_wait(answer, now) ? RequestResult::kRetryable : RequestResult::kUnclear;
   }
   if (status >= 200 && status < 300) return RequestResult::kSucceeded;
   if (status >= 300 && status < 500) return RequestResult::kRefused;
@@ -427,7 +427,7 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
   } else {
     CHECK(values.size() == impl_->after.size());
     Verdict verdict = by_rules(*impl_, values);
-    ending.result = verdict.result.value_or(by_status(*answer));
+    ending.result = verdict.result.value_or(by_status(*answer, now));
     ending.gone = verdict.gone;
     std::string more = verdict.trouble;
     // A rule that cannot be asked has not said yes: what the answer means is not known.
@@ -446,7 +446,7 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     ending.answered = !verdict.result && ending.result == RequestResult::kUnclear && answer->status >= 200 &&
                       answer->status < 300;
     // Where the status alone would have settled it, asking again yields the same.
-    const RequestResult plain = by_status(*answer);
+    const RequestResult plain = by_status(*answer, now);
     ending.misread = !verdict.result && verdict.misread && ending.result == RequestResult::kUnclear &&
                      (plain == RequestResult::kSucceeded || plain == RequestResult::kRefused);
     std::string text;

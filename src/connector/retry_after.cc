@@ -92,6 +92,15 @@ void longest(std::optional<Duration>& wait, const std::optional<Said>& said) {
   if (said) wait = std::max(wait.value_or(Duration(0)), said->wait);
 }
 
+// The longest that a Retry-After says.
+std::optional<Duration> from_headers(const HttpResponse& response, Instant clock) {
+  std::optional<Duration> wait;
+  for (const Header& header : response.headers.list) {
+    if (equal_ignoring_case(header.name, "retry-after")) longest(wait, read(header.value, clock));
+  }
+  return wait;
+}
+
 void from_body(const HttpResponse& response, std::optional<Duration>& wait) {
   const std::string_view text = trim(response.body);
   if (text.empty() || text[0] != '{' || text.size() > kBodyMax) return;
@@ -189,12 +198,13 @@ std::optional<Duration> read_wait(std::string_view text, Instant clock) {
   return said ? std::optional(std::max(said->wait, Duration(0))) : std::nullopt;
 }
 
+bool asks_to_wait(const HttpResponse& response, Instant now) {
+  return from_headers(response, clock_of(response, now)).value_or(Duration(0)) > Duration(0);
+}
+
 std::optional<Duration> retry_after(const HttpResponse& response, Instant now) {
   const Instant clock = clock_of(response, now);
-  std::optional<Duration> wait;
-  for (const Header& header : response.headers.list) {
-    if (equal_ignoring_case(header.name, "retry-after")) longest(wait, read(header.value, clock));
-  }
+  std::optional<Duration> wait = from_headers(response, clock);
   const bool limited = response.status == 429 || response.status == 420;
   for (const std::string_view family : kFamilies) {
     const std::string name(family);

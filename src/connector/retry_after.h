@@ -20,6 +20,10 @@ constexpr Duration kLongestWait = std::chrono::hours(24);  // who asks for more 
 // nothing is said, or the renewal is over.
 std::optional<Duration> retry_after(const HttpResponse& response, Instant now);
 
+// Whether a Retry-After says when to come again, and that is still ahead. A header that says nothing, or a
+// time that is past, is no word of a system that did nothing.
+bool asks_to_wait(const HttpResponse& response, Instant now);
+
 // One such value, as an action's `retryAfter` may yield it. `clock` is what the system's clock shows.
 std::optional<Duration> read_wait(std::string_view text, Instant clock);
 

@@ -188,7 +188,9 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     // What the receiver asked for counts; the jitter on top keeps those who were told the same from coming
     // together.
     const Duration own = backoff(policy, step.attempts, jitter);
-    const Duration delay = o->after ? *o->after + std::min(own, policy.initial) : own;
+    // "Now" is no time to wait for: who says so again and again is asked ever more slowly.
+    const bool told = o->after && (*o->after > Duration(0) || o->uncounted);
+    const Duration delay = told ? *o->after + std::min(own, policy.initial) : own;
     RetryPolicy allowed = policy;
     if (o->uncounted) {  // nothing was tried: that counts for no limit but the run's
       allowed.attempts = 0;

@@ -127,6 +127,17 @@ TEST(Decide, RetriesWithFullJitterUntilTheLimits) {
             kNow + seconds(30));
 }
 
+// Who says "now" again and again is not asked ever again at once.
+TEST(Decide, ARetryAfterOfZeroLeavesTheBackoff) {
+  postlude::Run run = run_of({StepState::kRunning});
+  run.steps[0].attempts = 5;
+  const auto due = [&](std::optional<Duration> after) {
+    return decide(run, 0, Retryable{"429", after}, {}, kNow, 700'000).changes[0].due_at;
+  };
+  EXPECT_EQ(due(Duration(0)), due(std::nullopt));
+  EXPECT_NE(due(Duration(1)), due(std::nullopt));
+}
+
 TEST(Decide, ARetryAfterMayExceedTheLongestBackoff) {
   const auto run = run_of({StepState::kRunning});
   const Decision d = decide(run, 0, Retryable{"429", Duration(minutes(20))}, {}, kNow, 0);

@@ -99,6 +99,7 @@ TEST(Client, ReadsAnswersOfAllKinds) {
   const std::string h = "HTTP/1.1 200 OK\r\n";
   for (const Case& c : {
            Case{"length", h + "Content-Length: 2\r\n\r\nok", "200 ok"},
+           Case{"the same length twice", h + "Content-Length: 2\r\nContent-Length: 2\r\n\r\nok", "200 ok"},
            Case{"chunks", h + "Transfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\nX-T: 1\r\n\r\n",
                 "200 ok"},
            Case{"until the end", h + "Connection: close\r\n\r\nok", "200 ok"},
@@ -139,6 +140,14 @@ TEST(Client, CallsAnswersItCannotTrustUnknown) {
            Case{"a bad chunk",
                 h + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\nok\r\n0\r\n\r\n"},
            Case{"a bad length", h + "Content-Length: two\r\nConnection: close\r\n\r\nok"},
+           Case{"a length beyond any",
+                h + "Content-Length: 99999999999999999999\r\nConnection: close\r\n\r\nok"},
+           Case{"a negative length", h + "Content-Length: -1\r\nConnection: close\r\n\r\nok"},
+           Case{"an empty length", h + "Content-Length:\r\nConnection: close\r\n\r\nok"},
+           Case{"two lengths", h + "Content-Length: 2\r\nContent-Length: 5\r\nConnection: close\r\n\r\nok"},
+           Case{"two lengths, the shorter last",
+                h + "Content-Length: 5\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"},
+           Case{"two lengths in one", h + "Content-Length: 2, 5\r\nConnection: close\r\n\r\nok"},
            Case{"short of its length", h + "Content-Length: 20\r\nConnection: close\r\n\r\nok"},
            Case{"only interim answers", "HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\n"},
            Case{"headers too large",

@@ -164,6 +164,29 @@ void begin_head(Exchange& exchange, std::string_view line) {
   exchange.response.status = status;
 }
 
+// libcurl takes the last of several, and reads a number that is too large as none at all.
+void read_length(Exchange& exchange) {
+  for (const Header& header : exchange.response.headers.list) {
+    if (!equal_ignoring_case(header.name, "content-length")) continue;
+    for (const std::string_view one : split(header.value, ',')) {
+      const std::string_view digits = trim(one);
+      const bool number = !digits.empty() && digits.size() <= 18 &&
+                          digits.find_first_not_of("0123456789") == std::string_view::npos;
+      const std::uint64_t length = number ? std::stoull(std::string(digits)) : 0;
+      exchange.bad_length = exchange.bad_length || !number || exchange.length.value_or(length) != length;
+      exchange.length = length;
+    }
+  }
+  // What comes in chunks says itself where it ends.
+  if (exchange.response.headers.find("transfer-encoding") != nullptr) exchange.length.reset();
+}
+
+bool is_short(const Exchange& exchange) {
+  const int status = exchange.response.status;
+  if (exchange.request.method == "HEAD" || status == 204 || status == 304) return false;
+  return exchange.length && exchange.response.body.size() < *exchange.length;
+}
+
 std::size_t on_header(char* bytes, std::size_t, std::size_t n, void* user) {
   Exchange& exchange = exchange_of(user);
   exchange.header_bytes += n;
@@ -183,6 +206,8 @@ std::size_t on_header(char* bytes, std::size_t, std::size_t n, void* user) {
   if (line.empty()) {
     exchange.head_begun = false;
     exchange.head_whole = exchange.response.status >= 200;  // else: an interim answer, the next one follows
+    if (exchange.head_whole) read_length(exchange);
+    if (exchange.bad_length) return 0;
   } else if (const std::size_t colon = line.find(':');
              (line[0] == ' ' || line[0] == '\t') && !headers.empty()) {
     headers.back().value.append(" ").append(trim(line));
@@ -324,12 +349,16 @@ void conclude(Exchange& exchange, CURLcode code) {
                                   ? "the headers of the answer are too large"
                                   : "the answer is larger than " +
                                         std::to_string(exchange.peer.response_bytes_max) + " bytes");
+  } else if (exchange.bad_length) {
+    exchange.result = Error(Code::kUnknown, "the answer's Content-Length is not one number");
   } else if (exchange.handed_over > 1) {
     exchange.result = Error(Code::kUnknown, "the connection was closed before an answer came");
   } else if (code != CURLE_OK) {
     exchange.result = Error(Code::kUnknown, words(exchange, code));
   } else if (!exchange.head_whole) {
     exchange.result = Error(Code::kUnknown, "the answer was cut off in its headers");
+  } else if (is_short(exchange)) {
+    exchange.result = Error(Code::kUnknown, "the answer is shorter than its Content-Length");
   } else {
     exchange.result = std::move(exchange.response);
   }

@@ -35,8 +35,10 @@ struct Exchange {
   bool denied = false;  // by may_send
   bool address_refused = false;
   bool too_large = false;
-  bool head_begun = false;  // a status line has come, its empty line not yet
-  bool head_whole = false;  // the final answer's headers have come to their end
+  bool bad_length = false;              // how long the answer is cannot be known
+  std::optional<std::uint64_t> length;  // what the final answer's headers say of it
+  bool head_begun = false;              // a status line has come, its empty line not yet
+  bool head_whole = false;              // the final answer's headers have come to their end
   char error_text[CURL_ERROR_SIZE] = {};
 
   Exchange(const Exchange&) = delete;

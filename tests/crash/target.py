@@ -147,7 +147,7 @@ class Target:
         if entry["fault"] == "too many":
             return bytes_of(postlude_fakes.Answer(429, "slow down", {"Retry-After": "0"})), True
         if entry["fault"] == "later":
-            return bytes_of(postlude_fakes.Answer(503, "not now", {"Retry-After": "0"})), True
+            return bytes_of(postlude_fakes.Answer(503, "not now", {"Retry-After": "1"})), True
         answer = self.apply(request, entry)
         entry["applied"] = True
         data = bytes_of(answer)

@@ -185,12 +185,13 @@ def test_503_is_a_later_only_with_retry_after(engine, fakes):
     server = engine(f"""
       - {{uses: web/request, {RETRY}, with: {{method: POST, path: /post}}}}
 """)
-    fakes.fault(path="/echo/post", status=503, headers={"Retry-After": "0"})
+    fakes.fault(path="/echo/post", status=503, headers={"Retry-After": "1"})
     assert run_of(server, name="one")["state"] == "succeeded"
-    fakes.fault(path="/echo/post", status=503)
-    held = server.wait_run(accept(server, name="two"), states=("waiting",))
-    assert held["steps"][0]["held"] is True and held["steps"][0]["unclear"] is True
-    assert len(calls(fakes)) == 3
+    for number, headers in enumerate([{}, {"Retry-After": "0"}, {"Retry-After": "-1"}, {"Retry-After": "soon"}]):
+        fakes.fault(path="/echo/post", status=503, headers=headers)
+        held = server.wait_run(accept(server, name=f"two-{number}"), states=("waiting",))
+        assert held["steps"][0]["held"] is True and held["steps"][0]["unclear"] is True
+        assert len(calls(fakes)) == 3 + number, headers
 
 
 def test_attempts_run_out(engine, fakes):
