@@ -327,7 +327,7 @@ TEST(BrokenConfig, addresses) {
        "p.yaml:1:21: 'publicUrl' is 'hooks.example.com'; expected a URL such as "
        "https://postlude.example.com"},
       {"server: {publicUrl: 'https://x/?a=b'}",
-       "p.yaml:1:21: 'publicUrl' is 'https://x/?a=b'; expected a URL such as https://postlude.example.com"},
+       "p.yaml:1:21: 'publicUrl' is 'https://x/?***'; expected a URL such as https://postlude.example.com"},
   });
 }
 

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cstdlib>
+#include <string>
+
 namespace postlude::app {
 
 TEST(Limits, connections_leave_descriptors_for_everything_else) {
@@ -30,6 +33,20 @@ TEST(Limits, the_soft_limit_is_raised_to_what_is_allowed_and_wanted) {
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
   EXPECT_EQ(after.rlim_cur, std::min<rlim_t>(before.rlim_max, 8192));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+// Whether a process that may open so few files is told so.
+[[noreturn]] void look_with(rlim_t few) {
+  const rlimit limit = {few, few};
+  const bool set = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  const Status enough = check_descriptors();
+  const std::string wanted = "only " + std::to_string(few) + " files";
+  std::_Exit(set && !enough && enough.error().message.find(wanted) != std::string::npos ? 0 : 1);
+}
+
+TEST(Limits, too_few_descriptors_are_told_before_anything_is_opened) {
+  EXPECT_TRUE(check_descriptors());
+  EXPECT_EXIT(look_with(16), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace postlude::app

@@ -371,6 +371,10 @@ std::string run(const ServeOptions& options, Version version, const rt::Notify& 
 
 int serve(const ServeOptions& options) {
   rt::ignore_failed_writes();
+  if (const Status enough = check_descriptors(); !enough) {
+    std::fprintf(stderr, "%s\n", enough.error().message.c_str());
+    return 1;
+  }
   const rt::Notify notify = rt::Notify::from_environment();
   Version version = read_version(options.config, options.connectors);
   if (!version.loaded) {

@@ -285,4 +285,30 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
   return none.empty() ? "" : "; " + std::string(none);
 }
 
+std::string shown_url(std::string_view url) {
+  constexpr std::string_view kHidden = "***";
+  constexpr std::size_t kNone = std::string_view::npos;
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme != kNone ? scheme + 3 : url.starts_with("//") ? 2 : 0;
+  // A password may hold a slash or a question mark that should have been encoded; a query may hold an @.
+  std::size_t end = std::min(url.find_first_of("/?#", begin), url.size());
+  const std::size_t first = url.substr(0, end).rfind('@');
+  const std::string_view authority = url.substr(begin, end - begin);
+  const std::size_t colon = authority.rfind(':');
+  const bool port = colon == kNone || authority.ends_with(']') ||
+                    authority.find_first_not_of("0123456789", colon + 1) == kNone;
+  std::size_t at = first != kNone && first >= begin ? first : kNone;
+  if (at == kNone && !port) at = url.rfind('@');
+  std::string out(url.substr(0, begin));
+  if (at != kNone && at >= begin) {
+    out += kHidden;
+    end = std::max(end, at);
+  } else {
+    at = begin;
+  }
+  const std::size_t query = url.find_first_of("?#", at);
+  out += url.substr(at, query == kNone ? kNone : query - at);
+  return query == kNone ? out : out + url[query] + std::string(kHidden);
+}
+
 }  // namespace postlude

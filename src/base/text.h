@@ -32,6 +32,10 @@ std::string join(std::span<const std::string> parts, std::string_view between);
 std::optional<std::string> percent_decode(std::string_view text);
 std::string percent_encode(std::string_view text);  // all but RFC 3986's unreserved characters
 
+// A URL without what may be secret in it, user information and query: https://***@host/path?***. Of what is
+// no whole URL, more may be hidden.
+std::string shown_url(std::string_view url);
+
 // The candidate that is nearest to `word` if it is near enough to be a slip of the hand; "" otherwise.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 // "; did you mean 'x'?", or all that there is: "; there is a, b"; where there is nothing, "; " and `none`.

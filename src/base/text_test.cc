@@ -144,5 +144,30 @@ TEST(Text, FindsTheNearestWord) {
   EXPECT_EQ(nearest(std::string(1000, 'x'), words), "");
 }
 
+TEST(Text, shows_urls_without_what_may_be_secret) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"https://host/path", "https://host/path"},
+      {"http://127.0.0.1:8081", "http://127.0.0.1:8081"},
+      {"http://[::1]:8081/x", "http://[::1]:8081/x"},
+      {"http://[::1]/x@y", "http://[::1]/x@y"},
+      {"127.0.0.1:8081", "127.0.0.1:8081"},
+      {":8081", ":8081"},
+      {"https://host/a@b", "https://host/a@b"},
+      {"https://u:pw@host/path?token=x", "https://***@host/path?***"},
+      {"https://host/?mail=a@b", "https://host/?***"},
+      {"https://host/#frag", "https://host/#***"},
+      {"https://u:p@w@host/", "https://***@host/"},
+      {"https://u:p/w@host/x", "https://***@host/x"},
+      {"https://u:p?w@host/x", "https://***@host/x"},
+      {"https://u:p w@host/x", "https://***@host/x"},
+      {"u:pw@host", "***@host"},
+      {"//u:pw@host", "//***@host"},
+      {"http://u:pw@[::1/", "http://***@[::1/"},
+      {"", ""},
+  };
+  for (const auto& [url, shown] : cases)
+    EXPECT_EQ(shown_url(url), shown) << url;
+}
+
 }  // namespace
 }  // namespace postlude

@@ -13,10 +13,8 @@ namespace {
 constexpr std::size_t kShownMax = 400;
 
 int print_check(const Remote& remote, const json::value& check) {
-  const json::value* intact = find(check, "intact");
-  const bool holds = intact != nullptr && *intact == json::value(true);
-  const json::value* records = find(check, "records");
-  const std::string count = records == nullptr ? "0" : to_text(*records);
+  const bool holds = flag_in(check, "intact");
+  const std::string count = std::to_string(number_in(check, "records"));
   const std::string table =
       holds
           ? "the chain is intact: " + count + " records, head " + std::string(find_text(check, "head")) +
@@ -30,7 +28,7 @@ int print_check(const Remote& remote, const json::value& check) {
 
 int verify(const Remote& remote, const std::string& file) {
   if (file.empty()) {
-    const auto answer = get(remote.server, "/api/v1/audit/verify");
+    const auto answer = get(remote.server, "/api/v1/audit/verify", verified_shape());
     return answer ? print_check(remote, *answer) : failed(remote, answer.error());
   }
   const auto check = ledger::verify_audit_file(file);

@@ -21,11 +21,10 @@ std::string text_of(const json::value& item, std::string_view key) {
 std::string items_table(const json::value& page, const std::vector<std::string>& head,
                         const std::vector<std::string>& columns, const std::string& none,
                         const std::string& age = "") {
-  const json::value* items = find(page, "items");
-  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
-  if (items->get_array().empty()) return none + "\n";
+  const json::array& items = list_in(page, "items");
+  if (items.empty()) return none + "\n";
   std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items->get_array()) {
+  for (const json::value& item : items) {
     std::vector<std::string> row;
     for (const std::string& column : columns)
       row.push_back(column == age ? age_of(text_of(item, column)) : text_of(item, column));
@@ -53,7 +52,8 @@ struct Words {
 
 int list_held(const Remote& remote, const Words& words) {
   const auto page =
-      get(remote.server, with_query("/api/v1/held", {{"workflow", words.workflow}, {"team", words.team}}));
+      get(remote.server, with_query("/api/v1/held", {{"workflow", words.workflow}, {"team", words.team}}),
+          page_shape());
   if (!page) return failed(remote, page.error());
   return print_answer(
       remote, *page,
@@ -64,7 +64,8 @@ int list_held(const Remote& remote, const Words& words) {
 int list_keys(const Remote& remote, const Words& words) {
   const auto page =
       get(remote.server,
-          with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}, {"after", words.after}}));
+          with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}, {"after", words.after}}),
+          page_shape());
   if (!page) return failed(remote, page.error());
   std::string table =
       items_table(*page, {"TARGET", "KEY", "STATE", "AGE", "RUN", "STEP"},
@@ -79,19 +80,22 @@ int forget_key(const Remote& remote, const Words& words) {
                                "', so that its next use creates a new object";
   if (!words.yes) {
     const auto page =
-        get(remote.server, with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}}));
+        get(remote.server, with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}}),
+            page_shape());
     if (!page) return failed(remote, page.error());
     std::vector<std::string> shown;
-    for (const json::value& use : find(*page, "items")->get_array())
+    for (const json::value& use : list_in(*page, "items"))
       shown.push_back("last used by " + text_of(use, "run") + " " + text_of(use, "step") + " " +
                       age_of(text_of(use, "lastUse")) + " ago; it is " + text_of(use, "state"));
     if (!shown.empty()) {  // else the daemon says what is wrong with it
       if (const auto status = unless_confirmed(question, shown, shown.size(), false)) return *status;
     }
   }
-  const auto answer =
-      post(remote.server, "/api/v1/keys/forget", json::object{{"target", words.target}, {"key", words.key}});
+  const auto answer = post(remote.server, "/api/v1/keys/forget",
+                           json::object{{"target", words.target}, {"key", words.key}}, forgotten_shape());
   if (!answer) return failed(remote, answer.error());
+  if (!flag_in(*answer, "forgotten"))
+    return failed(remote, Error(Code::kConflict, "the key is not forgotten"));
   return print_answer(
       remote, *answer,
       "forgotten: the next use of the key creates a new object; the existing object stays and is no longer "
@@ -108,13 +112,14 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
   const auto cause = whole_cause(remote, {"/api/v1/held", "held step", "runs held"}, choice.cause);
   if (!cause) return failed(remote, cause.error());
   if (!choice.yes) {
-    const auto page = get(remote.server, with_query("/api/v1/held", {{"workflow", choice.workflow}}));
+    const auto page =
+        get(remote.server, with_query("/api/v1/held", {{"workflow", choice.workflow}}), page_shape());
     if (!page) return failed(remote, page.error());
     std::int64_t count = 0;
     std::vector<std::string> shown;
-    for (const json::value& group : find(*page, "items")->get_array()) {
+    for (const json::value& group : list_in(*page, "items")) {
       if (text_of(group, "cause") != *cause) continue;
-      const auto of_group = find(group, "count")->to_number<std::int64_t>();
+      const auto of_group = number_in(group, "count");
       count += of_group;
       shown.push_back(number_of(of_group, kHeldStep) + " of " + text_of(group, "workflow") + ": " +
                       text_of(group, "first") +
@@ -127,14 +132,13 @@ int resume_many(const Remote& remote, const HeldChoice& choice) {
   }
   json::object body{{"cause", *cause}, {"as", choice.as}};
   if (!choice.workflow.empty()) body["workflow"] = choice.workflow;
-  const auto answer = post(remote.server, "/api/v1/held/resume", body);
+  const auto answer = post(remote.server, "/api/v1/held/resume", body, many_shape());
   if (!answer) return failed(remote, answer.error());
-  const json::value* done = find(*answer, "done");
   std::string text =
-      "answered " + number_of(done->to_number<std::int64_t>(), kHeldStep) + " as " + choice.as + "\n";
-  for (const json::value& one : find(*answer, "refused")->get_array())
+      "answered " + number_of(number_in(*answer, "done"), kHeldStep) + " as " + choice.as + "\n";
+  for (const json::value& one : list_in(*answer, "refused"))
     text += "not " + text_of(one, "run") + ": " + text_of(one, "why") + "\n";
-  if (find(*answer, "more")->get_bool()) text += "there are more: repeat the command\n";
+  if (flag_in(*answer, "more")) text += "there are more: repeat the command\n";
   return print_answer(remote, *answer, text);
 }
 

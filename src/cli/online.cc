@@ -14,13 +14,13 @@ int list(const Remote& remote, const ListChoice& choice) {
     path += between + name + "=" + percent_encode(value);
     between = '&';
   }
-  const auto page = get(remote.server, path);
+  const auto page = get(remote.server, path, page_shape());
   if (!page) return failed(remote, page.error());
   return print_answer(remote, *page, list_of(choice.kind, *page));
 }
 
 int show(const Remote& remote, const std::string& kind, const std::string& id) {
-  const auto thing = get(remote.server, "/api/v1/" + kind + "/" + percent_encode(id));
+  const auto thing = get(remote.server, "/api/v1/" + kind + "/" + percent_encode(id), thing_shape(kind));
   if (!thing) return failed(remote, thing.error());
   return print_answer(remote, *thing, one_of(kind, *thing));
 }
@@ -32,7 +32,7 @@ int explain(const Remote& remote, const std::string& id) {
                  id.c_str());
     return kUsedWrongly;
   }
-  const auto whole = get(remote.server, "/api/v1/explain/" + percent_encode(id));
+  const auto whole = get(remote.server, "/api/v1/explain/" + percent_encode(id), explain_shape());
   if (!whole) return failed(remote, whole.error());
   return print_answer(remote, *whole, explanation(*whole));
 }

@@ -37,7 +37,8 @@ std::string told(const std::string& run, const std::string& done, const json::va
 
 int act_on_run(const Remote& remote, const std::string& run, const std::string& verb, const std::string& done,
                const json::object& body) {
-  const auto answer = post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/" + verb, body);
+  const auto answer =
+      post(remote.server, "/api/v1/runs/" + percent_encode(run) + "/" + verb, body, run_shape());
   if (!answer) return failed(remote, answer.error());
   return print_answer(remote, *answer, told(run, done, *answer));
 }
@@ -146,11 +147,10 @@ void add_verbs(CLI::App& runs, const Wiring& wiring, const Shared& words) {
 }
 
 std::string pauses_table(const json::value& page) {
-  const json::value* items = find(page, "items");
-  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
-  if (items->get_array().empty()) return "nothing is paused\n";
+  const json::array& items = list_in(page, "items");
+  if (items.empty()) return "nothing is paused\n";
   std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items->get_array()) {
+  for (const json::value& item : items) {
     rows.push_back({std::string(find_text(item, "kind")), std::string(find_text(item, "name")),
                     age_of(std::string(find_text(item, "at"))), std::string(find_text(item, "by")),
                     std::string(find_text(item, "reason"))});
@@ -165,7 +165,7 @@ int hold(const Remote& remote, const Words& words, const std::string& verb) {
                                  {"source", &words.source},
                                  {"reason", &words.reason}});
   if (words.all) body["all"] = true;
-  const auto answer = post(remote.server, "/api/v1/" + verb, body);
+  const auto answer = post(remote.server, "/api/v1/" + verb, body, pause_shape());
   if (!answer) return failed(remote, answer.error());
   const std::string name(find_text(*answer, "name"));
   return print_answer(
@@ -196,20 +196,18 @@ void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
   listed->callback([wiring] {
     *wiring.run = [wiring] {
       const Remote remote = wiring.remote();
-      const auto page = get(remote.server, "/api/v1/pauses");
+      const auto page = get(remote.server, "/api/v1/pauses", page_shape());
       return page ? print_answer(remote, *page, pauses_table(*page)) : failed(remote, page.error());
     };
   });
 }
 
 std::string failures_table(const json::value& page) {
-  const json::value* items = find(page, "items");
-  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
-  if (items->get_array().empty()) return "no failures\n";
+  const json::array& items = list_in(page, "items");
+  if (items.empty()) return "no failures\n";
   std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items->get_array()) {
-    const json::value* count = find(item, "count");
-    rows.push_back({count == nullptr ? "" : to_text(*count), std::string(find_text(item, "workflow")),
+  for (const json::value& item : items) {
+    rows.push_back({std::to_string(number_in(item, "count")), std::string(find_text(item, "workflow")),
                     std::string(find_text(item, "last")), age_of(std::string(find_text(item, "lastAt"))),
                     std::string(find_text(item, "cause"))});
   }
@@ -224,7 +222,7 @@ int list_failures(const Remote& remote, const Words& words) {
     path += between + std::string(name) + "=" + percent_encode(*value);
     between = '&';
   }
-  const auto page = get(remote.server, path);
+  const auto page = get(remote.server, path, page_shape());
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
@@ -232,19 +230,21 @@ int list_failures(const Remote& remote, const Words& words) {
 std::optional<int> ask_about_failures(const Remote& remote, const std::string& cause,
                                       const std::string& workflow, const std::string& verb) {
   const std::string of_workflow = workflow.empty() ? "" : "workflow=" + percent_encode(workflow);
-  const auto groups = get(remote.server, "/api/v1/failures?" + of_workflow);
+  const auto groups = get(remote.server, "/api/v1/failures?" + of_workflow, page_shape());
   if (!groups) return failed(remote, groups.error());
   std::int64_t count = 0;
-  for (const json::value& group : find(*groups, "items")->get_array()) {
-    if (find_text(group, "cause") == cause) count += find(group, "count")->to_number<std::int64_t>();
+  for (const json::value& group : list_in(*groups, "items")) {
+    if (find_text(group, "cause") == cause) count += number_in(group, "count");
   }
   if (count == 0) return std::nullopt;  // the daemon says what is wrong with it
-  const auto runs = get(
-      remote.server, "/api/v1/runs?state=failed&dismissed=false&limit=" + std::to_string(kConfirmShown) +
-                         "&cause=" + percent_encode(cause) + (of_workflow.empty() ? "" : "&" + of_workflow));
+  const auto runs =
+      get(remote.server,
+          "/api/v1/runs?state=failed&dismissed=false&limit=" + std::to_string(kConfirmShown) +
+              "&cause=" + percent_encode(cause) + (of_workflow.empty() ? "" : "&" + of_workflow),
+          page_shape());
   if (!runs) return failed(remote, runs.error());
   std::vector<std::string> shown;
-  for (const json::value& run : find(*runs, "items")->get_array())
+  for (const json::value& run : list_in(*runs, "items"))
     shown.push_back(std::string(find_text(run, "id")) + " " + std::string(find_text(run, "namespace")) + "/" +
                     std::string(find_text(run, "name")) + " " + std::string(find_text(run, "workflow")));
   return unless_confirmed(verb + " " + number_of(count, "failed run"), shown, static_cast<std::size_t>(count),
@@ -260,12 +260,13 @@ int act_on_failures(const Remote& remote, const Words& words, const std::string&
   json::object body{{"cause", *cause}};
   if (!words.workflow.empty()) body["workflow"] = words.workflow;
   if (words.stale) body["stale"] = true;
-  const auto answer = post(remote.server, "/api/v1/failures/" + verb, body);
+  const auto answer = post(remote.server, "/api/v1/failures/" + verb, body, many_shape());
   if (!answer) return failed(remote, answer.error());
-  std::string text = (verb == "retry" ? "retried " : "dismissed ") + to_text(*find(*answer, "done")) + "\n";
-  for (const json::value& one : find(*answer, "refused")->get_array())
+  std::string text =
+      (verb == "retry" ? "retried " : "dismissed ") + std::to_string(number_in(*answer, "done")) + "\n";
+  for (const json::value& one : list_in(*answer, "refused"))
     text += "not " + std::string(find_text(one, "run")) + ": " + std::string(find_text(one, "why")) + "\n";
-  if (find(*answer, "more")->get_bool()) text += "there are more: repeat the command\n";
+  if (flag_in(*answer, "more")) text += "there are more: repeat the command\n";
   return print_answer(remote, *answer, text);
 }
 
@@ -294,11 +295,10 @@ void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
 }
 
 int redeliver(const Remote& remote, const std::string& id) {
-  const auto answer =
-      post(remote.server, "/api/v1/deliveries/" + percent_encode(id) + "/redeliver", json::object());
+  const auto answer = post(remote.server, "/api/v1/deliveries/" + percent_encode(id) + "/redeliver",
+                           json::object(), redelivered_shape());
   if (!answer) return failed(remote, answer.error());
-  const json::value* duplicate = find(*answer, "duplicate");
-  const bool known = duplicate != nullptr && duplicate->is_bool() && duplicate->get_bool();
+  const bool known = flag_in(*answer, "duplicate");
   return print_answer(
       remote, *answer,
       std::string(find_text(*answer, "event")) + (known ? " (this event existed already)\n" : "\n"));
@@ -318,7 +318,7 @@ int failed(const Remote& remote, const Error& error) {
   if (error.code == Code::kUnavailable || error.code == Code::kUnknown) {
     const std::string& from = remote.server.from;
     const auto settled = url_of(remote.server.url, from, "");
-    const std::string url = settled ? *settled : remote.server.url;
+    const std::string url = shown_url(settled ? *settled : remote.server.url);
     std::fprintf(stderr, "could not reach %s (%s): %s\n", url.c_str(),
                  from.empty() ? "the default; use --server to name another" : ("from " + from).c_str(),
                  error.message.c_str());
@@ -333,10 +333,9 @@ Result<std::string> whole_cause(const Remote& remote, const Groups& of, const st
   const bool cut = given.ends_with(kCut);
   const std::string shown =
       printable(std::string_view(given).substr(0, given.size() - (cut ? kCut.size() : 0)), Lines::kBlank);
-  TRY(const json::value page, get(remote.server, of.path));
-  const json::value* items = find(page, "items");
+  TRY(const json::value page, get(remote.server, of.path, page_shape()));
   std::set<std::string> found;
-  for (const json::value& item : items != nullptr && items->is_array() ? items->get_array() : json::array()) {
+  for (const json::value& item : list_in(page, "items")) {
     const std::string cause(find_text(item, "cause"));
     const std::string as_shown = printable(cause, Lines::kBlank);
     if (cut ? as_shown.starts_with(shown) : as_shown == shown) found.insert(cause);

@@ -51,10 +51,10 @@ void warn_of_token(const Server& server, const HttpRequest& request) {
       stderr,
       "warning: the token is sent to %s unencrypted, and others on the network can read it; use https or "
       "a port that is forwarded to this machine\n",
-      server.url.c_str());
+      shown_url(server.url).c_str());
 }
 
-Result<json::value> ask(const Server& server, HttpRequest request) {
+Result<json::value> ask(const Server& server, HttpRequest request, const Shape& shape) {
   warn_of_token(server, request);
   if (!server.token.empty()) request.headers.add("Authorization", "Bearer " + server.token);
   TRY(const HttpResponse response, call(std::move(request)));
@@ -62,7 +62,10 @@ Result<json::value> ask(const Server& server, HttpRequest request) {
   auto body = parse_json(response.body);
   if (!body)
     return Error(Code::kInvalid,
-                 "the daemon's answer is not JSON; is " + server.url + " its admin listener?");
+                 "the daemon's answer is not JSON; is " + shown_url(server.url) + " its admin listener?");
+  if (const Status fits = check_shape(*body, shape); !fits)
+    return Error(fits.error().code,
+                 fits.error().message + "; is " + shown_url(server.url) + " its admin listener?");
   return body;
 }
 
@@ -95,8 +98,9 @@ Result<std::string> url_of(const std::string& written, std::string_view from, st
   looked_at.target = url;
   move_user_info(looked_at);
   if (const auto parsed = connector::parse_url(looked_at.target); !parsed) {
-    return Error(Code::kInvalid, std::string(from) + " is '" + written + "', which is not an address: " +
-                                     parsed.error().message + "; expected a URL, HOST:PORT or :PORT");
+    return Error(Code::kInvalid, std::string(from) + " is '" + shown_url(written) +
+                                     "', which is not an address: " + parsed.error().message +
+                                     "; expected a URL, HOST:PORT or :PORT");
   }
   return url;
 }
@@ -118,20 +122,21 @@ Result<HttpResponse> call(HttpRequest request) {
   return std::move(*answer);
 }
 
-Result<json::value> get(const Server& server, const std::string& path) {
+Result<json::value> get(const Server& server, const std::string& path, const Shape& shape) {
   HttpRequest request;
   request.method = "GET";
   TRY(request.target, joined(server, path));
-  return ask(server, std::move(request));
+  return ask(server, std::move(request), shape);
 }
 
-Result<json::value> post(const Server& server, const std::string& path, const json::value& body) {
+Result<json::value> post(const Server& server, const std::string& path, const json::value& body,
+                         const Shape& shape) {
   HttpRequest request;
   request.method = "POST";
   TRY(request.target, joined(server, path));
   request.headers.add("Content-Type", "application/json");
   request.body = to_text(body);
-  return ask(server, std::move(request));
+  return ask(server, std::move(request), shape);
 }
 
 void move_user_info(HttpRequest& request) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "cli/answer.h"
 #include "model/http.h"
 
 namespace postlude::cli {
@@ -24,9 +25,11 @@ bool sent_in_the_clear(const std::string& url);
 // kUnavailable, kUnknown: the daemon could not be reached; anything it answered is a value.
 Result<HttpResponse> call(HttpRequest request);
 
-// kNotFound and so on by the answer's status, with its problem's detail; the body parsed otherwise.
-Result<json::value> get(const Server& server, const std::string& path);
-Result<json::value> post(const Server& server, const std::string& path, const json::value& body);
+// kNotFound and so on by the answer's status, with its problem's detail; the body parsed otherwise, which has
+// the members of `shape`.
+Result<json::value> get(const Server& server, const std::string& path, const Shape& shape);
+Result<json::value> post(const Server& server, const std::string& path, const json::value& body,
+                         const Shape& shape);
 
 // Takes `user:password@` out of a URL and makes the header of it, as Go's client does.
 void move_user_info(HttpRequest& request);

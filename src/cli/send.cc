@@ -111,7 +111,7 @@ Result<HttpRequest> request_of(const SendChoice& choice) {
   for (const std::string& header : choice.headers) {
     const std::size_t colon = header.find(':');
     if (colon == std::string::npos || colon == 0)
-      return Error(Code::kInvalid, "--header must be 'Name: value', not '" + header + "'");
+      return Error(Code::kInvalid, "--header must be 'Name: value', and one has no name or no colon");
     request.headers.set(header.substr(0, colon), std::string(trim(header.substr(colon + 1))));
   }
   const std::string path = request.target.substr(0, request.target.find_first_of("?#"));
@@ -162,7 +162,7 @@ int send(const SendChoice& choice) {
     return kUsedWrongly;
   }
   if (!choice.quiet) {
-    std::fprintf(stderr, "POST %s\n%s\n", request->target.c_str(), request->body.c_str());
+    std::fprintf(stderr, "POST %s\n%s\n", shown_url(request->target).c_str(), request->body.c_str());
   }
   const auto response = call(std::move(*request));
   if (!response) {

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/answer.h"
 #include "cli/terminal.h"
 #include "rt/loop.h"
 
@@ -94,11 +95,6 @@ std::string request_line(const json::value& request) {
   return text;
 }
 
-bool yes(const json::value& object, std::string_view key) {
-  const json::value* value = find(object, key);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 // An expression with the values it saw: "`.event.phase == "Failed"` is false; .event.phase was "Succeeded"".
 std::string condition_text(const json::value& condition) {
   std::string out = "`" + cell(condition, "expression") + "`";
@@ -146,19 +142,13 @@ void put_attempts(std::string& out, const json::value& step, const std::string& 
     const std::string why = cell(attempt, "why");
     if (!why.empty() && why != reason) out += " - " + shorter(why, 160);
     out += "\n";
-    for (const json::value& request : find(attempt, "requests")->get_array())
+    for (const json::value& request : list_in(attempt, "requests"))
       out += "       " + request_line(request) + "\n";
   }
 }
 
 bool ended(std::string_view state) {
   return state == "succeeded" || state == "failed" || state == "cancelled";
-}
-
-const json::array& list_in(const json::value& object, std::string_view key) {
-  static const json::array none;
-  const json::value* value = find(object, key);
-  return value != nullptr && value->is_array() ? value->get_array() : none;
 }
 
 // How long that is, as two units at most: 4m10s, 3h5m, 12d.
@@ -203,7 +193,8 @@ bool any_step(const json::value& run, std::string_view flag, std::string_view wa
   const json::array& steps = list_in(run, "steps");
   return std::any_of(waiting.begin(), waiting.end(),
                      [&](const json::value& step) { return cell(step, "for") == wanted; }) ||
-         std::any_of(steps.begin(), steps.end(), [&](const json::value& step) { return yes(step, flag); });
+         std::any_of(steps.begin(), steps.end(),
+                     [&](const json::value& step) { return flag_in(step, flag); });
 }
 
 // What holds a run back though its time has come.
@@ -225,9 +216,9 @@ void put_steps(std::string& out, const json::value& run) {
   for (const json::value& step : steps->get_array()) {
     out +=
         "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
-    const bool held = yes(step, "held");
+    const bool held = flag_in(step, "held");
     if (held) out += ", held, answer with runs resume";
-    if (yes(step, "asks")) out += ", answer with runs approve or runs reject";
+    if (flag_in(step, "asks")) out += ", answer with runs approve or runs reject";
     const std::string reason = cell(step, "reason");
     if (!reason.empty()) out += " - " + shorter(reason, 200);
     const std::string due = cell(step, "dueAt");
@@ -264,8 +255,8 @@ std::string run_text(const json::value& run) {
   line(out, "reason", cell(run, "reason"));
   line(out, "cancel", cell(run, "cancel"));
   line(out, "replay of", cell(run, "replayOf"));
-  if (yes(run, "dismissed")) line(out, "dismissed", "yes");
-  if (yes(run, "shadow")) line(out, "shadow", "yes: only reads were sent");
+  if (flag_in(run, "dismissed")) line(out, "dismissed", "yes");
+  if (flag_in(run, "shadow")) line(out, "shadow", "yes: only reads were sent");
   line(out, "created", cell(run, "createdAt"));
   line(out, "finished", cell(run, "finishedAt"));
   line(out, "duration", duration_of(run));
@@ -314,15 +305,15 @@ void put_trace(std::string& out, const json::value& trace) {
   if (patterns != nullptr && patterns->is_array()) {
     for (const json::value& pattern : patterns->get_array()) {
       std::vector<std::string> fields;
-      for (const json::value& field : find(pattern, "fields")->get_array()) {
+      for (const json::value& field : list_in(pattern, "fields")) {
         std::vector<std::string> wanted;
-        for (const json::value& glob : find(field, "wanted")->get_array())
+        for (const json::value& glob : list_in(field, "wanted"))
           wanted.push_back(cell(&glob));
         const json::value* value = find(field, "value");
         const std::string was = value == nullptr || value->is_null() ? "unknown" : cell(value);
-        fields.push_back(cell(field, "field") + " " + (yes(field, "matched") ? "is " : "is not ") +
+        fields.push_back(cell(field, "field") + " " + (flag_in(field, "matched") ? "is " : "is not ") +
                          join(wanted, " or ") +
-                         (yes(field, "matched") && was == join(wanted, "") ? "" : ": " + was));
+                         (flag_in(field, "matched") && was == join(wanted, "") ? "" : ": " + was));
       }
       out += "             on " + (fields.empty() ? "anything" : join(fields, ", ")) + "\n";
     }
@@ -355,7 +346,7 @@ void put_plan(std::string& out, const json::value& event, const json::array& run
   if (plan->get_array().empty()) out += "no workflow was configured\n";
   for (const json::value& entry : plan->get_array()) {
     const std::string workflow = cell(entry, "workflow");
-    out += (yes(entry, "runs") ? fate_of(runs, workflow) : "  not run  ") + workflow + ": " +
+    out += (flag_in(entry, "runs") ? fate_of(runs, workflow) : "  not run  ") + workflow + ": " +
            cell(entry, "why") + "\n";
     const json::value* trace = find(entry, "trace");
     if (trace != nullptr && trace->is_object()) put_trace(out, *trace);
@@ -456,16 +447,15 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
 }  // namespace
 
 std::string list_of(std::string_view kind, const json::value& page) {
-  const json::value* items = find(page, "items");
-  if (items == nullptr || !items->is_array()) return to_pretty(page) + "\n";
-  if (items->get_array().empty()) return "no " + std::string(kind) + "\n";
+  const json::array& items = list_in(page, "items");
+  if (items.empty()) return "no " + std::string(kind) + "\n";
   std::vector<std::string> heading;
   std::set<std::size_t> first;
-  std::vector<std::vector<std::string>> rows(items->get_array().size());
+  std::vector<std::vector<std::string>> rows(items.size());
   for (const Column& column : columns_of_kind(kind)) {
     if (column.only_wide && table_width() > 0) continue;
     std::vector<std::string> cells;
-    for (const json::value& item : items->get_array())
+    for (const json::value& item : items)
       cells.push_back(column.cell(item));
     if (column.if_any && std::all_of(cells.begin(), cells.end(), [](const auto& one) { return one.empty(); }))
       continue;

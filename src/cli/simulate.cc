@@ -40,12 +40,11 @@ Result<std::vector<std::string>> ids_since(const Server& server, Instant since, 
   std::vector<std::string> ids;
   std::string after;
   while (true) {
-    TRY(const json::value page, get(server, "/api/v1/events?limit=" + std::to_string(kPageSize) +
-                                                (after.empty() ? "" : "&after=" + percent_encode(after))));
-    const json::value* items = find(page, "items");
-    if (items == nullptr || !items->is_array())
-      return Error(Code::kInvalid, "the daemon's answer is not a list of events");
-    for (const json::value& item : items->get_array()) {
+    TRY(const json::value page, get(server,
+                                    "/api/v1/events?limit=" + std::to_string(kPageSize) +
+                                        (after.empty() ? "" : "&after=" + percent_encode(after)),
+                                    page_shape()));
+    for (const json::value& item : list_in(page, "items")) {
       const auto received = parse_rfc3339(find_text(item, "receivedAt"));
       const bool before = !received || *received < since;
       cut = !before && ids.size() == limit;
@@ -64,17 +63,14 @@ Result<std::vector<std::string>> ids_since(const Server& server, Instant since, 
 }
 
 Result<rehearsal::EventHistory> history_of(const Server& server, const std::string& id) {
-  TRY(const json::value view, get(server, "/api/v1/events/" + percent_encode(id)));
+  TRY(const json::value view, get(server, "/api/v1/events/" + percent_encode(id), thing_shape("events")));
   TRY(rehearsal::EventHistory event, rehearsal::event_history(view));
   std::vector<std::string> runs;
-  const json::value* listed = find(view, "runs");
-  if (listed != nullptr && listed->is_array()) {
-    for (const json::value& run : listed->get_array())
-      runs.emplace_back(find_text(run, "id"));
-  }
+  for (const json::value& run : list_in(view, "runs"))
+    runs.emplace_back(find_text(run, "id"));
   std::sort(runs.begin(), runs.end());  // ids are in the order of their making
   for (const std::string& run : runs) {
-    TRY(const json::value whole, get(server, "/api/v1/runs/" + percent_encode(run)));
+    TRY(const json::value whole, get(server, "/api/v1/runs/" + percent_encode(run), run_shape()));
     TRY(rehearsal::RunHistory history, rehearsal::run_history(whole));
     event.runs.push_back(std::move(history));
   }

@@ -86,6 +86,7 @@ class Engine {
   const std::function<void(Batch)> hand_back_;
   int epoll_ = -1;
   int wake_ = -1;
+  std::string unusable_;  // why nothing can be sent, as where no file can be opened; else ""
 
   std::mutex mutex_;  // guards the next three
   Batch inbox_;
@@ -110,18 +111,18 @@ Engine::Engine(ClientOptions options, std::function<void(Batch)> hand_back)
   std::call_once(once, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CHECK(epoll_ >= 0 && wake_ >= 0);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeKey;
-  CHECK(epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) == 0);
+  if (epoll_ < 0 || wake_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) != 0)
+    unusable_ = std::string("no request can be sent: ") + std::strerror(errno);
 }
 
 Engine::~Engine() {
   stop();
   if (thread_.joinable()) thread_.join();
-  ::close(wake_);
-  ::close(epoll_);
+  if (wake_ >= 0) ::close(wake_);
+  if (epoll_ >= 0) ::close(epoll_);
 }
 
 Status Engine::submit(ExchangePtr exchange) {
@@ -129,6 +130,7 @@ Status Engine::submit(ExchangePtr exchange) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return shutting_down();
+    if (!unusable_.empty()) return Error(Code::kUnavailable, unusable_);
     if (!thread_.joinable()) {
       TRY(thread_, rt::start_thread("http-client", [this] { run(); }));
     }

@@ -87,11 +87,15 @@ const std::regex& Walk::pattern(std::string_view text) const {
       .first->second;
 }
 
-// `https://user:password@host`
 bool holds_user(std::string_view text) {
-  const std::size_t scheme = text.find("://");
-  const std::size_t at = text.rfind('@');
-  return scheme != std::string_view::npos && at != std::string_view::npos && at > scheme;
+  return shown_url(text).find("://***@") != std::string::npos;
+}
+
+// Also a word with a query alone; not a sentence with a question mark.
+bool may_be_url(std::string_view text) {
+  const bool query = text.find(' ') == std::string_view::npos && text.find('=') != std::string_view::npos &&
+                     text.find('?') < text.rfind('=');
+  return query || text.find("://") != std::string_view::npos;
 }
 
 std::string Walk::found(const Node& node, const Named& named) {
@@ -106,10 +110,7 @@ std::string Walk::found(const Node& node, const Named& named) {
       break;
   }
   if (named.sensitive) return "text";
-  // Not the user and password of a URL.
-  if (!holds_user(node.scalar)) return quoted(node.scalar);
-  return quoted(node.scalar.substr(0, node.scalar.find("://") + 3) + "***" +
-                node.scalar.substr(node.scalar.rfind('@')));
+  return quoted(may_be_url(node.scalar) ? shown_url(node.scalar) : node.scalar);
 }
 
 std::string Walk::wanted(const std::vector<const json::value*>& list) const {

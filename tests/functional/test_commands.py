@@ -1,5 +1,6 @@
 """Every command, its exits (0 fine, 1 found wrong, 2 used wrongly, 3 could not reach), and who may use the API."""
 
+import http.server
 import json
 import socket
 import subprocess
@@ -50,6 +51,77 @@ def server(tmp_path_factory, binary, web):
 def run(binary, *arguments, **options):
     return subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
                           **options)
+
+
+# -- with something that is not a daemon
+
+ASKING = [
+    "runs list", "runs show run_1", "runs held", "runs retry run_1", "runs resume run_1 --as done",
+    "runs resume --cause x --as done --yes", "runs resume --cause x --as done", "events list", "events show evt_1",
+    "deliveries list", "deliveries show dlv_1", "deliveries redeliver dlv_1", "explain run_1", "pauses", "pause --all",
+    "unpause --all", "failures", "failures retry --cause x --yes", "failures retry --cause x",
+    "failures dismiss --cause x --yes", "keys list", "keys forget t k --yes", "keys forget t k", "audit verify",
+]
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    """Answers 200 to everything, with what `says` holds."""
+    class Answers(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(self.server.says)))
+            self.end_headers()
+            self.wfile.write(self.server.says)
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made
+        made.shutdown()
+
+
+@pytest.mark.parametrize("says", [b"{}", b"[]", b"null", b"1", b'{"items":7}', b'{"items":[1]}', b'{"items":null}',
+                                  b'{"done":"x","refused":7}'])
+def test_an_answer_that_is_not_postludes_is_told(binary, stranger, says):
+    stranger.says = says
+    for words in ASKING:
+        done = run(binary, *words.split(), "--server", f"127.0.0.1:{stranger.server_port}")
+        assert done.returncode == 2, (words, done)
+        assert done.stdout == "", words
+        assert done.stderr.startswith("the answer is not Postlude's: "), (words, done.stderr)
+        assert str(stranger.server_port) in done.stderr
+
+
+@pytest.mark.parametrize("items", [b"{}", b'{"count":"x","cause":"x","steps":7,"attempts":[{}]}'])
+def test_items_that_lack_members_do_no_harm(binary, stranger, items):
+    stranger.says = b'{"items":[%s],"id":"run_1","workflow":"w","state":"s","steps":[{"attempts":[{}]}],"delivery":null,' \
+        b'"event":{"plan":[{"trace":{"on":[{}]}}]},"runs":[{}],"receivedAt":""}' % items
+    for words in ("runs list", "runs show run_1", "runs held", "explain run_1", "failures", "pauses", "keys list"):
+        done = run(binary, *words.split(), "--server", f"127.0.0.1:{stranger.server_port}")
+        assert done.returncode == 0, (words, done)
+
+
+# -- what is secret in a URL
+
+@pytest.mark.parametrize("url", ["http://u:pw123456@127.0.0.1:1", "http://u:pw123456@127.0.0.1:1/x?token=pw123456",
+                                 "http://u:pw/123456@127.0.0.1:1", "ftp://u:pw123456@h/", "http://u:pw123456@[::1/",
+                                 "//u:pw123456@h", "u:pw123456@127.0.0.1:1", "http://127.0.0.1:1/?token=pw123456",
+                                 "http://u:p pw123456@127.0.0.1:1/"])
+def test_the_credentials_of_a_url_are_not_printed(binary, url):
+    for words in (["runs", "list", "--server", url], ["runs", "list", "--server", url, "--token", "pw123456"],
+                  ["send", "--url", url], ["simulate", "--server", url]):
+        done = run(binary, *words)
+        assert done.returncode != 0
+        assert "123456" not in done.stdout + done.stderr, (words, done)
+    assert "123456" not in run(binary, "send", "--header", "Bearer pw123456").stderr
 
 
 # -- without a daemon

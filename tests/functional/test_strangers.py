@@ -4,6 +4,7 @@ are served meanwhile."""
 import json
 import re
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -52,6 +53,34 @@ def honest(server, name):
 def metric(server, name):
     lines = server.get("/metrics").body.decode().splitlines()
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+
+# -- what it takes to refuse them
+
+def test_a_refused_call_of_many_escapes_costs_little(server):
+    """A header of escapes was read anew from each of its characters, and of each refused call: 15 ms of the loop."""
+    value = ("\\" * 63 + "u0068") * 230
+    call = post(HOOK, b"{}", [("X-A", value[:15_000])])
+    begin = time.monotonic()
+    for _ in range(100):
+        assert exchange(server.port, call, timeout=5.0).status == 401
+    many = time.monotonic() - begin
+    call = post(HOOK, b"{}", [("X-A", "a" * 15_000)])
+    begin = time.monotonic()
+    for _ in range(100):
+        assert exchange(server.port, call, timeout=5.0).status == 401
+    assert many < 2 * (time.monotonic() - begin) + 0.5
+    honest(server, "meanwhile")
+
+
+def test_too_few_open_files_are_told(binary, tmp_path):
+    config = tmp_path / "postlude.yaml"
+    config.write_text(f"store: {{url: 'sqlite:{tmp_path}/p.db'}}\nsources: {{a: {{type: flagger, auth: none}}}}\n")
+    done = subprocess.run(["sh", "-c", f"ulimit -n 16; exec {binary} serve --config {config}"], capture_output=True,
+                          text=True, timeout=30)
+    assert done.returncode == 1
+    assert "may open only 16 files" in done.stderr and "raise the limit" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 # -- connections and bytes
