@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/ends.h"
 #include "app/targets.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -215,6 +216,9 @@ class Examining {
     absent_.clear();
     for (std::uint32_t i = 0; i < bound.steps.size(); ++i)
       step(workflow, bound.steps[i], i);
+    if (!bound.usable) return;
+    if (const Node* node = config_.workflows.find(workflow.name)) check_ends(bound, *node, config_, found_);
+    flush();
   }
 
   // `if: failure` where nothing can have failed, and `if: success` where something has.

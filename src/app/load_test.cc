@@ -137,7 +137,7 @@ std::string team(const std::string& name, const std::string& match, const std::s
          more + "}\n";
 }
 
-constexpr const char* kStep = "    steps: [{uses: web/request, with: {method: PUT, path: /x}}]\n";
+constexpr const char* kStep = "    steps: [{uses: web/request, with: {path: /x}}]\n";
 
 TEST_F(Load, a_teams_workflows_are_on_its_events_only) {
   write("postlude.yaml", std::string(kBase) + "teams:\n" + team("pay", "'pay-*'"));

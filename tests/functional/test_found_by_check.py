@@ -24,7 +24,7 @@ def check(binary, folder, text, *arguments, environment=None):
     return done.returncode, done.stdout
 
 
-def workflow(steps, on="{source: a}", more=""):
+def workflow(steps, on="{source: a, phase: Succeeded}", more=""):
     return HEAD + f"workflows:\n  w:\n    on: {on}\n{more}    steps:\n" + "".join(f"    - {step}\n" for step in steps)
 
 
@@ -66,10 +66,10 @@ ERRORS = {
     "a slip in a phase": (workflow([VERSION], "{source: a, phase: succeeded}"), "did you mean 'Succeeded'?"),
     "a phase that post-rollout never has": (workflow([VERSION], "{source: a, phase: Progressing}"), "`hook: event`"),
     "a slip in a hook": (workflow([VERSION], "{source: a, hook: post-rollouts}"), "did you mean 'post-rollout'?"),
-    "a namespace that is no name": (workflow([VERSION], "{source: a, namespace: 'Prod-*'}"), "did you mean 'prod-*'?"),
-    "a canary's name that is none": (workflow([VERSION], "{source: a, name: [ok, a_b]}"), "no canary matches 'a_b'"),
+    "a namespace that is no name": (workflow([VERSION], "{source: a, phase: Succeeded, namespace: 'Prod-*'}"), "did you mean 'prod-*'?"),
+    "a canary's name that is none": (workflow([VERSION], "{source: a, phase: Succeeded, name: [ok, a_b]}"), "no canary matches 'a_b'"),
     "a list that excludes all": (
-        workflow([VERSION], "{source: a, namespace: [prod, '!prod']}"), "excludes everything that it includes"),
+        workflow([VERSION], "{source: a, phase: Succeeded, namespace: [prod, '!prod']}"), "excludes everything that it includes"),
     "accept with a slip": (
         workflow([VERSION]).replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: [succeeded]}},"),
         "did you mean 'Succeeded'?"),
@@ -84,12 +84,12 @@ ERRORS = {
     "an outcome that its phase never has": (
         workflow([VERSION], "{source: a, phase: Failed, outcome: promoted}"), "Failed is failed"),
     "a phase that Flagger does not know, at the end": (workflow([VERSION], "{source: a, phase: Done}"), "`hook: event`"),
-    "a namespace with a dot": (workflow([VERSION], "{source: a, namespace: a.b}"), "digits and '-', never '.'"),
-    "a namespace that is too long": (workflow([VERSION], "{source: a, namespace: %s}" % ("a" * 64)), "more than 63 characters"),
-    "a name that ends with a dot": (workflow([VERSION], "{source: a, name: 'a.'}"), "never a '.' at its beginning or end"),
-    "a name with an empty label": (workflow([VERSION], "{source: a, name: 'a..b'}"), "never '..'"),
+    "a namespace with a dot": (workflow([VERSION], "{source: a, phase: Succeeded, namespace: a.b}"), "digits and '-', never '.'"),
+    "a namespace that is too long": (workflow([VERSION], "{source: a, phase: Succeeded, namespace: %s}" % ("a" * 64)), "more than 63 characters"),
+    "a name that ends with a dot": (workflow([VERSION], "{source: a, phase: Succeeded, name: 'a.'}"), "never a '.' at its beginning or end"),
+    "a name with an empty label": (workflow([VERSION], "{source: a, phase: Succeeded, name: 'a..b'}"), "never '..'"),
     "an expression in a pattern": (
-        workflow([VERSION], "{source: a, metadata: {k: '${{ .event.name }}'}}"), "a pattern takes globs, not expressions"),
+        workflow([VERSION], "{source: a, phase: Succeeded, metadata: {k: '${{ .event.name }}'}}"), "a pattern takes globs, not expressions"),
     "an expression as a hook": (workflow([VERSION], "{source: a, hook: '${{ .event.name }}'}"), "a pattern takes globs, not expressions"),
     "an item without forEach": (workflow([PUT % "${{ .item }}"]), "`.item` exists only in a step with `forEach`, and this one has none"),
     "an item in a condition without forEach": (
@@ -207,7 +207,7 @@ WARNINGS = {
         workflow(["{uses: wait, with: {for: 2h}}"], more="    timeout: 1h\n"), "the run's `timeout` ends it after 1h"),
     "a retry longer than its run": (
         workflow(["{uses: ci/request, retry: {for: 3h}, with: {path: /x}}"], more="    timeout: 2h\n"), "'retry.for' is 3h"),
-    "a kind, which only a cluster tells": (workflow([VERSION], "{source: a, kind: forward}"), "no event has a `kind`"),
+    "a kind, which only a cluster tells": (workflow([VERSION], "{source: a, phase: Succeeded, kind: forward}"), "no event has a `kind`"),
     "a phase that Flagger does not know": (workflow([VERSION], "{source: a, hook: event, phase: Done}"), "no phase of Flagger's"),
     "an expression without its braces": (
         workflow([PUT % ".event.name"]), "`.event.name` is text here, and stays as it is written: as an expression it is `${{ .event.name }}`"),
@@ -246,6 +246,11 @@ WARNINGS = {
         "use chat/webhook"),
     "Jira's URL with the path of its API": (HEAD.replace("https://j.example", "https://j.example/base/rest/api/2"), "write https://j.example/base"),
     "Jira Cloud with a token alone": (HEAD.replace("https://j.example", "https://acme.atlassian.net"), "`auth: {basic: {username: EMAIL,"),
+    "rollouts that failed": (workflow([VERSION], "{source: a}"), "p.yaml:7:9: warning: this pattern matches rollouts that failed as well"),
+    "the same with its hook": (workflow([VERSION], "[{source: a, hook: 'post-*', namespace: prod}]"), "add `phase: Succeeded`"),
+    "the same of a source that accepts both": (
+        workflow([VERSION], "{source: '*'}").replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: '*'}},"),
+        "add `phase: Succeeded`"),
     "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "unencrypted to ci.example"),
 }
 
@@ -332,6 +337,31 @@ workflows:
     assert any("nonsense" in one for one in lines), out
     for noise in ("no calendar", "no target", "no earlier step", "no team", "`$data` has no"):
         assert noise not in out, out
+
+
+ONLY = "accept: {post-rollout: {phase: Succeeded}}"
+
+
+@pytest.mark.parametrize("on, more, accept", [
+    ("{source: a, phase: [Succeeded, Failed]}", "", ""),
+    ("{source: a, outcome: promoted}", "", ""),
+    ("{source: a, hook: event}", "", ""),
+    ("{source: postlude, hook: run-failed}", "", ""),
+    ("{source: a}", "", ONLY),
+    ("{source: a}", "    mode: off\n", ""),
+    ("{source: a}", "    if: .event.phase == \"Succeeded\"\n", ""),
+    ("{source: a}", "    vars: {all: '${{ .event | tojson }}'}\n", "")])
+def test_a_workflow_that_knows_how_the_rollout_ended(binary, tmp_path, on, more, accept):
+    text = workflow([VERSION], on, more).replace("type: flagger,", f"type: flagger, {accept + ',' if accept else ''}")
+    assert check(binary, tmp_path, text) == (0, "ok: 1 sources, 2 targets, 1 workflows\n")
+
+
+@pytest.mark.parametrize("steps", [
+    ["{uses: ci/request, with: {path: /x}}", "{uses: wait, with: {for: 1s}}"],
+    [PUT % "${{ .event.outcome }}"]])
+def test_a_workflow_that_may_run_after_both_ends(binary, tmp_path, steps):
+    """It changes nothing, or tells how the rollout ended."""
+    assert check(binary, tmp_path, workflow(steps, "{source: a}"))[1] == "ok: 1 sources, 2 targets, 1 workflows\n"
 
 
 def test_a_file_that_cannot_be_read_may_have_named_the_others(binary, tmp_path):
@@ -434,7 +464,7 @@ def test_expressions_of_own_connectors(binary, tmp_path, name, used):
 connectors: mine
 sources: {{a: {{type: flagger, auth: {{bearer: {{env: T}}}}}}}}
 targets: {{pages: {{connector: pages, url: 'https://p.example', auth: none}}}}
-workflows: {{w: {{on: {{source: a}}, steps: [{{uses: {"pages/put" if used else "wait, with: {for: 1s}"}}}]}}}}
+workflows: {{w: {{on: {{source: a, phase: Succeeded}}, steps: [{{uses: {"pages/put" if used else "wait, with: {for: 1s}"}}}]}}}}
 """)
     assert code == 1 and words in out and "mine/pages.yaml:9:" in out, out
     assert len(out.splitlines()) == 1, out

@@ -20,11 +20,11 @@ sources:
 targets:
   web: {{connector: http, url: '{fakes.url}/echo', auth: none}}
 workflows:
-  puts: {{on: {{source: flagger, name: "good*"}}, steps: [{{uses: web/request, with: {{method: PUT, path: /put}}}}]}}
+  puts: {{on: {{source: flagger, phase: Succeeded, name: "good*"}}, steps: [{{uses: web/request, with: {{method: PUT, path: /put}}}}]}}
   fails: {{on: {{source: flagger, name: bad}}, steps: [{{uses: assert, with: {{that: 'false', message: "no way"}}}}]}}
-  holds: {{on: {{source: flagger, name: holds}}, steps: [{{uses: web/request, with: {{method: POST, path: /build}}}}]}}
+  holds: {{on: {{source: flagger, phase: Succeeded, name: holds}}, steps: [{{uses: web/request, with: {{method: POST, path: /build}}}}]}}
   asks: {{on: {{source: flagger, name: asks}}, steps: [{{uses: approval, with: {{message: sure}}}}]}}
-  lists: {{on: {{source: flagger, name: lists}}, steps: [{{forEach: '["a", "b"]', uses: web/request, with: {{method: PUT, path: '/${{{{ .item }}}}'}}}}]}}
+  lists: {{on: {{source: flagger, phase: Succeeded, name: lists}}, steps: [{{forEach: '["a", "b"]', uses: web/request, with: {{method: PUT, path: '/${{{{ .item }}}}'}}}}]}}
 {more}"""
 
 
