@@ -72,9 +72,7 @@ void comment_option(CLI::App* command, Words& w) {
 }
 
 const std::vector<Verb>& verbs() {
-  const auto answer = [](const Words& w) {
-    return with_text({{"step", &w.step}, {"comment", &w.comment}});
-  };
+  const auto answer = [](const Words& w) { return with_text({{"step", &w.step}, {"comment", &w.comment}}); };
   static const std::vector<Verb> kVerbs{
       {"retry", "retried", "Continue from the failed step", stale_option,
        [](const Words& w) {
