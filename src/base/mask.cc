@@ -28,14 +28,28 @@ std::string without_user_information(std::string_view text) {
 
 constexpr char kAnySecond = '\0';
 
-// What the second byte of a spelling that begins there must be, where that is plain: most places in most
-// texts are done with by it.
+char small(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool is_plain(char c) {
+  return (small(c) >= 'a' && small(c) <= 'z') || (c >= '0' && c <= '9');
+}
+
+// All second bytes that say nothing of the form: they may begin an escape, or end a line.
+std::bitset<256> not_plain() {
+  std::bitset<256> out;
+  for (std::size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = !is_plain(static_cast<char>(byte));
+  return out;
+}
+
+// What the second byte of a spelling that begins there must be, where that is plain.
 char second_byte(std::string_view text, std::size_t at, bool any_case) {
   if (at + 1 >= text.size() || begins_escape(text[at])) return kAnySecond;
   const char c = text[at + 1];
-  const bool capital = c >= 'A' && c <= 'Z';
-  if (!capital && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9')) return kAnySecond;
-  return capital && any_case ? static_cast<char>(c - 'A' + 'a') : c;
+  if (!is_plain(c)) return kAnySecond;
+  return any_case ? small(c) : c;
 }
 
 std::string url_safe(std::string text) {
@@ -99,6 +113,7 @@ void Mask::add_base64(std::string text) {
 void Mask::clear() {
   forms_.clear();
   first_of_ = {};
+  beginnings_ = {};
 }
 
 bool Mask::add_form(std::string bytes, Way way) {
@@ -108,6 +123,7 @@ bool Mask::add_form(std::string bytes, Way way) {
   if (place != forms_.end() && !(form < *place)) return false;
   const std::size_t key = key_of(way, static_cast<unsigned char>(form.bytes.front()));
   const auto made = forms_.insert(place, std::move(form));
+  note_beginning(made->bytes[0], made->bytes[1]);
   for (auto at = made; at != forms_.end() && at <= made + 1; ++at) {
     at->shared = 0;
     if (at == forms_.begin() || (at - 1)->way != at->way) continue;
@@ -118,6 +134,25 @@ bool Mask::add_form(std::string bytes, Way way) {
   for (std::size_t i = key + 1; i < first_of_.size(); ++i)
     ++first_of_[i];
   return true;
+}
+
+// In both cases, whatever the form's way: longest_at() looks again.
+void Mask::note_beginning(char first, char second) {
+  static const std::bitset<256> kNotPlain = not_plain();
+  const auto capital = [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; };
+  for (const char one : {small(first), capital(first)}) {
+    std::bitset<256>& seconds = beginnings_[static_cast<unsigned char>(one)];
+    seconds |= kNotPlain;
+    for (const char two : {small(second), capital(second)})
+      seconds.set(static_cast<unsigned char>(two));
+  }
+  for (const char any : {' ', '%', '&', '\\', '='})
+    beginnings_[static_cast<unsigned char>(any)].set();
+}
+
+bool Mask::may_begin(std::string_view text, std::size_t at) const {
+  const char second = at + 1 < text.size() ? text[at + 1] : kAnySecond;
+  return beginnings_[static_cast<unsigned char>(text[at])][static_cast<unsigned char>(second)];
 }
 
 std::size_t Mask::longest_at(std::string_view text, std::size_t at, Way way, unsigned char first) const {
@@ -149,9 +184,8 @@ std::size_t Mask::longest_at(std::string_view text, std::size_t at, Way way, uns
 
 std::size_t Mask::longest_from(std::string_view text, std::size_t at, char first) const {
   const auto plain = static_cast<unsigned char>(first);
-  const auto small = static_cast<unsigned char>(first >= 'A' && first <= 'Z' ? first - 'A' + 'a' : first);
   return std::max({longest_at(text, at, Way::kText, plain), longest_at(text, at, Way::kBase64, plain),
-                   longest_at(text, at, Way::kAnyCase, small)});
+                   longest_at(text, at, Way::kAnyCase, static_cast<unsigned char>(small(first)))});
 }
 
 std::size_t Mask::end_at(std::string_view text, std::size_t at) const {
@@ -169,7 +203,7 @@ std::string Mask::mask(std::string_view text) const {
   std::string masked;
   std::size_t kept = 0;  // up to here it is in `masked`
   for (std::size_t at = 0; at < text.size() && !forms_.empty();) {
-    const std::size_t end = end_at(text, at);
+    const std::size_t end = may_begin(text, at) ? end_at(text, at) : std::string_view::npos;
     if (end == std::string_view::npos) {
       at = next_begin(text, at);
       continue;
@@ -178,6 +212,7 @@ std::string Mask::mask(std::string_view text) const {
     masked += kMasked;
     kept = at = end;
   }
+  if (kept == 0) return without_user_information(text);
   masked += text.substr(kept);
   return without_user_information(masked);
 }
@@ -185,7 +220,7 @@ std::string Mask::mask(std::string_view text) const {
 // A look at the bytes, which nearly always suffices: how JSON writes a string is one of the spellings.
 bool Mask::nothing_to_hide(std::string_view text) const {
   for (std::size_t at = 0; at < text.size() && !forms_.empty(); at = next_begin(text, at)) {
-    if (end_at(text, at) != std::string_view::npos) return false;
+    if (may_begin(text, at) && end_at(text, at) != std::string_view::npos) return false;
   }
   for (const std::string_view scheme : {"://", ":\\/\\/", "\\u"}) {
     const std::size_t found = text.find(scheme);

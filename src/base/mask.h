@@ -2,6 +2,7 @@
 // Mask: hides values in any text that is stored, logged or shown.
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -47,6 +48,9 @@ class Mask {
     return static_cast<std::size_t>(way) * 256 + first;
   }
   bool add_form(std::string bytes, Way way);  // false: it is known, or too short
+  void note_beginning(char first, char second);
+  // Whether a form may be spelled there, by two bytes: most places in most texts are done with by them.
+  bool may_begin(std::string_view text, std::size_t at) const;
   // The end of the longest form that is spelled there; npos: none is.
   std::size_t end_at(std::string_view text, std::size_t at) const;
   std::size_t longest_from(std::string_view text, std::size_t at, char first) const;
@@ -57,6 +61,8 @@ class Mask {
 
   std::vector<Form> forms_;                              // sorted
   std::array<std::size_t, kWays * 256 + 1> first_of_{};  // where those of a way with a first byte begin
+  // By its first byte: the second bytes with which a form may be spelled.
+  std::array<std::bitset<256>, 256> beginnings_{};
 };
 
 }  // namespace postlude

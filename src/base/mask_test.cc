@@ -333,6 +333,21 @@ TEST(MaskTest, FindsWhatJsonWritesOtherwise) {
   EXPECT_EQ(masker.mask_json(plain), plain);
 }
 
+// Most places in a text are left by a look at two bytes.
+TEST(MaskTest, FindsWhateverTwoBytesItBeginsWith) {
+  const std::string bytes = "aZ09 +-_/%&\\=\"\n\x01\x7f\xC3\xA9\xFF";
+  for (const char first : bytes) {
+    for (const char second : bytes) {
+      const std::string secret = std::string{first, second} + "s3kr3t";
+      Mask mask;
+      mask.add(secret);
+      for (const std::string before : {"", "x", "s3", " ", "\xC3\xA9"}) {
+        EXPECT_EQ(mask.mask(before + secret + ", " + to_hex(secret) + "."), before + "***, ***.") << secret;
+      }
+    }
+  }
+}
+
 TEST(MaskTest, LeavesWordsAlone) {
   Mask mask;
   mask.add("abcd");
