@@ -32,15 +32,23 @@ std::string_view name_of(Level level) {
 }
 
 std::string now_text() {
+  struct Second {
+    std::time_t at = -1;
+    std::string text;
+  };
+  thread_local Second last;  // many lines have it in common
   timespec ts{};
   clock_gettime(CLOCK_REALTIME, &ts);
-  tm parts{};
-  gmtime_r(&ts.tv_sec, &parts);
-  char text[40];
-  const std::size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  if (ts.tv_sec != last.at) {
+    tm parts{};
+    gmtime_r(&ts.tv_sec, &parts);
+    char text[40];
+    last.text.assign(text, strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.", &parts));
+    last.at = ts.tv_sec;
+  }
   std::string millis = std::to_string(ts.tv_nsec / 1'000'000);
   millis.insert(0, 3 - millis.size(), '0');
-  return std::string(text, size) + "." + millis + "Z";
+  return last.text + millis + "Z";
 }
 
 // What a line is made of: names are ours, values are anybody's.

@@ -19,6 +19,7 @@ constexpr std::size_t kFitsBytes =
     4096;  // as much a pipe takes without waiting once poll() says that it takes some
 constexpr std::size_t kStackBytes = 256U << 10U;
 constexpr std::chrono::seconds kTryAgain{1};
+constexpr std::chrono::milliseconds kGather{1};
 
 bool takes_some(int fd, int wait_ms) {
   pollfd wanted{fd, POLLOUT, 0};
@@ -45,7 +46,7 @@ LogQueue::LogQueue(int fd, std::size_t bytes_max, std::function<std::string(std:
     : fd_(fd), bytes_max_(bytes_max), dropped_line_(std::move(dropped_line)) {}
 
 void LogQueue::push(std::string line) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!thread_) begin_thread();
   full_ = bytes_ + line.size() > bytes_max_ || (full_ && bytes_ > bytes_max_ / 2);
   if (full_) {
@@ -55,11 +56,9 @@ void LogQueue::push(std::string line) {
     if (untold_ > 0) enqueue(dropped_line_(std::exchange(untold_, 0)));
     enqueue(std::move(line));
   }
-  if (thread_) {
-    more_.notify_one();
-  } else {
-    write_what_fits();
-  }
+  if (!thread_) return write_what_fits();
+  lock.unlock();  // who is woken takes it
+  more_.notify_one();
 }
 
 bool LogQueue::flush(std::chrono::milliseconds at_most) {
@@ -130,6 +129,10 @@ void LogQueue::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     more_.wait(lock, [this] { return !lines_.empty() || untold_ > 0; });
+    // To be woken for each line costs who logs more than the line does: what comes in a moment goes with it.
+    lock.unlock();
+    std::this_thread::sleep_for(kGather);
+    lock.lock();
     const std::string batch = take();
     writing_ = true;
     lock.unlock();

@@ -96,10 +96,27 @@ bool is_control(char32_t code) {
          (code >= 0x2060 && code <= 0x206F) || code == 0xFEFF || (code >= 0xFFF9 && code <= 0xFFFB);
 }
 
+namespace {
+
+// How many bytes from there on, at most `most`, are shown as they are.
+std::size_t plain_at(std::string_view text, std::size_t at, std::size_t most) {
+  const std::string_view near = text.substr(at, most);
+  const auto end = std::find_if(near.begin(), near.end(),
+                                [](char c) { return c < ' ' || c > '~' || c == '"' || c == '\\'; });
+  return static_cast<std::size_t>(end - near.begin());
+}
+
+}  // namespace
+
 std::string quoted_printable(std::string_view text, std::size_t bytes_max) {
   std::string out = "\"";
   std::size_t at = 0;
   while (at < text.size() && out.size() < bytes_max) {
+    if (const std::size_t plain = plain_at(text, at, bytes_max - out.size()); plain > 0) {
+      out += text.substr(at, plain);
+      at += plain;
+      continue;
+    }
     const Character c = character_at(text, at);
     if (!c.valid) {
       out += "\\ufffd";
