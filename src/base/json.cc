@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/json_numbers.h"
+#include "base/quoted.h"
 #include "base/text.h"
 
 namespace postlude {
@@ -100,7 +101,7 @@ void compact(std::string& out, const json::value& value) {
     char before = '{';
     for (const auto& member : *object) {
       out += before;
-      out += json::serialize(json::string(member.key()));
+      out += json_quoted({member.key().data(), member.key().size()});
       out += ':';
       compact(out, member.value());
       before = ',';
@@ -120,6 +121,15 @@ void compact(std::string& out, const json::value& value) {
 }
 
 }  // namespace
+
+std::string json_quoted(std::string_view text) {
+  const bool plain = std::all_of(text.begin(), text.end(),
+                                 [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (!plain) return json::serialize(json::string(text));
+  std::string out;
+  out.reserve(text.size() + 2);
+  return out.append(1, '"').append(text).append(1, '"');
+}
 
 std::string to_text(const json::value& value) {
   if (!has_fraction(value)) return json::serialize(value);  // much faster
@@ -142,7 +152,7 @@ void pretty(std::string& out, const json::value& value, std::size_t indent) {
       if (!first) out += ",\n";
       first = false;
       out.append(indent + 2, ' ');
-      out += json::serialize(json::string(member.key()));
+      out += json_quoted({member.key().data(), member.key().size()});
       out += ": ";
       pretty(out, member.value(), indent + 2);
     }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/quoted.h"
+
 namespace postlude {
 namespace {
 
@@ -89,6 +91,15 @@ TEST(Json, WritesNumbersAsPeopleDo) {
   EXPECT_EQ(again(R"({"a":[],"b":{},"c":[{"d":1.5},"x\n",true,null,9007199254740993]})"),
             R"({"a":[],"b":{},"c":[{"d":1.5},"x\n",true,null,9007199254740993]})");
   EXPECT_EQ(to_pretty(*parse_json("[1.5]")), "[\n  1.5\n]");
+}
+
+TEST(Json, QuotesAsItWritesStrings) {
+  for (int byte = 1; byte < 0x80; ++byte) {
+    const std::string text = "a" + std::string(1, static_cast<char>(byte)) + "b";
+    EXPECT_EQ(json_quoted(text), json::serialize(json::string(text)));
+  }
+  for (const std::string_view text : {"", "name", "caf\xC3\xA9", "a \"b\" \\ c"})
+    EXPECT_EQ(json_quoted(text), json::serialize(json::string(text)));
 }
 
 TEST(Json, PrintsForPeople) {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/printable.h"
+#include "base/quoted.h"
 
 namespace postlude::intake {
 
@@ -51,9 +52,9 @@ HttpResponse problem_answer(int status, std::string_view detail, std::string_vie
   if (status == 405) response.headers.add("Allow", "POST");
   if (status == 429) response.headers.add("Retry-After", "1");
   if (status == 503) response.headers.add("Retry-After", "2");
-  response.body = R"({"type":"about:blank","title":)" + json::serialize(json::string(title_of(status))) +
-                  ",\"status\":" + std::to_string(status) +
-                  ",\"detail\":" + json::serialize(json::string(in_utf8(detail))) + "}";
+  response.body = R"({"type":"about:blank","title":)" + json_quoted(title_of(status)) +
+                  ",\"status\":" + std::to_string(status) + ",\"detail\":" + json_quoted(in_utf8(detail)) +
+                  "}";
   return response;
 }
 

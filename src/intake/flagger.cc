@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/quoted.h"
 #include "base/text.h"
 
 namespace postlude::intake {
@@ -150,7 +151,7 @@ std::string sorted_metadata(const Event& event) {
   }
   std::string out;
   for (const auto& [key, value] : sorted)
-    out += json::serialize(json::string(key)) + ":" + value + ",";
+    out += json_quoted(key) + ":" + value + ",";
   return out;
 }
 
@@ -186,6 +187,7 @@ void identify_by_hook(Identity& identity, const Event& event, Duration dedupe_wi
 }  // namespace
 
 bool tells_an_event(const Event& event) {
+  if (event.metadata.find("\"eventMessage\"") == std::string::npos) return false;  // nearly always
   const auto metadata = parse_json(event.metadata);
   return metadata && find(*metadata, "eventMessage") != nullptr && find(*metadata, "eventType") != nullptr &&
          find(*metadata, "timestamp") != nullptr;

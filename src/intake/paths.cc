@@ -28,7 +28,11 @@ Result<std::string> canonical_path(std::string_view path) {
   out.reserve(path.size());
   for (std::size_t i = 0; i < path.size(); ++i) {
     if (path[i] != '%') {
-      out += path_character(path[i]) ? std::string(1, path[i]) : percent_encode(path.substr(i, 1));
+      if (path_character(path[i])) {
+        out += path[i];
+      } else {
+        out += percent_encode(path.substr(i, 1));
+      }
       continue;
     }
     const auto byte = from_hex(path.substr(i + 1, 2));

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "base/quoted.h"
 #include "base/text.h"
 
 namespace postlude::intake {
@@ -23,8 +24,8 @@ bool sounds_secret(std::string_view name) {
 }
 
 // Header bytes beyond ASCII are Latin-1 by tradition; what is stored is UTF-8.
-std::string as_utf8(std::string_view bytes) {
-  if (valid_utf8(bytes)) return std::string(bytes);
+std::string as_utf8(std::string bytes) {
+  if (valid_utf8(bytes)) return bytes;
   std::string out;
   for (const char c : bytes) {
     const auto b = static_cast<unsigned char>(c);
@@ -152,25 +153,29 @@ std::string scrub_headers(const Headers& headers, const Carriers& carriers, cons
   struct Line {
     std::string name, value;
   };
-  std::map<std::string, Line, std::less<>> by_name;
-  std::vector<std::string> order;
+  std::vector<Line> lines;
+  std::map<std::string, std::size_t, std::less<>> by_name;
+  lines.reserve(headers.list.size());
   for (const Header& header : headers.list) {
-    const std::string lowered = lower(header.name);
-    std::string value = header.value;
-    if (carriers.headers.contains(lowered) || sounds_secret(lowered)) value = kMask;
-    value = secrets.mask(value);
-    auto [at, added] = by_name.try_emplace(lowered, Line{as_utf8(header.name), {}});
-    if (added) order.push_back(lowered);
-    if (!added) at->second.value += ", ";
-    at->second.value += as_utf8(value);
+    std::string lowered = lower(header.name);
+    const bool secret = carriers.headers.contains(lowered) || sounds_secret(lowered);
+    std::string value = as_utf8(secrets.mask(secret ? kMask : std::string_view(header.value)));
+    const auto [at, added] = by_name.try_emplace(std::move(lowered), lines.size());
+    if (added) {
+      lines.push_back({as_utf8(header.name), std::move(value)});
+    } else {
+      lines[at->second].value.append(", ").append(value);
+    }
   }
   std::string out = "{";
-  for (const std::string& name : order) {
-    const Line& line = by_name.find(name)->second;
-    if (out.size() > 1) out.push_back(',');
-    out += json::serialize(json::string(line.name)) + ":" + json::serialize(json::string(line.value));
+  for (const Line& line : lines) {
+    if (out.size() > 1) out += ',';
+    out += json_quoted(line.name);
+    out += ':';
+    out += json_quoted(line.value);
   }
-  return out + "}";
+  out += '}';
+  return out;
 }
 
 namespace {
@@ -294,7 +299,7 @@ std::string scrub_broken_body(std::string_view body, const std::set<std::string,
                               const Mask& secrets) {
   std::string out(body);
   for (const std::string& name : names) {
-    const std::string key = json::serialize(json::string(name));
+    const std::string key = json_quoted(name);
     for (std::size_t at = out.find(key); at != std::string::npos; at = out.find(key, at)) {
       at = out.find_first_not_of(" \t\r\n:", at + key.size());
       if (at == std::string::npos) break;

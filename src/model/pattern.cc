@@ -36,9 +36,15 @@ std::string release_kind(const Event& event) {
 }  // namespace
 
 Facts facts_of(const Event& event) {
-  Facts facts{{"source", event.source},        {"hook", event.hook}, {"phase", event.phase},
-              {"outcome", event.outcome},      {"team", event.team}, {"cluster", event.cluster},
-              {"namespace", event.name_space}, {"name", event.name}};
+  Facts facts;  // not as a list of pairs, which would be copied
+  facts.emplace("source", event.source);
+  facts.emplace("hook", event.hook);
+  facts.emplace("phase", event.phase);
+  facts.emplace("outcome", event.outcome);
+  facts.emplace("team", event.team);
+  facts.emplace("cluster", event.cluster);
+  facts.emplace("namespace", event.name_space);
+  facts.emplace("name", event.name);
   if (std::string kind = release_kind(event); !kind.empty()) facts.emplace("kind", std::move(kind));
   const auto metadata = parse_json(event.metadata);
   if (!metadata || !metadata->is_object()) return facts;

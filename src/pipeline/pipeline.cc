@@ -69,10 +69,10 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
     co_return refused_or_filtered;
   }
   judged.event->team = team_of(*rules, *judged.event);
-  const Event event = *judged.event;
-  Delivery seen = without_content(judged.delivery);
-  auto nothing_runs = nothing_wants(event);  // most events of most canaries: then this is also its plan
+  auto nothing_runs = nothing_wants(*judged.event);  // most events of most canaries: then this is its plan
   const bool to_plan = !nothing_runs;
+  Delivery seen = without_content(judged.delivery);
+  Event event = to_plan ? *judged.event : without_content(*judged.event);
   AWAIT(const auto receipt,
         parts_.store.append(std::move(*judged.proof), std::move(judged.delivery), std::move(judged.event),
                             std::move(judged.identity), std::move(nothing_runs)));  // once, and on disk
@@ -82,7 +82,7 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   if (receipt->duplicate()) seen.verdict = Verdict::kDuplicate, seen.status = 200;
   signals_->delivery(seen, event.name_space + "/" + event.name, rt::steady_now() - began);
 
-  if (!receipt->duplicate()) announce(event, *receipt->event(), to_plan);
+  if (!receipt->duplicate()) announce(std::move(event), *receipt->event(), to_plan);
   co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(),
                                     receipt->duplicate());  // only now: 202
 }

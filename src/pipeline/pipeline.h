@@ -128,6 +128,7 @@ class Pipeline {
   HttpResponse refused(intake::Refusal refusal, Trace trace);
   HttpResponse not_taken(const intake::Route& route, Delivery seen, const Error& error);
   static Delivery without_content(const Delivery& delivery);  // headers and body: for the log
+  static Event without_content(const Event& event);           // for the log, too
   rt::Task<> store_refusal(Delivery delivery);
   void announce(Event event, EventId id, bool to_plan);
   void look_at_secrets();

@@ -185,6 +185,16 @@ Delivery Pipeline::without_content(const Delivery& delivery) {
   return out;
 }
 
+Event Pipeline::without_content(const Event& event) {
+  Event out;
+  out.source = event.source;
+  out.hook = event.hook;
+  out.name_space = event.name_space;
+  out.name = event.name;
+  out.phase = event.phase;
+  return out;
+}
+
 rt::Task<> Pipeline::settle() {
   AWAIT_DONE(sum_up());
   AWAIT(const bool all, background_.close(std::chrono::milliseconds(300)));
