@@ -56,6 +56,9 @@ Status Ledger::load() {
     std::memcpy(memory_.chain.data(), chain.data(), std::min(chain.size(), memory_.chain.size()));
   }));
   TRY_DONE(load_pauses());
+  has_refusals_ = false;
+  TRY_DONE(
+      db_.each("SELECT 1 FROM last_refusals LIMIT 1", {}, [&](const sql::Row&) { has_refusals_ = true; }));
   return db_.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
     const auto state = static_cast<std::size_t>(row.integer(0));
     if (state < memory_.totals.size()) memory_.totals[state] = row.integer(1);

@@ -115,6 +115,10 @@ class Ledger {
   void wait_for(std::int64_t holder, Waiter waiter);
   std::vector<Waiter> take_waiters(std::int64_t holder);
 
+  // Whether a refusal may be remembered; while none is, there is nothing to forget.
+  bool has_refusals() const { return has_refusals_; }
+  void made_refusal() { has_refusals_ = true; }
+
   // True for every 32nd stored call without proof: time to delete the oldest ones.
   bool time_to_thin_out() { return ++strangers_ % 32 == 0; }
 
@@ -203,6 +207,7 @@ class Ledger {
   std::optional<Instant> next_due_;
   std::string last_target_;
   std::uint64_t strangers_ = 0;
+  bool has_refusals_ = true;
 };
 
 }  // namespace postlude::ledger

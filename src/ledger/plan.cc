@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "base/quoted.h"
 #include "ledger/commands.h"
 #include "ledger/rows.h"
 
@@ -100,13 +101,10 @@ std::string plan_text(const std::vector<Planned>& plan) {
   std::string out = "[";
   for (const Planned& p : plan) {
     if (out.size() > 1) out += ',';
-    std::string entry =
-        json::serialize(json::object{{"workflow", p.workflow}, {"runs", p.runs}, {"why", p.why}});
-    if (!p.trace.empty()) {
-      entry.pop_back();
-      entry += ",\"trace\":" + p.trace + "}";
-    }
-    out += entry;
+    out += R"({"workflow":)" + json_quoted(p.workflow) + R"(,"runs":)" + (p.runs ? "true" : "false") +
+           R"(,"why":)" + json_quoted(p.why);
+    if (!p.trace.empty()) out += R"(,"trace":)" + p.trace;
+    out += '}';
   }
   return out + "]";
 }

@@ -52,6 +52,7 @@ Result<std::optional<DeliveryId>> counted_refusal(Ledger& ledger, const Delivery
 Status remember_refusal(Ledger& ledger, const Delivery& d, const std::string& canary, DeliveryId id) {
   if (canary.empty() || d.verdict != Verdict::kRejected) return ok();
   const std::string digest = digest_of(d);
+  ledger.made_refusal();
   return ledger.db().run(
       "INSERT INTO last_refusals (source, cluster, canary, hook, digest, since, delivery) VALUES ($1, $2, "
       "$3, "
@@ -62,7 +63,7 @@ Status remember_refusal(Ledger& ledger, const Delivery& d, const std::string& ca
 }
 
 Status forget_refusal(Ledger& ledger, const Delivery& d, const std::string& canary) {
-  if (canary.empty()) return ok();
+  if (canary.empty() || !ledger.has_refusals()) return ok();
   return ledger.db().run(
       "DELETE FROM last_refusals WHERE source = $1 AND cluster = $2 AND canary = $3 AND hook = $4",
       {d.source, d.cluster, canary, d.hook});
