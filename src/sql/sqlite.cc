@@ -24,7 +24,9 @@ constexpr int kCheckpointPages = 4000;       // 16 MiB of WAL: below it, a busy 
 constexpr std::size_t kStatementsMax = 256;  // filters make texts of their own
 constexpr Duration kReadMax = std::chrono::seconds(5);
 constexpr const char* kInMemory = ":memory:";
-// In the transaction itself: what the database can show of it is what its note is held against.
+// In the transaction itself: what the database can show of it is what its note is held against. Most commits
+// write audit records, whose numbers grow too: counting those would cost them a page of their own.
+constexpr std::string_view kLastRecord = "SELECT max(seq) FROM audit";
 constexpr std::string_view kCountCommit =
     "INSERT INTO meta (key, value) VALUES ('commits', '1') ON CONFLICT (key) DO UPDATE SET value = "
     "CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value";
@@ -119,12 +121,15 @@ class Sqlite final : public Connection {
     return run("BEGIN");
   }
   Status commit() override {
-    std::int64_t number = 0;
+    Commits commits = commits_;
     const bool noted = options_.note != nullptr && sqlite3_total_changes64(db_) != changes_before_;
-    Status out = noted ? each(kCountCommit, {}, [&](const Row& row) { number = row.integer(0); }) : ok();
+    Status out = noted ? number(commits) : ok();
     if (out) out = run("COMMIT");
     if (!out) roll_back();
-    if (out && noted) note_commit(number);
+    if (out && noted) {
+      commits_ = commits;
+      note_commit();
+    }
     return out;
   }
   void roll_back() override {
@@ -287,13 +292,28 @@ class Sqlite final : public Connection {
   }
 
  private:
-  void note_commit(std::int64_t number) {
+  // A commit's number is the sum: it is larger than that of the commit before.
+  struct Commits {
+    std::int64_t record = -1;         // the last audit record; -1: nobody has looked
+    std::int64_t without_record = 0;  // commits that wrote none
+  };
+
+  Status number(Commits& commits) {
+    const std::int64_t before = commits.record;
+    TRY_DONE(each(kLastRecord, {}, [&](const Row& row) { commits.record = row.integer(0); }));
+    if (before >= 0 && commits.record > before) return ok();
+    return each(kCountCommit, {}, [&](const Row& row) { commits.without_record = row.integer(0); });
+  }
+
+  void note_commit() {
     sqlite3_file* log = nullptr;
     WalHeader header{};
     sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (log == nullptr || log->pMethods == nullptr) return;
-    if (log->pMethods->xRead(log, header.data(), static_cast<int>(header.size()), 0) == SQLITE_OK)
-      options_.note->write(header, static_cast<std::uint32_t>(wal_pages_), number);
+    if (log->pMethods->xRead(log, header.data(), static_cast<int>(header.size()), 0) == SQLITE_OK) {
+      options_.note->write(header, static_cast<std::uint32_t>(wal_pages_),
+                           commits_.record + commits_.without_record);
+    }
   }
 
   static int too_long(void* self) {
@@ -431,6 +451,7 @@ class Sqlite final : public Connection {
   int wal_pages_ = 0;
   int tried_pages_ = 0;
   std::int64_t changes_before_ = 0;  // this transaction
+  Commits commits_;
   std::optional<Error> failed_;
   bool in_service_ = false;
 };
@@ -443,8 +464,8 @@ void watch_statements(Watch new_watch) {
 
 Result<std::unique_ptr<Connection>> open_sqlite(const std::string& path, OpenOptions options) {
   // Nobody asks how much memory it uses, and counting that takes a lock each time some is.
-  static const int counts_memory = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-  CHECK(counts_memory == SQLITE_OK);
+  static const int kCountsMemory = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  CHECK(kCountsMemory == SQLITE_OK);
   sqlite3* db = nullptr;
   const int flags = SQLITE_OPEN_NOMUTEX |
                     (options.existing ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
@@ -476,8 +497,9 @@ Result<std::int64_t> last_commit(Connection& db) {
   TRY_DONE(db.each("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", {},
                    [&](const Row& row) { tables = row.integer(0); }));
   if (tables == 0) return 0;
+  TRY_DONE(db.each(kLastRecord, {}, [&](const Row& row) { out = row.integer(0); }));
   TRY_DONE(db.each("SELECT value FROM meta WHERE key = 'commits'", {},
-                   [&](const Row& row) { out = row.integer(0); }));
+                   [&](const Row& row) { out += row.integer(0); }));
   return out;
 }
 

@@ -210,7 +210,7 @@ std::optional<std::string> CommitNote::lost(std::int64_t commit) {
     return std::nullopt;
   }
   std::string what = found.doubt.empty() ? database_ + " is not as it was left" : found.doubt;
-  what += behind > 0 ? ": " + std::to_string(behind) + " commits are lost" : ": they are lost";
+  what += behind > 0 ? ": up to " + std::to_string(behind) + " commits are lost" : ": they are lost";
   log::error(
       "the write-ahead log is damaged, and events that were acknowledged are lost: check the disk, and ask "
       "the senders to send again what they sent last before this start",

@@ -234,6 +234,60 @@ TEST_F(Disk, a_full_store_refuses_and_keeps_nothing_of_it) {
   EXPECT_EQ(driver_.wait(store_->verify_audit())->bad, "");
 }
 
+// The log lost what was committed last: whether or not that wrote an audit record, it is told.
+TEST_F(Disk, a_lost_commit_is_told) {
+  store_ = *open();
+  add_event(0);
+  store_.reset();
+  int told = 0;
+  for (const bool with_record : {true, false}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      Driver dying;
+      Options options;
+      options.url = "sqlite:" + path();
+      const auto store = *Store::open(dying.loop, options);
+      const Delivery d = delivery(1);
+      const bool done =
+          with_record
+              ? dying.wait(store->append(intake::Source::authentic(), d, event_of(d), Identity{})).has_value()
+              : dying.wait(store->writable()).has_value();
+      _exit(done ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    std::filesystem::remove(path() + "-wal");
+    store_ = *open();
+    store_.reset();
+    auto db = sql::open_sqlite(path(), {});
+    int damages = 0;
+    ASSERT_TRUE((*db)->each("SELECT count(*) FROM audit WHERE action = 'store.damaged'", {},
+                            [&](const sql::Row& row) { damages = static_cast<int>(row.integer(0)); }));
+    EXPECT_EQ(damages, ++told);
+  }
+}
+
+// A delivery, an event, the last call of a canary, an audit record: the number of a commit has no page of its
+// own.
+TEST_F(Disk, an_accepted_call_writes_four_pages) {
+  store_ = *open();
+  const auto log_size = [&] { return std::filesystem::file_size(path() + "-wal"); };
+  std::uintmax_t least = UINTMAX_MAX;
+  for (int i = 0; i < 20; ++i) {
+    const std::uintmax_t before = log_size();
+    Identity identity;
+    identity.kind = Identity::Kind::kLastCall;
+    identity.canary = "prod/app";
+    identity.digest = std::to_string(i);
+    const Delivery d = delivery(i);
+    ASSERT_TRUE(driver_.wait(
+        store_->append(intake::Source::authentic(), d, event_of(d), identity, std::vector<Planned>())));
+    least = std::min(least, log_size() - before);
+  }
+  EXPECT_EQ(least, 4U * (4096 + 24));
+}
+
 // A file system of 2 MiB, where the process may make one.
 class SmallDisk : public Disk {
  protected:
