@@ -1,5 +1,5 @@
 #pragma once
-// Access: who calls, by the token that they show, and what that lets them see and do (contract 12).
+// Access: identifies callers by their tokens, and decides what they may see and do (contract 12).
 
 #include <cstdint>
 #include <optional>
@@ -15,10 +15,10 @@ namespace postlude::api {
 enum class Role : std::uint8_t { kNone = 0, kViewer, kOperator, kAdmin };
 
 struct Token {
-  std::string name;  // who acts: stands in the audit
+  std::string name;  // the actor's name in audit records
   Role role = Role::kViewer;
   std::vector<SecretRef> secrets;
-  std::string team;  // "": all; else what belongs to this team only
+  std::string team;  // "": everything; else only what belongs to this team
 };
 
 struct Caller {
@@ -26,31 +26,31 @@ struct Caller {
   Role role = Role::kNone;
   std::string team;  // "": all
 
-  // Whether something of `of` (a team, or "" where it belongs to none) may be seen and acted on.
+  // Whether the caller may see and act on something of the team `of` ("": of no team).
   bool sees(std::string_view of) const { return team.empty() || team == of; }
 };
 
 class Access {
  public:
-  // Without tokens whoever calls this machine by a name of its own, or by that of `admin_url`, may do
-  // everything; the listener is on loopback then.
+  // Without tokens, everybody who addresses this machine by a loopback name, or by the name in `admin_url`,
+  // may do everything; the listener is then on a loopback address.
   void use(std::vector<Token> tokens, SecretLookup secrets, std::string_view admin_url);
 
-  // kDenied: there are no tokens, and a browser may have been led here by a page of somebody else.
+  // kDenied: there are no tokens, and the request may come from a web page of somebody else in a browser.
   Status local(const HttpRequest& request) const;
-  // kNotFound: no token, or one that nobody was given; kDenied: not from where the call comes.
+  // kNotFound: no token, or an unknown one; kDenied: the request's origin is not allowed.
   Result<Caller> caller(const HttpRequest& request) const;
-  // Whose token this is; nullopt: nobody's. Takes as long whichever it is.
+  // The owner of this token; nullopt: nobody's. Takes the same time in every case.
   std::optional<Caller> known(std::string_view secret) const;
 
  private:
   std::vector<Token> tokens_;
   SecretLookup secrets_;
-  std::string origin_, host_;  // of server.adminUrl, in lower case; "": it is not set
+  std::string origin_, host_;  // of server.adminUrl, in lower case; "": not set
 };
 
-// nullopt when `who` is among an approval's `approvers` (names of tokens, and team:x); else who is. An empty
-// list lets everybody.
+// nullopt if `who` is one of an approval's `approvers` (names of tokens, and team:x) or the list is empty;
+// else the text that says who the approvers are.
 std::optional<std::string> not_among(const std::vector<std::string>& approvers, const Caller& who);
 
 }  // namespace postlude::api

@@ -1,5 +1,5 @@
 #pragma once
-// Answers: how the API says what it has to say: JSON, pages, and problems (RFC 9457).
+// Answers: makes the API's responses: JSON, pages, and problems (RFC 9457).
 
 #include <string>
 #include <string_view>
@@ -9,9 +9,10 @@
 
 namespace postlude::api {
 
-HttpResponse answer(int status, std::string type, std::string body);  // never cached, never guessed at
+// Not cacheable; browsers must not guess the type.
+HttpResponse answer(int status, std::string type, std::string body);
 HttpResponse json_answer(const json::value& value, int status = 200);
 HttpResponse problem(int status, std::string_view title, std::string_view detail);
-HttpResponse problem_of(const Error& error);  // its status by the error's code
+HttpResponse problem_of(const Error& error);  // the status follows from the error's code
 
 }  // namespace postlude::api

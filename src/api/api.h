@@ -1,6 +1,6 @@
 #pragma once
-// Api: what operators ask and tell, as JSON over the admin listener (contract 12), with /healthz, /readyz,
-// /metrics and the page at /. Loop thread only.
+// Api: the operators' JSON API on the admin listener (contract 12), with /healthz, /readyz, /metrics and the
+// page at /. Loop thread only.
 
 #include <map>
 #include <string>
@@ -16,17 +16,17 @@
 namespace postlude::api {
 
 struct Options {
-  std::vector<Token>
-      tokens;  // none: whoever reaches the listener, which then is on loopback, may do everything
+  std::vector<Token> tokens;  // none: everybody who reaches the listener, which is then on a loopback
+                              // address, may do everything
   SecretLookup secrets;
-  std::string admin_url;  // as people reach the listener; "": not known
+  std::string admin_url;  // as people reach the listener; "": unknown
   bool metrics_need_token = false;
 };
 
 // A query's parameters by name.
 using Query = std::map<std::string, std::string, std::less<>>;
 
-// The team in whose folder the workflow lies, "" when in none: all its patterns are on that team's events.
+// The team whose folder has the workflow, "" if none has: such a workflow runs on that team's events only.
 std::string team_of_workflow(const pipeline::Rules& rules, std::string_view name);
 
 class Api {
@@ -39,13 +39,13 @@ class Api {
   http::HeadVerdict head(const HttpRequest& request, bool headers_too_large) const;
   rt::Task<HttpResponse> handle(HttpRequest request);
 
-  // Those of them that need no proof and are on the hooks' listener as well. kNotFound: not one of them.
+  // Answers the paths that need no token and are on the hooks' listener too. kNotFound: not one of them.
   rt::Task<Result<HttpResponse>> health(HttpRequest request);
-  // Tells /readyz; set when the configuration is loaded, and at the end.
+  // For /readyz; changed when the configuration is loaded, and on shutdown.
   bool ready = false;
-  // What GET /api/v1/config shows.
+  // The content of GET /api/v1/config.
   ConfigState config;
-  // Other tokens from now on.
+  // Replaces the tokens.
   void use(Options options);
   const Access& access() const { return access_; }
 
@@ -66,7 +66,7 @@ class Api {
   rt::Task<HttpResponse> keys(Query query, Caller who);
   rt::Task<HttpResponse> names(std::string kind, Caller who);  // workflows, targets
   rt::Task<HttpResponse> exposition();
-  // Of the team that the caller may see; kNotFound otherwise.
+  // Only if it belongs to the caller's team; else kNotFound.
   rt::Task<Result<store::RunBrief>> run_for(RunId id, Caller who);
   rt::Task<Result<store::RunDetail>> detail_for(RunId id, Caller who);
   rt::Task<Result<store::EventDetail>> event_for(EventId id, Caller who);
@@ -92,7 +92,7 @@ class Api {
   store::Store& store_;
   pipeline::Pipeline& pipeline_;
   metrics::Metrics& metrics_;
-  // Answers to an Idempotency-Key for which the disk had no room. Bounded; after a restart nobody knows them.
+  // Answers to requests with an Idempotency-Key that the disk had no room for. Bounded; lost at a restart.
   struct Late {
     store::Once once;
     int status = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// Approval: what a step that asks people has stored about its question.
+// Approval: what an approval step has stored about its question.
 
 #include <string>
 #include <vector>
@@ -11,22 +11,22 @@ namespace postlude::api {
 
 struct Approval {
   std::string message;
-  std::vector<std::string> approvers;  // names of tokens, and team:x; empty: everybody who may act
+  std::vector<std::string> approvers;  // names of tokens, and team:x; empty: everybody with the role
 };
 
-// Of a step whose `with` was evaluated: it asks, or has asked.
+// For a step whose `with` was evaluated, before or after the answer.
 Approval approval_of(const Step& step);
 
-// The approval that `word` (an id, a title, a number) names and that waits for an answer; "" is enough where
-// only one does. kNotFound, kConflict, kInvalid say which it is not.
+// Finds the waiting approval that `word` (an id, a title, a number) names; "" if exactly one waits.
+// kNotFound, kConflict and kInvalid say why it found none.
 Result<std::uint32_t> asking_step(const Run& run, const std::string& word);
 
-// The step that somebody means who names none when skipping: the one that has failed, or that waits for
-// people. Its number; "" where that is not one step.
+// The step to skip if the caller names none: the failed one, or the one that waits for people. Returns its
+// number; "" unless there is exactly one.
 std::string skipped_by_default(const Run& run);
 
-// Skipping an approval goes on without it: that is for those who may give it. `pinned` is the run's workflow.
-// kDenied: the caller is not among the approvers; kConflict: who they are is not known before it asks.
+// Skipping an approval passes it, so it needs the right to approve. `pinned` is the run's workflow. kDenied:
+// the caller is not an approver; kConflict: the approvers are unknown before the step asks.
 Status may_skip(const Run& run, const std::string& pinned, const std::string& word, const Caller& who);
 
 }  // namespace postlude::api

@@ -1,8 +1,8 @@
 #pragma once
-// Links: how the world answers a run that waits: `POST /callbacks/{token}`, and the pages at `/links/{token}`
-// whose one button approves or rejects (contract 2, 7, 9). On the hooks' listener. Loop thread only.
+// Links: receives answers for waiting runs: `POST /callbacks/{token}`, and the pages at `/links/{token}` with
+// a button that approves or rejects (contract 2, 7, 9). On the hooks' listener. Loop thread only.
 //
-// GET and HEAD change nothing: scanners of chat and mail follow links.
+// GET and HEAD change nothing, because scanners of chat and mail open links.
 
 #include <string>
 #include <string_view>
@@ -20,12 +20,12 @@ class Links {
   Links(const Access& access, store::Store& store, const pipeline::Pipeline& pipeline)
       : access_(access), store_(store), pipeline_(pipeline) {}
 
-  static bool owns(const HttpRequest& request);  // its path is one of ours
+  static bool owns(const HttpRequest& request);  // whether the path is one of these
   http::HeadVerdict head(const HttpRequest& request, bool headers_too_large) const;
   HttpResponse too_large(const HttpRequest& request) const;
   rt::Task<HttpResponse> handle(HttpRequest request);
 
-  bool stopping = false;  // 503 from then on
+  bool stopping = false;  // answers 503 once this is set
 
  private:
   rt::Task<HttpResponse> call_back(pipeline::Link link, HttpRequest request);

@@ -1,5 +1,5 @@
 #pragma once
-// query: what a list may be narrowed by, from the words of a URL.
+// query: reads the filters of a list from a URL's parameters.
 
 #include <map>
 #include <string>
@@ -15,16 +15,16 @@ struct Asked {
   store::Page page;
 };
 
-// kInvalid: a parameter that cannot be read, or one that comes twice. None is left out, as a list that is not
-// narrowed would be taken for one that is.
+// kInvalid: a parameter that is invalid or repeated. No parameter is ignored, because the caller would take
+// the whole list for a filtered one.
 Result<std::map<std::string, std::string, std::less<>>> query_of(const HttpRequest& request);
 
 // `kind`: deliveries, events or runs. kInvalid: an unknown parameter or an impossible value.
 Result<Asked> asked_of(std::string_view kind, const std::map<std::string, std::string, std::less<>>& query);
 
-std::string_view prefix_of(std::string_view kind);  // of its ids
+std::string_view prefix_of(std::string_view kind);  // of the ids of that kind
 
-// "did you mean 'x'?", or all that there is.
+// "did you mean 'x'?", or the list of what there is.
 std::string instead_of(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace postlude::api

@@ -1,5 +1,5 @@
 #pragma once
-// Waits: what a run that is queued, or a step whose time has come, still waits for.
+// Waits: adds what a queued run, or a due step, is waiting for.
 
 #include "base/json.h"
 #include "pipeline/pipeline.h"
@@ -7,7 +7,7 @@
 
 namespace postlude::api {
 
-// Completes the view of a run that has not ended: `pausedBy`, `waitsFor` of it and of its steps.
+// Adds `pausedBy` and `waitsFor` to the view of a run that has not ended, and to its steps.
 void add_waits(json::object& view, const store::RunDetail& detail, const std::vector<store::Pause>& pauses,
                pipeline::Pipeline& pipeline);
 

@@ -1,6 +1,5 @@
 #pragma once
-// Examine: what in workflows and targets is written well and still cannot be meant, found before anything
-// runs.
+// Examine: finds valid text in workflows and targets that nobody can mean, before anything runs.
 
 #include <set>
 #include <string>
@@ -10,7 +9,7 @@
 
 namespace postlude::app {
 
-// Appends it, each once. `spoken_of` gets the texts of the expressions that it finds an error in.
+// Appends each finding once. Adds the texts of expressions in which it finds an error to `spoken_of`.
 void examine(const pipeline::Rules& rules, const Config& config, lang::Problems& problems,
              std::set<std::string>& spoken_of);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Limits: how many connections each listener may keep, so that descriptors are left for everything else.
+// Limits: how many connections each listener may have, so that enough descriptors remain for other uses.
 
 #include <cstddef>
 
@@ -11,10 +11,10 @@ struct ConnectionLimits {
   std::size_t hooks = 0, admin = 0;
 };
 
-// Of a process that may have so many descriptors open.
+// For a process that may have this many open descriptors.
 ConnectionLimits connection_limits(std::size_t descriptors);
 
-// Asks the system for as many descriptors as this process may have; how many that is.
+// Raises this process' limit of descriptors to its maximum, and returns it.
 std::size_t raise_descriptors();
 
 // Whether all that the daemon opens when it starts can be opened; if not, the message names the limit.

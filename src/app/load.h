@@ -1,6 +1,6 @@
 #pragma once
-// Load: from the paths on the command line to a configuration and the rules bound from it, with everything
-// that is wrong, each at its place.
+// Load: reads the configuration at the command line's paths and builds its rules, or reports all errors with
+// their places.
 
 #include <memory>
 #include <optional>
@@ -15,43 +15,44 @@
 
 namespace postlude::app {
 
-// What for: a mistake that only concerns running (a variable that is not set) is a warning of `check`.
+// The purpose: for `check`, errors that only concern running (a variable that is not set) are warnings.
 enum class Purpose : std::uint8_t { kRun, kCheck };
 
 struct Loaded {
   Config config;
   Calendars calendars;
-  std::shared_ptr<const std::string> data;  // the tables, a JSON object: name -> table
+  std::shared_ptr<const std::string> data;  // the tables as a JSON object: name -> table
   std::shared_ptr<const pipeline::Rules> rules;
 };
 
-// The connectors of this binary, and those of a folder of YAML files, which override them by name; "": none.
+// The built-in connectors and those of a folder of YAML files, which replace built-in ones by name; "": no
+// folder.
 connector::Catalogue catalogue_with(const std::string& folder, lang::Problems& problems);
 
-// nullopt exactly if `problems` has an error. jq's own opinion of the expressions is not asked: see
-// check_expressions. `connectors`: a folder that takes the place of the configuration's own; "": none.
-// `read`, where it is given, gets the files and folders on which the answer depends.
+// nullopt exactly if `problems` has an error. Does not compile expressions with jq: see check_expressions.
+// `connectors`: a folder used in place of the configuration's own; "": none. Adds the files and folders that
+// the result depends on to `read`, if given.
 std::optional<Loaded> load(const std::vector<std::string>& paths, const std::string& connectors,
                            lang::Problems& problems, std::vector<std::string>* read = nullptr,
                            Purpose purpose = Purpose::kRun);
 
-// For `check`: what could be read, whatever is wrong; its rules may be used for nothing but to find more.
-// nullopt: nothing could. `spoken_of` gets the texts of expressions of which `problems` says enough.
+// For `check`: returns what could be read despite errors; use its rules only to find more errors. nullopt:
+// nothing could be read. Adds the texts of expressions whose errors `problems` already has to `spoken_of`.
 std::optional<Loaded> load_in_part(const std::vector<std::string>& paths, const std::string& connectors,
                                    lang::Problems& problems, std::set<std::string>& spoken_of);
 
-// Compiles every expression that needs jq, but those in `spoken_of`; appends what is wrong.
+// Compiles every expression that needs jq, except those in `spoken_of`; appends the errors.
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
                                    std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems,
                                    std::set<std::string> spoken_of = {});
 
-// Says in the log which proxies requests go through, where there are any.
+// Logs the proxies that requests use, if any.
 void log_proxies(const pipeline::Rules& rules);
 
-// How an evaluator is started: this binary again.
+// The command line of an evaluator: this binary.
 evaluator::Options evaluator_options(const EvaluatorConfig& config);
 
-// All problems, one a line, in the order of their places.
+// All problems, one per line, in the order of their places.
 std::string report(lang::Problems problems);
 
 }  // namespace postlude::app

@@ -1,6 +1,6 @@
 #pragma once
-// Parts: takes out of a configuration what its schema refuses, so that the rest can be read and what is wrong
-// there is said in the same round.
+// Parts: removes the parts of a configuration that its schema refuses, so that the rest is read and its
+// errors are reported in the same round.
 
 #include <set>
 #include <string>
@@ -9,12 +9,12 @@
 
 namespace postlude::app {
 
-// "targets/jira", "sources/flagger/auth": what was taken out, and of which nothing more is to be said;
-// "targets/*": all of them.
+// The removed parts, such as "targets/jira" or "sources/flagger/auth"; "targets/*": all targets. Report
+// nothing more about them.
 using Unread = std::set<std::string, std::less<>>;
 
-// Appends what the schema refuses, and takes that out of `root`. `complete`: nothing was left out of it
-// before; else what is missing is no fault of it. false: nothing is left to be read.
+// Appends what the schema refuses and removes it from `root`. `complete`: nothing was removed before, so a
+// missing part is an error. false: nothing is left to read.
 bool take_valid(lang::Node& root, const json::value& schema, bool complete, Unread& unread,
                 lang::Problems& problems);
 

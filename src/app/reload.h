@@ -1,6 +1,7 @@
 #pragma once
-// Reload: the configuration in force. Reads it again when its files change: what is valid takes effect at
-// once, what is not is refused whole, and told in the log, the API, the metrics and the audit.
+// Reload: keeps the configuration in force, and reads it again when its files change. A valid version takes
+// effect at once. An invalid version is refused whole, and reported in the log, the API, the metrics and the
+// audit.
 
 #include <functional>
 #include <string>
@@ -23,24 +24,25 @@ class Reload {
     api::Api& api;
     SecretLookup secrets;
   };
-  // `first` is valid, and was read from these.
+  // `first` must be valid, and must have been read from these paths.
   Reload(Parts parts, std::vector<std::string> paths, std::string connectors, Version first);
 
-  // What needs a restart, see below, is as it was when the process began.
+  // The configuration in force. Keys that need a restart (see below) keep their values from the start of the
+  // process.
   const Config& config() const { return loaded_.config; }
   const pipeline::Rules& rules() const { return *loaded_.rules; }
 
-  // All that is wrong with a version that was refused, one problem a line.
+  // All errors of a version that was refused, one per line.
   std::function<void(std::string problems)> on_config_rejected;
 
-  // The first version takes effect, unless jq's compiler refuses it: kInvalid then has all problems, one a
+  // Puts the first version into force, unless jq's compiler refuses it: kInvalid then has all errors, one per
   // line.
   rt::Task<Status> begin();
-  // From then on, until stop(): looks once a second. What was refused is also read again without any change,
-  // less and less often: the reason may have been that a file could not be read just then.
+  // Then checks the files once a second until stop(). Also reads a refused version again without any change,
+  // less and less often, because a file may have been unreadable for a moment.
   rt::Task<> follow();
   void now();   // SIGHUP
-  void stop();  // follow() ends when the look that is under way does
+  void stop();  // follow() ends after the check in progress
 
  private:
   rt::Task<Result<Seen>> look_at_files(bool asked);
@@ -51,31 +53,31 @@ class Reload {
   void use(const lang::Problems& problems, std::vector<std::string> read);
   rt::Task<> note(std::string what, std::string detail);
   void count(std::string_view result);
-  void mended();  // what was refused is taken back
+  void mended();  // reports that the errors are mended
 
   Parts parts_;
   std::vector<std::string> paths_;
   std::string connectors_;
-  Loaded loaded_;  // in force
+  Loaded loaded_;  // the one in force
   lang::Problems first_problems_;
   std::vector<std::string> read_;
   std::string fingerprint_;
-  std::string connectors_print_;  // of the connectors in force
-  std::string refused_;           // what was wrong last, "" when nothing is
+  std::string connectors_print_;  // fingerprint of the connectors in force
+  std::string refused_;           // errors of the refused version; "": none was refused
   rt::Aside aside_;
   rt::Waker wake_;
   bool asked_ = false;
-  Duration again_after_{};  // 0: what was read last is in force
-  Duration again_at_{};     // by the clock that nobody sets
-  bool no_thread_ = false;  // told
+  Duration again_after_{};  // 0: the version read last is in force
+  Duration again_at_{};     // on the monotonic clock
+  bool no_thread_ = false;  // already logged
   bool stopping_ = false;
 };
 
 // Keys whose values differ, and that only a restart changes.
 std::vector<std::string> needs_restart(const Config& running, const Config& wanted);
 
-// Without a token the API answers whoever reaches it, so that only a loopback address may listen: also the
-// one that a restart has not changed yet.
+// Without tokens the API answers everybody who reaches it, so it may only listen on loopback addresses:
+// checks this also for the address in use, which only a restart changes.
 void check_listener(const Config& running, const Config& wanted, lang::Problems& problems);
 
 }  // namespace postlude::app

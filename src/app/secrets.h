@@ -1,6 +1,6 @@
 #pragma once
-// Secrets: fetches what configuration names: variables of the environment, read once, and files, read again
-// when they change (rotation). Loop thread only.
+// Secrets: reads the secrets that the configuration names: environment variables once; files again when they
+// change (rotation). Loop thread only.
 
 #include <memory>
 
@@ -10,7 +10,7 @@ namespace postlude::app {
 
 SecretLookup secret_lookup();
 
-// The same, and the log says when a secret cannot be read, and when it can be again.
+// The same, and logs when a secret becomes unreadable or readable again.
 SecretLookup telling(SecretLookup lookup);
 
 }  // namespace postlude::app

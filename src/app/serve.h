@@ -1,5 +1,5 @@
 #pragma once
-// Serve: the daemon: construction, the order of stopping, and nothing else.
+// Serve: the daemon: builds all parts and shuts them down in order.
 
 #include <string>
 #include <vector>
@@ -8,13 +8,13 @@ namespace postlude::app {
 
 struct ServeOptions {
   std::vector<std::string> config;  // files and folders
-  std::string connectors;           // a folder of connector files that override those of the binary; "": none
-  bool durable = true;              // false: the benchmark that measures what the sync costs
-  std::string port_file;  // the ports are written there once it listens, as `listen=8080\nadmin=8081\n`
+  std::string connectors;           // a folder of connector files that replace built-in ones; "": none
+  bool durable = true;              // false: for the benchmark that measures the cost of syncing
+  std::string port_file;            // gets the ports once it listens, as `listen=8080\nadmin=8081\n`
 };
 
-// Runs until SIGTERM or SIGINT. The process' exit status: 0, or 1 when it could not start (said on standard
-// error).
+// Runs until SIGTERM or SIGINT. Returns the process' exit status: 0, or 1 if it could not start (reported on
+// standard error).
 int serve(const ServeOptions& options);
 
 }  // namespace postlude::app

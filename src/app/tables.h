@@ -5,10 +5,11 @@
 
 namespace postlude::app {
 
-constexpr std::size_t kTablesMax = 4U << 20U;  // of all tables as JSON: each evaluation that asks has them
+constexpr std::size_t kTablesMax =
+    4U << 20U;  // of all tables as JSON, because each evaluation that uses them gets all
 
-// Adds one table to `tables`. `name` is its key in the configuration, for messages; a file called *.json is
-// read as JSON, any other as YAML.
+// Adds one table to `tables`. `name` is its key in the configuration, for messages. Reads *.json as JSON,
+// other files as YAML.
 void add_table(const lang::Node& name, const ConfigText& text, json::object& tables,
                lang::Problems& problems);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Targets: what of a target, or of a step that uses it, works as written and is hardly meant.
+// Targets: warns of settings of a target, or of a step that uses it, that are valid but hardly meant.
 
 #include "connector/target.h"
 #include "lang/node.h"
@@ -7,14 +7,14 @@
 
 namespace postlude::app {
 
-// Its URL and credentials, where we know the system.
+// Checks its URL and credentials, if the system is known.
 void check_target(const connector::Target& target, lang::Problems& problems);
 
-// A step's target and keys against its action.
+// Checks a step's target and keys against its action.
 void check_use_of_target(const pipeline::BoundStep& step, const connector::Target& target,
                          lang::Problems& problems);
 
-// `headers` of a target or of a step: a secret that stands in them as text.
+// Checks the `headers` of a target or a step for secrets in plain text.
 void check_headers(const lang::Node& headers, lang::Problems& problems);
 
 }  // namespace postlude::app

@@ -1,6 +1,6 @@
 #pragma once
-// CHECK: what must hold, also in production. A failed one logs where and why, and aborts: recovery is the
-// ordinary way of starting, so stopping is safer than going on with a state that nobody thought of.
+// CHECK: asserts what must hold, also in production. A failed check logs where and why, and aborts: the
+// ordinary start is the recovery, so aborting is safer than going on in an unforeseen state.
 
 namespace postlude {
 

@@ -1,5 +1,5 @@
 #pragma once
-// Escape: text of others as it may stand in another system's language without meaning anything there.
+// Escape: escapes foreign text, so that it has no special meaning in another system's language.
 
 #include <string>
 #include <string_view>

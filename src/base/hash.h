@@ -17,7 +17,7 @@ inline std::string sha256(std::string_view bytes) {
   return digest(Algorithm::kSha256, bytes);
 }
 
-// In a time that depends on the length of `expected` alone. An empty `expected` equals nothing.
+// Takes a time that depends on the length of `expected` only. An empty `expected` equals nothing.
 bool equal_in_constant_time(std::string_view expected, std::string_view given);
 
 std::string to_hex(std::string_view bytes);  // lower case
@@ -25,7 +25,7 @@ std::optional<std::string> from_hex(std::string_view text);
 std::string to_base64(std::string_view bytes);
 std::optional<std::string> from_base64(std::string_view text);  // standard alphabet, padding optional
 
-// Bytes nobody can guess, from the operating system.
+// Random bytes from the operating system, which nobody can guess.
 std::string random_bytes(std::size_t count);
 std::uint64_t random_number();
 

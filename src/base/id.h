@@ -1,6 +1,6 @@
 #pragma once
-// Id: the name of a stored thing. Outside it is a prefix and 12 characters of base 36, `evt_00000000002a`,
-// whose order is that of their making; inside it is the row's integer.
+// Id: the name of a stored thing. Outside, an id is a prefix and 12 characters of base 36,
+// `evt_00000000002a`, which sort in the order of creation; inside, it is the row's integer.
 
 #include <compare>
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace postlude {
 std::string id_text(std::string_view prefix, std::int64_t value);
 Result<std::int64_t> parse_id(std::string_view prefix, std::string_view text);
 
-// Tag names the kind; Tag::kPrefix is what stands before the underscore.
+// Tag names the kind; Tag::kPrefix is the text before the underscore.
 template <class Tag>
 struct Id {
   std::int64_t value = 0;  // 0: none

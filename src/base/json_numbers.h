@@ -1,5 +1,5 @@
 #pragma once
-// Json numbers: what JSON text can write and a double cannot hold.
+// Json numbers: handles numbers that JSON text can hold and a double cannot.
 
 #include <string_view>
 
@@ -7,8 +7,8 @@
 
 namespace postlude {
 
-// `value` was parsed from `text`: a number beyond a double's range, which the parser takes as infinite and
-// which could not be written as JSON again, becomes the largest double, as jq has it.
+// `value` was parsed from `text`. Replaces each number beyond the range of a double, which the parser reads
+// as infinity and which JSON cannot express, by the largest double, as jq does.
 void bound_numbers(std::string_view text, json::value& value);
 
 }  // namespace postlude

@@ -1,9 +1,10 @@
 #pragma once
-// Log: one event a line on standard error, as logfmt or JSON, with the ids it concerns. Any thread may call.
+// Log: writes one event per line to standard error, as logfmt or JSON, with the ids that it concerns. Any
+// thread may call.
 //
-// A daemon calls start_queue(): then no caller ever waits for the reader of standard error. Lines wait in a
-// bounded queue for a thread that writes them; what finds it full is dropped and counted, and a line says how
-// many were, where they are missing. Without it each line is written on the spot.
+// A daemon calls start_queue(); then no caller ever waits for the reader of standard error. Lines wait in a
+// bounded queue for a thread that writes them. When the queue is full, lines are dropped, and a line in their
+// place says how many. Without start_queue() each call writes its line itself.
 
 #include <chrono>
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace postlude::log {
 enum class Level : std::uint8_t { kDebug = 1, kInfo, kWarn, kError };
 enum class Format : std::uint8_t { kLogfmt = 1, kJson };
 
-constexpr std::size_t kFieldBytesMax = 8U << 10U;  // of one value or message; what is cut is marked
-constexpr std::size_t kLineBytesMax = 16U << 10U;  // fields beyond it are left out, and the line says so
+constexpr std::size_t kFieldBytesMax = 8U << 10U;  // of one value or message; a cut is marked
+constexpr std::size_t kLineBytesMax = 16U << 10U;  // further fields are left out, and the line says so
 constexpr std::size_t kQueueBytesMax = 1U << 20U;
 
 struct Field {
@@ -39,7 +40,7 @@ void write(Level level, std::string_view message, Fields fields);
 
 void start_queue();       // once, before other threads start
 std::uint64_t dropped();  // lines, since the start
-// Waits until what is queued has been written, no longer than `at_most`; false: some is not.
+// Waits until the queued lines are written, for at most `at_most`; false: some are not.
 bool flush(std::chrono::milliseconds at_most);
 
 inline void debug(std::string_view message, Fields fields = {}) {

@@ -1,6 +1,6 @@
 #pragma once
-// LogQueue: lines on their way to a descriptor whose reader may be slow: bounded, in order, written by a
-// thread.
+// LogQueue: a bounded queue of lines, which a thread writes in order to a descriptor whose reader may be
+// slow.
 
 #include <chrono>
 #include <condition_variable>
@@ -14,26 +14,26 @@
 
 namespace postlude::log {
 
-// Whether `fd` takes all of `bytes`; waits for its reader.
+// Writes all `bytes` to `fd`, waiting for its reader; false if that fails.
 bool write_all(int fd, std::string_view bytes);
 
 class LogQueue : public std::enable_shared_from_this<LogQueue> {
  public:
-  // `dropped_line` makes the line that says that so many are missing.
+  // `dropped_line` makes the line that reports a number of dropped lines.
   LogQueue(int fd, std::size_t bytes_max, std::function<std::string(std::uint64_t)> dropped_line);
 
-  // Never waits for the descriptor. Begins the thread where there is none yet; as long as none can be
-  // started, what the descriptor takes at once is written on the spot.
+  // Never waits for the descriptor. Starts the thread if there is none; as long as no thread can be started,
+  // writes at once what the descriptor accepts.
   void push(std::string line);
   bool flush(std::chrono::milliseconds at_most);
   std::uint64_t dropped() const;
 
  private:
   void run();
-  // -- under the lock
+  // -- call these with the lock held
   void begin_thread();
   void write_what_fits();
-  std::string take();  // what is to be written next
+  std::string take();  // the next bytes to write
   void enqueue(std::string line);
   void lost(std::string_view lines);
 
@@ -43,11 +43,11 @@ class LogQueue : public std::enable_shared_from_this<LogQueue> {
   mutable std::mutex mutex_;
   std::condition_variable more_;
   std::deque<std::string> lines_;
-  std::string rest_;  // of a batch, where no thread writes
+  std::string rest_;  // of a batch, while there is no thread
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
-  std::uint64_t untold_ = 0;  // of them
-  bool full_ = false;         // until half of it is free: no line between two gaps
+  std::uint64_t untold_ = 0;  // dropped lines that no line has reported yet
+  bool full_ = false;  // set until half of the queue is free, so that gaps do not alternate with single lines
   bool writing_ = false;
   bool thread_ = false;
   std::chrono::steady_clock::time_point next_try_{};

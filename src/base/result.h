@@ -1,5 +1,5 @@
 #pragma once
-// Result<T>: a value, or an Error that says how to react. The only way a function reports failure.
+// Result<T>: a value, or an Error whose code says how to react. Functions report failure in no other way.
 //
 // Nothing in this program throws across a folder boundary. A bug is a CHECK, not an Error.
 
@@ -10,12 +10,12 @@
 
 namespace postlude {
 
-// A code exists if and only if some caller reacts to it differently. Detail belongs in `message`.
+// Each code exists because some caller reacts to it differently. Details belong in `message`.
 enum class Code : std::uint8_t {
-  kInvalid = 1,      // the input is wrong; the same input will be wrong again
-  kDenied = 2,       // the caller is not who they say, or may not
+  kInvalid = 1,      // the input is wrong; the same input will fail again
+  kDenied = 2,       // the caller is not who they claim to be, or lacks the right
   kNotFound = 3,     // no such thing
-  kConflict = 4,     // somebody was first: a stale lease, the same id with another body
+  kConflict = 4,     // somebody else was first: a stale lease, the same id with another body
   kOverloaded = 5,   // one of our own limits was reached (queue, disk full); shed and retry later
   kUnavailable = 6,  // a dependency failed before doing anything; retry with backoff
   kUnknown = 7,      // it may or may not have happened; find out before repeating
@@ -26,7 +26,8 @@ enum class Code : std::uint8_t {
 struct Error {
   Code code;
   std::string message;  // for humans; lower case, no full stop; never parsed, never holds a secret
-  const char* file;     // where it was born; not std::source_location, which clang 14 (tidy, fuzz) lacks
+  // Where the error was created; not std::source_location, which clang 14 (tidy, fuzz) lacks.
+  const char* file;
   int line;
 
   Error(Code code_in, std::string message_in, const char* file_in = __builtin_FILE(),

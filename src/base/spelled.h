@@ -1,7 +1,7 @@
 #pragma once
-// Spelled: whether a text says something, in whatever spelling systems repeat it: as it is; percent-encoded
-// in part or whole, once or twice, also as %uXXXX; as JSON, HTML, C, quoted-printable write it, also JSON
-// within JSON; blanks as +; broken into lines.
+// Spelled: finds a text in all spellings in which systems repeat it: unchanged; percent-encoded in part or
+// whole, once or twice, also as %uXXXX; escaped for JSON, HTML, C or quoted-printable, also JSON within JSON;
+// with + for blanks; broken into lines.
 
 #include <cstddef>
 #include <string>
@@ -14,16 +14,15 @@ struct Spelling {
   bool wrapped = false;  // may be broken into lines anywhere, as base64 in mails is
 };
 
-// Where an ellipsis says that the text was cut, the beginning of `wanted` suffices, if it has six bytes or
-// more.
+// If an ellipsis marks that the text was cut, a beginning of `wanted` with at least six bytes is enough.
 //
-// The end of `wanted` in the text, where a spelling of it begins at `at`; npos: none does. `decided`: so many
-// of its bytes said so; whatever begins with the same ones is not there either. What it costs grows with the
-// spelling's length only.
+// Returns the end of `wanted` in the text if a spelling of it begins at `at`; npos: none. `decided`: after
+// this many bytes of `wanted` the answer was certain, so every other text with the same first bytes is not
+// there either. The cost grows with the length of the spelling only.
 std::size_t spelled_at(std::string_view text, std::size_t at, std::string_view wanted, Spelling spelling,
                        std::size_t& decided);
 
-// Whether a character can begin an escape.
+// Whether an escape may begin with this character.
 constexpr bool begins_escape(char c) {
   return c == '%' || c == '&' || c == '\\' || c == '=';
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Time: instants and durations, and how they are written in configuration, JSON and HTTP.
+// Time: instants and durations, and their text forms in configuration, JSON and HTTP.
 
 #include <chrono>
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace postlude {
 
 using Duration = std::chrono::microseconds;
-// Wall-clock time since the epoch of UTC, in microseconds. What the store keeps is `micros(t)`.
+// Wall-clock time since the epoch of UTC, in microseconds. The store keeps `micros(t)`.
 using Instant = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
 
 inline std::int64_t micros(Instant t) {
@@ -24,8 +24,8 @@ inline Instant instant(std::int64_t micros_since_epoch) {
 std::string to_rfc3339(Instant t);                     // 2026-11-22T10:11:12.345Z
 Result<Instant> parse_rfc3339(std::string_view text);  // with Z or an offset; seconds may have a fraction
 
-// A Retry-After: delay seconds (also with a fraction), or an HTTP-date (RFC 9110, section 5.6.7, all three
-// forms).
+// Reads a Retry-After: delay seconds (also with a fraction), or an HTTP-date (RFC 9110, section 5.6.7, all
+// three forms).
 Result<Duration> parse_retry_after(std::string_view text, Instant now);
 
 std::string to_text(Duration d);                         // 1h30m, 250ms; the shortest form that is exact

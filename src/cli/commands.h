@@ -1,6 +1,6 @@
 #pragma once
-// Commands: what `postlude COMMAND` does. Each returns the process' exit status: 0 fine, 1 found wrong, 2
-// used wrongly, 3 could not reach (contract 11).
+// Commands: the functions behind `postlude COMMAND`. Each returns the process' exit status: 0 success, 1
+// problems found, 2 wrong usage, 3 daemon not reached (contract 11).
 
 #include <map>
 #include <optional>
@@ -30,9 +30,9 @@ int connectors_list(const std::string& connectors, Output output);
 int connectors_show(const std::string& connectors, const std::string& name, Output output);
 
 struct TestChoice {
-  std::vector<std::string> paths;  // test files, and folders in which they are looked for
+  std::vector<std::string> paths;  // test files, and folders to search for them
   std::string connectors;
-  std::string filter;  // a glob, or a part of a test's name; "": all
+  std::string filter;  // a glob, or part of a test's name; "": all
   std::string junit;   // a file to write; "": none
   bool update = false;
   bool coverage = false;
@@ -41,7 +41,7 @@ struct TestChoice {
 };
 int test(const TestChoice& choice);
 
-// -- a daemon's
+// -- commands that call a daemon
 struct ListChoice {
   std::string kind;                            // deliveries events runs
   std::map<std::string, std::string> filters;  // as the API's parameters
@@ -54,28 +54,28 @@ struct SimulateChoice {
   std::string since = "7d";
   std::vector<std::string> config{"postlude.yaml"};
   std::string connectors;
-  std::string workflow;      // only this one; "": all
-  std::size_t limit = 1000;  // events; the newest are taken
+  std::string workflow;      // "": all workflows
+  std::size_t limit = 1000;  // events; the newest ones
 };
 int simulate(const Remote& remote, const SimulateChoice& choice);
 
-// -- a hook's
+// -- commands that call a hook
 struct SendChoice {
   std::string url = "http://127.0.0.1:8080/hooks/flagger/post-rollout";
-  std::string hook;  // instead of the URL's own, or after its path; "" leaves it as it is
+  std::string hook;  // replaces the URL's hook, or follows its path; "" keeps the URL
   std::string phase = "Succeeded";
   std::string name = "podinfo";
   std::string name_space = "test";
-  std::string checksum;               // "": a fresh one, so that each call is a release of its own
+  std::string checksum;               // "": a new one, so that each call is a release of its own
   std::vector<std::string> metadata;  // k=v
-  std::string message, type;          // of the hook `event`; "": as Flagger has them for the phase
-  std::string body_file;              // instead of all these; "-" is standard input
+  std::string message, type;          // for the hook `event`; "": as Flagger sets them for the phase
+  std::string body_file;              // replaces all of these; "-" is standard input
   std::vector<std::string> headers;   // "Name: value"
   bool quiet = false;
 };
 int send(const SendChoice& choice);
 
-// Flagger's bytes (ctl/webhook.go: Go's encoding/json of CanaryWebhookPayload).
+// The body as Flagger writes it (ctl/webhook.go: Go's encoding/json of CanaryWebhookPayload).
 std::string flagger_body(const SendChoice& choice, const std::map<std::string, std::string>& metadata,
                          const std::string& checksum);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Confirm: whoever is about to change many things at once, or what cannot be undone, is asked first.
+// Confirm: asks a person before changing many things at once, or irreversibly.
 
 #include <optional>
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace postlude::cli {
 
-// `question` says what would be done ("retry 12 failed runs"), `shown` some of what it would be done to, of
-// `count` in all. nullopt: go on; else the exit status, and why is said already. Without a terminal nobody
-// can be asked: only `yes` (--yes) goes on then.
+// `question` names the act ("retry 12 failed runs"), `shown` lists some of the `count` objects that it
+// concerns. nullopt: go on; else the exit status, after a message. Without a terminal only `yes` (--yes) goes
+// on.
 std::optional<int> unless_confirmed(const std::string& question, const std::vector<std::string>& shown,
                                     std::size_t count, bool yes);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Described: what is asked of the commands' own description before they run.
+// Described: checks and rewrites the command line against the description of the commands, before they run.
 
 #include <optional>
 #include <string>
@@ -13,21 +13,20 @@ namespace postlude::cli {
 
 struct DescribedCommand;
 
-// `help`, `help runs`, `runs help` as `--help`, `runs --help`.
+// Turns `help`, `help runs`, `runs help` into `--help`, `runs --help`.
 std::vector<std::string> with_help(const CLI::App& app, std::vector<std::string> words);
 
-// What is to be said of the first word that is no command where one is wanted: CLI11 says only that one is
+// The message for a first word that is not a command where one is required: CLI11 says only that one is
 // missing.
 std::optional<std::string> unknown_command(const CLI::App& app, const std::vector<std::string>& words);
 
-// What is to be said of the first option that the command that was parsed does not have, with the nearest
-// that it has.
+// The message for the first option that the chosen command does not have, with the nearest one that it has.
 std::optional<std::string> unknown_option(const CLI::App& app);
 
-// All commands with their options; without those that are hidden.
+// All commands with their options, except hidden ones.
 DescribedCommand description_of(const CLI::App& app);
 
-// Commands and options that say nothing of themselves, each as `runs list --limit`.
+// Commands and options without a help text, each as `runs list --limit`.
 std::vector<std::string> undescribed(const CLI::App& app);
 
 }  // namespace postlude::cli

@@ -1,5 +1,5 @@
 #pragma once
-// Held: answers for held steps many at once, and the keys that steps share.
+// Held: commands that answer many held steps at once, and those about shared keys.
 
 #include <string>
 
@@ -9,9 +9,9 @@ namespace postlude::cli {
 
 struct HeldChoice {
   std::string cause, workflow, as;
-  bool yes = false;  // nobody is asked first
+  bool yes = false;  // do not ask
 };
-// `runs resume --cause`: says how many, asks, and answers for them.
+// `runs resume --cause`: tells the number of steps, asks, and answers for them.
 int resume_many(const Remote& remote, const HeldChoice& choice);
 
 // `runs held`, `keys list`, `keys forget`.

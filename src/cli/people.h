@@ -1,5 +1,5 @@
 #pragma once
-// People: the commands by which people decide about runs, failures, deliveries and pauses.
+// People: the commands that decide about runs, failures, deliveries and pauses.
 
 #include <functional>
 
@@ -11,22 +11,22 @@ class App;
 
 namespace postlude::cli {
 
-// What the command line of the other commands gives to these.
+// Parts of the command line that these commands share with the others.
 struct Wiring {
   std::function<int()>* run = nullptr;        // the chosen command
   std::function<void(CLI::App*)> add_remote;  // --server, --token, -o
-  std::function<Remote()> remote;             // as they were given
+  std::function<Remote()> remote;             // reads the given options
 };
 
-// `runs`, `deliveries`: the commands of that name.
+// The command groups with these names: `runs`, `deliveries`.
 void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wiring& wiring);
 
-// Prints `text` as it was asked for; `failed` says what went wrong. Both give the exit status.
+// Prints `text` in the requested form; `failed` describes the failure. Both return the exit status.
 int print_answer(const Remote& remote, const json::value& value, const std::string& table);
 int failed(const Remote& remote, const Error& error);
 
-// Tables cut long causes with an …, and escape what would act on a terminal: the one that was shown so, of
-// the groups that GET `path` tells and `command` shows.
+// Finds the cause that a table showed shortened by an … or escaped, among the groups that GET `path` returns
+// and `command` shows.
 struct Groups {
   std::string path, one, command;
 };

@@ -1,5 +1,6 @@
 #pragma once
-// Played: a configuration whose workflows are played, with children of its own for their expressions.
+// Played: a configuration for playing its workflows, with children of its own that evaluate their
+// expressions.
 
 #include <memory>
 #include <optional>
@@ -18,7 +19,7 @@ struct Played {
   std::unique_ptr<pipeline::Expressions> expressions;
 };
 
-// What the workflows would log is silenced from here on: it is shown otherwise.
+// Silences the log of the played workflows; their events are shown in another form.
 std::unique_ptr<Played> played(const std::vector<std::string>& paths, const std::string& connectors);
 
 }  // namespace postlude::cli

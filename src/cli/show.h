@@ -1,5 +1,5 @@
 #pragma once
-// Show: what the daemon answered, for people (tables), for programs (JSON) or for both (YAML).
+// Show: prints the daemon's answers, for people (tables), for programs (JSON) or for both (YAML).
 
 #include <string>
 #include <vector>
@@ -13,15 +13,15 @@ enum class Output : std::uint8_t { kTable = 1, kJson, kYaml };
 
 std::string yaml_of(const json::value& value);
 
-// A list's page {"items", "next"} and one thing, by kind: deliveries, events, runs.
+// A page of a list {"items", "next"}, and one object, by kind: deliveries, events, runs.
 std::string list_of(std::string_view kind, const json::value& page);
 std::string one_of(std::string_view kind, const json::value& thing);
-// A run's state with what holds it: "paused (target jira)", "waiting for approval", "held".
+// A run's state with the reason for waiting: "paused (target jira)", "waiting for approval", "held".
 std::string state_of(const json::value& run);
-// How long ago that was, in one unit, for a column: 10s, 5m, 3h, 12d. "" where it is no time.
+// The age of a time in one unit, for a column: 10s, 5m, 3h, 12d. "" if it is not a time.
 std::string age_of(const std::string& time);
 
-// Why an event ran what it ran, and why not the rest: the API's explain/{id}.
+// Why workflows ran on an event, and others did not: the API's explain/{id}.
 std::string explanation(const json::value& whole);
 
 }  // namespace postlude::cli

@@ -1,5 +1,5 @@
 #pragma once
-// Table: rows with a heading, made to fit the terminal.
+// Table: formats rows with a heading to fit the terminal.
 
 #include <set>
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace postlude::cli {
 
-// Columns as wide as their widest cell. Where that is wider than table_width(), the widest columns are cut
-// with an …; those in `first` (by their place) after all others, and ids never, so that they can be copied.
-// Cells may hold anything.
+// Each column is as wide as its widest cell. If the table is wider than table_width(), the widest columns are
+// cut with an …; the columns in `first` (by index) last, and ids never, so that they can be copied. Cells may
+// contain anything.
 std::string table_of(const std::vector<std::string>& heading,
                      const std::vector<std::vector<std::string>>& rows,
                      const std::set<std::size_t>& first = {});

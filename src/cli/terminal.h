@@ -1,19 +1,19 @@
 #pragma once
-// Terminal: the one place where text leaves for people. All that a command prints, by whatever function of
-// <cstdio>, goes through it; nothing that a terminal would act on gets by.
+// Terminal: escapes everything that the commands print with functions of <cstdio>, so that no output can
+// control the terminal.
 
 #include <cstddef>
 #include <string_view>
 
 namespace postlude::cli {
 
-// From here on `stdout` and `stderr` are escaped (base/printable.h), newlines kept.
+// From now on, output to `stdout` and `stderr` is escaped (base/printable.h), except newlines.
 void guard_output();
 
-// To standard output: colours (ESC [ … m) pass, all else is escaped as ever.
+// Writes to standard output. Colours (ESC [ … m) pass; everything else is escaped.
 void print_coloured(std::string_view text);
 
-// How wide tables may be: COLUMNS, the terminal's own width, else 80. 0: as wide as they like.
+// Maximum width of tables: COLUMNS, the terminal's width, else 80. 0: unlimited.
 std::size_t table_width();
 void make_tables_wide();  // -o wide
 

@@ -1,5 +1,5 @@
 #pragma once
-// Test results: what came of workflow tests, and how it is shown.
+// Test results: the results of workflow tests, and their output.
 
 #include <memory>
 #include <string>
@@ -23,7 +23,7 @@ struct TestDone {
 
 struct TestFileDone {
   std::string path;
-  std::string broken;  // what is wrong with the file or its configuration, a line each; "": it was run
+  std::string broken;  // errors of the file or its configuration, one per line; "": it was run
   std::vector<TestDone> tests;
 };
 
@@ -34,17 +34,17 @@ struct CoverageDone {
 
 struct TestResults {
   std::vector<TestFileDone> files;
-  std::vector<CoverageDone> coverage;  // empty: nobody asked
+  std::vector<CoverageDone> coverage;  // empty: not requested
   std::size_t passed = 0, failed = 0, updated = 0, broken = 0;
   int covered = 100;  // percent
 };
 
-// For people; `colours`: the terminal's.
+// For people; `colours`: use the terminal's.
 std::string text_of(const TestResults& results, bool colours);
 json::value value_of(const TestResults& results);
 std::string junit_of(const TestResults& results);
 
-// A difference, or any text of several lines, as it stands below a heading.
+// Indents a difference, or other text of several lines, below a heading.
 std::string shown_diff(const std::string& diff, bool colours);
 
 }  // namespace postlude::cli

@@ -1,5 +1,5 @@
 #pragma once
-// Call's inside: what the readers (reader.cc, http.cc) fill in and call.cc works with. Only for this folder.
+// Call's private part: filled in by the readers (reader.cc, http.cc), used by call.cc. Only for this folder.
 
 #include <optional>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace postlude::connector {
 
-// A template whose expressions are `count` of a list of expressions, from `begin` on.
+// A template whose expressions are `count` entries of a list of expressions, from `begin` on.
 struct Slice {
   lang::Template value;
   std::size_t begin = 0;
@@ -29,12 +29,12 @@ struct Call::Impl {
   OnUnclear on_unclear = OnUnclear::kHold;
   std::optional<Duration> key_window;
   Duration lookup_after{};
-  bool accept_json = true;  // says Accept: application/json unless the file says otherwise
+  bool accept_json = true;  // sends Accept: application/json unless the file sets Accept
 
   std::vector<lang::Expression> before;
   std::optional<std::size_t> condition;  // index of `if`
   Slice path;
-  bool whole_url = false;  // `path` is a URL, which must be the target's own host
+  bool whole_url = false;  // `path` is a URL, whose host must be the target's
   std::optional<Slice> query, headers, body;
   Encoding encoding = Encoding::kNone;
 
@@ -43,19 +43,20 @@ struct Call::Impl {
   std::optional<Slice> message;
 };
 
-// Adds the template's expressions to `into` and remembers where.
+// Appends the template's expressions to `into` and remembers their places.
 Slice take(lang::Template value, std::vector<lang::Expression>& into);
 std::size_t take(lang::Expression expression, std::vector<lang::Expression>& into);
 
-// What a rule came to: true or false, else kInvalid and the expression's name.
+// The value of a rule: true or false; else kInvalid with the expression's name.
 Result<bool> as_bool(const lang::Evaluated& value, const lang::Expression& expression);
-// What a system said, as one line of at most 500 bytes, cut between characters. It is masked first: a secret
-// that is cut or whose lines are joined would no longer be known as one.
+// The system's text as one line of at most 500 bytes, cut between characters. Masks it first, because a
+// secret that was cut or whose lines were joined would not be recognised.
 std::string one_line(std::string_view said, const Masker& masker);
 
-// Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.
+// Headers that a file or a step may not set, because they belong to the connection or are credentials. "" or
+// the reason.
 std::string header_objection(std::string_view name);
-// "" or why this text cannot be the path of a request.
+// "" or the reason why this text cannot be a request's path.
 std::string path_objection(std::string_view path);
 
 }  // namespace postlude::connector

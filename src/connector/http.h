@@ -1,5 +1,6 @@
 #pragma once
-// Http: the built-in connector `http`: its one action `request` is written in the step's `with` (contract 7).
+// Http: the built-in connector `http`. Its one action, `request`, is written in the step's `with` (contract
+// 7).
 
 #include <memory>
 
@@ -7,10 +8,9 @@
 
 namespace postlude::connector {
 
-// `with` of a step that uses TARGET/request. Its templates are evaluated in the workflow's context, its
-// conditions
-// (`success`, `retry`, `refuse`) with `.response` as well; there is no `.with`. nullptr: `problems` tells
-// why.
+// Reads the `with` of a step that uses TARGET/request. Its templates are evaluated in the workflow's context,
+// its conditions (`success`, `retry`, `refuse`) with `.response` in addition; there is no `.with`. nullptr:
+// `problems` has the reasons.
 std::shared_ptr<const Action> read_http_request(const lang::Node* with, const lang::Place& step,
                                                 lang::Problems& problems);
 

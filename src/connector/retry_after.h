@@ -1,5 +1,5 @@
 #pragma once
-// Retry-After: how long a system asks to be left alone, in the words of all the systems we know.
+// Retry-After: reads how long a system asks us to wait, in the forms that all known systems use.
 
 #include <optional>
 #include <string_view>
@@ -8,16 +8,16 @@
 
 namespace postlude::connector {
 
-constexpr Duration kLongestWait = std::chrono::hours(24);  // who asks for more gets this
+constexpr Duration kLongestWait = std::chrono::hours(24);  // the maximum; longer demands count as this
 
-// Explicit demands first, the longest of them: Retry-After (seconds, also with a fraction; an HTTP-date in
-// its three forms; an epoch), …-Reset-After, x-ogw-ratelimit-reset, and `retry_after` or
-// `parameters.retry_after` in a JSON body. Then, when the limit is used up (429, 420, or nothing remains),
-// when it is renewed: RateLimit
-// (`limit=1, remaining=0, reset=30` and `"default";r=0;t=30`), and …RateLimit-Reset as seconds to go, an
-// epoch in seconds or milliseconds (told apart by their size), an ISO 8601 time or an HTTP-date; then the
-// length of the period. A time is measured against the answer's own Date, since clocks differ. nullopt:
-// nothing is said, or the renewal is over.
+// Explicit delays come first, and the longest counts: Retry-After (seconds, also with a fraction; an
+// HTTP-date in its three forms; an epoch), …-Reset-After, x-ogw-ratelimit-reset, and `retry_after` or
+// `parameters.retry_after` in a JSON body.
+// Otherwise, if the limit is used up (429, 420, or nothing remains), the time of its renewal counts:
+// RateLimit (`limit=1, remaining=0, reset=30` and `"default";r=0;t=30`), and …RateLimit-Reset as seconds to
+// go, as an epoch in seconds or milliseconds (told apart by their size), as an ISO 8601 time or an HTTP-date;
+// then the length of the period. Times are compared with the answer's own Date, since clocks differ. nullopt:
+// the answer gives no delay, or the renewal is past.
 std::optional<Duration> retry_after(const HttpResponse& response, Instant now);
 
 // Whether a Retry-After says when to come again, and that is still ahead. A header that says nothing, or a

@@ -1,6 +1,6 @@
 #pragma once
-// Testing: for this folder's tests: expressions evaluated by libjq in process, and actions carried out
-// against a function. What may hang or die is the evaluator's business; the data here is ours.
+// Testing: evaluates expressions in process and carries out actions against a function, for this folder's
+// tests.
 
 #include <functional>
 #include <string>
@@ -24,8 +24,8 @@ inline Values evaluate(const std::vector<lang::Expression>& expressions, const j
 
 using Peer = std::function<Result<HttpResponse>(const HttpRequest& request)>;
 
-// What became of an action: its requests as `METHOD URL body`, and its outputs or the first request's end
-// that stops it.
+// What an action did: its requests as `METHOD URL body`, and its outputs or the ending of the request that
+// stopped it.
 struct Story {
   std::vector<std::string> requests;
   std::vector<Headers> headers;

@@ -1,6 +1,6 @@
 #pragma once
-// Blocking: an Evaluator with a loop of its own, whose callers wait for it on the spot: in virtual time no
-// time passes while real children work.
+// Blocking: an Evaluator with a loop of its own; its callers block until they have the values, so that
+// virtual time stands still while real children work.
 
 #include <memory>
 

@@ -1,5 +1,6 @@
 #pragma once
-// Chunks: which expressions share a program, and what the compiler said of each. Lives in the parent.
+// Chunks: assigns expressions to programs, and keeps what the compiler reported about each. Lives in the
+// parent.
 
 #include <functional>
 #include <map>
@@ -11,14 +12,14 @@
 
 namespace postlude::evaluator {
 
-// Expressions that are one program. Its texts never change.
+// The expressions of one program. Its texts never change.
 struct Chunk {
   std::uint32_t id = 0;
   std::vector<std::string> texts;
-  std::vector<std::string> problems;  // of the compiler, once known
+  std::vector<std::string> problems;  // reported by the compiler, once known
   bool known = false;
-  bool dropped = false;  // forgotten, or split since it killed a child: its texts are elsewhere
-  int compiling = 0;     // children at it
+  bool dropped = false;  // forgotten, or split because it killed a child: its texts are in other chunks
+  int compiling = 0;     // number of children that are compiling it
   std::uint64_t used = 0;
 };
 using ChunkPtr = std::shared_ptr<Chunk>;
@@ -33,15 +34,16 @@ class Chunks {
  public:
   explicit Chunks(std::function<void(std::uint32_t)> on_drop) : on_drop_(std::move(on_drop)) {}
 
-  // Where each text is, new ones in new chunks. Drops the least recently used chunks beyond a bound.
+  // Finds the place of each text, and puts new ones into new chunks. Drops the least recently used chunks
+  // beyond a limit.
   std::vector<Ref> place(const std::vector<std::string>& texts);
-  // A program that killed its compiler: from now on each of its expressions stands alone; one that stood
-  // alone has `why` as its problem.
+  // Call it when a program killed its compiler. From now on each of its expressions is a program of its own;
+  // an expression that was alone gets the problem `why`.
   void split(const ChunkPtr& chunk, const std::string& why);
   const std::map<std::uint32_t, ChunkPtr>& all() const { return chunks_; }
 
  private:
-  using Where = std::unordered_map<std::string_view, Ref>;  // the keys look into the chunks
+  using Where = std::unordered_map<std::string_view, Ref>;  // keys are views into the chunks
 
   ChunkPtr new_chunk(std::size_t size);
   Where::iterator add(const ChunkPtr& chunk, const std::string& text);

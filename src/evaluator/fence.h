@@ -1,13 +1,13 @@
 #pragma once
-// Fence: what an evaluator may still ask of the kernel: memory, time, its socket, and to read time zones.
+// Fence: restricts an evaluator to memory, time, its socket, and reading time zones.
 
 #include <string>
 
 namespace postlude::evaluator {
 
-// For the rest of this process: no other file is opened for reading, none for writing, no socket is made,
-// nothing is started, no other process is seen or signalled; whoever tries gets EPERM or EACCES. "" or what
-// this kernel could not do; the rest holds all the same.
+// For the rest of this process: it can open no other file, create no socket, start nothing, and see or signal
+// no other process; attempts fail with EPERM or EACCES. Returns "", or the restrictions that this kernel
+// lacks; the others still apply.
 std::string raise_fence();
 
 }  // namespace postlude::evaluator

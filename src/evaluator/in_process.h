@@ -1,8 +1,8 @@
 #pragma once
-// InProcess: jq in this process, without any bound: for simulations, whose expressions are their own. What a
-// user wrote belongs into Evaluator's children.
+// InProcess: runs jq in this process without limits: for simulations with expressions of their own.
+// Expressions of users belong in Evaluator's children.
 //
-// Bound to no loop, hence shared by many: compiling a program costs 25 ms, whoever asks for it.
+// Independent of any loop, so that many can share it: compiling a program takes 25 ms.
 
 #include <memory>
 

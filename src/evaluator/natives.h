@@ -1,6 +1,6 @@
 #pragma once
-// Natives: the functions of expressions that jq has not and that are written here: semver, time, in_zone,
-// in_window, duration, markdown_html. They run in the child, within its bounds. lang's prelude calls them.
+// Natives: functions for expressions that jq lacks, written in C++: semver, time, in_zone, in_window,
+// duration, markdown_html. They run in the child, within its limits. lang's prelude calls them.
 
 #include <string_view>
 
@@ -8,7 +8,7 @@
 
 namespace postlude::evaluator {
 
-// `name` as the prelude has it; kInvalid tells the user what is wrong with what was given.
+// `name` is the prelude's name of the function; kInvalid tells the user what is wrong with the argument.
 Result<json::value> call_native(std::string_view name, const json::array& given);
 
 }  // namespace postlude::evaluator

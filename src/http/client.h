@@ -1,9 +1,10 @@
 #pragma once
-// Client: sends a request, once. Retrying is the engine's business, because only the store remembers.
+// Client: sends a request once. The engine decides about retries, because only the store remembers what was
+// sent.
 //
-// One thread of its own drives libcurl; everything here is for the loop's thread. Never followed or used:
-// redirects, cookies, .netrc, the environment's proxies. Never connected to: link-local addresses and clouds'
-// metadata services.
+// A thread of its own drives libcurl; everything here is for the loop thread. It does not use redirects,
+// cookies, .netrc, or the environment's proxies. It refuses link-local addresses and the metadata services of
+// clouds.
 
 #include <memory>
 
@@ -11,14 +12,14 @@
 
 namespace postlude::http {
 
-// Limits of the whole client. One pool cannot shut out another: each may always have one exchange under way,
-// above in_flight_max if need be, and the waiting are served in turns of pools.
+// Limits of the whole client. A pool cannot shut out another: each may always have one exchange in progress,
+// even above in_flight_max, and waiting exchanges are served in turns of pools.
 struct ClientOptions {
-  std::size_t in_flight_max = 1024;    // exchanges at once over all pools; more wait, outside any timeout
-  std::size_t waiting_max = 16'384;    // more than these are refused: kUnavailable
+  std::size_t in_flight_max = 1024;    // exchanges at once over all pools; the wait is outside any timeout
+  std::size_t waiting_max = 16'384;    // further exchanges are refused: kUnavailable
   std::size_t idle_per_pool_max = 16;  // or as many as may be in use at once, if that is more
-  // An idle connection older than this is not used again: many servers close theirs after five seconds, and a
-  // request that meets such a close is kUnknown.
+  // Maximum age of an idle connection. Many servers close theirs after five seconds, and a request on a
+  // connection that is being closed ends as kUnknown.
   std::chrono::seconds idle_time = std::chrono::seconds(4);
   Duration connect_timeout = std::chrono::seconds(10);
   std::string user_agent = "postlude";
@@ -31,13 +32,13 @@ class Client final : public Sender {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // As Sender says; never more than one request on the wire for one call (libcurl would otherwise repeat on a
-  // dead reused connection: see exchange.cc). `may_send` is asked on the client's thread.
+  // As in Sender. Sends at most one request per call (libcurl would repeat it when a reused connection is
+  // dead: see exchange.cc). Calls `may_send` on the client's thread.
   rt::Task<Result<HttpResponse>> send(HttpRequest request, Peer peer,
                                       std::function<bool()> may_send = nullptr) override;
 
-  // Ends what is under way (kUnknown or kUnavailable, as it stands) and refuses what comes. Let the loop run
-  // until the callers have their answers before destroying the client: it destroys whoever still waits.
+  // Ends the exchanges in progress (as kUnknown or kUnavailable) and refuses new ones. Run the loop until all
+  // callers have their answers before destroying the client: it destroys waiting coroutines.
   void stop();
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Endpoints: what a listen address means to the system. Private to http/.
+// Endpoints: resolves a listen address. Private to http/.
 
 #include <boost/asio/ip/tcp.hpp>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace postlude::http {
 
-// To be tried in this order.
+// In the order in which to try them.
 Result<std::vector<boost::asio::ip::tcp::endpoint>> endpoints_of(const std::string& listen);
 
 }  // namespace postlude::http

@@ -1,5 +1,5 @@
 #pragma once
-// Exchange: one request on one libcurl handle, and the verdict on how it ended. For client.cc only.
+// Exchange: one request on one libcurl handle, and how it ended. For client.cc only.
 
 #include <curl/curl.h>
 
@@ -21,17 +21,17 @@ struct Exchange {
   Peer peer;
   std::function<bool()> may_send;
 
-  // The loop's.
+  // Used by the loop.
   std::optional<rt::Latch> done;
 
-  // The client thread's until it hands the exchange back; the loop's then.
+  // Used by the client thread until it hands the exchange back, then by the loop.
   std::optional<Result<HttpResponse>> result;
 
-  // The client thread's.
+  // Used by the client thread.
   curl_slist* header_list = nullptr;
   HttpResponse response;
   std::size_t header_bytes = 0;
-  int handed_over = 0;  // how often libcurl was about to send the request
+  int handed_over = 0;  // how many times libcurl was about to send the request
   bool denied = false;  // by may_send
   bool address_refused = false;
   bool too_large = false;
@@ -49,8 +49,7 @@ struct Exchange {
 // Sets all options of a fresh (or reset) handle. kInvalid: this request can never be sent.
 Status prepare(Exchange& exchange, CURL* easy, const ClientOptions& options);
 
-// What `code` (of a transfer that has ended, or is being ended) means for the caller; goes into
-// exchange.result.
+// Translates `code` (of a transfer that ended or is being ended) into exchange.result.
 void conclude(Exchange& exchange, CURLcode code);
 
 }  // namespace postlude::http

@@ -1,6 +1,6 @@
 #pragma once
-// RequestReader: bytes in, one request at a time out. All of Beast is in request_reader.cc; no socket, no
-// clock.
+// RequestReader: parses one request after the other from bytes. All of Beast is in request_reader.cc; no
+// socket, no clock.
 
 #include <cstdint>
 #include <memory>
@@ -16,15 +16,15 @@ class RequestReader {
  public:
   enum class Got : std::uint8_t {
     kNeedMore = 1,
-    kHead,             // request() has all but the body; say read_body() or discard_body() if has_body()
-    kWhole,            // the body has been read, or discarded, to its end
-    kLineTooLong,      // the request line alone breaks the limit of the headers
-    kHeadersTooLarge,  // request() has what the request line said
-    kBodyTooLarge,     // said once; go on with take() to discard the rest
-    kBroken,           // why() tells; nothing after this can be understood
+    kHead,         // request() is complete but for the body; call read_body() or discard_body() if has_body()
+    kWhole,        // the body was read, or discarded, to its end
+    kLineTooLong,  // the request line alone exceeds the limit of the headers
+    kHeadersTooLarge,  // request() has the content of the request line
+    kBodyTooLarge,     // reported once; go on with take() to discard the rest
+    kBroken,           // why() says what is wrong; nothing after this can be parsed
   };
   struct Step {
-    std::size_t used = 0;  // how many of the bytes are done with; give the others again, with more after them
+    std::size_t used = 0;  // number of consumed bytes; pass the others again, followed by more
     Got got = Got::kNeedMore;
   };
 
@@ -37,13 +37,13 @@ class RequestReader {
   Step take(std::string_view bytes);
   void read_body(std::size_t bytes_max);
   void discard_body();
-  void drop();                // forgets what has come of the request; nothing of it is asked for any more
-  std::size_t bytes() const;  // kept of the request so far, about
+  void drop();                // discards what was read of the request; do not ask for it any more
+  std::size_t bytes() const;  // approximate number of bytes stored for the request so far
 
-  bool started() const;   // something other than empty lines has come
-  bool has_body() const;  // more than the head belongs to the request and has not been taken yet
+  bool started() const;   // something other than empty lines has arrived
+  bool has_body() const;  // the request has more than its head, and this was not taken yet
   HttpRequest& request();
-  // From here on: once the head is there.
+  // Valid once the head has arrived.
   bool keep_alive() const;
   bool http_1_0() const;
   bool expects_continue() const;

@@ -1,10 +1,10 @@
 #pragma once
-// Room: how many connections a listener keeps, and how many bytes of unread requests; and whom it lets go
-// when there are too many. No socket, no clock.
+// Room: limits the number of a listener's connections and the bytes of its unread requests, and chooses the
+// connections to close when there are too many. No socket, no clock.
 //
-// A new connection is always let in while another can go for it: first one that idles after an answer, the
-// longest idle first; then one whose request has not come whole, the oldest first; then one that is only
-// drained, or that does not read its answer. Whoever is being answered stays.
+// A new connection is accepted as long as another can be closed for it: first a connection that is idle after
+// an answer, the longest idle first; then one whose request is incomplete, the oldest first; then one that is
+// being drained, or whose peer does not read its answer. A connection whose request is being handled stays.
 
 #include <array>
 #include <cstdint>
@@ -15,14 +15,14 @@
 
 namespace postlude::http {
 
-// Where a connection stands, as far as room is concerned. kNone: being answered, or gone.
+// The stage of a connection, as far as room is concerned. kNone: its request is being handled, or it is gone.
 enum class Stage : std::uint8_t { kIdle = 0, kSilent, kHead, kBody, kDraining, kWriting, kNone };
 constexpr std::size_t kStages = 6;
 const char* name_of(Stage stage);
 
 class Room {
  public:
-  // What the room knows of one connection, which owns it.
+  // The room's data about one connection, which owns this object.
   struct Guest {
     Stage stage = Stage::kNone;
     Duration since{};
@@ -37,16 +37,16 @@ class Room {
   void come(Guest& guest, Stage stage, Duration now);
   void move(Guest& guest, Stage stage, Duration now);
   void leave(Guest& guest);                     // its descriptor is free again
-  void weigh(Guest& guest, std::size_t bytes);  // so many of it are kept just now
+  void weigh(Guest& guest, std::size_t bytes);  // sets the number of bytes stored for it
 
   std::size_t connections() const { return connections_; }
   std::size_t bytes() const { return bytes_; }
   bool full() const { return connections_ >= connections_max_; }
   bool heavy() const { return bytes_ > bytes_max_; }
 
-  // Who is to go so that another may come; nullptr: everybody is being answered.
+  // The connection to close for a new one; nullptr: none can be closed.
   Guest* next_to_go() const;
-  // Whose request is to be refused while the room is heavy(); nullptr: nobody's.
+  // The connection whose request is refused while the room is heavy(); nullptr: none.
   Guest* next_to_refuse() const;
 
  private:
@@ -56,7 +56,7 @@ class Room {
 
   std::size_t connections_max_, bytes_max_;
   std::size_t connections_ = 0, bytes_ = 0;
-  std::array<std::list<Guest*>, kStages> queues_;  // the oldest first
+  std::array<std::list<Guest*>, kStages> queues_;  // oldest first
 };
 
 }  // namespace postlude::http

@@ -1,5 +1,5 @@
 #pragma once
-// Sender: hands a request over, once: the client's socket, or whatever stands in for the network.
+// Sender: sends a request once: through the client, or through a stand-in for the network.
 
 #include <functional>
 #include <string>
@@ -9,19 +9,19 @@
 
 namespace postlude::http {
 
-// Whom a request goes to: connections are reused only within one (pool, fresh=false).
+// The receiver of a request. Connections are reused only for the same pool, and only with fresh=false.
 struct Peer {
   std::string pool;       // the target's name: never reuse a connection across targets
   bool fresh = false;     // a new connection, closed afterwards: for effects `none` and `lookup`
-  std::string proxy;      // "": none, and the environment's is not read
-  std::string ca_file;    // "": the system's
+  std::string proxy;      // "": none; the environment's proxy is not used
+  std::string ca_file;    // "": the system's certificates
   std::string cert_file;  // client certificate
   std::string key_file;
   bool verify = true;
-  std::size_t pool_max = 128;                   // of this pool's exchanges at once; more wait
-  Duration timeout = std::chrono::seconds(30);  // the whole exchange, from when a connection is looked for
-  std::size_t response_bytes_max = 8U << 20U;   // a larger answer is kUnknown
-  std::string about;  // for whoever stands in for the network, never sent: "att_7 create none WORKFLOW STEP"
+  std::size_t pool_max = 128;                   // exchanges of this pool at once; more wait
+  Duration timeout = std::chrono::seconds(30);  // of the whole exchange, from the search for a connection on
+  std::size_t response_bytes_max = 8U << 20U;   // a longer answer is kUnknown
+  std::string about;  // for stand-ins, never sent: "att_7 create none WORKFLOW STEP"
 };
 
 class Sender {
@@ -32,15 +32,15 @@ class Sender {
   //   kInvalid      the URL, a header, the address or the TLS files are unusable; no byte was sent
   //   kUnavailable  no byte of the request was handed to an established connection (DNS, connect, TLS, proxy)
   //   kUnknown      it was, and no complete, well-formed answer within the limits came back
-  // Redirects are answers, not followed. `may_send` (optional) is asked immediately before the first byte:
-  // false gives kUnavailable.
+  // Returns redirects as answers. `may_send` (optional) is called immediately before the first byte: false
+  // gives kUnavailable.
   virtual rt::Task<Result<HttpResponse>> send(HttpRequest request, Peer peer,
                                               std::function<bool()> may_send = nullptr) = 0;
 
-  // For whoever stands in for the network: false, nobody knows what this would be answered, and it is not to
-  // be sent but to be shown, as in a shadow run.
+  // For stand-ins. false: the answer to this request is unknown, so it is shown, as in a shadow run, instead
+  // of sent.
   virtual bool answers(const HttpRequest& /*request*/, const Peer& /*peer*/) { return true; }
-  // Whether it ever says so.
+  // Whether answers() may return false.
   virtual bool leaves_out() const { return false; }
 };
 

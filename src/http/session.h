@@ -1,5 +1,5 @@
 #pragma once
-// Session: one connection of the server; and the server's inside, which it works with. Private to http/.
+// Session: one connection of the server; and the server's private part, which sessions use. Private to http/.
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -21,7 +21,7 @@ namespace postlude::http {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-// The concrete executor: asio's default, any_io_executor, costs an indirection at every step.
+// The concrete executor: asio's default, any_io_executor, adds an indirection to every step.
 using Executor = asio::io_context::executor_type;
 using Socket = asio::basic_stream_socket<tcp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<tcp, Executor>;
@@ -54,7 +54,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
         ticker(loop.context()),
         group(loop, "http server"),
         room(options.connections_max, options.bytes_max) {}
-  // The sessions hold this object: none is left, or the loop has destroyed them.
+  // Sessions refer to this object: all have ended, or the loop has destroyed them.
   ~Impl() { group.abandon(); }
 
   Status open();
@@ -64,7 +64,7 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   void count(const char* why) const {
     if (handler.let_go) handler.let_go(why);
   }
-  bool make_room();  // true: one connection was closed for another
+  bool make_room();  // true: it closed one connection for another
   void lighten();    // refuses requests until the others fit
   std::string_view date();
   static Task<> accept(std::shared_ptr<Impl> self);
@@ -86,10 +86,10 @@ struct Server::Impl : std::enable_shared_from_this<Server::Impl> {
   std::int64_t date_second = -1;
 };
 
-// One connection: reads a request, has it answered, reads the next.
+// One connection: reads a request, gets its answer, reads the next one.
 class Session : public Room::Guest {
  public:
-  // `extra`: it came when there was no room, and only what is always answered is answered.
+  // `extra`: accepted although there was no room; only requests that are always answered get an answer.
   Session(Server::Impl& server, Socket socket, std::string remote, bool extra)
       : server_(server),
         socket_(std::move(socket)),
@@ -110,8 +110,8 @@ class Session : public Room::Guest {
   void expire(Duration now);
   void close_if_idle();
   void close();
-  void give_way();      // to another connection: with 503 where a request has begun
-  void drop_request();  // there is no room for its bytes: 503
+  void give_way();      // closes for another connection; answers 503 if a request has begun
+  void drop_request();  // answers 503, because there is no room for the request's bytes
 
  private:
   Task<Next> answer_one();
@@ -138,17 +138,17 @@ class Session : public Room::Guest {
   std::string remote_;
   RequestReader reader_;
   std::weak_ptr<Session> self_;
-  std::string in_;  // [begin_, end_) has been received and not been read
+  std::string in_;  // [begin_, end_) was received and not parsed yet
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::string out_;  // from sent_ on, not sent
+  std::string out_;  // from sent_ on not sent yet
   std::size_t sent_ = 0;
   std::size_t drained_ = 0;
   Phase phase_ = Phase::kIdle;
   Duration deadline_ = Duration::max();
   bool timed_out_ = false;
   bool broken_pipe_ = false;
-  bool answered_ = false;  // a request, at least
+  bool answered_ = false;  // at least one request was answered
   bool dropped_ = false;
   bool closed_ = false;
   const bool extra_;

@@ -1,5 +1,5 @@
 #pragma once
-// Wire: answers as bytes, and addresses as text.
+// Wire: writes answers as bytes and addresses as text.
 
 #include <cstdint>
 #include <string>
@@ -10,19 +10,18 @@
 namespace postlude::http {
 
 struct AnswerForm {
-  bool head_only = false;  // of a HEAD: the length is told, the body left out
+  bool head_only = false;  // answers a HEAD: tells the length and leaves the body out
   bool keep_alive = true;
   bool http_1_0 = false;
   std::string_view date;  // "": none
 };
 
-// Appends the answer to `out`. Content-Length, Connection, Date and Transfer-Encoding are ours, not the
-// handler's.
+// Appends the answer to `out`. Sets Content-Length, Connection, Date and Transfer-Encoding itself.
 void append_answer(std::string& out, const HttpResponse& response, const AnswerForm& form);
 
 std::string http_date(Instant t);  // Sun, 22 Nov 2026 10:11:12 GMT
 
-// host:port or [v6]:port; "*" or "" as host: all addresses.
+// host:port or [v6]:port; host "*" or "": all addresses.
 struct Listen {
   std::string host;
   std::uint16_t port = 0;

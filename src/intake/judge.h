@@ -1,6 +1,6 @@
 #pragma once
-// Judge: all that is decided between a request's head and the store (contract 2 to 4). Pure: the same
-// request, the same secrets, the same answer.
+// Judge: makes all decisions between a request's head and the store (contract 2 to 4). Pure: the same request
+// and secrets give the same answer.
 //
 //   head:  404  405  431  415  413      then, with the body:  400  401/403  429  400/403 | filtered | append
 
@@ -18,10 +18,10 @@ namespace postlude::intake {
 
 std::string_view title_of(int status);  // the short title of a problem
 
-// All that a caller is told of a path that is not configured.
+// The answer's text for a path that is not configured.
 constexpr const char* kNoSuchPath = "no such path";
 
-// Whether a refused delivery is stored for itself, or only counted and now and then one of them stored.
+// Whether a refused delivery is stored, or only counted and sometimes sampled.
 enum class Keep : std::uint8_t { kStore = 1, kSample };
 
 struct Refusal {
@@ -29,34 +29,35 @@ struct Refusal {
   std::string title;  // of the problem, with `detail`: no secret, no echo of the body
   std::string detail;
   std::string challenge;      // WWW-Authenticate of a 401
-  bool paces_itself = false;  // the sender: it is not asked to wait
+  bool paces_itself = false;  // the sender paces itself: the answer has no Retry-After
   Keep keep = Keep::kSample;
-  Delivery delivery;  // kRejected; with the reason, which may say more than the answer
+  Delivery delivery;  // kRejected; its reason may say more than the answer
 };
 
-// By the head alone; nullopt: read the body, at most route's source->body_bytes_max(). `headers_too_large`:
-// the headers broke the server's limit, `head` holds what the request line said. `recording`: what is hidden
-// in the refusal's record; nullptr: it is only counted, and the record says no more than that takes. Whoever
-// likes can be refused as often as they like, and a record costs as much as taking a call in.
+// Judges the head alone; nullopt: read the body, at most the route's source->body_bytes_max().
+// `headers_too_large`: the headers exceeded the server's limit, and `head` has only the content of the
+// request line. `recording`: secrets to hide in the refusal's record; nullptr: the refusal is only counted,
+// and its record has only what counting needs. Anybody can cause any number of refusals, and a record costs
+// as much as accepting a call.
 std::optional<Refusal> judge_head(const Sources& sources, const HttpRequest& head, bool headers_too_large,
                                   const Mask* recording);
 
-// 413 for a body that turned out longer than its source allows.
+// 413 for a body that is longer than its source allows.
 Refusal too_large(const Route& route, const HttpRequest& head, const Mask* recording);
 
 struct Judged {
-  // What was decided: refused (as a Refusal; status >= 400), filtered (store it with append_rejected and
-  // answer filtered_answer), or to be appended, which answers 202, or 200 where the store finds a duplicate.
+  // The decision: refused (a Refusal; status >= 400), filtered (store it with append_rejected and answer
+  // filtered_answer), or append, which answers 202, or 200 if the store finds a duplicate.
   std::optional<Refusal> refusal;
   bool filtered = false;
 
-  Delivery delivery;               // filtered or to be appended; a refusal has its own
-  std::optional<Authentic> proof;  // whenever the sender proved itself
-  std::optional<Event> event;      // to be appended
-  Identity identity;               // to be appended, filtered, or a gate's: what it tells of its canary
+  Delivery delivery;               // filtered, or to append; a refusal has its own
+  std::optional<Authentic> proof;  // set if the sender proved itself
+  std::optional<Event> event;      // to append
+  Identity identity;  // if to append or filtered, and for gates: what the call says about its canary
   // Each secret that was looked up, and why it cannot be used ("": it can).
   std::map<std::string, std::string> secrets;
-  std::string alarm;  // a caller is configured wrongly and loses calls: for the log, as an error
+  std::string alarm;  // a caller has a wrong configuration and loses calls: log this as an error
 };
 
 // What is asked on the way; each at most once.
@@ -73,8 +74,8 @@ struct Asks {
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup, const Asks& asks,
              Mask& hidden, Instant now);
 
-// A stored delivery that made no event, read anew with today's mapping of its source. Its secrets are gone,
-// so what proved it then proves it now. `route` is of its source.
+// Reads a stored delivery without an event again, with the current configuration of its source. The stored
+// delivery has no secrets, so its earlier proof counts. `route` is one of its source.
 Judged judge_again(const Route& route, const Delivery& stored, Authentic proof, Instant now);
 
 }  // namespace postlude::intake

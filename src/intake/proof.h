@@ -1,5 +1,5 @@
 #pragma once
-// Proof: one way in which a sender shows who it is, as configured (contract 3), and whether a request shows
+// Proof: one configured way for a sender to prove who it is (contract 3), and the check of a request against
 // it.
 
 #include <map>
@@ -20,7 +20,8 @@ struct Problem;
 
 namespace postlude::intake {
 
-// The secrets of one judgement: each is read once, and those that cannot be read are remembered for the log.
+// The secrets used while judging one request. Reads each once, and remembers those that cannot be read, for
+// the log.
 class Secrets {
  public:
   struct Value {
@@ -31,13 +32,13 @@ class Secrets {
   explicit Secrets(const SecretLookup& lookup) : lookup_(lookup) {}
   struct Values {
     std::vector<Value> readable;
-    bool some_missing = false;  // unreadable, or empty
+    bool some_missing = false;  // a secret was unreadable or empty
   };
   Values read(const std::vector<SecretRef>& refs);
   void unusable(const SecretRef& ref, std::string_view why);
-  // Each secret that was asked for, and what is wrong with it ("": nothing). No secret in them.
+  // Each secret that was read, and what is wrong with it ("": nothing). Contains no secret values.
   const std::map<std::string, std::string>& state() const { return state_; }
-  const std::vector<std::string>& seen() const { return seen_; }  // the values, to keep them out of the store
+  const std::vector<std::string>& seen() const { return seen_; }  // values to keep out of the store
 
  private:
   const SecretLookup& lookup_;
@@ -51,7 +52,7 @@ struct Signature {
   enum class Scheme : std::uint8_t { kGithub = 1, kFlux, kGitlab, kStandardWebhooks, kCustom };
   enum class Encoding : std::uint8_t { kHex = 1, kBase64 };
   Scheme scheme = Scheme::kCustom;
-  // Of kCustom:
+  // For kCustom:
   std::string header;
   Algorithm algorithm = Algorithm::kSha256;
   std::string prefix;
@@ -59,27 +60,27 @@ struct Signature {
 };
 
 struct Shown {
-  bool shown = false;  // something of that kind came, right or wrong: 403 rather than 401
+  bool shown = false;  // a proof of this kind was present, right or wrong: answer 403, not 401
   bool matched = false;
-  std::string why;  // for the record, where more is known than "wrong"
-  // It came, a secret that it may be of cannot be read just now, and no other matches: nobody can say.
+  std::string why;  // for the record, if the reason is more specific than "wrong"
+  // A proof was present, no secret matched, and one of the secrets cannot be read now: it may be right.
   bool undecided = false;
   Covers covers = Covers::kCall;
 };
 
-// What a proof may look at.
+// The parts of a request that a proof may use.
 struct Evidence {
   const HttpRequest& request;
-  const json::value* body;  // nullptr: not read, or not readable
+  const json::value* body;  // nullptr: not read, or unreadable
   Secrets& secrets;
   Instant now;
 };
 
-// Takes as long whether the signature is there, wrong or right; so does Proof::check.
+// Takes the same time whether the signature is missing, wrong or right; so does Proof::check.
 Shown check_signature(const Signature& signature, const std::vector<SecretRef>& refs,
                       const Evidence& evidence);
 
-// What must not be stored, by the names of the proofs that carry it. Headers are in lower case.
+// The places of secrets that must not be stored, as the proofs name them. Headers are in lower case.
 struct Carriers {
   std::set<std::string, std::less<>> headers, query, metadata;
 
@@ -89,21 +90,21 @@ struct Carriers {
 struct Proof {
   enum class Kind : std::uint8_t { kNone = 1, kBearer, kBasic, kHeader, kQuery, kMetadata, kHmac, kAll };
   Kind kind = Kind::kNone;
-  std::string name;  // of header, query parameter or metadata key; basic: the user's name
+  std::string name;  // name of header, query parameter or metadata key; basic: the user's name
   std::vector<SecretRef> secrets;
   Signature signature;
   std::vector<Proof> all;
 
-  // Problems were added when nothing or too little comes back.
+  // Adds problems if it returns nothing, or too little.
   static Proof read(const lang::Node& node, std::vector<lang::Problem>& problems);
 
   Shown check(const Evidence& evidence) const;
-  bool reads_body() const;   // looks into the parsed body
+  bool reads_body() const;   // uses the parsed body
   std::string text() const;  // "bearer", "metadata token", "hmac github", "all(basic, hmac flux)"
   void carriers(Carriers& into) const;
 };
 
-// `auth`: a list of proofs, any one of which suffices; also a single one.
+// `auth`: a list of proofs, one of which is enough; or a single proof.
 std::vector<Proof> read_proofs(const lang::Node& auth, std::vector<lang::Problem>& problems);
 
 }  // namespace postlude::intake

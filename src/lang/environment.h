@@ -1,5 +1,5 @@
 #pragma once
-// Environment: plain values of a configuration that stand in variables: `url: {env: JIRA_URL, default: …}`.
+// Environment: replaces plain values by variables of the environment: `url: {env: JIRA_URL, default: …}`.
 
 #include <functional>
 #include <optional>
@@ -9,20 +9,21 @@
 
 namespace postlude::lang {
 
-// A variable's value; nullopt: it is not set.
+// The value of a variable; nullopt: it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// Puts the variables' values in place of {env: NAME} and {env: NAME, default: V} wherever the schema wants a
-// plain value: never where it wants a secret, nor where it is silent, nor below `except` (keys). A value is
-// typed as if it had been written there. One that is not set and has no default is a problem: a warning if
-// `unset_is_warning`, and then the rest is checked with what the schema gives as an example.
+// Replaces {env: NAME} and {env: NAME, default: V} by the variable's value wherever the schema expects a
+// plain value; not where it expects a secret, not where the schema is silent, and not below the keys in
+// `except`. The value is typed as if it were written there. A variable that is not set and has no default is
+// a problem. With `unset_is_warning` it is a warning, and the schema's example takes its place, so that the
+// rest can be checked.
 struct EnvironmentOptions {
   bool unset_is_warning = false;
 };
 void put_environment(Node& root, const json::value& schema, const Environment& environment,
                      EnvironmentOptions options, Problems& problems);
 
-// {env: NAME}, perhaps with `default`.
+// Whether it is {env: NAME}, with or without `default`.
 bool is_environment(const Node& node);
 
 }  // namespace postlude::lang

@@ -1,5 +1,5 @@
 #pragma once
-// Expression kinds: what the context holds at a path whatever the event is. Only for this folder.
+// Expression kinds: the types of context values that do not depend on the event. Only for this folder.
 
 #include "lang/expression_paths.h"
 
@@ -9,12 +9,12 @@ namespace postlude::lang {
 std::string quoted_key(std::string_view name);
 // `.event.metadata["min-length"]`, of the first `count` keys.
 std::string written(const ReadPath& path, std::size_t count);
-// How many keys of the path lead to something that is always text; 0: it leads to none.
+// Number of keys of the path that lead to a value that is always text; 0: there is none.
 std::size_t text_depth(const ReadPath& path);
-// The words that a text of the context is one of: those of `.event.outcome`, of `.steps.x.state`. Empty: any.
+// The possible words of a text in the context, such as `.event.outcome` or `.steps.x.state`. Empty: any text.
 std::vector<std::string> words_at(const ReadPath& path);
 
-// An expression that is one path or one literal, and what it always is.
+// For an expression that is one path or one literal: what its value always is.
 struct Whole {
   std::string_view kind;  // "": not known
   std::string text;

@@ -1,5 +1,5 @@
 #pragma once
-// Expression paths: the members of the context that an expression reads, as far as reading it can tell.
+// Expression paths: the members of the context that an expression reads, as far as its text shows.
 
 #include <cstdint>
 #include <string>
@@ -26,18 +26,17 @@ struct ReadPath {
   std::size_t offset = 0;     // of its first character in the expression
   std::size_t first = 0;      // its first token
   std::size_t end = 0;        // the token after its last
-  bool variable = false;      // begins with $event, not with .event
+  bool variable = false;      // written $event, not .event
 };
 
 // Paths from the context's root, in the order of the text: `.event.a`, `$event.a`, `(.event).a`, and `.a` in
-// `.event | .a` and in `.event | select(.a)`. Where `.` may be something else nothing is said.
+// `.event | .a` and in `.event | select(.a)`. Leaves out paths for which `.` may be something else.
 std::vector<ReadPath> read_paths(const Expression& expression);
 
-// Whether null is a value that the expression reckons with: `//` follows the path, or it is compared with
-// null.
+// Whether the expression handles null: `//` follows the path, or the path is compared with null.
 bool null_is_met(const Tokens& tokens, const ReadPath& path);
 
-// Where in its file `offset` of the expression stands; exact in a scalar of one line.
+// The place of `offset` of the expression in its file; exact for a scalar of one line.
 Place place_in(const Expression& expression, std::size_t offset);
 
 }  // namespace postlude::lang

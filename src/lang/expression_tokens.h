@@ -1,6 +1,5 @@
 #pragma once
-// Expression tokens: jq's lexis, as far as the rules about expressions need it: where one ends, what it
-// names.
+// Expression tokens: splits jq code into tokens, as far as the checks of expressions need it.
 
 #include <array>
 #include <cstdint>
@@ -30,8 +29,8 @@ struct Token {
   };
   Kind kind = Kind::kSymbol;
   std::string_view text;
-  std::size_t offset = 0;  // in the text that was read
-  char within = 0;         // the bracket around it: ( [ {, i for an interpolation, 0 for none
+  std::size_t offset = 0;  // in the text
+  char within = 0;         // the enclosing bracket: ( [ {, i for an interpolation, 0 for none
 
   bool is(Kind k, std::string_view t) const { return kind == k && text == t; }
   bool symbol(std::string_view t) const { return is(Kind::kSymbol, t); }
@@ -42,15 +41,15 @@ struct Token {
 
 struct Tokens {
   std::vector<Token> list;
-  std::size_t end = 0;  // where reading stopped: the text's end, or the offset of the `}}`
+  std::size_t end = 0;  // where reading stopped: the end of the text, or the `}}`
   std::string problem;  // "": none
   std::size_t problem_at = 0;
 };
 
-// Reads from `from` on. `until_braces`: up to the `}}` that closes a `${{`; otherwise up to the end.
+// Reads from `from` on: with `until_braces` up to the `}}` that closes a `${{`, else to the end.
 Tokens tokenize(std::string_view text, std::size_t from, bool until_braces);
 
-// Whether token `i` names a function, not a field, an object's key or a keyword.
+// Whether token `i` is the name of a function, and not a field, an object's key or a keyword.
 bool is_function(const Tokens& tokens, std::size_t i);
 bool is_keyword(std::string_view ident);
 

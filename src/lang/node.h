@@ -1,5 +1,5 @@
 #pragma once
-// Node: a YAML value that remembers where it stood, and Problems: what is wrong with what a user wrote.
+// Node: a YAML value with its place in the file; and Problems: errors in a user's files.
 
 #include <cstdint>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace postlude::lang {
 
-// A place in a file a user wrote; lines and columns count from 1, 0 means unknown.
+// A place in a user's file; lines and columns count from 1, 0 means unknown.
 struct Place {
   std::string file;
   int line = 0;
@@ -21,9 +21,9 @@ struct Place {
 
 struct Problem {
   Place place;
-  std::string message;  // what was found, what may stand there, the nearest valid key
+  std::string message;  // what was found, what is allowed, the nearest valid key
   bool warning = false;
-  bool incomplete = false;  // something is missing in what stands there, which cannot be read without it
+  bool incomplete = false;  // something is missing here, and nothing more can be read without it
 };
 using Problems = std::vector<Problem>;
 inline bool any_error(const Problems& problems) {
@@ -35,7 +35,8 @@ inline bool any_error(const Problems& problems) {
 std::string to_text(const Problem& problem);  // file:line:col: message
 
 struct Node {
-  // Defined where Node is complete: members holds pairs of Nodes, which clang 14 will not instantiate before.
+  // Defined after Node is complete: members holds pairs of Nodes, which clang 14 does not instantiate
+  // earlier.
   Node();
   ~Node();
   Node(const Node& other);
@@ -64,8 +65,9 @@ json::value to_json(const Node& node);
 // A plain scalar under the core schema.
 json::value scalar_value(std::string_view text);
 
-// The pinned form of a definition: its JSON, and where each scalar stood, so that an error years later still
-// names file and line. parse_pinned(pin(n)) is n, but for the quoting of scalars, which keeps its meaning.
+// The pinned form of a definition: its JSON, and the place of each scalar, so that later errors still name
+// file and line. parse_pinned(pin(n)) is n, except that scalars may be quoted differently with the same
+// meaning.
 std::string pin(const Node& node);
 Result<Node> parse_pinned(std::string_view text);
 

@@ -1,7 +1,7 @@
 #pragma once
-// Schema: one JSON Schema per kind of file is the truth for editors (`postlude schema …`) and for this
-// reader: it walks the YAML tree along it and reports unknown keys with the nearest valid one, wrong types,
-// missing keys, and keys that this build does not have yet ("x-notBuilt": "…").
+// Schema: one JSON Schema per kind of file, for editors (`postlude schema …`) and for this reader, which
+// checks the YAML tree against it and reports unknown keys with the nearest valid one, wrong types, missing
+// keys, and keys that this build does not have yet ("x-notBuilt": "…").
 //
 // Understood: $ref into #/definitions, type, enum, const, properties, additionalProperties,
 // patternProperties, propertyNames, required, items, minItems, oneOf/anyOf (told apart by type, by a const,
@@ -29,16 +29,16 @@
 namespace postlude::lang {
 
 struct CheckOptions {
-  std::string_view what = "the file";  // names the root in messages, unless the schema's x-what does
-  bool expressions = false;            // text with `${{` may stand for any value
+  std::string_view what = "the file";  // the name of the root in messages, unless the schema has x-what
+  bool expressions = false;            // text with `${{` may replace any value
 };
 
-// Appends what is wrong with `node`.
+// Appends the errors in `node`.
 void check_against(const Node& node, const json::value& schema, Problems& problems,
                    CheckOptions options = {});
 
-// The node as JSON with each scalar typed by the schema. Call it on what check_against found no fault with;
-// where the schema is silent the core schema decides.
+// The node as JSON, with each scalar typed by the schema; where the schema is silent, the core schema
+// decides. Call it only if check_against found no error.
 json::value typed(const Node& node, const json::value& schema);
 
 }  // namespace postlude::lang

@@ -1,6 +1,6 @@
 #pragma once
-// Schema words: the small questions that schema.cc asks of a schema's keywords and of scalars, and how it
-// talks.
+// Schema words: helpers of schema.cc that ask about a schema's keywords and about scalars, and that word its
+// messages.
 
 #include <string>
 #include <string_view>
@@ -22,9 +22,9 @@ std::string_view first_required(const json::value& schema);         // "" if not
 
 bool has_expression(const Node& node);
 bool equals(const Node& node, const json::value& wanted);
-// Whether a scalar, as written, is of this JSON type. Where text is wanted everything is text.
+// Whether a scalar, as written, is of this JSON type. Every scalar is a string if a string is expected.
 bool is_of_type(const Node& node, std::string_view type);
-// What is wrong with `text` as a duration, rate, size or glob, or "".
+// The error in `text` as a duration, rate, size or glob, or "".
 std::string check_format(std::string_view format, std::string_view text);
 
 }  // namespace postlude::lang

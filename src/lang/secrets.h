@@ -1,5 +1,6 @@
 #pragma once
-// Secrets: the reader of `S` in configuration: `{env: NAME}`, `{file: path}`, or a list of them (rotation).
+// Secrets: reads references to secrets in the configuration: `{env: NAME}`, `{file: path}`, or a list of them
+// (rotation).
 
 #include <string_view>
 #include <vector>
@@ -9,11 +10,11 @@
 
 namespace postlude::lang {
 
-// Empty only together with a problem. A literal is always one: it would stand in the file for everybody to
-// read.
+// If it is empty, a problem was added. A literal is always a problem, because everybody who reads the file
+// would see it.
 std::vector<SecretRef> read_secrets(const Node& node, Problems& problems);
 
-// Whether text under this name (of a header, say) looks like a secret that is written out.
+// Whether text under this name (of a header, for example) looks like a secret in plain text.
 bool looks_secret(std::string_view name, std::string_view value);
 
 }  // namespace postlude::lang

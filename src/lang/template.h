@@ -1,5 +1,5 @@
 #pragma once
-// Template: a YAML value with expressions at its leaves; evaluated ones come back in the order of collect().
+// Template: a YAML value with expressions at its leaves. Pass their values back in the order of collect().
 //
 //   std::vector<Expression> asked;
 //   tmpl.collect(asked);                   // for all templates and bare expressions of a stage
@@ -14,29 +14,30 @@
 
 namespace postlude::lang {
 
-// What one evaluation yielded: JSON text, or the error to show.
+// The result of one evaluation: JSON text, or the error to show.
 using Evaluated = Result<std::string>;
 
 class Template {
  public:
-  // A tree of literals and expressions. A whole-value `${{ … }}` keeps its JSON type; inside text it becomes
-  // text (strings bare, other values as JSON). Plain scalars are typed by `schema` where it says so (nullptr:
-  // core schema). A text whose schema says `escape: slack` (jql, wiki, markdown) is written in that language:
-  // what expressions yield is escaped for it, what is literal is not, and neither is an expression that calls
-  // `raw` or an escape itself.
+  // A tree of literals and expressions. A value that is one whole `${{ … }}` keeps its JSON type; inside text
+  // its value becomes text (strings bare, other values as JSON). Plain scalars are typed by `schema`
+  // (nullptr: core schema). If the schema of a text says `escape: slack` (jql, wiki, markdown), the values of
+  // its expressions are escaped for that language; literal text is not, and neither is an expression that
+  // calls `raw` or an escape itself.
   static Template read(const Node& node, const json::value* schema, Problems& problems);
   // Text only: a URL path, a header, a query value.
   static Template read_text(const Node& scalar, Problems& problems);
-  // A bare expression: its value, whatever it is.
+  // A bare expression: the value is of any type.
   static Template of(Expression expression);
 
   bool literal() const;  // without expressions
   void collect(std::vector<Expression>& into) const;
 
-  // The value, from the results of `collect`'s expressions in the same order. kInvalid, naming file:line and
-  // the expression: an evaluation failed; null inside text (say `// "-"`). An evaluation's own code is kept.
+  // Builds the value from the results of collect()'s expressions, in the same order. kInvalid, naming
+  // file:line and the expression: an evaluation failed, or null inside text (use `// "-"`). Keeps the error
+  // code of a failed evaluation.
   Result<json::value> assemble(const std::vector<Evaluated>& values) const;
-  // Of read_text(). A whole-value expression becomes text, too; null is an error there as well.
+  // For read_text(): a whole-value expression becomes text too, and null is an error.
   Result<std::string> assemble_text(const std::vector<Evaluated>& values) const;
 
  private:
@@ -45,13 +46,13 @@ class Template {
   std::shared_ptr<const Part> root_;
 };
 
-// What a schema's `escape` may say.
+// The values of a schema's `escape`.
 const std::vector<std::string>& escape_names();
 
 // A message for people: `file:line:col: <expression>: why`.
 std::string blame(const Expression& expression, std::string_view why);
-// The same of an evaluation that failed; where the expression itself said why (`error("…")`), that comes
-// first and its text is left out.
+// The same for a failed evaluation; if the expression itself gave a message (`error("…")`), that comes first,
+// without the expression's text.
 std::string failure(const Expression& expression, std::string_view why);
 
 }  // namespace postlude::lang

@@ -1,5 +1,5 @@
 #pragma once
-// Damaged: what a stored value is called that no version of this program has written.
+// Damaged: the name shown for a stored value that no version of this program has written.
 
 #include <string_view>
 

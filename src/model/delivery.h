@@ -1,5 +1,6 @@
 #pragma once
-// Delivery: one HTTP request as it arrived, less its secrets, with its verdict and why (contract 1 and 2).
+// Delivery: one HTTP request as it arrived, without its secrets, with its verdict and the reason (contract 1,
+// 2).
 
 #include <optional>
 #include <string>
@@ -21,32 +22,32 @@ std::string_view to_text(Verdict verdict);
 struct Delivery {
   DeliveryId id;  // 0 until stored
   std::string source;
-  std::string cluster;  // "": the source names none
+  std::string cluster;  // "": the source does not name one
   std::string hook;
-  std::string canary;  // namespace/name, as an authentic call says it; "": it says none
+  std::string canary;  // namespace/name, if an authentic call names it; "" otherwise
   Instant received_at;
   std::string method;
   std::string target;   // path and query, secrets masked
   std::string remote;   // the peer's address
   std::string headers;  // JSON object, secrets masked
-  std::string body;     // less the token of a metadata proof
+  std::string body;     // without the token of a metadata proof
   Verdict verdict = Verdict::kRejected;
-  std::string reason;  // why not accepted: "" when it was
-  std::string proof;   // what proved it, say "bearer" or "hmac github"; "": nothing did
-  int status = 0;      // what was answered
+  std::string reason;  // why it was not accepted; "" if it was
+  std::string proof;   // the proof that the sender gave, such as "bearer" or "hmac github"; "": none
+  int status = 0;      // status of the answer
   std::optional<EventId> event;
-  std::int64_t repeats = 0;        // equal refusals that followed it, and are counted here only
-  std::optional<Instant> last_at;  // of the last of them
+  std::int64_t repeats = 0;        // number of equal refusals that followed and are only counted here
+  std::optional<Instant> last_at;  // time of the last of them
 };
 
-// How much of a call its proof vouches for, less before more.
+// How much of a call its proof covers, from least to most.
 enum class Covers : std::uint8_t {
-  kBody = 1,  // a signature over the body: whoever has seen it may send it again under other headers
+  kBody = 1,  // a signature over the body: anybody who has seen it can send it again with other headers
   kId,        // a signature over the body and the sender's id
   kCall,      // the caller holds the secret itself
 };
 
-// The right to say that a sender proved itself: only intake makes one.
+// Shows that a sender proved itself. Only intake can create one.
 class Authentic {
  public:
   const std::string& proof() const { return proof_; }
@@ -59,26 +60,30 @@ class Authentic {
   Covers covers_;
 };
 
-// How the store tells a repeat from a new event (contract 4), inside the transaction that writes it.
+// How the store tells a repeat from a new event (contract 4), inside the transaction that stores it.
 struct Identity {
   enum class Kind : std::uint8_t {
-    kSenderId,  // `key` is the sender's own id, in the scope of source and hook; another body is kConflict
-    kKey,       // `key` is made of the body (event hooks: namespace, name, timestamp, message), for good
-    kLastCall,  // post-rollout: equal to the canary's last one, within `window` after that was accepted, and
-                // nothing else that tells of the canary in between
-    kUntilEnd,  // pre-rollout, rollout: `key` (checksum, metadata) until the release ends, or a call tells of
-                // another checksum
-    kNone,      // each is new
+    kSenderId,  // `key` is the sender's own id, within source and hook; the same id with another body is
+                // kConflict
+    kKey,  // `key` is made from the body (event hooks: namespace, name, timestamp, message) and never expires
+    // post-rollout: a repeat is equal to the canary's last call, comes within `window` after that was
+    // accepted, and no other call about the canary came in between.
+    kLastCall,
+    // pre-rollout, rollout: `key` (checksum, metadata) holds until the release ends, or a call has another
+    // checksum.
+    kUntilEnd,
+    kNone,  // every call is new
   };
   Kind kind = Kind::kNone;
   std::string key;
-  std::string digest;    // of the body less the token: sha256
-  Duration window{};     // of kLastCall
-  std::string unproved;  // a sender's id that its proof does not cover: makes two calls one, never one two
-  std::string named;     // namespace/name, whenever an authentic call says it
-  std::string canary;    // the same, where the call tells that its release goes on or is over
-  std::string checksum;  // of that release; "": it tells none
-  bool ends = false;     // that release is over: what opens after it belongs to the next
+  std::string digest;  // sha256 of the body without the token
+  Duration window{};   // of kLastCall
+  // A sender's id that its proof does not cover: may make two calls equal, never different.
+  std::string unproved;
+  std::string named;     // namespace/name, if an authentic call names it
+  std::string canary;    // the same, if the call says that its release goes on or has ended
+  std::string checksum;  // of that release; "": not named
+  bool ends = false;     // that release has ended: what opens later belongs to the next one
 };
 
 }  // namespace postlude

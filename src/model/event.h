@@ -1,5 +1,5 @@
 #pragma once
-// Event: an accepted delivery, normalised: the fact a workflow sees as `.event` (contract 5).
+// Event: an accepted delivery in normal form, which a workflow sees as `.event` (contract 5).
 
 #include <string>
 
@@ -14,9 +14,9 @@ enum class Origin : std::uint8_t { kHook = 1, kReconciler = 2, kRedelivery = 3, 
 std::string_view to_text(Origin origin);
 
 struct Event {
-  EventId id;           // 0 until stored
-  std::string nonce;    // 32 hex digits, made when stored, never again: the event's part of every effect key
-  DeliveryId delivery;  // 0: none brought it
+  EventId id;         // 0 until stored
+  std::string nonce;  // 32 hex digits, created when the event is stored: the event's part of every effect key
+  DeliveryId delivery;  // 0: no delivery caused it
   std::string source;
   std::string cluster;  // "": none
   std::string hook;
@@ -30,15 +30,15 @@ struct Event {
   std::string checksum;         // "": Flagger before 1.34
   std::string metadata = "{}";  // JSON object
   std::string payload = "{}";   // JSON: the whole body, less secrets
-  std::string canary;           // JSON object, as contract 5 has it; "": no cluster told of it
-  std::string release;          // the same of the release
+  std::string canary;           // JSON object, see contract 5; "": no cluster was asked
+  std::string release;          // the same for the release
 };
 
-// `.event`: what expressions, the API and the CLI show. As a tree, which then lives in `room`, and as text.
+// `.event` as expressions, the API and the CLI show it: as a tree, whose storage is `room`, and as text.
 json::object document_of(const Event& event, const json::storage_ptr& room = {});
 std::string document(const Event& event);
 
-// How much room its texts take, about.
+// Approximate size of its texts in bytes.
 std::size_t bytes_of(const Event& event);
 
 // The default of `concurrency.key`: source/cluster/namespace/name.

@@ -1,5 +1,5 @@
 #pragma once
-// Http: messages as values, for the server, the client and the rules that build and read them.
+// Http: HTTP messages as values, for the server, the client and the rules that build and read them.
 
 #include <string>
 #include <string_view>
@@ -28,8 +28,7 @@ struct Headers {
   void remove(std::string_view name);
 };
 
-// A request. As received: `target` is the path with its query, as on the wire. To be sent: `target` is the
-// URL.
+// A request. A received one has the path and query, as on the wire, in `target`; one to be sent has the URL.
 struct HttpRequest {
   std::string method;
   std::string target;

@@ -1,5 +1,5 @@
 #pragma once
-// Pattern: which events are meant (`on` of a workflow, `accept` of a source), and why one is not.
+// Pattern: selects events (`on` of a workflow, `accept` of a source), and says why an event does not match.
 
 #include <map>
 #include <string>
@@ -10,23 +10,24 @@
 
 namespace postlude {
 
-// What patterns look at: source, hook, phase, outcome, cluster, namespace, name, team, metadata.{k} for each
-// key, and the release's kind. A field that is not known of this event (`kind` without a cluster) is missing.
+// The fields that patterns match: source, hook, phase, outcome, cluster, namespace, name, team, metadata.{k}
+// for each key, and the release's kind. A field that is unknown for this event (`kind` without a cluster) is
+// missing.
 using Facts = std::map<std::string, std::string, std::less<>>;
 Facts facts_of(const Event& event);
 
-// A list of globs: some positive one matches, or there is none, and no `!glob` does; in whatever order. What
-// is empty is missed out by a list of `!glob`s alone: nobody knows what it is.
+// A list of globs in any order. It matches if a positive glob matches, or there is none, and no `!glob`
+// matches. A list of only `!glob`s does not match an empty value, because its real value is unknown.
 bool globs_match(const std::vector<std::string>& globs, std::string_view value);
 
-// Fields with globs: those of each field must match; no field at all matches everything but an unchanged
+// Globs by field. All fields must match. A pattern without fields matches every event but an unchanged
 // release.
 struct Pattern {
   std::vector<std::pair<std::string, std::vector<std::string>>> fields;
 };
 
-// "" when it matches; else the first thing that does not, in words: "phase is Failed, wanted Succeeded".
-// A release that changed nothing is matched only where `outcome` names it: a glob such as * does not.
+// "" if the pattern matches; else the first mismatch in words: "phase is Failed, wanted Succeeded". A release
+// that changed nothing matches only if a glob names `unchanged` in `outcome`; a glob such as * does not.
 std::string mismatch(const Pattern& pattern, const Facts& facts);
 
 }  // namespace postlude

@@ -1,6 +1,5 @@
 #pragma once
-// Run, Step, Attempt, Request: what happens because of an event, and what has happened so far (contract 1, 7,
-// 9).
+// Run, Step, Attempt, Request: what an event has caused so far (contract 1, 7, 9).
 //
 //   run:   queued --> running <--> waiting --> succeeded | failed | cancelled
 //
@@ -9,10 +8,9 @@
 //            +--(retry)---+---> waiting --> running | succeeded | failed
 //   any of these that is not terminal --> cancelled
 //
-// A step whose turn has not come is pending without a due time; one that backs off is pending with one; one
-// in `wait`, or that looks now and then whether what it started is over, is waiting with a due time; one that
-// is held for a person is waiting without. A `forEach` step whose elements are under way is running, and
-// nobody has a lease of it.
+// A step before its turn is pending without a due time; one that backs off is pending with a due time. A step
+// in `wait`, or one that polls a job that it started, is waiting with a due time; one that is held for a
+// person is waiting without. A `forEach` step is running while its elements are, and has no lease.
 
 #include <cstdint>
 #include <optional>
@@ -46,7 +44,7 @@ inline bool terminal(StepState state) {
   return state >= StepState::kSucceeded;
 }
 
-// What may be done after a request whose effect nobody knows (contract 9). Values are stored.
+// What a request does, and so whether it may be repeated (contract 9). Values are stored.
 enum class Effect : std::uint8_t { kRead = 1, kState, kUpsert, kKey, kLookup, kNone };
 std::string_view to_text(Effect effect);
 std::optional<Effect> effect_named(std::string_view name);
@@ -55,8 +53,8 @@ enum class OnUnclear : std::uint8_t { kRepeat = 1, kHold, kFail };
 std::string_view to_text(OnUnclear on_unclear);
 std::optional<OnUnclear> on_unclear_named(std::string_view name);
 
-// How a request ended. Values are stored. kOpen: committed, and no end known yet.
-// kShadow: rendered by a run in shadow mode, and not sent.
+// How a request ended. Values are stored. kOpen: committed, its end is not known yet. kShadow: built by a run
+// in shadow mode, and not sent.
 enum class RequestResult : std::uint8_t {
   kOpen = 1,
   kSucceeded,
@@ -79,29 +77,29 @@ struct Request {
   std::string url;                 // masked
   std::string headers;             // JSON object, masked
   std::string body;                // masked
-  std::optional<Instant> sent_at;  // when it was committed to be sent
+  std::optional<Instant> sent_at;  // when the intent to send it was committed
   std::optional<Instant> ended_at;
   RequestResult result = RequestResult::kOpen;
-  int status = 0;  // of the answer; 0: there was none
-  std::string
-      response;     // JSON {"status","headers","body","text"} as expressions see it; "" if there was none
-  std::string why;  // the text to show when it did not succeed
-  bool left_out = false;      // of what is shown of a run: without its headers, body and response
-  bool of_other_run = false;  // sent by another run of the same event: an effect that this one meets
+  int status = 0;  // of the answer; 0: no answer
+  // JSON {"status","headers","body","text"} as expressions see it; "" if there was none.
+  std::string response;
+  std::string why;            // why it did not succeed, for people
+  bool left_out = false;      // headers, body and response are left out of the record that is shown
+  bool of_other_run = false;  // another run of the same event sent it, so its effect concerns this run too
 };
 
-// Which of a workflow's lists a step belongs to. Values are stored.
+// The list of the workflow that a step belongs to. Values are stored.
 enum class StepList : std::uint8_t { kSteps = 1, kOnFailure, kFinally };
 
-// Why a step was skipped, or waits, where a later decision depends on it; its `reason` says it to people.
-// Values are stored.
+// Why a step was skipped or waits, as far as later decisions depend on it; `reason` says it in words. Values
+// are stored.
 enum class Because : std::uint8_t {
   kOther = 0,
   kCondition,   // its `if` is false
-  kStepFailed,  // a step that it needs has failed
+  kStepFailed,  // a step that it needs failed
   kNoFailure,   // it belongs to onFailure, and no step failed
-  kSuperseded,  // a newer release has sent it
-  kKeyInUse,    // another step works on its `key`
+  kSuperseded,  // a newer release sent it
+  kKeyInUse,    // another step holds its `key`
 };
 
 struct Step {
@@ -109,36 +107,37 @@ struct Step {
   std::uint32_t index = 0;       // in the run, from 0
   std::uint32_t definition = 0;  // which of the workflow's steps it is
   StepList list = StepList::kSteps;
-  std::vector<std::uint32_t> needs;         // the steps that must have ended first, by index
-  std::optional<std::uint32_t> element_of;  // the `forEach` step that it is an element of
+  std::vector<std::uint32_t> needs;         // indexes of the steps that must end first
+  std::optional<std::uint32_t> element_of;  // the `forEach` step to which this element belongs
   std::optional<std::uint32_t> announces;   // the step whose wait it announces
   std::string item;                         // JSON of the element; "" outside forEach
-  std::string part;        // what effect keys and the order of releases know it by: fixed by text and element
-  bool continues = false;  // continueOnError: its failure fails neither the run nor what comes after
-  bool spread = false;     // its elements exist
+  std::string part;        // identifies the step in effect keys and in the order of releases: fixed by the
+                           // workflow's text and the element
+  bool continues = false;  // continueOnError: its failure fails neither the run nor later steps
+  bool spread = false;     // its elements were created
   std::string name;        // the workflow's step id; "" if it gave none
-  std::string title;       // what people read: its name, else its id, else TARGET/ACTION
-  std::string target;      // whose limits it falls under; "" for built-in actions
+  std::string title;       // for people: its name, else its id, else TARGET/ACTION
+  std::string target;      // its limits apply; "" for built-in actions
   std::string uses;
-  bool after_failure = false;  // its `if` asks for failure or always: it gets its turn although a step failed
+  bool after_failure = false;  // its `if` calls failure or always: it is evaluated although a step failed
   StepState state = StepState::kPending;
-  std::string reason;  // why failed, skipped, held or waiting: for people
+  std::string reason;  // why it failed, was skipped, is held or waits, for people
   Because because = Because::kOther;
-  std::uint32_t attempts = 0;  // claims so far: counted before a request leaves, not after
+  std::uint32_t attempts = 0;  // claims so far; counted before a request is sent
   std::optional<Instant> due_at;
-  std::optional<Instant> first_at;  // when its first attempt began: `retry.for` counts from here
-  std::optional<Instant> now;       // the step's stored time: what `now` is in its expressions
-  bool unclear = false;     // sticky: a request may have had its effect, and nothing has settled it yet
-  bool held = false;        // waits for a person: `runs resume`
-  bool asks = false;        // waits for a person: `runs approve` or `runs reject`
-  bool freed = false;       // a person had it repeated: what other runs of the event did is settled
-  std::uint32_t round = 0;  // of onFailure and finally: how often the run was retried since they first ran
-  std::string cause;        // while held: why, as held steps are grouped
-  std::string shared_key;   // its `key` as it was last evaluated, for people; "": none
-  std::optional<Instant>
-      over_by;          // it waits for what it started, until then at the latest: it only reads now
+  std::optional<Instant> first_at;  // start of its first attempt: `retry.for` counts from here
+  std::optional<Instant> now;       // the value of `now` in the step's expressions
+  bool unclear = false;             // sticky: a request may have had its effect, and this is not settled
+  bool held = false;                // waits for a person: `runs resume`
+  bool asks = false;                // waits for a person: `runs approve` or `runs reject`
+  bool freed = false;       // a person had it repeated, so the effects of other runs of the event are settled
+  std::uint32_t round = 0;  // of onFailure and finally: number of the run's retries since they first ran
+  std::string cause;        // while it is held: the cause by which held steps are grouped
+  std::string shared_key;   // its `key` as last evaluated, for people; "": none
+  // Set while it polls a job that it started: the latest time to end the wait.
+  std::optional<Instant> over_by;
   std::string input;    // JSON of `with` as first evaluated; "" until then
-  std::string outputs;  // JSON; "" until it succeeded
+  std::string outputs;  // JSON; "" until it succeeds
   std::string trace;    // JSON {"if": {expression, values, result}}: why it ran or not; "" without `if`
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
@@ -156,26 +155,28 @@ struct Run {
   Instant created_at;
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
-  std::optional<Instant> deadline_at;   // `timeout`; moves on by the time spent waiting for people
-  std::optional<Instant> people_since;  // since when somebody is waited for: no deadline holds meanwhile
-  std::string vars = "{}";              // JSON, computed once
-  std::int64_t data = 0;                // the pinned tables and calendars: store::texts; 0: none
-  bool stale = false;                   // `--stale`: superseded writes are sent all the same
-  bool shadow = false;                  // nothing but reads is sent
-  bool dismissed = false;               // somebody has seen its failure
-  std::optional<RunId> replay_of;       // the run that was replayed
-  std::string salt;    // `replay --again`: makes the keys of its effects others; "" in all other runs
-  std::string cancel;  // who cancels it and why: what has not begun is left out; "": nobody
-  std::string cause;   // of a failure, without what differs from run to run: failures are grouped by it
+  std::optional<Instant> deadline_at;  // from `timeout`; moves on by the time that the run waits for people
+  // Since when the run waits for people; its deadline is suspended meanwhile.
+  std::optional<Instant> people_since;
+  std::string vars = "{}";         // JSON, computed once
+  std::int64_t data = 0;           // the pinned tables and calendars: store::texts; 0: none
+  bool stale = false;              // `--stale`: sends writes although a newer release superseded them
+  bool shadow = false;             // sends only reads
+  bool dismissed = false;          // a person removed it from the list of failures
+  std::optional<RunId> replay_of;  // the run that was replayed
+  std::string salt;                // `replay --again`: gives its effects other keys; "" in all other runs
+  std::string cancel;  // who cancelled it and why: steps that have not begun are left out; "": nobody
+  // Cause of a failure, without the parts that differ between runs: failures are grouped by it.
+  std::string cause;
   std::vector<Step> steps;
 };
 
-// What a run keeps of values, in bytes: its variables, and its steps' elements, inputs and outputs. A list's
-// outputs are its elements'.
+// Bytes of the values that a run stores: its variables, and the elements, inputs and outputs of its steps.
+// The outputs of a list are those of its elements.
 std::size_t values_of(const Run& run);
 constexpr std::size_t kRunValuesMax = 16U << 20U;
 
-// The right to record one outcome. A later claim of the step carries another token, and voids this one.
+// The right to record one outcome. A later claim of the step has another token, and voids this lease.
 struct Lease {
   std::int64_t step = 0;
   AttemptId attempt;
@@ -192,25 +193,25 @@ struct Skipped {
   Because because = Because::kOther;
 };
 struct Waits {                   // something else decides, at the latest at `until`
-  std::optional<Instant> until;  // nullopt: the run's timeout, or none where people are waited for
+  std::optional<Instant> until;  // nullopt: the run's timeout decides; without limit while people are asked
   std::string why;
-  bool asks = false;                    // people
-  std::optional<Instant> over_by = {};  // what it started is not over yet: another look at `until`
+  bool asks = false;                    // people are asked
+  std::optional<Instant> over_by = {};  // the job that it started is still running: poll again at `until`
 };
-struct Spread {  // a `forEach` step has its elements, each as JSON
+struct Spread {  // a `forEach` step created its elements, each given as JSON
   std::vector<std::string> items;
   std::string why = {};
 };
-struct Held {  // a person decides
+struct Held {  // a person must decide
   std::string why;
 };
 struct Retryable {  // the receiver certainly did not act
   std::string why;
-  std::optional<Duration> after = {};  // what the receiver asked for
+  std::optional<Duration> after = {};  // the delay that the receiver asked for
   bool counts_for_breaker = true;
-  bool uncounted = false;  // nothing was tried
+  bool uncounted = false;  // nothing was sent, so the attempt does not count
 };
-struct Refused {  // the receiver said no, or we could not ask; repeating will not help
+struct Refused {  // the receiver refused, or the request could not be built; repeating does not help
   std::string why;
 };
 struct Unclear {  // the receiver may have acted

@@ -1,6 +1,6 @@
 #pragma once
-// Compare: what a test expected beside what was seen, as texts that are equal exactly if they agree, and as
-// the difference to show.
+// Compare: a test's expectations and what was seen, as texts that are equal exactly if they agree, and the
+// difference to show.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace postlude::rehearsal {
 
 struct SeenStep {
-  std::string label;  // its id, else its number
+  std::string label;  // its id, or its number
   std::string state;
   std::string reason;
 };
@@ -22,17 +22,17 @@ struct SeenRun {
   std::vector<SeenStep> steps;  // without elements and announcements
 };
 
-// A request as people read it, of what went out. `target_url`: the target's, "" where it is a secret.
+// The form in which people read a request that was sent. `target_url`: "" if the target's URL is a secret.
 Message message_of(const std::string& target, std::string_view target_url, const HttpRequest& shown);
 
-// A header that (nearly) all requests have: it need not be expected.
+// Whether (nearly) all requests have this header, so that tests need not expect it.
 bool is_ordinary(const Header& header);
 
-// "" where all agree.
+// "" if they agree.
 std::string diff_of_runs(const std::vector<ExpectedRun>& expected, const std::vector<SeenRun>& seen);
 std::string diff_of_requests(const std::vector<ExpectedRequest>& expected, const std::vector<Message>& seen);
 
-// As the test file's `expect` has it; bodies with their members in the order of the request.
+// In the form of a test file's `expect`; members of bodies in the order of the request.
 json::value expectation(const std::vector<SeenRun>& runs, const std::vector<Message>& requests);
 json::object value_of(const Message& message);
 

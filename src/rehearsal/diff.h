@@ -1,12 +1,12 @@
 #pragma once
-// Diff: two texts, line by line, as `diff -u` shows them.
+// Diff: compares two texts line by line, as `diff -u` does.
 
 #include <string>
 #include <string_view>
 
 namespace postlude::rehearsal {
 
-// "" where they are equal; else hunks with three lines around each change, - of the first, + of the second.
+// "" if they are equal; else hunks with three lines of context, - from the first, + from the second text.
 std::string unified_diff(std::string_view first, std::string_view second);
 
 }  // namespace postlude::rehearsal

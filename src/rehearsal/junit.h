@@ -1,5 +1,5 @@
 #pragma once
-// Junit: results of tests as the XML that CI systems read.
+// Junit: writes test results as XML for CI systems.
 
 #include <string>
 #include <vector>
@@ -10,11 +10,11 @@ struct JunitCase {
   std::string name;
   int line = 0;
   double seconds = 0;
-  std::string failure;  // what a person would be shown; "": it passed
-  bool broken = false;  // the test itself: an error, no failure
+  std::string failure;  // the text shown to people; "": the test passed
+  bool broken = false;  // an error of the test itself, and no failure
 };
 struct JunitSuite {
-  std::string name;  // the file
+  std::string name;  // path of the file
   std::vector<JunitCase> cases;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
-// People: what they and other systems answer to a rehearsal's runs that wait: approvals and callbacks.
+// People: gives the answers of people and other systems to waiting runs of a rehearsal: approvals and
+// callbacks.
 
 #include <optional>
 #include <set>
@@ -13,23 +14,23 @@ namespace postlude::rehearsal {
 
 struct Reply {
   lang::Place place;
-  std::string workflow;  // "": of any
+  std::string workflow;  // "": any
   std::string step;      // its id
   AnswerKind kind = AnswerKind::kApproved;
   std::string by;
   std::string body;  // JSON
-  Duration after{};  // an approval: since its step waits; a callback: since its run began
+  Duration after{};  // approval: time since its step began to wait; callback: time since its run began
 };
 
-// Runs a rehearsal until nothing more comes, answering meanwhile.
+// Runs a rehearsal until nothing is left to do, and gives answers meanwhile.
 class People {
  public:
   People(Rehearsal& rehearsal, std::vector<Reply> replies);
 
-  // False: `enough` said so first, or `at_most` was over.
+  // false: stopped by `enough` or `at_most`.
   bool run_until_quiet(const std::function<bool()>& enough, Duration at_most);
 
-  // What went wrong with replies: not taken, or never asked for.
+  // Errors of answers: refused, or never asked for.
   std::vector<std::string> problems() const;
 
  private:
@@ -51,13 +52,13 @@ class People {
   const std::vector<Reply> replies_;
   std::vector<State> states_;
   std::vector<Due> due_;
-  std::set<std::int64_t> answered_;  // steps, by their row
+  std::set<std::int64_t> answered_;  // ids of the steps' rows
   std::vector<std::string> refused_;
   std::optional<std::uint64_t> asked_at_;
   bool quiet_ = false;
 };
 
-// All runs of the rehearsal, whole, oldest first; 1,000 at most.
+// All runs of the rehearsal with everything, oldest first; at most 1,000.
 std::vector<store::RunBrief> runs_of(Rehearsal& rehearsal);
 
 }  // namespace postlude::rehearsal

@@ -1,6 +1,6 @@
 #pragma once
-// Simulate: plays a stored event again under another configuration, with the answers of then, and says what
-// would have been sent otherwise. Sends nothing.
+// Simulate: plays a stored event again with another configuration and the stored answers, and shows the
+// differences of the requests. Sends nothing.
 
 #include <string>
 #include <vector>
@@ -12,30 +12,30 @@ namespace postlude::rehearsal {
 enum class Change : std::uint8_t {
   kSame = 1,
   kDifferent,
-  kNew,      // the run was not made then
-  kGone,     // it would not be made any more
-  kSkipped,  // there is nothing to compare with: it has not ended, or people ended it
+  kNew,      // the run did not exist
+  kGone,     // the run would not exist any more
+  kSkipped,  // cannot be compared: it has not ended, or people ended it
 };
 std::string_view name_of(Change change);
 
 struct RunChange {
   std::string workflow;
-  std::string run;  // its id then; "": new
+  std::string run;  // the id of the stored run; "": new
   Change change = Change::kSame;
-  std::string diff;                // - then, + now
-  std::vector<std::string> notes;  // whose answer is not known, why it is gone
+  std::string diff;                // - stored, + now
+  std::vector<std::string> notes;  // requests with unknown answers; why it is gone
 };
 
 struct EventChange {
   std::string event;
   std::string what;
   Instant received_at;
-  std::string error;  // it could not be played
+  std::string error;  // why it could not be played
   std::vector<RunChange> runs;
   bool differs() const;
 };
 
-// `workflow`: only this one; "": all.
+// `workflow`: "": all.
 EventChange simulate(const EventHistory& then, const std::shared_ptr<const pipeline::Rules>& rules,
                      pipeline::Expressions& expressions, const std::string& workflow);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Test file: what a *.test.yaml says: events, the answers that systems give, and what is expected of them.
+// Test file: reads *.test.yaml: events, the answers of systems, and the expectations.
 
 #include <optional>
 #include <string>
@@ -13,14 +13,14 @@
 
 namespace postlude::rehearsal {
 
-// A request as people read it: below its target's URL, decoded, with *** for secrets.
+// A request as people read it: relative to the target's URL, decoded, with *** for secrets.
 struct Message {
   std::string target;
   std::string method;
-  std::string path;  // below the target's URL, else a whole URL; without the query
+  std::string path;  // relative to the target's URL, or a whole URL; without the query
   json::object query;
   std::vector<Header> headers;
-  std::optional<json::value> body;  // text that is no JSON is a string
+  std::optional<json::value> body;  // text that is not JSON is a string
 };
 
 struct ExpectedRequest {
@@ -56,7 +56,7 @@ struct Test {
   std::string name;
   Given event;
   lang::Place source_place;
-  lang::Place hook_place;  // or the source's where it is not written
+  lang::Place hook_place;  // or of the source, if the hook is not written
   lang::Place cluster_place;
   Instant now;
   std::vector<Response> responses;
@@ -68,7 +68,7 @@ struct Test {
 struct TestFile {
   std::string path;
   std::string text;
-  std::vector<std::string> config;  // files and folders, each as it can be opened from here
+  std::vector<std::string> config;  // files and folders, as paths that can be opened from here
   lang::Place config_place;
   std::vector<Test> tests;
 };
@@ -77,13 +77,13 @@ struct TestFile {
 std::optional<TestFile> read_tests(std::string text, const std::string& path, const json::value& schema,
                                    lang::Problems& problems);
 
-// The sources, targets, workflows and steps that the tests name are the configuration's.
+// Checks that the configuration has the sources, targets, workflows and steps that the tests name.
 void check_names(const TestFile& file, const pipeline::Rules& rules, lang::Problems& problems);
 
-// The parameters of a query, decoded: text, or a list of texts where one is repeated.
+// The parameters of a query, decoded: a text, or a list of texts for a repeated one.
 json::object read_query(std::string_view query);
 
-// How `*.test.yaml` and people count a step that has no id: from 1.
+// The number of a step without an id, as `*.test.yaml` and people count: from 1.
 std::string step_label(std::string_view id, std::size_t index);
 
 }  // namespace postlude::rehearsal

@@ -1,6 +1,6 @@
 #pragma once
-// Trial: plays one test of a test file in a world of its own, and says what was seen and what is wrong with
-// it.
+// Trial: plays one test of a test file in a world of its own, and compares the result with the test's
+// expectations.
 
 #include <string>
 #include <vector>
@@ -12,10 +12,10 @@ namespace postlude::rehearsal {
 struct Seen {
   std::vector<SeenRun> runs;  // in the order of the configuration
   std::vector<Message> requests;
-  std::vector<std::string> errors;  // it did not come to an end as it should: the answers have to be mended
-  bool cut_short = false;           // a request had no response: what would have followed is not known
-  std::vector<std::string> waits;   // runs that have not ended, and what they wait for
-  std::vector<std::string> notes;   // why things are as they are: reasons of failures
+  std::vector<std::string> errors;  // it did not end as it should: the test's answers need mending
+  bool cut_short = false;           // a request had no response, so what would follow is unknown
+  std::vector<std::string> waits;   // runs that have not ended, and what they are waiting for
+  std::vector<std::string> notes;   // explanations: reasons of failures, and why workflows did not run
   // For coverage.
   std::vector<store::RunBrief> details;
   std::vector<store::Planned> plan;

@@ -1,5 +1,5 @@
 #pragma once
-// Update: a test file with other expectations, and all else as its author wrote it.
+// Update: replaces expectations in a test file and keeps everything else as written.
 
 #include <string>
 #include <vector>
@@ -13,8 +13,8 @@ struct NewExpectation {
   json::value expect;
 };
 
-// kInvalid: an `expect` stands where it cannot be replaced without touching its neighbours; says which. What
-// is returned has been read again: it is the old file but for these.
+// kInvalid: an `expect` cannot be replaced without changing its neighbours; names it. The result was read
+// again to verify that only these differ.
 Result<std::string> with_expectations(const TestFile& file, const std::vector<NewExpectation>& expectations,
                                       const json::value& schema);
 

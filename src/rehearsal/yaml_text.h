@@ -1,5 +1,5 @@
 #pragma once
-// Yaml text: JSON values as YAML that this program, and everybody else, reads back as the same values.
+// Yaml text: writes JSON values as YAML that any YAML reader reads back as the same values.
 
 #include <string>
 
@@ -7,11 +7,12 @@
 
 namespace postlude::rehearsal {
 
-// Block style, `indent` spaces deep, a line break at the end; what is empty, or no map and no list, is one
-// line.
+// Block style, indented by `indent` spaces, with a final line break. An empty value, or one that is neither
+// map nor list, is one line.
 std::string yaml_text(const json::value& value, std::size_t indent = 0);
 
-// Members by name at every level, and numbers of one value written in one way: equal texts are equal values.
+// Sorts members by name at every level and writes equal numbers in one way: texts are equal if the values
+// are.
 json::value canonical(const json::value& value);
 
 }  // namespace postlude::rehearsal

@@ -1,5 +1,5 @@
 #pragma once
-// Aside: calls that may block, as on a slow disk, made on a thread of their own while the loop goes on.
+// Aside: makes blocking calls, such as those to a slow disk, on a thread of their own while the loop goes on.
 
 #include <functional>
 #include <memory>
@@ -13,16 +13,16 @@ namespace postlude::rt {
 class Aside {
  public:
   explicit Aside(Loop& loop);
-  ~Aside();  // a call that has not come back goes on alone, and what it yields is lost
+  ~Aside();  // a call still in progress finishes on its own, and its result is lost
   Aside(const Aside&) = delete;
   Aside& operator=(const Aside&) = delete;
 
-  // A call of any Aside has not come back. A process that ends meanwhile must end by _Exit: the call may use
-  // what the end of main() destroys.
+  // Whether a call of any Aside is in progress. A process that ends meanwhile must end by _Exit, because the
+  // call may use objects that the end of main() destroys.
   static bool at_work();
 
-  // Loop thread. `call` shares nothing with the loop: it owns what it uses. Whoever calls answers for its
-  // end. kUnavailable: no thread can be started now, and nothing was called.
+  // Loop thread. `call` must own everything that it uses, and must end in bounded time. kUnavailable: no
+  // thread can be started now, and `call` was not made.
   template <class T>
   Task<Result<T>> run(std::function<T()> call) {
     auto value = std::make_shared<std::optional<T>>();
@@ -34,7 +34,7 @@ class Aside {
 
  private:
   struct Door;
-  // Ours until it has opened: whoever waits for it goes with it.
+  // Owned here until it opens, so that the coroutine that waits for it is destroyed with this object.
   Result<Latch*> begin(std::function<void()> call);
   std::shared_ptr<Door> door_;
 };

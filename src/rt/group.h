@@ -1,7 +1,8 @@
 #pragma once
-// Group: the coroutines somebody has started and must see end. There is no other way to start one.
+// Group: owns coroutines until they end. There is no other way to start a coroutine.
 //
-// Its owner closes it before dying; the destructor checks that nobody is inside. For the loop's thread only.
+// The owner closes the group before destroying it; the destructor checks that no coroutine is left. Loop
+// thread only.
 
 #include <cstddef>
 #include <memory>
@@ -18,11 +19,10 @@ class Group {
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
-  void start(Task<> task);   // begins it at the loop's next turn
-  std::size_t size() const;  // how many have not ended
-  Task<bool> close(
-      Duration at_most);  // true: the last has ended; false: the time is over, some are still inside
-  // For the end of the process: the loop is gone, its coroutines were destroyed with it.
+  void start(Task<> task);             // runs it at the loop's next turn
+  std::size_t size() const;            // number of coroutines that have not ended
+  Task<bool> close(Duration at_most);  // true: all have ended; false: the time is over, and some have not
+  // For the end of the process, after the loop has destroyed the coroutines.
   void abandon();
 
  private:

@@ -1,8 +1,8 @@
 #pragma once
-// Loop: the one thread that owns all mutable state; timers, and the doors through which other threads post to
+// Loop: the one thread that owns all mutable state, with timers, and the means by which other threads post to
 // it.
 //
-// Everything here is for the loop's thread except Loop::post() and Waker::wake().
+// Loop thread only, except Loop::post() and Waker::wake().
 
 #include <boost/asio/io_context.hpp>
 #include <functional>
@@ -17,21 +17,20 @@ namespace postlude::rt {
 
 class VirtualClock;
 
-// Wall-clock time now, and a clock that nobody can set for measuring durations. While this thread has a
-// VirtualClock, both are its.
+// Wall-clock time, and a monotonic clock for durations. Both come from this thread's VirtualClock, if it has
+// one.
 Instant now();
-// What the machine's clock says, set or not: for times that others have written by theirs; for no wait of
-// ours.
+// The machine's clock, even if somebody sets it: to compare with times that other systems wrote; never for
+// our own waits.
 Instant wall_now();
-// How far the wall clock has been set ahead of now() since the start, where that is more than a minute; else
-// 0.
+// How far the wall clock was set ahead of now() since the start, if by more than a minute; else 0.
 Duration wall_off();
 Duration steady_now();
 
 class Loop {
  public:
   Loop();
-  explicit Loop(VirtualClock& clock);  // whose time it lives in: one thread, no sockets, see run_virtual()
+  explicit Loop(VirtualClock& clock);  // runs in the clock's time: one thread, no sockets, see run_virtual()
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -41,18 +40,18 @@ class Loop {
   void post(std::function<void()> call);  // any thread: runs `call` on the loop, in order
   boost::asio::io_context& context() { return *context_; }
 
-  // An exception left a coroutine of that group, which is a bug: what it was about is lost, and the program
-  // has to end. How is for whoever runs the loop to say; where nobody does, the process exits, with status 1.
+  // Called when an exception leaves a coroutine of that group. This is a bug: its work is lost, and the
+  // program must end. If this is empty, the process exits with status 1.
   std::function<void(std::string_view group)> on_failure;
   void fail(std::string_view group);
 
   // -- in virtual time only
-  // Runs what is ready; when nothing is, the clock jumps to what comes next. Until `done` (asked before each
-  // jump) says so: true. Or until stop(), or until the steady clock shows `until`, which it then does: false.
+  // Runs what is ready; when nothing is, advances the clock to the next call. Returns true once `done` (asked
+  // before each advance) returns true. Returns false after stop(), or when the steady clock reaches `until`.
   bool run_virtual(Duration until, const std::function<bool()>& done);
   VirtualClock* clock() const { return clock_; }
-  // As if the process had died: what waits on the loop is destroyed, without running another line of it. Not
-  // while it runs.
+  // As if the process had died: destroys everything that waits on the loop, without running it. Not while the
+  // loop runs.
   void end();
   bool ended() const { return !context_; }
 
@@ -65,11 +64,10 @@ class Loop {
   bool running_ = false;  // in virtual time
 };
 
-// Completes after `d` by the clock that cannot be set.
+// Completes after `d` on the monotonic clock.
 Task<> sleep_for(Duration d);
 
-// Waker: something to wait for that may be signalled from any thread; signals before the wait are kept, as
-// one.
+// Waker: wakes one waiting coroutine from any thread. Signals before the wait are kept, as one.
 class Waker {
  public:
   explicit Waker(Loop& loop);
@@ -85,8 +83,8 @@ class Waker {
   std::shared_ptr<Impl> impl_;
 };
 
-// Latch: opens once, and resumes the coroutine that waits for it inside open(). Loop thread only; costs no
-// turn of the loop and no timer. Whoever opens it answers for opening it in bounded time.
+// Latch: opens once; open() resumes the waiting coroutine directly, without a turn of the loop or a timer.
+// Loop thread only. Its owner must open it in bounded time.
 class Latch {
  public:
   Latch() = default;
@@ -95,15 +93,15 @@ class Latch {
 
   void open();  // once; later calls do nothing
   bool is_open() const { return open_; }
-  Task<> wait();  // one waiter at a time; at once when it is open; the latch outlives the wait
+  Task<> wait();  // one waiter at a time; returns at once if it is open; the latch must outlive the wait
 
  private:
   bool open_ = false;
   std::function<void()> resume_;
 };
 
-// Completion: one value handed from any thread to the coroutine that waits for it. Make one, give its setter
-// to the other thread, await get(). Who holds the setter answers for calling it.
+// Completion: hands one value from any thread to the coroutine that waits for it. Give setter() to the other
+// thread and await get(). The holder of the setter must call it.
 template <class T>
 class Completion {
  public:

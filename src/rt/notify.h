@@ -1,6 +1,5 @@
 #pragma once
-// Notify: tells the service manager (systemd's sd_notify protocol) how we are; does nothing where none
-// listens.
+// Notify: reports our state to the service manager (systemd's sd_notify protocol); does nothing without one.
 
 #include <optional>
 #include <string>
@@ -19,10 +18,11 @@ class Notify {
       : socket_(std::move(socket)), watchdog_(watchdog) {}
 
   bool enabled() const { return !socket_.empty(); }
-  // How long we may be silent before we are killed; nullopt: nobody watches. Send watchdog() twice as often.
+  // The longest silence that the manager's watchdog allows; nullopt: no watchdog. Call watchdog() twice as
+  // often.
   std::optional<Duration> watchdog_period() const;
 
-  // Each sends one datagram. An error is for the log: the service goes on without its manager's knowing.
+  // Each call sends one datagram. Log an error and go on.
   Status ready() const { return send("READY=1"); }
   Status stopping() const { return send("STOPPING=1"); }
   Status watchdog() const { return send("WATCHDOG=1"); }

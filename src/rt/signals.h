@@ -1,10 +1,10 @@
 #pragma once
-// Signals: what the operating system's signals ask of the process, told on the loop's thread.
+// Signals: handles the operating system's signals on the loop thread.
 //
-// SIGTERM and SIGINT ask to stop, SIGHUP to read the configuration again. A broken pipe is an error of the
-// write that met it, and so is a file at its size limit: SIGPIPE and SIGXFSZ are ignored from here on. Those
-// that other programs take for commands of their own (SIGUSR1, timers, real-time signals …) are named in the
-// log and do nothing; the default would end the process. Make it before other threads start; one per process.
+// SIGTERM and SIGINT mean stop, SIGHUP means reload the configuration. SIGPIPE and SIGXFSZ are ignored, so
+// that a broken pipe and a full file become errors of the write. Signals that other programs use as commands
+// (SIGUSR1, timers, real-time signals …) are logged and otherwise ignored; by default they would end the
+// process. Create it before other threads start; one per process.
 
 #include <cstdint>
 #include <functional>
@@ -14,14 +14,14 @@
 
 namespace postlude::rt {
 
-// For what is written before there are Signals: a broken pipe, and a file at its size limit.
+// Ignores SIGPIPE and SIGXFSZ, for writes before a Signals exists.
 void ignore_failed_writes();
 
 enum class Signal : std::uint8_t { kStop = 1, kReload };
 
 class Signals {
  public:
-  // `on_signal` is called on the loop for every signal, as long as this object lives.
+  // Calls `on_signal` on the loop for every signal while this object lives.
   Signals(Loop& loop, std::function<void(Signal)> on_signal);
   ~Signals();
   Signals(const Signals&) = delete;

@@ -1,10 +1,9 @@
 #pragma once
-// Task<T>: a coroutine on the loop. The one header through which folders meet asio.
+// Task<T>: a coroutine on the loop. The only header through which folders use asio.
 //
 // Three rules, enforced by tools/tidy:
-//   - a coroutine takes values, or references to what outlives the loop. (A private helper may take a
-//   reference
-//     to a named local of the coroutine that awaits it.)
+//   - a coroutine takes values, or references to objects that outlive the loop. (A private helper may take a
+//     reference to a named local of the coroutine that awaits it.)
 //   - no coroutine is a lambda with captures;
 //   - the operand of co_await holds no brace and no lambda: g++ 12 destroys such temporaries twice. AWAIT and
 //     AWAIT_TRY make the call in a statement of its own, and are always safe.
@@ -32,7 +31,7 @@ using Task = boost::asio::awaitable<T>;
   decl = co_await std::move(task)
 #define AWAIT(decl, ...) POSTLUDE_AWAIT(POSTLUDE_CONCAT(await_task_, __COUNTER__), decl, __VA_ARGS__)
 
-// For a Task<> that yields nothing. One statement, also under an `if`.
+// For a Task<> without a result. One statement, also under an `if`.
 #define AWAIT_DONE(...)                   \
   do {                                    \
     auto await_done_task = (__VA_ARGS__); \

@@ -1,5 +1,5 @@
 #pragma once
-// Thread: a thread that may fail to start, which is an error and no exception, and that leaves signals alone.
+// Thread: starts a thread that handles no signals; failure to start is an Error, not an exception.
 
 #include <functional>
 #include <thread>
@@ -8,8 +8,8 @@
 
 namespace postlude::rt {
 
-// kUnavailable: the system starts no thread now (a limit on processes, or no memory). The caller joins or
-// detaches it. `name` is what ps and gdb show, at most 15 bytes.
+// kUnavailable: the system cannot start a thread now (a limit on processes, or no memory). The caller joins
+// or detaches it. ps and gdb show `name`, at most 15 bytes.
 Result<std::thread> start_thread(const char* name, std::function<void()> work);
 
 }  // namespace postlude::rt

@@ -1,10 +1,10 @@
 #pragma once
-// VirtualClock: time that passes only when nothing else can happen, and chance that repeats itself, for
+// VirtualClock: time that advances only when nothing is ready to run, with repeatable random numbers, for
 // simulations, `test` and `simulate`.
 //
-// It outlives the loops that live in its time, so that what is outside of a process (the other systems, the
-// callers) goes on when a loop ends as in a crash. One at a time per thread; while it exists, rt::now(),
-// rt::steady_now() and random_bytes() of this thread are its.
+// It outlives the loops that run in its time, so that the world outside a process (other systems, callers)
+// goes on when a crash ends a loop. One at a time per thread; while it exists, rt::now(), rt::steady_now()
+// and random_bytes() of this thread use it.
 
 #include <functional>
 #include <map>
@@ -24,22 +24,22 @@ class VirtualClock {
   VirtualClock& operator=(const VirtualClock&) = delete;
   static VirtualClock* current();  // of this thread; nullptr: time is real
 
-  Instant now() const { return wall_; }  // of the world; what a process believes of it is rt::now()
+  Instant now() const { return wall_; }  // of the world; a process sees rt::now()
   Wall& believed() { return believed_; }
   Duration steady() const { return steady_; }
-  void jump(Duration by) { wall_ += by; }  // of the wall clock alone, as when somebody sets it
+  void jump(Duration by) { wall_ += by; }  // moves the wall clock only, as if somebody set it
 
-  // Calls in the order of their times, those of one time in the order of asking. `owner`: with whom they are
-  // dropped; nullptr: nobody.
+  // Schedules a call. Calls run in the order of their times, and at one time in the order of scheduling.
+  // drop(owner) removes the calls of an owner; nullptr: no owner.
   using Ticket = std::pair<Duration, std::uint64_t>;
   Ticket at(Duration when, std::function<void()> call, const void* owner = nullptr);
   Ticket after(Duration d, std::function<void()> call) { return at(steady_ + d, std::move(call)); }
-  std::function<void()> take(const Ticket& ticket);  // it will not be called; empty: it has been
+  std::function<void()> take(const Ticket& ticket);  // cancels it; empty: it was called already
   void drop(const void* owner);
 
-  std::optional<Duration> next() const;  // when there is something to call
-  void advance_to(Duration when);        // calls nothing; never backwards
-  void call_next();                      // advances to it
+  std::optional<Duration> next() const;  // time of the next call
+  void advance_to(Duration when);        // calls nothing; never goes backwards
+  void call_next();                      // advances to the next call and makes it
 
  private:
   struct Entry {
@@ -47,14 +47,14 @@ class VirtualClock {
     const void* owner = nullptr;
   };
   Instant wall_;
-  Wall believed_;  // of the process that lives now
+  Wall believed_;  // as seen by the process that lives now
   Duration steady_;
   std::uint64_t asked_ = 0;
   std::map<Ticket, Entry> entries_;
 };
 
-// RealTime: while it lives, this thread's time and chance are real: for work outside, which the virtual time
-// waits for.
+// RealTime: while it exists, this thread uses real time and real random numbers: for outside work for which
+// virtual time waits.
 class RealTime {
  public:
   RealTime();
