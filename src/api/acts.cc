@@ -1,4 +1,4 @@
-// What operators do to runs.
+// The acts of operators on runs.
 
 #include "api/answers.h"
 #include "api/api.h"
@@ -38,7 +38,7 @@ const Verb* verb_named(std::string_view name) {
   return nullptr;
 }
 
-// What the body may say, and nothing else: a slip must not become another deed.
+// Checks the members of the body. It refuses unknown ones, because a typing error must not cause another act.
 Status check_body(const Verb& verb, const json::value& asked) {
   std::vector<std::string> known = verb.flags;
   known.insert(known.end(), verb.words.begin(), verb.words.end());

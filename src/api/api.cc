@@ -287,7 +287,7 @@ HttpResponse answer_again(const store::Before& before) {
 
 }  // namespace
 
-// Who did what: whatever the act is, it stands in the path and in the body.
+// Logs who did what: path and body name the act.
 rt::Task<HttpResponse> Api::act_and_log(Path path, json::value asked, Caller who) {
   constexpr std::size_t kAskedShown = 500;
   std::string act;

@@ -1,4 +1,4 @@
-// What /metrics tells beside what is counted as it happens.
+// The values of /metrics that are read when somebody asks, not counted as they happen.
 
 #include "api/answers.h"
 #include "api/api.h"

@@ -1,4 +1,4 @@
-// What operators hold back and let go: pauses, and failures many at once.
+// Pauses, and acts on many failures at once.
 
 #include <algorithm>
 
@@ -16,7 +16,7 @@ constexpr std::size_t kAtOnce = 1'000;  // failed runs that one request retries 
 constexpr std::size_t kRefusalsShown = 20;
 constexpr std::size_t kReasonMax = 1'000;
 
-// What a pause is of.
+// The object of a pause.
 struct Subject {
   std::string kind, name;  // as in store::Pause
 };
@@ -140,7 +140,8 @@ rt::Task<HttpResponse> Api::pause(json::value asked, bool on, Caller who) {
     co_return json_answer(std::move(view));
   }
   AWAIT(const Status done, pipeline_.unpause(subject->kind, subject->name, who.name));
-  // What is paused may have gone from the configuration since; only what is neither is a slip.
+  // The paused object may no longer be configured; it is a typing error only if it is neither paused nor
+  // configured.
   if (!done && done.error().code == Code::kConflict) {
     if (const Status known = there_is(pipeline_.rules(), *subject); !known)
       co_return problem_of(known.error());

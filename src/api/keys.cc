@@ -1,4 +1,4 @@
-// What steps share by a key, and held steps many at once.
+// Shared keys of steps, and acts on many held steps at once.
 
 #include <algorithm>
 #include <charconv>

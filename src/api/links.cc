@@ -22,7 +22,7 @@ constexpr std::size_t kCommentMax = 4'000;
 constexpr std::string_view kCallbacks = "/callbacks/";
 constexpr std::string_view kLinks = "/links/";
 
-// The same whatever is wrong with it.
+// The same answer for every kind of wrong link.
 HttpResponse unknown() {
   return problem(404, "not found", "no such callback or link");
 }
@@ -104,7 +104,7 @@ bool too_deep(std::string_view text) {
   return false;
 }
 
-// What a callback brought, as JSON: JSON as it is, other text as a string, nothing as null.
+// The value of a callback as JSON: JSON unchanged, other text as a string, an empty body as null.
 Result<std::string> value_of(const HttpRequest& request) {
   const std::string_view body = request.body;
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return std::string("null");
@@ -137,7 +137,7 @@ std::string label_of(const Step& step) {
   return step.name.empty() ? step.title : step.name;
 }
 
-// What has become of the thing that a link is for.
+// The state of the step that a link is for.
 struct Found {
   store::RunBrief run;
   const Step* step = nullptr;

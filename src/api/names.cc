@@ -1,4 +1,4 @@
-// What is configured, by name: workflows and targets, with what holds them back.
+// Lists the configured workflows and targets with their pauses.
 
 #include <algorithm>
 
@@ -45,7 +45,7 @@ const engine::Team* team_named(const pipeline::Rules& rules, std::string_view na
 rt::Task<HttpResponse> Api::names(std::string kind, Caller who) {
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());
-  // What is paused for itself can be let go for itself; then "all" does not matter.
+  // A pause of its own is named before the pause of all, because it can be ended by itself.
   const auto paused_by = [&](std::string_view what, std::string_view name) {
     json::value by = nullptr;
     for (const store::Pause& p : *pauses) {

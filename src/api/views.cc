@@ -97,7 +97,7 @@ json::object view_of(const Step& step) {
           {"outputs", stored(step.outputs)}};
 }
 
-// Who answered, and when; and what they said.
+// An answer with its author and time.
 json::object view_of(const Answer& answer) {
   const std::string_view kind = answer.kind == AnswerKind::kApproved   ? "approved"
                                 : answer.kind == AnswerKind::kRejected ? "rejected"

@@ -489,7 +489,7 @@ std::optional<Config> read_parts(const std::vector<ConfigText>& texts, const jso
   if (!root) return std::nullopt;
   lang::put_environment(*root, schema, environment, options, problems);
   Unread unread;
-  // What stands in a file that could not be read may be what the others refer to: nothing more is said then.
+  // Others may refer to parts of a file that could not be read, so nothing more is reported then.
   if (!take_valid(*root, schema, layers.clean, unread, problems) || !layers.whole) return std::nullopt;
   Config config = Reader(*root, unread, problems).read();
   config.revision = revision_of(texts);

@@ -27,8 +27,7 @@ bool has_expression(std::string_view text) {
   return text.find("${{") != std::string_view::npos;
 }
 
-// What a step's outputs are called. Nothing is known where a callback's caller or a team's own action
-// decides.
+// The names of a step's outputs. They are unknown if a callback's caller or a team's own action decides them.
 Members outputs_of(const BoundStep& step) {
   const StepDefinition& definition = *step.definition;
   const bool each = definition.for_each.has_value();
@@ -48,7 +47,7 @@ Members outputs_of(const BoundStep& step) {
   return named(std::move(names));
 }
 
-// What all elements of a list that is written out have in common.
+// The members that all elements of a literal list have.
 Members elements_of(const json::value& list) {
   Members members{Kind::kNothing, {}};
   if (!list.is_array()) return {};
@@ -98,7 +97,7 @@ class Examining {
   }
 
  private:
-  // What is wrong at a place is said once: what follows from it would only hide it.
+  // Reports one problem per place: problems that follow from it would only hide it.
   void add(const lang::Problem& problem) {
     if (!problem.warning && error_at(problem.place)) return;
     if (said_.insert(lang::to_text(problem)).second) problems_.push_back(problem);
@@ -237,7 +236,7 @@ class Examining {
               "since no step comes before this one: put steps for failures into `onFailure`");
   }
 
-  // What has a name, and nothing behind it in that step.
+  // The names that exist but have no value in that step.
   std::vector<lang::Absent> absent_in(const engine::Workflow& workflow, std::uint32_t index) const {
     const StepDefinition& step = workflow.steps[index];
     const bool spread = step.for_each || (step.announces && workflow.steps[*step.announces].for_each);
@@ -347,7 +346,7 @@ class Examining {
     flush();
   }
 
-  // What `.item` is, where the list is written out or another step's outputs.
+  // The members of `.item`, if the list is literal or an output of another step.
   Members item_of(const StepDefinition& step) const {
     if (!step.for_each) return {};
     if (step.for_each->literal()) {
@@ -401,7 +400,7 @@ class Examining {
 
   // -- http/request
 
-  // It is written, and could not be read: what is wrong with it has been said.
+  // Whether the URL is written but could not be read; the error is already reported.
   bool url_is_wrong(const connector::Target& target) const {
     if (!target.url.empty()) return false;
     const Node* written = config_.targets.find(target.name);

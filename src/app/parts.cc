@@ -34,7 +34,7 @@ bool lists_steps(std::string_view key) {
   return key == "steps" || key == "onFailure" || key == "finally";
 }
 
-// What stands where a step stood that cannot be read: others may refer to it.
+// A placeholder for a step that cannot be read, because others may refer to it.
 Node stand_in(const Node& step) {
   Node out;
   out.kind = Node::Kind::kMap;
@@ -77,7 +77,7 @@ class Taker {
       auto& [key, value] = map.members[i];
       const bool here = same(key.place, problem_->place) || same(value.place, problem_->place);
       path_.push_back(key.scalar);
-      // What lacks something goes as a whole; of what is wrong, as little as possible.
+      // Removes an object whose part is missing as a whole; of other errors, as little as possible.
       const bool outer = here && problem_->incomplete;
       if (!outer && from(value, key.scalar)) return true;
       if (here) {

@@ -45,8 +45,8 @@ bool literal(std::string_view glob) {
   return glob.find_first_of("*?[\\") == std::string_view::npos;
 }
 
-// What no name of Kubernetes has: the first such part of the glob, or "". A namespace is one label: without
-// dots, and of 63 characters.
+// The first part of the glob that no Kubernetes name can have, or "". A namespace is one label: without dots,
+// at most 63 characters.
 std::string never_in_a_name(std::string_view glob, bool dots) {
   std::size_t letters = 0;
   char before = '.';  // as at the beginning
@@ -172,7 +172,7 @@ std::vector<Field> fields_of(const Config& config) {
 void check_field(const Field& field, const Node& node, Problems& problems) {
   const std::string glob = positive(node.scalar);
   const auto matches = [&](const std::string& word) { return glob_match(glob, word); };
-  // Where nothing is known of an event, as of its cluster, the field is empty.
+  // A field is empty if it is unknown for the event, as its cluster may be.
   const bool empty = field.name != "team" && matches("");
   if (empty || std::any_of(field.words.begin(), field.words.end(), matches)) return;
   const bool slip = std::any_of(field.words.begin(), field.words.end(), [&](const std::string& word) {
@@ -193,7 +193,7 @@ bool of_postlude_alone(const Node& pattern) {
          std::all_of(globs.begin(), globs.end(), [](const std::string& glob) { return glob == "postlude"; });
 }
 
-// Nobody evaluates one here: the glob would be compared as it is written.
+// Expressions are not evaluated here: the glob would be compared as written.
 bool refuse_expressions(const Node& node, Problems& problems) {
   const bool here = node.scalar.find("${{") != std::string::npos;
   if (here) {

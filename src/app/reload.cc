@@ -155,7 +155,7 @@ rt::Task<> Reload::consider(std::shared_ptr<Version> version, bool asked) {
   Loaded& next = *version->loaded;
   const std::string connectors = fingerprint({connectors_});
   if (!asked && next.config.revision == loaded_.config.revision && connectors == connectors_print_) {
-    // The same words as before: files were touched, or what was wrong was taken back.
+    // The content is the same as before: files were touched, or an error was undone.
     mended();
     parts_.api.config.refused.reset();
     parts_.metrics.set(metrics::kConfigValid, {}, 1);

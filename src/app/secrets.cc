@@ -24,8 +24,8 @@ struct Cached {
   off_t size = 0;
 };
 
-// What a secret can be: one line without blanks around it. The same for a caller's, a target's and `check
-// --secrets`; a line break at the end is not part of it.
+// Checks that a secret is one line without blanks around it. The rule holds for callers, targets and `check
+// --secrets`. A final line break is not a part of the secret.
 Result<std::string> usable(std::string value, const SecretRef& ref) {
   const auto refuse = [&](std::string_view why) {
     return Error(Code::kInvalid, "the secret in " + to_text(ref) + " " + std::string(why));

@@ -249,7 +249,7 @@ class Daemon {
     chores_.start(prune());
   }
 
-  // Nothing falls due because the clock was set; that it was, somebody should know.
+  // No deadline passes because somebody set the clock, but the log tells it.
   void look_at_clock() {
     (void)rt::now();  // compares the two clocks
     const Duration off = rt::wall_off();
@@ -267,7 +267,7 @@ class Daemon {
     }
   }
 
-  // What retention lets go.
+  // Deletes rows past retention.
   rt::Task<> prune() {
     AWAIT_DONE(pipeline_.sum_up());
     const StoreConfig& keep = reload_.config().store;

@@ -62,7 +62,7 @@ Seen look(const Look& last) {
       now = std::move(later);
     }
   }
-  // What changed while it was read may be half of one version and half of another.
+  // Files that change while they are read may mix two versions.
   std::vector<std::string> read = last.read;
   Seen seen;
   for (int i = 0; i < kReadTries; ++i) {

@@ -16,7 +16,7 @@ bool entity_at(std::string_view text) {  // &amp; or &#38;
   });
 }
 
-// What a line has had so far: some signs mean something only there.
+// The text before a character in its line: some characters have a meaning only after it.
 enum class LineSoFar : std::uint8_t { kBlanks, kNumber, kMore };
 
 LineSoFar next(LineSoFar so_far, char c) {

@@ -51,7 +51,7 @@ std::string now_text() {
   return last.text + millis + "Z";
 }
 
-// What a line is made of: names are ours, values are anybody's.
+// Builds a line: names of fields are ours, values are foreign.
 class Line {
  public:
   Line(Format format, Level level, std::string_view message) : json_(format == Format::kJson) {

@@ -17,7 +17,7 @@ constexpr std::size_t kBlanksMost = 64;  // at a line's end: each of them may be
 constexpr std::size_t kCutMin = 6;  // bytes of a secret's beginning that a cut leaves and that are too many
 constexpr std::size_t kCharacter = 4;  // bytes of one character at most
 
-// What stands at a place: bytes (of one character), and how much text they take.
+// A character at a place: its bytes, and the length of its spelling.
 struct Spelled {
   std::string bytes;
   std::size_t size = 0;

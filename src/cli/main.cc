@@ -162,7 +162,7 @@ int write_shared(const CLI::App& app, const std::string& folder) {
   return kFine;
 }
 
-// What is made of the other commands' description.
+// Adds the commands that are made from the description of the others.
 void add_described(CLI::App& app, Choices& c) {
   auto* completion = app.add_subcommand("completion", "Print shell completions, for `eval`");
   completion->add_option("shell", c.name, "The shell")

@@ -14,7 +14,7 @@ namespace postlude::cli {
 
 namespace {
 
-// What these commands can choose; of all of them at once, since only one is run.
+// The options of these commands, in one struct, because only one command runs.
 struct Words {
   std::string id, step, as, comment, reason, cause, workflow, target, team, source;
   bool stale = false, again = false, all = false, yes = false;
@@ -224,7 +224,7 @@ int list_failures(const Remote& remote, const Words& words) {
   return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
 }
 
-// What would be acted on, and whether somebody wants that; nullopt: they do.
+// Shows the failures to act on and asks; nullopt: go on.
 std::optional<int> ask_about_failures(const Remote& remote, const std::string& cause,
                                       const std::string& workflow, const std::string& verb) {
   const std::string of_workflow = workflow.empty() ? "" : "workflow=" + percent_encode(workflow);

@@ -87,8 +87,8 @@ std::string with_hook(std::string url, const std::string& hook) {
   return url + "/" + hook;
 }
 
-// What Flagger's event hook says beside the Canary's own metadata (ctl/webhook.go).
-// Whoever names one of the three with --metadata means it.
+// Adds the metadata of Flagger's event hook to the Canary's own (ctl/webhook.go). Values given by --metadata
+// win.
 void add_event(const SendChoice& choice, std::map<std::string, std::string>& metadata) {
   const std::string canary = choice.name + "." + choice.name_space;
   const bool failed = choice.phase == "Failed";

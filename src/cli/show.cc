@@ -40,7 +40,7 @@ bool plain_yaml(std::string_view text) {
   for (const std::string_view word : {"true", "false", "null", "~", "yes", "no", "on", "off", "y", "n"}) {
     if (equal_ignoring_case(text, word)) return false;
   }
-  // What begins like a number may be one to some reader.
+  // Some readers may take a text that begins like a number for a number.
   return std::string_view("0123456789+.").find(text.front()) == std::string_view::npos;
 }
 
@@ -187,7 +187,7 @@ std::string duration_of(const json::value& run) {
   return !over || seconds >= 1 ? rough(seconds) : std::to_string(static_cast<int>(seconds * 1000)) + "ms";
 }
 
-// Who is waited for: the steps that are held or ask people, of a list's run or of a whole one.
+// Whether a step of the run is held or asks people; takes a list's run or a whole one.
 bool any_step(const json::value& run, std::string_view flag, std::string_view wanted) {
   const json::array& waiting = list_in(run, "waitingSteps");
   const json::array& steps = list_in(run, "steps");
@@ -197,7 +197,7 @@ bool any_step(const json::value& run, std::string_view flag, std::string_view wa
                      [&](const json::value& step) { return flag_in(step, flag); });
 }
 
-// What holds a run back though its time has come.
+// Adds the pauses that hold a due run.
 void put_pauses(std::string& out, const json::value& run) {
   const json::value* pauses = find(run, "pausedBy");
   if (pauses == nullptr || !pauses->is_array()) return;
@@ -322,7 +322,7 @@ void put_trace(std::string& out, const json::value& trace) {
     out += "             if " + condition_text(*condition) + "\n";
 }
 
-// What became of a workflow that wanted the event: the word for its first run.
+// The state of a workflow that ran on the event: that of its first run.
 std::string fate_of(const json::array& runs, const std::string& workflow) {
   for (const json::value& run : runs) {
     if (cell(run, "workflow") != workflow || !cell(run, "replayOf").empty()) continue;

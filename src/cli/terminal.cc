@@ -46,8 +46,7 @@ std::string escaped(std::string_view text, bool colours) {
   return out;
 }
 
-// What is behind one of the streams: a file descriptor, and what has not been written because a character
-// is not whole yet.
+// A guarded stream: its file descriptor, and the bytes of an incomplete character, which are not written yet.
 struct Guard {
   int fd;
   std::string rest;

@@ -53,7 +53,7 @@ void Masker::add_forms(const Auth& auth, const std::string& secret) {
   add(secret);
   if (auth.kind == Auth::Kind::kBasic) mask_.add_base64(to_base64(auth.name + ":" + secret));
   if (auth.kind != Auth::Kind::kUrl) return;
-  // What proxies and peers quote of a URL is its path; what they log, its parts.
+  // Proxies and peers quote the path of a URL, and log its parts.
   const Result<Url> url = parse_url(secret);
   if (!url) return;
   if (url->path.size() > 1) add(url->path);

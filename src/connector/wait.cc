@@ -1,4 +1,4 @@
-// What an action has started: whether it is over, and how it ended.
+// Polls a job that an action started: whether it has ended, and how.
 
 #include "base/check.h"
 #include "base/json.h"

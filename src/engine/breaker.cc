@@ -50,7 +50,7 @@ bool Breaker::note(bool failed, Duration now) {
       *this = Breaker();
       return false;
     }
-    // What was under way when it opened says nothing new; a probe does.
+    // A request sent before the breaker opened tells nothing new; a probe does.
     if (now >= open_until_) open(now);
     return false;
   }

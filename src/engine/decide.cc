@@ -12,7 +12,7 @@ namespace postlude::engine {
 
 namespace {
 
-// What tells of a failure, or comes after it in any case, has room of its own.
+// Steps that report a failure, or run at the end in any case, have room of their own.
 constexpr std::size_t kLateRoom = 4U << 20U;
 
 }  // namespace
@@ -54,7 +54,7 @@ void hold(const Step& step, StepChange& change) {
 // A further attempt after `delay`, or the failure that says why there is none.
 StepChange again(const Run& run, const Step& step, const std::string& why, Duration delay,
                  const RetryPolicy& policy, Instant now) {
-  // What is taken at the end in any case is tried again as well.
+  // Steps of `finally` are retried after a cancellation too.
   if (!run.cancel.empty() && step.list != StepList::kFinally)
     return ended(step.index, StepState::kCancelled, why + "; " + run.cancel);
   if (policy.attempts > 0 && step.attempts >= policy.attempts) {
@@ -89,7 +89,7 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
     change = again(run, step, outcome.why, outcome.not_before, unlimited, now);
     change.uncounted = true;
   } else if (outcome.effect == Effect::kLookup && step.attempts <= 1) {
-    // It is looked for at once; further sends, each of which is another attempt, are apart as others are.
+    // The lookup follows at once; further sends are separate attempts, with the usual delay between them.
     change = again(run, step, outcome.why, outcome.not_before, policy, now);
   } else if (outcome.effect != Effect::kNone) {
     change = again(run, step, outcome.why, std::max(delay, outcome.not_before), policy, now);
@@ -156,12 +156,13 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     change.asks = o->asks;
     change.due_at = o->until;
     change.over_by = o->over_by;
-    // Who looks has all its requests answered.
+    // A step that polls has settled all its requests.
     if (o->over_by) change.unclear = false;
-    // Who waits for people has time of their own; everything else ends with the run's.
+    // A step that asks people has a time limit of its own; all others end with the run's deadline.
     if (!o->asks && run.deadline_at) {
       Instant end = *run.deadline_at;
-      // It moves on for as long as another step waits for people: what is left of it now is a look, no end.
+      // The deadline moves on while another step waits for people, so a deadline that has passed now means
+      // one more poll, not the end.
       if (run.people_since) end = std::max(end + (now - *run.people_since), now + std::chrono::seconds(1));
       change.due_at = std::min(o->until.value_or(end), end);
     }
@@ -185,8 +186,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
     return change;
   }
   if (const auto* o = std::get_if<Retryable>(&outcome)) {
-    // What the receiver asked for counts; the jitter on top keeps those who were told the same from coming
-    // together.
+    // The receiver's delay counts; added jitter spreads the clients that got the same delay.
     const Duration own = backoff(policy, step.attempts, jitter);
     // "Now" is no time to wait for: who says so again and again is asked ever more slowly.
     const bool told = o->after && (*o->after > Duration(0) || o->uncounted);

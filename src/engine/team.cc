@@ -62,7 +62,7 @@ bool globs_overlap(std::string_view a, std::string_view b) {
   return meet[left.size()][right.size()];
 }
 
-// Where one excludes something (`!glob`), nobody can tell so easily: no overlap is claimed.
+// If a glob excludes something (`!glob`), an overlap cannot be decided simply, so none is reported.
 bool any_overlap(const std::vector<std::string>& a, const std::vector<std::string>& b) {
   const auto excludes = [](const std::string& glob) { return glob.starts_with('!'); };
   if (std::any_of(a.begin(), a.end(), excludes) || std::any_of(b.begin(), b.end(), excludes)) return false;

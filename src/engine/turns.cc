@@ -88,7 +88,7 @@ class Turns {
   }
   bool cancelling() const { return !run_.cancel.empty(); }
 
-  // What it needs, or what that needs, has failed.
+  // Whether a step that it needs, directly or through others, has failed.
   bool hurt(std::uint32_t i) const {
     std::vector<Seen> seen(rows_.size(), Seen::kNot);
     return hurt_in(
@@ -180,7 +180,8 @@ class Turns {
     }
   }
 
-  // What it needs has ended; and what that needed, where a person has skipped it before its turn.
+  // Whether the steps that it needs have ended; and the steps that those need, if a person skipped one before
+  // its turn.
   bool needs_over(std::uint32_t i) const {
     std::vector<bool> seen(rows_.size(), false);
     std::vector<std::uint32_t> open{i};

@@ -314,7 +314,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
     return "";
   }
 
-  // What the expression that killed its child is told.
+  // The error of an expression that killed its child.
   Error fate(const Death& death) {
     switch (death.cause) {
       case Death::Cause::kTime:
@@ -563,7 +563,7 @@ Evaluator::Evaluator(rt::Loop& loop, Options options)
 Evaluator::~Evaluator() {
   impl_->stopping = true;
   impl_->group.abandon();
-  // Whoever is still inside evaluate() holds a slot; the last of them, or this, reaps.
+  // Coroutines inside evaluate() hold slots; the last of them, or this function, reaps the children.
   for (Slot& slot : impl_->slots) {
     if (slot.process) slot.process->kill();
   }

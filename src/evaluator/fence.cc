@@ -64,7 +64,7 @@ constexpr std::uint32_t offset_of_argument(int index) {
 sock_filter statement(int code, std::uint32_t k) {
   return {static_cast<std::uint16_t>(code), 0, 0, k};
 }
-// Where the value at hand equals `k`, the next statement; else it is skipped.
+// Executes the next statement if the loaded value equals `k`, and skips it otherwise.
 sock_filter if_equal(std::uint32_t k) {
   return {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, k};
 }

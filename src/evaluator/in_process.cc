@@ -17,7 +17,7 @@ void out_of_memory(void* /*unused*/) {
 struct InProcess::Impl {
   explicit Impl(std::string prelude) : programs(std::move(prelude), out_of_memory) {}
 
-  // Where each is; all of them compiled.
+  // The places of the expressions; compiles all of them.
   std::vector<Ref> place(const std::vector<std::string>& texts) {
     std::vector<Ref> refs = chunks.place(texts);
     for (const Ref& ref : refs) {

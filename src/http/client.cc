@@ -409,7 +409,7 @@ void Engine::end_all() {
   ready_.clear();
 }
 
-// What the loop knows of the exchanges under way.
+// The loop's list of the exchanges in progress.
 struct Desk {
   std::unordered_set<ExchangePtr> open;
 
@@ -442,7 +442,7 @@ struct Client::Impl {
 Client::Client(rt::Loop& loop, ClientOptions options)
     : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
 
-// Whoever still waits has been left by the loop: destroying the latch destroys the waiting coroutine.
+// The loop has left the coroutines that still wait: destroying a latch destroys its coroutine.
 Client::~Client() {
   const auto desk = impl_->desk;
   impl_.reset();

@@ -14,7 +14,7 @@ namespace beast = boost::beast;
 using beast::error_code;
 using beast::string_view;
 
-// What is set aside for a body before its bytes have come: an announcement alone must not cost memory.
+// Memory reserved for a body before its bytes arrive: an announced length alone must not cost memory.
 constexpr std::uint64_t kReserveMax = 4U << 10U;
 
 // Assigning an empty value would keep the memory.

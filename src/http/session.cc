@@ -106,7 +106,7 @@ Task<> Session::run(std::weak_ptr<Session> self) {
   auto next = Next::kRequest;
   for (int answers = 1; next == Next::kRequest; ++answers) {
     next = co_await answer_one();
-    // Who sends thousands of calls at once waits behind all others after a few of them.
+    // A peer that sends thousands of requests at once waits behind all others after a few of them.
     if (answers % kAnswersInARow == 0 && begin_ < end_) {
       try_flush();
       auto others = asio::post(server_.loop.context(), kToken);
@@ -274,7 +274,7 @@ Task<Came> Session::advance() {
 void Session::make_room() {
   if (begin_ == end_) {
     begin_ = end_ = 0;
-    // What a large body needed is not kept for a connection that may idle.
+    // An idle connection does not keep the buffer of a large body.
     if (phase_ == Phase::kIdle && in_.size() > kBufferMin) std::string().swap(in_);
   }
   if (in_.empty()) in_.resize(kBufferMin);

@@ -141,7 +141,7 @@ std::string sender_id(const Headers& headers, Covers covers) {
   return key.empty() ? std::string() : named("idempotency-key", key);
 }
 
-// The same whatever order the keys came in.
+// Equal for every order of the keys.
 std::string sorted_metadata(const Event& event) {
   const auto metadata = parse_json(event.metadata);
   std::map<std::string, std::string> sorted;

@@ -98,7 +98,7 @@ Refusal stray(Delivery delivery, std::string record) {
   return refuse(404, kNoSuchPath, std::move(delivery), Keep::kSample);
 }
 
-// What to call instead of a source's bare path.
+// The path to call in place of a source's bare path.
 std::string instead_of_bare(const Route& route) {
   return "call " + route.path_of("post-rollout") + " when a release ends, " + route.path_of("event") +
          " for what happens before";
@@ -228,7 +228,7 @@ class Judgement {
     std::vector<std::string> out;
     for (const auto& [secret, problem] : secrets_.state()) {
       if (problem.empty()) continue;
-      // Whoever looks secrets up may have named it already.
+      // The problem may name the secret already.
       const std::size_t named = problem.find("the secret in " + secret);
       out.push_back(named == std::string::npos ? "the secret in " + secret + " " + problem
                                                : problem.substr(named));
@@ -265,8 +265,8 @@ class Judgement {
         for (const std::string& name : token_names)
           metadata->erase(json::string_view(name));
       }
-      // What was cut out must leave what erasing leaves; if ever not, the bytes are worth less than the
-      // secret.
+      // Cutting must leave the same tree as erasing. If it ever does not, hiding the secret is more important
+      // than keeping the bytes.
       if (!again || *again != tree) body = to_text(tree);
     }
     const auto fault = read_flagger(route_.hook, body, tree, event_);

@@ -39,7 +39,7 @@ std::string as_utf8(std::string bytes) {
   return out;
 }
 
-// What a request line may hold; anything else as %XX.
+// The characters that a request line may hold; all others as %XX.
 std::string printable(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -105,7 +105,7 @@ std::string scrub_segment(std::string_view segment, const Carriers& carriers) {
   return out;
 }
 
-// Who pastes a token into a path puts it behind its name, or where a hook's or cluster's would stand.
+// A token pasted into a path follows its name, or is at the place of a hook or a cluster.
 std::string scrub_stray_path(std::string_view path, const Carriers& carriers) {
   std::string out;
   bool hide = false;
@@ -258,7 +258,7 @@ class Walker {
 
 using Range = std::pair<std::size_t, std::size_t>;
 
-// What to cut so that the named members are gone and their commas with them.
+// The ranges to cut, so that the named members and their commas are gone.
 void cuts_of(const std::vector<Walker::Member>& members, const std::set<std::string, std::less<>>& names,
              std::vector<Range>& cuts) {
   const auto dropped = [&](const Walker::Member& m) { return names.contains(m.key); };

@@ -144,7 +144,7 @@ std::optional<Authentic> Source::proved(const Delivery& stored) const {
   return Authentic(stored.proof, Covers::kCall);  // the person who has it taken in again vouches for it
 }
 
-// Where nothing is really near, no gate is named: whoever follows the hint would open or close one.
+// Names no gate unless it is really near: following a wrong hint would open or close a gate.
 std::optional<std::string> Sources::nearest_name(std::string_view path) const {
   const std::size_t near = nearest_path(path, names_);
   if (near < names_.size()) return names_[near];

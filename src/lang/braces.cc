@@ -23,7 +23,7 @@ std::string_view word_at(std::string_view text, std::size_t at) {
   return text.substr(at, end - at);
 }
 
-// Whether what stands there is what the context holds: `.event`, `$event`, `event.name`, `.CanaryWeight`.
+// Whether the text is a name of the context: `.event`, `$event`, `event.name`, `.CanaryWeight`.
 bool names_context(std::string_view rest) {
   const std::size_t first = std::min(rest.find_first_not_of(kBlank), rest.size());
   rest = rest.substr(first);

@@ -50,7 +50,7 @@ constexpr std::array<Refusal, 19> kRefusedFunctions = {{
 constexpr std::array<std::string_view, 11> kFormats = {
     "@text", "@json", "@csv", "@tsv", "@html", "@uri", "@sh", "@base64", "@base64d", "@base32", "@base32d"};
 
-// Where `offset` of a text that begins at `start` is. Exact in a scalar of one line.
+// The place of `offset` in a text that begins at `start`. Exact for a scalar of one line.
 Place place_at(const Place& start, std::string_view text, std::size_t offset) {
   Place place = start;
   if (place.line == 0) return place;
@@ -65,7 +65,7 @@ Place place_at(const Place& start, std::string_view text, std::size_t offset) {
   return place;
 }
 
-// Where a scalar's text begins, after its quote, or for a block on the line after its mark.
+// The place where a scalar's text begins: after its quote, or for a block on the line after its mark.
 Place text_place(const Node& scalar) {
   Place place = scalar.place;
   if (scalar.plain || place.line == 0) return place;

@@ -21,7 +21,7 @@ bool plain_name(std::string_view name) {
   return !name.empty() && (name[0] < '0' || name[0] > '9') && std::all_of(name.begin(), name.end(), word);
 }
 
-// What the context holds at a path whatever the event is, in words; "" where that is not known.
+// The type of the value at a path, in words, if it is the same for every event; "" otherwise.
 std::string_view kind_at(const ReadPath& path) {
   const auto name = [&](std::size_t k) {
     return k < path.keys.size() && path.keys[k].kind == PathKey::Kind::kName

@@ -1,5 +1,4 @@
-// What nobody means: expressions that jq takes and that do something else, and those that it refuses in words
-// that help nobody.
+// Finds expressions that jq accepts and nobody means, and those that jq refuses without a helpful message.
 
 #include <algorithm>
 #include <array>
@@ -373,7 +372,7 @@ class Mistakes {
     return label_from(path) > 0 && path.keys[0].name == "event";
   }
 
-  // What is always text: compared with a number, reckoned with, or looked into.
+  // Values that are always text: compared with a number, used in arithmetic, or indexed.
   void texts(const ReadPath& path) {
     const std::size_t depth = text_depth(path);
     if (depth == 0) return;
@@ -447,7 +446,7 @@ class Mistakes {
     }
   }
 
-  // What only a cluster could tell. A test may set it.
+  // Outcomes that only a cluster could report. A test may set them.
   void outcome(const ReadPath& path, const std::string& word) {
     if (word != "rolledBack" && word != "promotionFailed" && word != "unchanged") return;
     problems_.push_back({place_in(expression_, path.offset),
@@ -490,7 +489,7 @@ class Mistakes {
     }
   }
 
-  // Whether what is assigned at token `i` is what the expression yields: no pipe leads on from it.
+  // Whether the value assigned at token `i` is the expression's result: no pipe follows.
   bool decides(std::size_t i) const {
     int depth = 0;
     for (std::size_t k = i + 1; k < list().size(); ++k) {

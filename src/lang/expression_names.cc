@@ -135,7 +135,7 @@ std::string with_nearest(std::string_view word, const std::vector<std::string>& 
   return "; there " + std::string(some.size() == 1 ? "is " : "are ") + join(some, " ");
 }
 
-// What is wrong with a path below its root, or "".
+// The error in a path below its root, or "".
 std::string objection(const ReadPath& path, std::string so_far) {
   const Shape* shape = &shapes();
   for (std::size_t k = 0; k < path.keys.size(); ++k) {

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 22> kArgumentsSeeDot = {
     "error",      "index",    "time",     "in_zone",  "in_window", "splits"};
 constexpr std::array<std::string_view, 8> kAssignments = {"=", "|=", "+=", "-=", "*=", "/=", "%=", "//="};
 
-// What `.` is: a path from the context, which is the empty one.
+// The value of `.`: a path from the context, whose own path is empty.
 struct Dot {
   std::vector<PathKey> keys;
   bool variable = false;
@@ -200,7 +200,7 @@ class Walk {
     ++i_;
   }
 
-  // What stands left of it decides what `.` is right of it.
+  // The left side of a pipe decides the value of `.` on its right side.
   void pipe(Level& l) {
     if (l.pattern) {
       l.pattern = false;
@@ -249,7 +249,8 @@ class Walk {
     ++i_;
     after_catch_ = false;
     const std::string name(token.text);
-    // What the expression does not bind itself is ours, or a mistake; the rest is jq's and refused by name.
+    // A variable that the expression does not bind is ours, or a mistake; all others belong to jq, and are
+    // refused by name.
     const bool ours = !bound_.contains(name) && !level().pattern && !name.starts_with("__") && name != "ENV";
     if (ours) path(begin, begin, Dot{{named(name)}, true});
   }

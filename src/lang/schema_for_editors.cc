@@ -83,7 +83,7 @@ bool is_scalar(const json::value& schema) {
                           : plain(*type);
 }
 
-// What may be {env: NAME} as well.
+// Allows {env: NAME} as well.
 json::value or_environment(json::object schema) {
   json::object out;
   for (const char* key : {"description", "default", "examples", "x-says"}) {

@@ -94,7 +94,7 @@ bool is_of_type(const Node& node, std::string_view type) {
   return type == "null" && value.is_null();
 }
 
-// What the parsers in base say, or "".
+// The error of the parsers in base, or "".
 std::string check_format(std::string_view format, std::string_view text) {
   if (format == "postlude-duration") {
     const auto parsed = parse_duration(text);

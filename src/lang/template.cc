@@ -33,7 +33,7 @@ const Escape* escape_named(std::string_view name) {
   return nullptr;
 }
 
-// Whoever wrote it has seen to it.
+// Whether the expression escapes its value itself.
 bool says_itself(const Expression& expression) {
   constexpr std::array<std::string_view, 5> kOwn{"raw", "slack_escape", "jira_escape", "jira_wiki_escape",
                                                  "markdown_escape"};
@@ -101,7 +101,7 @@ Place leaf_place(const Node& scalar) {
 
 }  // namespace
 
-// What is done with a Part, kept out of the header.
+// The functions on Part, kept out of the header.
 struct TemplateReader {
   using Part = Template::Part;
 

@@ -83,7 +83,7 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     }));
     if (!due) return out;
     first = false;
-    // Its workflow, its source or its team is paused, or the target itself.
+    // Its workflow, source, team or target is paused.
     if (target.starts_with('!') || ledger.paused("target", target)) continue;
     if (*due > claim.now) {
       later(*due);

@@ -1,4 +1,4 @@
-// What the store does with deliveries: is it a repeat (contract 4), and if not, a new event.
+// Stores deliveries: tells repeats (contract 4) from new events.
 
 #include "base/hash.h"
 #include "ledger/commands.h"
@@ -9,7 +9,7 @@ namespace postlude::ledger {
 
 namespace {
 
-// What is known of the canary before this call.
+// The known state of the canary before this call.
 struct LastCall {
   bool exists = false;
   std::string digest;
@@ -202,7 +202,7 @@ Result<bool> has_body(Ledger& ledger, EventId event, const std::string& body) {
   return same;
 }
 
-// What a cluster told. Most events have nothing of it, and their row is written once.
+// Stores the cluster's report. Most events have none, so their row is written once.
 Status save_told(Ledger& ledger, const Event& e, EventId id) {
   if (e.canary.empty() && e.release.empty()) return ok();
   const auto or_null = [](const std::string& text) {

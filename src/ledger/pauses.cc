@@ -1,4 +1,4 @@
-// What people, or a storm, hold back: runs stay where they are, intake goes on.
+// Pauses by people or by a storm: runs stay where they are, intake goes on.
 
 #include "ledger/commands.h"
 #include "ledger/rows.h"

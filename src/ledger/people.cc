@@ -1,4 +1,4 @@
-// What people do to runs: retry a failed one, settle a step that waits for them.
+// The acts of people on runs: retry a failed run, answer for a step that waits for them.
 
 #include <algorithm>
 
@@ -32,7 +32,7 @@ Result<std::size_t> held_step(const Run& run, const std::string& word) {
   return *found;
 }
 
-// What was unclear is settled by a person's word.
+// A person's word settles unclear requests.
 Status settle(Ledger& ledger, std::int64_t step, RequestResult as, const std::string& actor, Instant now) {
   return ledger.db().run(
       "UPDATE requests SET result = $2, why = $3, ended_at = coalesce(ended_at, $4) WHERE step = $1 AND "

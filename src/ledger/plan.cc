@@ -96,7 +96,7 @@ Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instan
   return begins ? ok() : fail_at_once(ledger, stored, wanted, now);
 }
 
-// What it is given as JSON goes in as it is.
+// Copies values that are JSON already without parsing them.
 std::string plan_text(const std::vector<Planned>& plan) {
   std::string out = "[";
   for (const Planned& p : plan) {

@@ -1,4 +1,4 @@
-// What the API and the CLI ask: lists, newest first, and single things whole.
+// Reads for the API and the CLI: lists, newest first, and whole objects.
 
 #include <algorithm>
 #include <iterator>
@@ -154,7 +154,7 @@ Status load_brief(sql::Connection& db, RunId id, RunBrief& out) {
                  [&](const sql::Row& row) { out.text = row.text(0); });
 }
 
-// Who goes before it, in the order in which start_next() takes them.
+// Counts the runs before it, in the order in which start_next() takes them.
 Status load_queue(sql::Connection& db, RunDetail& out) {
   const Run& run = out.run;
   if (run.state != RunState::kQueued || run.deadline_at) return ok();  // its turn has come
@@ -212,7 +212,7 @@ Event listed(Event e) {
   return e;
 }
 
-// Its cause is what failures are grouped by, and asked for: it stays as it is.
+// Keeps the cause whole, because failures are grouped and selected by it.
 RunLine listed(RunLine r) {
   for (std::string* text : {&r.queue_key, &r.reason, &r.cancel, &r.name_space, &r.name})
     shorten(*text);
@@ -226,7 +226,7 @@ Result<bool> works_on(sql::Connection& db, RunId run, const std::string& target)
   return found;
 }
 
-// What holds the runs that have not ended.
+// Loads the pauses and held steps of runs that have not ended.
 Status load_holds(sql::Connection& db, std::vector<RunLine>& runs) {
   TRY(const std::vector<Pause> pauses, list_pauses(db));
   for (RunLine& run : runs) {

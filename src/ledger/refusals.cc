@@ -1,4 +1,4 @@
-// What refused calls leave behind, so that neither strangers nor somebody who asks again and again can fill
+// Bounds the records of refused calls, so that neither strangers nor a caller that repeats itself can fill
 // the store.
 
 #include "base/hash.h"

@@ -1,4 +1,4 @@
-// What commits tell: to workflows, by an event of our own; to whoever counts and logs, after the commit.
+// Reports of commits: to workflows, as an event of our own; to metrics and log, after the commit.
 
 #include "base/check.h"
 #include "base/json.h"

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kStoredBodyMax = 64U << 10U;
 constexpr std::size_t kStoredUrlMax = 8U << 10U;
-// What a write was answered may be needed again, when a later attempt goes on behind it.
+// A later attempt that continues after a write may need its answer.
 constexpr std::size_t kStoredProofMax = 1U << 20U;
 constexpr Duration kLookAgain = std::chrono::seconds(1);
 
@@ -76,7 +76,8 @@ Attempting::Attempting(const Parts& parts, connector::Masker& masker, std::share
   if (!row_.now) step_now = now_;
 }
 
-// Who asked nothing gives back what the claim took. What was claimed to be ended took nothing.
+// An attempt that sent no request returns the rate token of its claim. A claim that only ends a step took
+// none.
 Attempting::~Attempting() {
   const connector::Target* target = asked_ > 0 || work_.overdue ? nullptr : rules_->target(row_.target);
   if (target != nullptr && target->limits.rate) turns_.rates.give_back(target->name, 1);
@@ -199,7 +200,7 @@ bool Attempting::settled(const connector::Call& call) {
     return true;
   }
   if (!row_.over_by) return false;
-  // Its `if` said no before the wait began. What is read since does not start it.
+  // Its `if` was false before the wait began. Later polls do not start it.
   requests_of(call.id()) = nullptr;
   return true;
 }
@@ -372,7 +373,7 @@ rt::Task<std::optional<Outcome>> Attempting::commit(Request* row) {
     case Code::kCancelled:
       break;
   }
-  // Nothing was sent. What had been answered before is recorded with the attempt's outcome.
+  // Nothing was sent. The attempt's outcome records the earlier answers.
   co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt,
                       false};
 }

@@ -1,4 +1,4 @@
-// What comes before an action's requests: `if`, `forEach`, `with`, `key`; and the actions that have none.
+// The part of an attempt before its requests: `if`, `forEach`, `with`, `key`; and actions without requests.
 
 #include <algorithm>
 
@@ -184,8 +184,8 @@ bool Attempting::has_made() const {
   });
 }
 
-// What the first use made is no longer there: this use is one. That is on disk before anything is sent for
-// it.
+// The object of the first use no longer exists, so this use becomes the first. That is on disk before
+// anything is sent for it.
 rt::Task<std::optional<Outcome>> Attempting::begin_anew() {
   AWAIT(auto generation, parts_.store.renew_keyed(work_.lease, target_->name, use_of_, rt::now()));
   if (!generation) {

@@ -76,7 +76,7 @@ void Attempting::stand_in(const std::vector<lang::Expression>& expressions, Valu
   }
 }
 
-// Nobody is told in a shadow run, so nobody is waited for; but what they would be told is shown first.
+// A shadow run tells nobody, so it waits for nobody; but it first shows what it would tell them.
 Outcome Attempting::shown_at_once(const json::value& outputs) const {
   const auto& steps = work_.run.steps;
   const bool announced = std::none_of(steps.begin(), steps.end(), [&](const Step& step) {
@@ -88,7 +88,7 @@ Outcome Attempting::shown_at_once(const json::value& outputs) const {
   return Waits{rt::now() + again, "shadow: no announcement is sent; waits until it is shown"};
 }
 
-// It would have been sent: it is shown, and what follows from its answer is not known.
+// Shows the request that would have been sent; the results of its answer are unknown.
 std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const HttpRequest& request,
                                             Request row) {
   row.result = RequestResult::kShadow;
@@ -115,7 +115,7 @@ bool Attempting::hangs_on_unknown(const connector::Call& call) const {
   return false;
 }
 
-// The same, of an earlier step's answer.
+// The same for an answer of an earlier step.
 bool Attempting::asks_for_word(const HttpRequest& request) const {
   if (!shadows()) return false;
   if (holds_word(request.target) || holds_word(request.body) ||
@@ -126,7 +126,8 @@ bool Attempting::asks_for_word(const HttpRequest& request) const {
   return std::any_of(headers.begin(), headers.end(), [](const Header& h) { return holds_word(h.value); });
 }
 
-// It cannot even be written down, as the word stands where the system wants something else.
+// The request cannot even be built, because the placeholder is in a place where the system needs another kind
+// of value.
 bool Attempting::cannot_be_shown(const connector::Call& call, const Values& values) {
   const bool word =
       std::any_of(values.begin(), values.end(), [&](const auto& v) { return v && stands_in(*v); }) ||

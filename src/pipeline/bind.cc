@@ -1,4 +1,4 @@
-// What a workflow names, found: targets, actions, teams; and what in it could not work.
+// Resolves the names in a workflow: targets, actions, teams; and reports what cannot work.
 
 #include <algorithm>
 

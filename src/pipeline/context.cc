@@ -1,4 +1,4 @@
-// What expressions see: `.event`, `.run`, `.steps` and the rest (contract 7).
+// The context of expressions: `.event`, `.run`, `.steps` and the rest (contract 7).
 
 #include "base/json_numbers.h"
 #include "base/text.h"
@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t kShownValueMax = 200;
 constexpr std::size_t kWhyMax = 4'000;
 
-// What a whole context lives in: it is made once, read often, and goes at once.
+// The storage of a whole context, which is built once, read often, and freed at once.
 json::storage_ptr new_room(const store::Work& work) {
   constexpr std::size_t kAround = 4096;
   return json::make_shared_resource<json::monotonic_resource>(2 * bytes_of(*work.event) + kAround);

@@ -25,7 +25,7 @@ std::string team_of(const Rules& rules, const Event& event) {
   return team == nullptr ? "" : team->name;
 }
 
-// What systems answered goes into outputs and reasons: a secret that one of them repeats stops here.
+// Systems' answers become outputs and reasons: this hides secrets that they repeat.
 Outcome masked(Outcome outcome, const connector::Masker& masker) {
   std::visit(
       [&](auto& o) {

@@ -10,7 +10,7 @@ namespace postlude::pipeline {
 
 namespace {
 
-// Where it came in, as the source is configured today.
+// The route by which the delivery came, in the source's current configuration.
 Result<intake::Route> route_of(const Rules& rules, const Delivery& stored) {
   if (stored.proof.empty())
     return Error(Code::kConflict,

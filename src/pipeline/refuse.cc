@@ -1,4 +1,4 @@
-// What happens to calls that make no event: the answer, the count, and the record that is kept of them.
+// Calls that make no event: their answer, their count, and their record.
 
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@ constexpr Rate kSampled{5, std::chrono::seconds(1)};
 constexpr std::size_t kPhaseShown = 64;
 // Records on their way to the store; more are counted only.
 constexpr std::size_t kBackgroundMax = 256;
-// What is kept of such a call: enough to see what it was, and where it came from.
+// The stored part of such a call: enough to see its content and origin.
 constexpr std::size_t kTargetKept = 300;
 constexpr std::size_t kReasonKept = 300;
 constexpr std::size_t kHeaderKept = 100;

@@ -60,7 +60,7 @@ std::string absent(const std::string& name, const std::vector<std::string>& name
   return "does not exist" + did_you_mean(name, names);
 }
 
-// What runs are pinned to beside their text.
+// The data that runs are pinned to, besides their text.
 std::shared_ptr<const std::string> pinned_data(const RulesInput& input) {
   const bool tables = input.data != nullptr && !input.data->empty() && *input.data != "{}";
   if (!tables && input.calendars.empty()) return nullptr;
@@ -134,7 +134,7 @@ std::vector<lang::Expression> Rules::expressions() const {
     for (const BoundStep& step : workflow->steps)
       collect_actions(step, seen, all);
   }
-  // What no step uses is as wrong, and who writes a connector wants to know.
+  // Checks actions that no step uses as well, for authors of connectors.
   for (const auto& action : own_actions_) {
     if (std::find(seen.begin(), seen.end(), action.get()) == seen.end()) append(all, action->expressions());
   }

@@ -14,7 +14,7 @@ void Pipeline::note_secrets(const std::string& source, const std::map<std::strin
     if (before == problem) continue;
     before = problem;
     changed = true;
-    // Whoever looks secrets up tells of those that are not there; this one is, and is of no use.
+    // The lookup logs missing secrets itself; this one exists but is unusable.
     if (!problem.empty() && !problem.starts_with("cannot be read")) {
       log::warn("a source's secret cannot be used; a call that it may prove is answered 503",
                 {{"source", source}, {"secret", secret}, {"why", problem}});

@@ -193,7 +193,7 @@ void Signals::attempt(const store::Work& work, const Outcome& outcome, Duration 
         {target_name(step.target), action_name(step.target, step.uses), std::string(kind_of(outcome))});
   }
   latency->observe(seconds(took));
-  // That it is held is told with the commit that holds it, whatever the attempt's outcome was.
+  // A hold is reported with the commit that holds the step, whatever the attempt's outcome was.
   const bool expected = std::holds_alternative<Held>(outcome) || std::holds_alternative<Succeeded>(outcome) ||
                         std::holds_alternative<Skipped>(outcome) || std::holds_alternative<Waits>(outcome) ||
                         std::holds_alternative<Spread>(outcome);

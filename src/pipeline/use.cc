@@ -9,7 +9,7 @@ void Pipeline::use(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
   signals_->use(*rules_);
   pinned_.clear();
-  // What was sent under the version before is still hidden: its answers may be yet to come.
+  // Secrets of the version before stay hidden: answers to its requests may still arrive.
   renew_masker(Duration(0));
   look_at_secrets();
   parts_.expressions.announce(rules_->expressions());

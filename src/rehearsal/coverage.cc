@@ -12,7 +12,7 @@ std::string key_of(std::size_t step, std::string_view what) {
   return std::to_string(step) + " " + std::string(what);
 }
 
-// What the `if` in a trace came to: "true", "false", or "" where it was not asked, or failed.
+// The result of the `if` in a trace: "true", "false", or "" if it was not evaluated, or failed.
 std::string answer_of(const std::string& trace) {
   const auto parsed = parse_json(trace.empty() ? "null" : trace);
   const json::value* judged = parsed ? find(*parsed, "if") : nullptr;

@@ -24,7 +24,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-// What lies between the equal beginning and the equal end: the longest common subsequence stays.
+// Compares the lines between the equal beginning and the equal end: the longest common subsequence stays.
 void compare(const std::vector<std::string_view>& a, const std::vector<std::string_view>& b, std::size_t from,
              std::size_t a_end, std::size_t b_end, std::vector<Line>& out) {
   const std::size_t rows = a_end - from;

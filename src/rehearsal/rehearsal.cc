@@ -234,7 +234,7 @@ rt::Task<Result<EventId>> Rehearsal::accepting(Given given) {
   const engine::Team* team =
       engine::team_of(rules_->teams(), judged.event->cluster, judged.event->name_space);
   if (team != nullptr) judged.event->team = team->name;
-  // What a cluster tells comes after the source has accepted the call.
+  // The cluster's report comes after the source has accepted the call.
   if (given.outcome) judged.event->outcome = *given.outcome;
   judged.event->canary = std::move(given.canary);
   judged.event->release = std::move(given.release);

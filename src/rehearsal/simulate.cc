@@ -26,7 +26,7 @@ bool ended(const std::string& state) {
   return known && terminal(*known);
 }
 
-// What was answered then, each once, in the order of then.
+// The recorded answers, each used once, in their order.
 class Recorded {
  public:
   explicit Recorded(const EventHistory& then) {
@@ -65,7 +65,7 @@ class Recorded {
     bool used = false;
   };
 
-  // What was said then of a call without an answer, less what is put before it anew: `METHOD PATH: `.
+  // The recorded error of a call without an answer, without the prefix `METHOD PATH: ` that is added again.
   // Messages quote it.
   static std::string said_of(const Exchange& then) {
     const std::size_t at = then.why.find(": ");
@@ -73,8 +73,8 @@ class Recorded {
     return then.why.substr(at + 2);
   }
 
-  // What the step itself was answered then comes first, then what its run was: runs of one event may have
-  // sent the same and heard different things.
+  // Prefers the recorded answers of the step itself, then those of its run: runs of one event may have sent
+  // the same request and got different answers.
   std::size_t find(const Sent& sent) const {
     const auto of_run = [&](const Entry& entry) { return entry.in->workflow == sent.workflow; };
     const auto of_step = [&](const Entry& entry) { return of_run(entry) && entry.of->id == sent.step; };
@@ -103,7 +103,8 @@ class Recorded {
   std::vector<Entry> all_;
 };
 
-// What was there before the event: steps that began with an update found what an earlier use had made.
+// Restores the state before the event: for steps that began with an update, an earlier use had created the
+// object.
 void keep_what_was(const EventHistory& then, store::Memory& memory) {
   std::vector<const StepHistory*> steps;
   for (const RunHistory& run : then.runs) {
@@ -148,7 +149,7 @@ std::optional<store::ResumeAs> resumed_as(const StepHistory& then) {
   return std::nullopt;
 }
 
-// What people and other systems answered then.
+// The recorded answers of people and other systems.
 std::vector<Reply> replies_of(const EventHistory& then) {
   std::vector<Reply> out;
   for (const RunHistory& run : then.runs) {
@@ -201,8 +202,8 @@ void hide_links(std::string& text, std::string_view path) {
   }
 }
 
-// What is another in each run of the same, and is known by its place alone. Links first: a run's id is part
-// of them.
+// Replaces the parts that differ in every run of the same workflow, and so are known by their place only.
+// Links first, because a run's id is a part of them.
 void hide_own(std::string& text, const std::set<std::string>& keys) {
   hide_links(text, "/callbacks/");
   hide_links(text, "/links/");
@@ -318,7 +319,7 @@ bool leaves_out(const RunHistory& run) {
   });
 }
 
-// What it was to change was gone: what that had been is nowhere told.
+// The object of an update no longer existed; the record does not tell what it was.
 bool made_anew(const RunHistory& run) {
   const auto updates = [](const Exchange& exchange) { return exchange.name.starts_with("update."); };
   return std::any_of(run.steps.begin(), run.steps.end(), [&](const StepHistory& step) {
@@ -371,8 +372,8 @@ const RunHistory* first_of(const std::vector<RunHistory>& runs, const std::strin
   return at == runs.end() ? nullptr : &*at;
 }
 
-// What people did then, where the runs have come to the same point: they answered for a held step, left a
-// step out, let a failed run go on. False: there is nothing to do.
+// Repeats the recorded acts of people once the runs have come to the same point: answers for held steps,
+// skips, retries. false: there is nothing to do.
 bool act_as_then(Rehearsal& rehearsal, const EventHistory& then, EventId event, const Recorded& answers,
                  std::map<RunId, std::size_t>& retries) {
   const std::string who = "simulate";

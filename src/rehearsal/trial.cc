@@ -21,7 +21,7 @@ Duration real_time() {
   return rt::steady_now();
 }
 
-// What a test may paste into its `responses`.
+// Text that a test's author may paste into `responses`.
 std::string paste(const Message& message) {
   std::string path = message.path;
   char between = '?';
@@ -213,7 +213,7 @@ Seen play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
   People people(rehearsal, test.replies);
   bool too_long = false;
   const auto enough = [&] {
-    // What goes out in the same moment is told together.
+    // Reports all requests sent at the same moment together.
     if (world.unanswered_at && rt::now() > *world.unanswered_at) return true;
     too_long = too_long || real_time() - began > kRealAtMost || world.messages.size() > kRequestsMax;
     return too_long;

@@ -28,7 +28,7 @@ Error refused(const lang::Place& place) {
                    "one key a line, not inside { } or [ ]");
 }
 
-// Where an `expect` begins and ends, by lines from 0, and how deep its key stands.
+// The first and last line of an `expect`, from 0, and the indentation of its key.
 struct Extent {
   std::size_t first = 0;
   std::size_t end = 0;

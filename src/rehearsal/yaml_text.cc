@@ -18,7 +18,7 @@ bool word_char(char c) {
          std::string_view("_./-").find(c) != std::string_view::npos;
 }
 
-// Nobody, under any schema of any YAML, takes it for something else than this text.
+// Whether every reader, with any YAML schema, takes it for this text.
 bool plain(std::string_view text) {
   if (text.empty() || text.size() > kPlainMax) return false;
   const char first = text.front();

@@ -29,7 +29,7 @@ bool Aside::at_work() {
   return calls > 0;
 }
 
-// What a thread that comes back late must ask: the loop may be gone.
+// Lets a thread that finishes late find out whether the loop still exists.
 struct Aside::Door {
   std::mutex mutex;
   Loop* loop = nullptr;

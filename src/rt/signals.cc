@@ -11,7 +11,7 @@ namespace postlude::rt {
 
 namespace {
 
-// What means nothing to us, and would by default end the process. SIGQUIT and faults still do.
+// Signals without a meaning here that would end the process by default. SIGQUIT and faults still do.
 struct Unused {
   int number;
   const char* name;

@@ -18,7 +18,7 @@ struct FileSystem {
   std::uint32_t magic;
   std::string_view name;
 };
-// Where locks and syncs are promises of somebody else's. From linux/magic.h and statfs(2).
+// File systems whose locks and syncs depend on another machine. From linux/magic.h and statfs(2).
 constexpr std::array<FileSystem, 12> kElsewhere{{{0x6969, "NFS"},
                                                  {0x517B, "SMB"},
                                                  {0xFF534D42, "CIFS"},
