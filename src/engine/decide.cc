@@ -46,9 +46,15 @@ StepChange ended(std::uint32_t index, StepState state, std::string reason,
   return change;
 }
 
-void hold(const Step& step, StepChange& change) {
+void hold(const Step& step, const std::string& cause, StepChange& change) {
   change.held = true;
-  change.cause = cause_of(step.title, change.reason);
+  change.cause = cause_of(step.title, cause.empty() ? change.reason : cause);
+}
+
+StepChange refused(const Step& step, std::string reason, const std::string& cause) {
+  StepChange change = ended(step.index, StepState::kFailed, std::move(reason));
+  if (!cause.empty()) change.cause = cause_of(step.title, cause);
+  return change;
 }
 
 // A further attempt after `delay`, or the failure that says why there is none.
@@ -102,10 +108,10 @@ StepChange after_unclear(const Run& run, const Step& step, const Unclear& outcom
         break;
       case OnUnclear::kHold:
         change = ended(step.index, StepState::kWaiting, outcome.why);
-        hold(step, change);
+        hold(step, outcome.cause, change);
         break;
       case OnUnclear::kFail:
-        change = ended(step.index, StepState::kFailed, outcome.why + "; not repeated (onUnclear: fail)");
+        change = refused(step, outcome.why + "; not repeated (onUnclear: fail)", outcome.cause);
         break;
     }
   }
@@ -150,7 +156,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
   }
   if (const auto* o = std::get_if<Skipped>(&outcome))
     return ended(step.index, StepState::kSkipped, o->why, o->because);
-  if (const auto* o = std::get_if<Refused>(&outcome)) return ended(step.index, StepState::kFailed, o->why);
+  if (const auto* o = std::get_if<Refused>(&outcome)) return refused(step, o->why, o->cause);
   if (const auto* o = std::get_if<Waits>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
     change.asks = o->asks;
@@ -182,7 +188,7 @@ StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, c
   }
   if (const auto* o = std::get_if<Held>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
-    hold(step, change);
+    hold(step, o->cause, change);
     return change;
   }
   if (const auto* o = std::get_if<Retryable>(&outcome)) {

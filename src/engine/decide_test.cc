@@ -221,6 +221,31 @@ TEST(Decide, UnclearFollowsItsEffect) {
   }
 }
 
+TEST(Decide, GroupsByTheCauseThatTheOutcomeNames) {
+  auto run = run_of({StepState::kRunning});
+  const auto held_as = [&](const Outcome& outcome) {
+    return decide(run, 0, outcome, {}, kNow, 0).changes[0].cause;
+  };
+  Unclear cut{"PUT /a: cut", Effect::kNone, OnUnclear::kHold};
+  cut.cause = "no answer";
+  EXPECT_EQ(held_as(cut), "s0: no answer");
+  EXPECT_EQ(held_as(Held{"nobody knows", "no answer"}), "s0: no answer");
+  EXPECT_EQ(held_as(Held{"nobody knows"}), "s0: nobody knows");
+  cut.then = OnUnclear::kFail;
+  EXPECT_EQ(decide(run, 0, cut, {}, kNow, 0).cause, "s0: no answer");
+  EXPECT_EQ(decide(run, 0, Refused{"rejected by ada: too late"}, {}, kNow, 0).cause,
+            "s0: rejected by ada: too late");
+  const Decision rejected =
+      decide(run, 0, Refused{"rejected by ada: too late", "rejected by ada"}, {}, kNow, 0);
+  EXPECT_EQ(rejected.reason, "s0: rejected by ada: too late");
+  EXPECT_EQ(rejected.cause, "s0: rejected by ada");
+  // The same where the step that failed has ended earlier.
+  run = run_of({StepState::kFailed, StepState::kRunning});
+  run.steps[0].cause = "s0: rejected by ada";
+  run.steps[1].list = StepList::kFinally;
+  EXPECT_EQ(decide(run, 1, Succeeded{"{}"}, {}, kNow, 0).cause, "s0: rejected by ada");
+}
+
 TEST(Decide, FollowsWhatAPersonSaidOfAHeldStep) {
   Decision d = follow(run_of({StepState::kSucceeded, StepState::kPending}), kNow);
   ASSERT_EQ(d.changes.size(), 1U);

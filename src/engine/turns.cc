@@ -115,6 +115,7 @@ class Turns {
       known.reason = std::move(reason);
       known.due_at = std::nullopt;
       known.held = known.asks = false;
+      known.cause.clear();
       return known;
     }
     StepChange fresh;
@@ -240,6 +241,15 @@ class Turns {
     return step(i).reason;
   }
 
+  // What its failure is grouped by.
+  std::string cause_in(std::uint32_t i) const {
+    std::string cause = step(i).cause;
+    for (const StepChange& c : decision_.changes) {
+      if (c.index == i) cause = c.cause;
+    }
+    return cause.empty() ? cause_of(title_of(step(i)), reason_of(i)) : cause;
+  }
+
   // A forEach step ends with the last of its elements; its outputs are theirs, in order.
   void gather(std::uint32_t i) {
     std::vector<std::uint32_t> elements;
@@ -254,9 +264,13 @@ class Turns {
       cancelled = cancelled || rows_[e].state == StepState::kCancelled;
     }
     if (!bad.empty()) {
-      change(i, StepState::kFailed,
-             std::to_string(bad.size()) + " of " + std::to_string(elements.size()) +
-                 " elements failed: " + reason_of(bad.front()));
+      const std::string why = reason_of(bad.front());
+      const std::string one = cause_in(bad.front());
+      const bool other = one != cause_of(title_of(step(bad.front())), why);
+      change(
+          i, StepState::kFailed,
+          std::to_string(bad.size()) + " of " + std::to_string(elements.size()) + " elements failed: " + why)
+          .cause = other ? one : "";
     } else if (cancelled) {
       change(i, StepState::kCancelled, run_.cancel);
     } else {
@@ -291,7 +305,7 @@ class Turns {
       if (rows_[i].state != StepState::kFailed || !counts(step(i))) continue;
       decision_.run = RunState::kFailed;
       decision_.reason = title_of(step(i)) + ": " + reason_of(i);
-      decision_.cause = cause_of(title_of(step(i)), reason_of(i));
+      decision_.cause = cause_in(i);
       return;
     }
     decision_.run = cancelling() ? RunState::kCancelled : RunState::kSucceeded;

@@ -124,6 +124,7 @@ bool waits_for_somebody(const Step& step) {
 Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_input) {
   Step& step = stored.run.steps[index];
   step.reason.clear();
+  step.cause.clear();
   step.because = Because::kOther;
   step.attempts = 0;
   step.first_at = std::nullopt;
@@ -191,6 +192,7 @@ Status begin_round(Ledger& ledger, StoredRun& stored, std::vector<std::size_t>& 
     if (!step.element_of) continue;
     step.state = StepState::kSkipped;
     step.reason = "of the failure before";
+    step.cause.clear();
     step.because = Because::kOther;
     step.input.clear();
     step.outputs.clear();
@@ -397,6 +399,7 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
     s.trace = "{}";  // it is not left out because another failed
     s.due_at = std::nullopt;
     s.held = s.asks = false;
+    s.cause.clear();
     s.finished_at = now;
   };
   leave_out(step);

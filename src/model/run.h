@@ -125,17 +125,17 @@ struct Step {
   Because because = Because::kOther;
   std::uint32_t attempts = 0;  // claims so far; counted before a request is sent
   std::optional<Instant> due_at;
-  std::optional<Instant> first_at;  // start of its first attempt: `retry.for` counts from here
-  std::optional<Instant> now;       // the value of `now` in the step's expressions
-  bool unclear = false;             // sticky: a request may have had its effect, and this is not settled
-  bool held = false;                // waits for a person: `runs resume`
-  bool asks = false;                // waits for a person: `runs approve` or `runs reject`
-  bool freed = false;       // a person had it repeated, so the effects of other runs of the event are settled
-  std::uint32_t round = 0;  // of onFailure and finally: number of the run's retries since they first ran
-  std::string cause;        // while it is held: the cause by which held steps are grouped
-  std::string shared_key;   // its `key` as last evaluated, for people; "": none
-  // Set while it polls a job that it started: the latest time to end the wait.
-  std::optional<Instant> over_by;
+  std::optional<Instant> first_at;  // when its first attempt began: `retry.for` counts from here
+  std::optional<Instant> now;       // the step's stored time: what `now` is in its expressions
+  bool unclear = false;     // sticky: a request may have had its effect, and nothing has settled it yet
+  bool held = false;        // waits for a person: `runs resume`
+  bool asks = false;        // waits for a person: `runs approve` or `runs reject`
+  bool freed = false;       // a person had it repeated: what other runs of the event did is settled
+  std::uint32_t round = 0;  // of onFailure and finally: how often the run was retried since they first ran
+  std::string cause;        // while held: why, as held steps are grouped; of a failure: if not its `reason`
+  std::string shared_key;   // its `key` as it was last evaluated, for people; "": none
+  std::optional<Instant>
+      over_by;          // it waits for what it started, until then at the latest: it only reads now
   std::string input;    // JSON of `with` as first evaluated; "" until then
   std::string outputs;  // JSON; "" until it succeeds
   std::string trace;    // JSON {"if": {expression, values, result}}: why it ran or not; "" without `if`
@@ -202,8 +202,10 @@ struct Spread {  // a `forEach` step created its elements, each given as JSON
   std::vector<std::string> items;
   std::string why = {};
 };
-struct Held {  // a person must decide
+// `cause`: what such outcomes are grouped by, where `why` differs from one to the next; "": `why`.
+struct Held {  // a person decides
   std::string why;
+  std::string cause = {};
 };
 struct Retryable {  // the receiver certainly did not act
   std::string why;
@@ -213,6 +215,7 @@ struct Retryable {  // the receiver certainly did not act
 };
 struct Refused {  // the receiver refused, or the request could not be built; repeating does not help
   std::string why;
+  std::string cause = {};
 };
 struct Unclear {  // the receiver may have acted
   std::string why;
@@ -222,6 +225,7 @@ struct Unclear {  // the receiver may have acted
   bool looked = false;                // it was looked for, and not found; but that counts only later
   bool answered = false;              // by a whole 2xx, which did not say whether it worked: not repeated
   bool misread = false;  // by a rule that yields neither true nor false: not even where that is safe
+  std::string cause = {};
 };
 using Outcome = std::variant<Succeeded, Skipped, Waits, Held, Retryable, Refused, Unclear, Spread>;
 std::string_view kind_of(
@@ -242,7 +246,7 @@ struct StepChange {
   bool asks = false;
   bool spread = false;                  // it has elements now: running, without a lease
   std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more
-  std::string cause = {};               // of a held step, as they are grouped
+  std::string cause = {};               // of a held or failed step, as they are grouped; "": by `reason`
   Because because = Because::kOther;    // of a skipped one
 };
 struct Decision {

@@ -17,7 +17,7 @@ void change_step(Step& step, const StepChange& change, Instant at) {
   step.reason = change.reason;
   step.because = change.because;
   step.held = change.held;
-  step.cause = change.held ? change.cause : std::string();
+  step.cause = change.held || change.state == StepState::kFailed ? change.cause : std::string();
   step.asks = change.asks;
   step.spread = step.spread || change.spread;
   if (change.uncounted && step.attempts > 0) --step.attempts;

@@ -49,6 +49,11 @@ Outcome look_failed(const std::string& what, Outcome outcome) {
   return Unclear{why, Effect::kLookup, OnUnclear::kHold, kLookAgain};
 }
 
+// What requests without an answer are grouped by: what cut them off does not matter to whoever has to look.
+std::string no_answer(const Request& request) {
+  return "no answer to " + request.method + " " + request.url;
+}
+
 // Each look comes after twice the time of the one before, and one just when "not there" begins to count.
 Duration next_look(Instant now, const engine::NextMove& next) {
   const Instant since = next.past->ended_at.value_or(next.past->sent_at.value_or(now));
@@ -276,6 +281,9 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
   const bool known = theirs && next.past->result != RequestResult::kUnclear;
   const std::string met = known ? "another run of this event has already sent " + what
                                 : "it is unclear whether " + what + " had its effect";
+  // As outcome_of() calls it: the process may have been another when it was sent.
+  std::string cause;
+  if (next.past != nullptr && !known) cause = next.past->status == 0 ? no_answer(*next.past) : next.past->why;
   switch (next.move) {
     case engine::Move::kSend:
       co_return true;
@@ -283,11 +291,11 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
       remember_proved(*call, *next.past);
       co_return false;
     case engine::Move::kHold:
-      co_return Outcome(Held{met});
+      co_return Outcome(Held{met, cause});
     case engine::Move::kFail:
       // The first attempt after `runs retry`: whoever asked for it can say what became of the request.
-      if (row_.attempts == 1 && row_.unclear) co_return Outcome(Held{met});
-      co_return Outcome(Unclear{met, Effect::kNone, OnUnclear::kFail});
+      if (row_.attempts == 1 && row_.unclear) co_return Outcome(Held{met, cause});
+      co_return Outcome(Unclear{met, Effect::kNone, OnUnclear::kFail, {}, false, false, false, cause});
     case engine::Move::kLook: {
       CHECK(step_->action->lookup() != nullptr);
       const json::value requests = context_->as_object()["requests"];
@@ -489,6 +497,7 @@ std::optional<Outcome> Attempting::outcome_of(const connector::Call& call, const
   Unclear out{why, looking ? Effect::kRead : rule.effect, rule.on_unclear};
   out.answered = ending.answered;
   out.misread = ending.misread;
+  if (!looking && !ended.empty() && ended.back().status == 0) out.cause = no_answer(ended.back());
   return out;
 }
 

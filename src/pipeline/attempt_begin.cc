@@ -323,8 +323,10 @@ Outcome Attempting::approval() {
     const Answer& answer = *work_.answer;
     const json::value body = parsed(answer.body, json::object());
     const std::string comment(find_text(body, "comment"));
-    if (answer.kind == AnswerKind::kRejected)
-      return Refused{"rejected by " + answer.by + (comment.empty() ? "" : ": " + comment)};
+    if (answer.kind == AnswerKind::kRejected) {
+      const std::string by = "rejected by " + answer.by;
+      return Refused{by + (comment.empty() ? "" : ": " + comment), by};
+    }
     return Succeeded{json::serialize(json::object{
         {"approved", true}, {"by", answer.by}, {"at", to_rfc3339(answer.at)}, {"comment", comment}})};
   }

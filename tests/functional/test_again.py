@@ -229,12 +229,12 @@ def test_held_steps_are_answered_by_cause(begin, fakes):
     groups = {g["count"]: g for g in server.api("held")["items"]}
     assert set(groups) == {1, 4} and groups[4]["workflow"] == "main" and groups[4]["cause"].startswith("go: ")
     assert groups[4]["cause"] in server.cli("runs", "held", "-o", "wide", check=0).stdout
-    server.environment["COLUMNS"] = "60"
-    shown, = [line for line in server.cli("runs", "held", check=0).stdout.splitlines() if line.startswith("4 ")]
+    server.environment["COLUMNS"] = "40"
+    shown, = [line for line in re.findall(r"^4 .*\n(.*)", server.cli("runs", "held", check=0).stdout, re.M)]
     del server.environment["COLUMNS"]
     cause = shown[shown.index("go: "):]
-    assert cause.endswith("…") and len(shown) <= 60
-    assert re.search(r"\n4 +main +run_\w+ +\d+s +go: ", server.cli("runs", "held", check=0).stdout)
+    assert cause.endswith("…") and len(shown) <= 40
+    assert re.search(r"\n4 +main +run_\w+ +\d+s\n    go: no answer to POST", server.cli("runs", "held", check=0).stdout)
     refused = server.cli("runs", "resume", "--cause", cause, "--as", "done", check=2).stderr
     assert "answer 4 held steps as done" in refused and runs[0] in refused and "--yes" in refused
     said = server.cli("runs", "resume", "--cause", cause, "--as", "done", "--yes", check=0).stdout
@@ -255,6 +255,23 @@ def test_held_steps_are_answered_by_cause(begin, fakes):
         assert refused.status == status and word in refused.json["detail"], refused.json
     server.cli("runs", "resume", "--as", "done", check=2)
     server.cli("runs", "resume", other, "--cause", "x", "--as", "done", check=2)
+
+
+def test_a_lost_answer_is_one_cause_whoever_lost_it(begin, fakes):
+    """The connection, or the process: what a person has to find out is the same."""
+    server = begin(HELD)
+    fakes.fault(path="/echo/go/app-1", close="after")
+    server.wait_run(accept(server, name="app-1"), states=("waiting",))
+    fakes.fault(path="/echo/go/app-2", delayAfter=60)
+    event = accept(server, name="app-2")
+    wait_until(lambda: calls(fakes, "/echo/go/app-2"))
+    server.kill()
+    server.start()
+    run = server.wait_run(event, states=("waiting",))
+    group, = server.api("held")["items"]
+    assert group["count"] == 2 and group["cause"].startswith("go: no answer to POST http") and group["last"] == run["id"], group
+    server.cli("runs", "resume", "--cause", group["cause"], "--as", "done", "--yes", check=0)
+    in_state(server, run["id"], "succeeded")
 
 
 # -- simulate

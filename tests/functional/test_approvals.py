@@ -144,6 +144,18 @@ def test_approve_and_reject_by_the_api(daemon, fakes):
     assert act(server, f"runs/{first}/approve", {"step": "after"}).status == 409
 
 
+def test_rejections_are_one_cause_whatever_their_comments(daemon, fakes):
+    server = with_approval(daemon, fakes)
+    for name, comment in (("one", "too late"), ("two", "not on a Friday: ask Ada"), ("three", None)):
+        run = run_of(server, name=name)
+        step_in(server, run, "ok", "waiting")
+        done(server, f"runs/{run}/reject", {"comment": comment} if comment else {})
+        in_state(server, run, "failed")
+    group, = server.api("failures")["items"]
+    assert group["count"] == 3 and group["cause"] == "Roll out <everywhere>: rejected by local", group
+    assert done(server, "failures/dismiss", {"cause": group["cause"]})["done"] == 3
+
+
 def test_approvers_hold_for_the_api_too(daemon, fakes):
     server = with_approval(daemon, fakes, "[ada]", TOKENS)
     run = run_of(server)
