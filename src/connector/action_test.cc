@@ -504,7 +504,7 @@ TEST(InputTest, NamesTheExpression) {
   const auto result = validate_input(*input_action(), json::parse(R"({"name":null})"), &*node);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message,
-            "w.yaml:1:7: with.name: null; expected text, from ${{ .event.metadata.project }}");
+            "with.name: null; expected text, from ${{ .event.metadata.project }} (w.yaml:1:7)");
 }
 
 TEST(InputTest, BeforeAnythingIsEvaluated) {

@@ -442,7 +442,7 @@ Result<json::value> validate_input(const Action& action, json::value with, const
   std::string message = fault->path + ": " + fault->what;
   const lang::Node* node = follow(written, fault->path);
   if (node != nullptr && node->is_scalar() && has_expression(*node)) {
-    message = node->place.text() + ": " + message + ", from " + node->scalar;
+    message += ", from " + node->scalar + " (" + node->place.text() + ")";
   }
   return Error(Code::kInvalid, message);
 }

@@ -97,7 +97,7 @@ TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
       {R"({"done": true, "result": "failed"})",
        "red: `.requests.build.response.body.result == \"passed\"` is false"},
       {R"({"done": "yes"})",
-       "c.yaml:12:14: .requests.build.response.body.done: must yield true or false, not \"yes\""},
+       ".requests.build.response.body.done: must yield true or false, not \"yes\" (c.yaml:12:14)"},
   };
   for (const Row& row : rows) {
     json::object context;

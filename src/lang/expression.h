@@ -125,9 +125,15 @@ std::vector<std::string> paths_of(const Expression& expression);
 // The value at such a path; null if there is none.
 json::value value_at(const json::value& context, std::string_view path);
 
-// jq code that the evaluator puts in front of each program (Options.prelude): the added functions
-// (docs/expressions.md), and success/failure/always, which read the context's `.status`. in_window reads the
-// context's `__calendars`: name -> {timezone, windows}, as to_json(Calendars) creates it.
+// What jq said of an evaluation on `context` that failed, in plain words that begin with "cannot", with the
+// path that has the wrong value where the expression shows it: "cannot read `.event.name.x`: `.event.name` is
+// text, not a map". What is not known stays as it is.
+std::string plain_failure(const Expression& expression, const json::value& context, std::string_view why);
+
+// What jq itself gets: the added functions (docs/expressions.md) and success/failure/always over the
+// context's
+// `.status`. in_window reads the context's `__calendars`: name -> {timezone, windows}, as to_json(Calendars)
+// makes it. The evaluator puts it into each program (Options.prelude).
 std::string_view prelude();
 
 // Evaluates simple expressions without jq and without copying the context: paths (`.a.b["c"].d[0]`,

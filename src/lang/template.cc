@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "base/text.h"
+#include "lang/expression_tokens.h"
 #include "lang/schema.h"
 
 namespace postlude::lang {
@@ -39,6 +40,16 @@ bool says_itself(const Expression& expression) {
                                                  "markdown_escape"};
   return std::any_of(kOwn.begin(), kOwn.end(),
                      [&](std::string_view function) { return calls(expression, function); });
+}
+
+// `"project = " + .event.name`: a text made of parts, some of which come from the context.
+bool puts_together(const Expression& expression) {
+  if (says_itself(expression) || paths_of(expression).empty()) return false;
+  const Tokens tokens = tokenize(expression.text, 0, false);
+  return std::any_of(tokens.list.begin(), tokens.list.end(), [](const Token& token) {
+    return token.symbol("+") || token.kind == Token::Kind::kQuote || token.ident("join") ||
+           token.ident("add") || token.ident("sub") || token.ident("gsub");
+  });
 }
 
 // Whether a text that goes on there is within quotes: the sign, or none. `bare`: a backslash stood outside
@@ -145,6 +156,16 @@ struct TemplateReader {
             problems.push_back({node.place,
                                 "a \\ outside quotes: beside an expression it hides where quotes "
                                 "begin; put the text that needs it inside quotes"});
+          }
+          if (part.kind == Part::Kind::kWhole && part.escape != nullptr && part.escape->quotes &&
+              puts_together(*part.pieces[0].expression)) {
+            problems.push_back(
+                {node.place,
+                 "this expression puts a query together, and nothing in it is escaped, so that a value could "
+                 "change what is asked: write the query as text with expressions inside, as in 'project = "
+                 "${{ .event.metadata.project }}', which are escaped; or use `jira_escape`; add `| raw` if "
+                 "the value is meant as it is",
+                 true});
           }
           return part;
         }
@@ -375,25 +396,40 @@ Result<std::string> Template::assemble_text(const std::vector<Evaluated>& values
   return TemplateReader::joined(*root_, values, next);
 }
 
-std::string failure(const Expression& expression, std::string_view why) {
-  const bool said = calls(expression, "error") && !why.starts_with("Cannot ") &&
-                    !why.starts_with("needed more") && !why.starts_with("yielded more");
-  if (!said) return blame(expression, why);
-  const std::string place = expression.place.text();
-  return std::string(why) + (place.empty() ? "" : " (" + place + ")");
-}
+namespace {
 
-std::string blame(const Expression& expression, std::string_view why) {
+std::string on_one_line(const Expression& expression) {
   std::string text;
   bool blank = false;
-  for (const char c : expression.text) {  // on one line
+  for (const char c : expression.text) {
     const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
     if (space && blank) continue;
     blank = space;
     text += space ? ' ' : c;
   }
+  return shortened(text, kShownMax);
+}
+
+// Last, since lists cut what is long: " (w.yaml:4:5)".
+std::string place_of(const Expression& expression) {
   const std::string place = expression.place.text();
-  return (place.empty() ? "" : place + ": ") + shortened(text, kShownMax) + ": " + std::string(why);
+  return place.empty() ? "" : " (" + place + ")";
+}
+
+}  // namespace
+
+std::string failure(const Expression& expression, std::string_view why) {
+  const bool plain = why.starts_with("cannot ");  // plain_failure
+  const bool said = calls(expression, "error") && !plain && !why.starts_with("Cannot ") &&
+                    !why.starts_with("needed more") && !why.starts_with("yielded more");
+  if (!said && !plain) return blame(expression, why);
+  const std::string text = "`" + on_one_line(expression) + "`";
+  const bool shown = said || why.find(text) != std::string_view::npos;
+  return std::string(why) + (shown ? "" : ", in " + text) + place_of(expression);
+}
+
+std::string blame(const Expression& expression, std::string_view why) {
+  return on_one_line(expression) + ": " + std::string(why) + place_of(expression);
 }
 
 }  // namespace postlude::lang

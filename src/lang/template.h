@@ -49,10 +49,10 @@ class Template {
 // The values of a schema's `escape`.
 const std::vector<std::string>& escape_names();
 
-// A message for people: `file:line:col: <expression>: why`.
+// A message for people: `<expression>: why (file:line:col)`.
 std::string blame(const Expression& expression, std::string_view why);
-// The same for a failed evaluation; if the expression itself gave a message (`error("…")`), that comes first,
-// without the expression's text.
+// The same of an evaluation that failed. Where plain_failure() or the expression itself (`error("…")`) says
+// why, that comes first.
 std::string failure(const Expression& expression, std::string_view why);
 
 }  // namespace postlude::lang

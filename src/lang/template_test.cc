@@ -70,10 +70,10 @@ TEST(Template, Assemble) {
       {"- {x: [{y: '${{ .n }}'}, lit]}\n- ${{ .s }}", R"([{"x":[{"y":3},"lit"]},"podinfo"])"},
       {"a: |\n  ${{ .s }}\n", R"({"a":"podinfo\n"})"},
       {"a: 'x ${{ .null }}'",
-       "t.yaml:1:11: .null: is null, which cannot stand inside text; write `// \"-\"` after it where nothing "
-       "is meant"},
-      {"a: ${{ .bad }}", "t.yaml:1:8: .bad: Cannot index string with \"x\""},
-      {"a: ${{ .slow }}", "t.yaml:1:8: .slow: took more than 250ms"},
+       ".null: is null, which cannot stand inside text; write `// \"-\"` after it where nothing is meant "
+       "(t.yaml:1:11)"},
+      {"a: ${{ .bad }}", ".bad: Cannot index string with \"x\" (t.yaml:1:8)"},
+      {"a: ${{ .slow }}", ".slow: took more than 250ms (t.yaml:1:8)"},
   };
   for (const Case& c : cases) {
     Problems problems;
@@ -164,6 +164,29 @@ TEST(Template, RefusesABackslashOutsideQuotes) {
   }
 }
 
+// Nothing within it is escaped, as it is in a text with expressions inside.
+TEST(Template, WarnsOfAQueryThatOneExpressionPutsTogether) {
+  const auto schema = parse_json(R"({"properties": {
+      "jql": {"type": "string", "escape": "jql"}, "text": {"type": "string", "escape": "slack"}}})");
+  for (const char* text :
+       {"jql: '${{ \"project = \" + .event.name }}'", "jql: '${{ \"a = \\(.event.name)\" }}'",
+        "jql: '${{ [\"a =\", .event.name] | join(\" \") }}'"}) {
+    Problems problems;
+    Template::read(yaml(text), &*schema, problems);
+    ASSERT_EQ(problems.size(), 1U) << text;
+    EXPECT_TRUE(problems[0].warning);
+    EXPECT_NE(problems[0].message.find("puts a query together"), std::string::npos) << text;
+  }
+  for (const char* text :
+       {"jql: '${{ \"a = \" + (.event.name | jira_escape) }}'", "jql: '${{ \"a = \" + .event.name | raw }}'",
+        "jql: '${{ .vars.query }}'", "jql: '${{ \"a = \" + \"b\" }}'",
+        "jql: 'a = ${{ .event.name + \"x\" }}'", "text: '${{ \"a = \" + .event.name }}'"}) {
+    Problems problems;
+    Template::read(yaml(text), &*schema, problems);
+    EXPECT_EQ(shown(problems), "") << text;
+  }
+}
+
 TEST(Template, KeepsTheCodeOfAnEvaluation) {
   Problems problems;
   const Template t = Template::read(yaml("a: ${{ .slow }}"), nullptr, problems);
@@ -219,12 +242,16 @@ TEST(Template, Problems) {
 }
 
 TEST(Blame, OneLine) {
-  EXPECT_EQ(blame({".a\n  | .b", {"w.yaml", 4, 5}}, "why"), "w.yaml:4:5: .a | .b: why");
+  EXPECT_EQ(blame({".a\n  | .b", {"w.yaml", 4, 5}}, "why"), ".a | .b: why (w.yaml:4:5)");
   EXPECT_EQ(blame({".a", {}}, "why"), ".a: why");
   EXPECT_EQ(failure({"error(\"no such thing\")", {"w.yaml", 4, 5}}, "no such thing"),
             "no such thing (w.yaml:4:5)");
   EXPECT_EQ(failure({".a | error(\"x\")", {"w.yaml", 4, 5}}, "Cannot index string with \"a\""),
-            "w.yaml:4:5: .a | error(\"x\"): Cannot index string with \"a\"");
+            ".a | error(\"x\"): Cannot index string with \"a\" (w.yaml:4:5)");
+  EXPECT_EQ(failure({".a | .b | error(\"x\")", {"w.yaml", 4, 5}}, "cannot read `b` of text, only of a map"),
+            "cannot read `b` of text, only of a map, in `.a | .b | error(\"x\")` (w.yaml:4:5)");
+  EXPECT_EQ(failure({".a.b", {"w.yaml", 4, 5}}, "cannot read `.a.b`: `.a` is text, not a map"),
+            "cannot read `.a.b`: `.a` is text, not a map (w.yaml:4:5)");
   EXPECT_LT(blame({std::string(1000, 'x'), {}}, "why").size(), 200U);
 }
 

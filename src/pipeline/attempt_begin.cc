@@ -89,7 +89,7 @@ std::optional<Outcome> Attempting::judge_condition(Values& values) {
   json::object why = trace_of(condition, *context_, answer, masker_);
   trace = masker_.mask_json(json::serialize(json::object{{"if", std::move(why)}}));
   if (answer && stands_in(*answer)) return std::nullopt;  // it is shown what the step would do
-  if (!answer) return Refused{lang::blame(condition, answer.error().message)};
+  if (!answer) return Refused{lang::failure(condition, answer.error().message)};
   if (*answer == "false")
     return Skipped{"if: " + without_place(condition) + " is false", Because::kCondition};
   if (*answer != "true")

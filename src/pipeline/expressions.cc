@@ -60,8 +60,14 @@ rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions
   const auto seconds =
       static_cast<double>(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
   AWAIT(evaluator::Values answers, evaluator_.evaluate(std::move(texts), to_text(*context), seconds));
-  for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k)
-    values[rest[k]] = std::move(answers[k]);
+  for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k) {
+    lang::Evaluated& answer = answers[k];
+    if (!answer && answer.error().code == Code::kInvalid) {
+      const lang::Expression& asked = expressions[rest[k]];
+      answer = Error(Code::kInvalid, lang::plain_failure(asked, *context, answer.error().message));
+    }
+    values[rest[k]] = std::move(answer);
+  }
   co_return values;
 }
 

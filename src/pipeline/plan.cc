@@ -91,8 +91,8 @@ struct Said {
       : yes(answer && *answer == "true"), no(answer && *answer == "false") {
     if (yes || no) return;
     const std::string neither = "must yield true or false";
-    wrong = lang::blame(condition,
-                        answer ? neither + ", not " + shown_value(*answer, masker) : answer.error().message);
+    wrong = answer ? lang::blame(condition, neither + ", not " + shown_value(*answer, masker))
+                   : lang::failure(condition, answer.error().message);
     cause = answer ? lang::blame(condition, neither) : wrong;  // whatever it yields instead
   }
   bool yes, no;
@@ -126,7 +126,7 @@ store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Even
 std::string queue_key_of(const lang::Evaluated& value, const lang::Expression& expression,
                          std::string& failed) {
   if (!value) {
-    if (failed.empty()) failed = "concurrency.key: " + lang::blame(expression, value.error().message);
+    if (failed.empty()) failed = "concurrency.key: " + lang::failure(expression, value.error().message);
     return "";
   }
   const auto parsed = parse_json(*value);

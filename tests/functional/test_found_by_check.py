@@ -251,6 +251,8 @@ WARNINGS = {
     "the same of a source that accepts both": (
         workflow([VERSION], "{source: '*'}").replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: '*'}},"),
         "add `phase: Succeeded`"),
+    "a query that one expression puts together": (
+        workflow(["{uses: jira/find-issues, with: {jql: '${{ \"project = \" + .event.metadata.p }}'}}"]), "nothing in it is escaped"),
     "a secret over plain http": (HEAD.replace("https://ci", "http://ci"), "unencrypted to ci.example"),
 }
 

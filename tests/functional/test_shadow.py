@@ -103,7 +103,7 @@ def test_what_is_wrong_by_itself_fails_in_a_shadow_run_too(shadow, step, word):
 
 def test_a_word_that_a_system_answers_is_no_excuse_in_a_live_run(shadow):
     run = shadow("      - {uses: web/request, with: {method: PUT, path: /x, body: '${{ .steps.put.outputs.body.body.word.x }}'}}", mode="live")
-    assert run["state"] == "failed" and "Cannot index string" in run["reason"]
+    assert run["state"] == "failed" and "is text, not a map" in run["reason"]
 
 
 def test_nobody_is_waited_for_and_what_they_would_be_told_is_shown(shadow, fakes):
