@@ -21,6 +21,11 @@ const std::vector<std::string>& filters_of(std::string_view kind) {
   return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
 }
 
+// Parameters that are one of a few words.
+const std::vector<std::pair<std::string, std::vector<std::string>>> kWords{
+    {"state", {"queued", "running", "waiting", "succeeded", "failed", "cancelled"}},
+    {"verdict", {"accepted", "duplicate", "filtered", "rejected"}}};
+
 Status take(Asked& asked, std::string_view kind, const std::string& name, const std::string& value) {
   if (name == "limit") {
     std::size_t limit = 0;
@@ -49,9 +54,10 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
     asked.filter.dismissed = value == "true";
     return ok();
   }
-  if (name == "state" && !run_state_named(value)) {
-    return Error(Code::kInvalid, "unknown state '" + cut(value, 40) +
-                                     "'; use queued, running, waiting, succeeded, failed or cancelled");
+  for (const auto& [word, words] : kWords) {
+    if (name != word || std::find(words.begin(), words.end(), value) != words.end()) continue;
+    return Error(Code::kInvalid,
+                 "unknown " + name + " '" + cut(value, 40) + "'; " + instead_of(value, words));
   }
   store::Filter& f = asked.filter;
   (name == "source"      ? f.source

@@ -42,11 +42,17 @@ DescribedOption described(const CLI::Option& option) {
 
 void put_options(const CLI::App& app, DescribedCommand& into) {
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_group().empty()) continue;
+    // A group of options has a --help of its own.
+    if (option->get_group().empty() || (app.get_name().empty() && option == app.get_help_ptr())) continue;
     into.options.push_back(described(*option));
   }
   for (const CLI::App* group : app.get_subcommands([](const CLI::App*) { return true; })) {
-    if (group->get_name().empty()) put_options(*group, into);
+    if (!group->get_name().empty()) continue;
+    put_options(*group, into);
+    std::vector<std::string> names;
+    for (const CLI::Option* option : group->get_options())
+      if (option != group->get_help_ptr()) names.push_back(option->get_name());
+    into.notes.push_back(group->get_description() + ": " + join(names, ", "));
   }
 }
 
@@ -133,13 +139,25 @@ std::optional<std::string> unknown_option(const CLI::App& app) {
   for (const DescribedOption& option : here.options)
     names.insert(names.end(), option.names.begin(), option.names.end());
   const std::string name = word->substr(0, word->find('='));
-  const std::string near = nearest(name, names);
+  std::vector<std::string> begin;  // `-c`: what begins with that letter
+  for (const std::string& one : names) {
+    if (name.size() == 2 && one.starts_with("--" + name.substr(1))) begin.push_back(one);
+  }
+  const std::string near = name.size() == 2 ? join(begin, "' or '") : nearest(name, names);
   return "'" + command + "' has no option '" + cut(name, 40) + "'" +
          (near.empty() ? "; options: " + join(names, ", ") : "; did you mean '" + near + "'?");
 }
 
 DescribedCommand description_of(const CLI::App& app) {
   return described_command(app, {});
+}
+
+std::string help_text(const CLI::App& app, const std::string& command) {
+  std::vector<std::string> path;
+  for (const std::string_view word : split(command, ' '))
+    path.emplace_back(word);
+  if (!path.empty()) path.erase(path.begin());  // postlude itself
+  return help_of(described_command(app, path));
 }
 
 std::vector<std::string> undescribed(const CLI::App& app) {

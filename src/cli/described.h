@@ -26,7 +26,10 @@ std::optional<std::string> unknown_option(const CLI::App& app);
 // All commands with their options, except hidden ones.
 DescribedCommand description_of(const CLI::App& app);
 
-// Commands and options without a help text, each as `runs list --limit`.
+// What --help prints of the command, whose name is given as `postlude runs list`.
+std::string help_text(const CLI::App& app, const std::string& command);
+
+// Commands and options that say nothing of themselves, each as `runs list --limit`.
 std::vector<std::string> undescribed(const CLI::App& app);
 
 }  // namespace postlude::cli

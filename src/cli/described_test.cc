@@ -64,6 +64,40 @@ TEST_F(Described, UnknownOptionsAreNamedWithTheNearest) {
   EXPECT_EQ(said_of({"runs", "list", "x"}), "");
 }
 
+TEST_F(Described, ALetterIsAnsweredWithTheOptionsThatBeginWithIt) {
+  Words words{"-l", "list", "runs"};
+  EXPECT_THROW(app.parse(words), CLI::ParseError);
+  EXPECT_EQ(unknown_option(app), "'postlude runs list' has no option '-l'; did you mean '--limit'?");
+}
+
+TEST_F(Described, HelpFitsAndSaysWhatIsNeeded) {
+  auto* long_one = app.get_subcommand("runs")->add_subcommand("act", "Acts");
+  long_one
+      ->add_option("--with", limit,
+                   "A help text that goes on and on, far beyond what a line of the terminal has room for")
+      ->required();
+  long_one->add_option("--without", id, "Not with the other")->excludes("--with");
+  EXPECT_EQ(help_text(*long_one, "postlude runs act"), R"(Acts
+Usage: postlude runs act --with VALUE [OPTIONS]
+
+Options:
+  -h, --help                Print this help message and exit
+  --with VALUE              A help text that goes on and on, far beyond what a
+                            line of the terminal has room for (required)
+  --without VALUE           Not with the other
+)");
+  EXPECT_EQ(help_text(*app.get_subcommand("pause"), "postlude pause"), R"(Hold back
+Usage: postlude pause [OPTIONS]
+
+Options:
+  -h, --help                Print this help message and exit
+  --all                     All of it
+  One of these: --all
+)");
+  EXPECT_NE(help_text(app, "postlude").find("\nSubcommands:\n  runs                      What ran\n"),
+            std::string::npos);
+}
+
 TEST_F(Described, WhatSaysNothingOfItselfIsFound) {
   EXPECT_EQ(undescribed(app), Words{});
   std::string silent;

@@ -24,10 +24,14 @@ struct DescribedCommand {
   std::vector<std::string> path;  // runs list; empty: postlude itself
   std::string help;
   std::vector<DescribedOption> options;
+  std::vector<std::string> notes;  // about several options together
   std::vector<DescribedCommand> below;
 };
 
-// A completion script for bash, zsh or fish: commands, options, and the values of options.
+// What --help prints.
+std::string help_of(const DescribedCommand& command);
+
+// For bash, zsh or fish: the commands, their options, and the words an option can be.
 std::string completion_of(const DescribedCommand& all, const std::string& shell);
 
 // A manual page in roff: of one command with all its subcommands, or of postlude itself (""). nullopt: no

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/confirm.h"
+#include "cli/terminal.h"
 
 namespace postlude::cli {
 
@@ -17,20 +18,32 @@ std::string text_of(const json::value& item, std::string_view key) {
   return found->is_string() ? std::string(view(found->get_string())) : to_text(*found);
 }
 
-// Rows of `columns` of the answer's items; `age`: the one that is a time, and shown as how long ago it was.
+// Rows of `columns` of the answer's items; `age`: the one that is a time, and shown as how long ago it was;
+// `below`: the member that has a line of its own.
 std::string items_table(const json::value& page, const std::vector<std::string>& head,
                         const std::vector<std::string>& columns, const std::string& none,
-                        const std::string& age = "") {
+                        const std::string& age = "", const std::string& below = "") {
   const json::array& items = list_in(page, "items");
   if (items.empty()) return none + "\n";
   std::vector<std::vector<std::string>> rows;
+  std::vector<std::string> lines;
   for (const json::value& item : items) {
     std::vector<std::string> row;
     for (const std::string& column : columns)
       row.push_back(column == age ? age_of(text_of(item, column)) : text_of(item, column));
     rows.push_back(std::move(row));
+    lines.push_back(below.empty() ? "" : text_of(item, below));
   }
-  return table_of(head, rows);
+  return table_of(head, rows, lines, Below::kCut);
+}
+
+int list_targets(const Remote& remote) {
+  const auto page = get(remote.server, "/api/v1/targets", page_shape());
+  if (!page) return failed(remote, page.error());
+  return print_answer(
+      remote, *page,
+      items_table(*page, {"NAME", "CONNECTOR", "BREAKER", "PAUSED", "URL"},
+                  {"name", "connector", "breaker", "pausedBy", "url"}, "no target is configured"));
 }
 
 std::string with_query(std::string path, const std::vector<std::pair<std::string, std::string>>& parameters) {
@@ -57,8 +70,8 @@ int list_held(const Remote& remote, const Words& words) {
   if (!page) return failed(remote, page.error());
   return print_answer(
       remote, *page,
-      items_table(*page, {"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"},
-                  {"count", "workflow", "last", "since", "cause"}, "no step is held", "since"));
+      causes_table(*page, "since",
+                   unless_misspelt(remote, *page, "no step is held", {{"workflow", words.workflow}})));
 }
 
 int list_keys(const Remote& remote, const Words& words) {
@@ -67,9 +80,10 @@ int list_keys(const Remote& remote, const Words& words) {
           with_query("/api/v1/keys", {{"target", words.target}, {"key", words.key}, {"after", words.after}}),
           page_shape());
   if (!page) return failed(remote, page.error());
-  std::string table =
-      items_table(*page, {"TARGET", "KEY", "STATE", "AGE", "RUN", "STEP"},
-                  {"target", "key", "state", "lastUse", "run", "step"}, "no step has used a key", "lastUse");
+  std::string table = items_table(
+      *page, {"TARGET", "KEY", "STATE", "AGE", "RUN", "STEP"},
+      {"target", "key", "state", "lastUse", "run", "step"},
+      unless_misspelt(remote, *page, "no step has used a key", {{"target", words.target}}), "lastUse");
   const std::string next = text_of(*page, "next");
   if (!next.empty()) table += "there are more: --after " + next + "\n";
   return print_answer(remote, *page, table);
@@ -103,6 +117,16 @@ int forget_key(const Remote& remote, const Words& words) {
 }
 
 }  // namespace
+
+std::string causes_table(const json::value& page, const std::string& age, const std::string& none) {
+  const std::vector<std::string> head{"COUNT", "WORKFLOW", "LAST", "AGE"};
+  const std::vector<std::string> columns{"count", "workflow", "last", age};
+  if (table_width() == 0) {
+    return items_table(page, {"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"},
+                       {"count", "workflow", "last", age, "cause"}, none, age);
+  }
+  return items_table(page, head, columns, none, age, "cause");
+}
 
 int resume_many(const Remote& remote, const HeldChoice& choice) {
   if (choice.cause.empty()) {
@@ -150,6 +174,16 @@ void add_held(CLI::App& app, CLI::App& runs, const Wiring& wiring) {
   wiring.add_remote(held);
   held->callback(
       [wiring, words] { *wiring.run = [wiring, words] { return list_held(wiring.remote(), *words); }; });
+
+  CLI::App* targets = app.add_subcommand("targets", "Targets, with their circuit breakers and pauses");
+  targets->require_subcommand(0, 1);
+  for (CLI::App* one : {targets, targets->add_subcommand("list", "The same as `targets` alone")}) {
+    wiring.add_remote(one);
+    one->callback([wiring, one] {
+      if (!one->get_subcommands().empty()) return;
+      *wiring.run = [wiring] { return list_targets(wiring.remote()); };
+    });
+  }
 
   CLI::App* keys = app.add_subcommand("keys", "Keyed effects: an object per target and key");
   keys->require_subcommand(1);

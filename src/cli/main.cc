@@ -93,7 +93,9 @@ void add_offline(CLI::App& app, Choices& c) {
       [&c] { c.run = [&c] { return check(c.check_paths, c.serve.connectors, c.check_secrets); }; });
 
   auto* schema_command = app.add_subcommand("schema", "Print a JSON Schema for editors");
-  schema_command->add_option("kind", c.name, "config, test or connector")->required();
+  schema_command->add_option("kind", c.name, "What the files are")
+      ->required()
+      ->type_name("TEXT:{config,test,connector}");
   schema_command->callback([&c] { c.run = [&c] { return schema(c.name); }; });
 
   auto* connectors =
@@ -254,7 +256,10 @@ void add_send(CLI::App& app, Choices& c) {
   });
 }
 
-using Named = std::pair<std::string, std::string>;  // an option and its help
+struct Named {  // an option
+  std::string name, help;
+  std::vector<std::string> choices = {};  // what shells offer; the daemon says what else there is
+};
 
 const Named kSource{"source", "Only from this source"};
 const Named kHook{"hook", "Only from this hook: post-rollout, event, …"};
@@ -271,10 +276,12 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
   auto* listed = command->add_subcommand("list", "List " + kind + ", newest first");
   ListChoice& choice = c.lists[kind];
   choice.kind = kind;
-  for (const auto& [filter, help] : filters) {
-    listed->add_option_function<std::string>(
-        "--" + filter, [&choice, name = filter](const std::string& value) { choice.filters[name] = value; },
-        help);
+  for (const Named& filter : filters) {
+    auto* option = listed->add_option_function<std::string>(
+        "--" + filter.name,
+        [&choice, name = filter.name](const std::string& value) { choice.filters[name] = value; },
+        filter.help);
+    if (!filter.choices.empty()) option->type_name("TEXT:{" + join(filter.choices, ",") + "}");
   }
   add_remote(listed, c);
   add_output(listed, c);
@@ -321,33 +328,38 @@ int run(int argc, char** argv) {
   if (!server.empty()) c.remote.server.url = server, c.remote.server.from = "POSTLUDE_SERVER";
   c.remote.server.token = from_environment("POSTLUDE_TOKEN", "");
   CLI::App app("Run release workflows when Flagger finishes a rollout", "postlude");
+  app.formatter_fn([](const CLI::App* of, const std::string& command, CLI::AppFormatMode) {
+    return help_text(*of, command);
+  });
   app.require_subcommand(1);
   app.set_version_flag("-V,--version", kVersion, "Print the version");
   add_offline(app, c);
   add_test(app, c);
   add_simulate(app, c);
   add_send(app, c);
-  CLI::App* deliveries = add_kind(app, c, "deliveries", "Stored hooks, with verdicts",
-                                  {kSource,
-                                   kHook,
-                                   {"verdict", "accepted, duplicate, filtered or rejected"},
-                                   kEvent,
-                                   kTeam,
-                                   kLimit,
-                                   kAfter});
+  CLI::App* deliveries =
+      add_kind(app, c, "deliveries", "Stored hooks, with verdicts",
+               {kSource,
+                kHook,
+                {"verdict", "Only with this verdict", {"accepted", "duplicate", "filtered", "rejected"}},
+                kEvent,
+                kTeam,
+                kLimit,
+                kAfter});
   add_kind(app, c, "events", "Releases and other events that were accepted",
            {kSource, kHook, kNamespace, kName, {"phase", "Only with this phase"}, kTeam, kLimit, kAfter});
-  CLI::App* runs = add_kind(app, c, "runs", "Runs of workflows: list, retry, approve, cancel and more",
-                            {{"workflow", "Only of this workflow"},
-                             {"state", "queued, running, waiting, succeeded, failed or cancelled"},
-                             kEvent,
-                             {"cause", "Only failed runs with this cause, as `failures` shows it"},
-                             {"dismissed", "Only dismissed runs (true), or only others (false)"},
-                             kNamespace,
-                             kName,
-                             kTeam,
-                             kLimit,
-                             kAfter});
+  CLI::App* runs = add_kind(
+      app, c, "runs", "Runs of workflows: list, retry, approve, cancel and more",
+      {{"workflow", "Only of this workflow"},
+       {"state", "Only in this state", {"queued", "running", "waiting", "succeeded", "failed", "cancelled"}},
+       kEvent,
+       {"cause", "Only failed runs with this cause, as `failures` shows it"},
+       {"dismissed", "Only dismissed runs (true), or only others (false)", {"true", "false"}},
+       kNamespace,
+       kName,
+       kTeam,
+       kLimit,
+       kAfter});
   const auto add_both = [&c](CLI::App* command) {
     add_remote(command, c);
     add_output(command, c);

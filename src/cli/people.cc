@@ -156,6 +156,19 @@ std::string pauses_table(const json::value& page) {
   return table_of({"WHAT", "NAME", "AGE", "BY", "REASON"}, rows);
 }
 
+// "still paused: workflow main, target web"; "" where nothing is.
+std::string still_paused(const Remote& remote) {
+  const auto page = get(remote.server, "/api/v1/pauses", page_shape());
+  if (!page) return "";
+  std::vector<std::string> paused;
+  for (const json::value& item : list_in(*page, "items"))
+    paused.push_back(find_text(item, "kind") == "all"
+                         ? "all runs"
+                         : std::string(find_text(item, "kind")) + " " + std::string(find_text(item, "name")));
+  if (paused.empty()) return "";
+  return printable("still paused: " + join(paused, ", "), Lines::kBlank);
+}
+
 int hold(const Remote& remote, const Words& words, const std::string& verb) {
   json::object body = with_text({{"workflow", &words.workflow},
                                  {"target", &words.target},
@@ -164,11 +177,16 @@ int hold(const Remote& remote, const Words& words, const std::string& verb) {
                                  {"reason", &words.reason}});
   if (words.all) body["all"] = true;
   const auto answer = post(remote.server, "/api/v1/" + verb, body, pause_shape());
+  const std::string others = verb == "pause" ? "" : still_paused(remote);
+  if (!answer && words.all && answer.error().code == Code::kConflict && !others.empty()) {
+    return failed(remote,
+                  Error(Code::kConflict, "there was no `pause --all`; " + others +
+                                             ": unpause each by its own option, such as --workflow NAME"));
+  }
   if (!answer) return failed(remote, answer.error());
   const std::string name(find_text(*answer, "name"));
-  return print_answer(
-      remote, *answer,
-      verb + "d: " + std::string(find_text(*answer, "kind")) + (name.empty() ? "" : " " + name) + "\n");
+  const std::string what = words.all ? "all runs" : std::string(find_text(*answer, "kind")) + " " + name;
+  return print_answer(remote, *answer, verb + "d: " + what + (others.empty() ? "" : "; " + others) + "\n");
 }
 
 void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
@@ -200,18 +218,6 @@ void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
   });
 }
 
-std::string failures_table(const json::value& page) {
-  const json::array& items = list_in(page, "items");
-  if (items.empty()) return "no failures\n";
-  std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items) {
-    rows.push_back({std::to_string(number_in(item, "count")), std::string(find_text(item, "workflow")),
-                    std::string(find_text(item, "last")), age_of(std::string(find_text(item, "lastAt"))),
-                    std::string(find_text(item, "cause"))});
-  }
-  return table_of({"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"}, rows);
-}
-
 int list_failures(const Remote& remote, const Words& words) {
   std::string path = "/api/v1/failures";
   char between = '?';
@@ -221,7 +227,11 @@ int list_failures(const Remote& remote, const Words& words) {
     between = '&';
   }
   const auto page = get(remote.server, path, page_shape());
-  return page ? print_answer(remote, *page, failures_table(*page)) : failed(remote, page.error());
+  if (!page) return failed(remote, page.error());
+  return print_answer(
+      remote, *page,
+      causes_table(*page, "lastAt",
+                   unless_misspelt(remote, *page, "no failures", {{"workflow", words.workflow}})));
 }
 
 // Shows the failures to act on and asks; nullopt: go on.
@@ -271,13 +281,16 @@ int act_on_failures(const Remote& remote, const Words& words, const std::string&
 void add_failures(CLI::App& app, const Wiring& wiring, const Shared& words) {
   CLI::App* command = app.add_subcommand("failures", "Failed runs that nobody has dismissed, by cause");
   command->require_subcommand(0, 1);
-  command->add_option("--workflow", words->workflow, "Only of this workflow");
-  command->add_option("--team", words->team, "Only of this team");
-  wiring.add_remote(command);
-  command->callback([wiring, words, command] {
-    if (!command->get_subcommands().empty()) return;
-    *wiring.run = [wiring, words] { return list_failures(wiring.remote(), *words); };
-  });
+  CLI::App* list = command->add_subcommand("list", "The same as `failures` alone");
+  for (CLI::App* one : {command, list}) {
+    one->add_option("--workflow", words->workflow, "Only of this workflow");
+    one->add_option("--team", words->team, "Only of this team");
+    wiring.add_remote(one);
+    one->callback([wiring, words, one] {
+      if (!one->get_subcommands().empty()) return;
+      *wiring.run = [wiring, words] { return list_failures(wiring.remote(), *words); };
+    });
+  }
   for (const std::string verb : {"retry", "dismiss"}) {
     CLI::App* many = command->add_subcommand(
         verb, verb == "retry" ? "Retry all runs with one cause" : "Dismiss all runs with one cause");

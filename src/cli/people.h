@@ -25,8 +25,13 @@ void add_people(CLI::App& app, CLI::App& runs, CLI::App& deliveries, const Wirin
 int print_answer(const Remote& remote, const json::value& value, const std::string& table);
 int failed(const Remote& remote, const Error& error);
 
-// Finds the cause that a table showed shortened by an … or escaped, among the groups that GET `path` returns
-// and `command` shows.
+// What is said of an empty page: `none`, and whether one of the names that were asked for (a workflow, a
+// target) is of nothing there is.
+std::string unless_misspelt(const Remote& remote, const json::value& page, const std::string& none,
+                            const std::map<std::string, std::string>& filters);
+
+// Tables cut long causes with an …, and escape what would act on a terminal: the one that was shown so, of
+// the groups that GET `path` tells and `command` shows.
 struct Groups {
   std::string path, one, command;
 };

@@ -23,10 +23,17 @@ rt::Task<> send(rt::Loop& loop, http::Client& client, HttpRequest request,
   loop.stop();
 }
 
-Error error_of(const HttpResponse& response) {
+Error error_of(const HttpResponse& response, const std::string& url) {
   const auto body = parse_json(response.body);
   std::string detail = body ? std::string(find_text(*body, "detail")) : "";
   if (detail.empty()) detail = "the daemon answered " + std::to_string(response.status);
+  // Each answer of the API has this; those of the hooks' listener and of other servers have not.
+  const bool api = response.headers.find("X-Content-Type-Options") != nullptr;
+  if (!api && (response.status == 404 || response.status == 405)) {
+    detail +=
+        "; is " + url +
+        " the daemon's admin listener (server.admin)? The listener for hooks (server.listen) has no API";
+  }
   switch (response.status) {
     case 400:
     case 413:
@@ -58,7 +65,7 @@ Result<json::value> ask(const Server& server, HttpRequest request, const Shape& 
   warn_of_token(server, request);
   if (!server.token.empty()) request.headers.add("Authorization", "Bearer " + server.token);
   TRY(const HttpResponse response, call(std::move(request)));
-  if (response.status != 200) return error_of(response);
+  if (response.status != 200) return error_of(response, server.url);
   auto body = parse_json(response.body);
   if (!body)
     return Error(Code::kInvalid,

@@ -210,28 +210,36 @@ void put_pauses(std::string& out, const json::value& run) {
   }
 }
 
+// What decided about a step: its state and reason, and its condition.
+std::string decision_of(const json::value& step) {
+  std::string out =
+      "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
+  if (flag_in(step, "held")) out += ", held, answer with runs resume";
+  if (flag_in(step, "asks")) out += ", answer with runs approve or runs reject";
+  const std::string reason = cell(step, "reason");
+  if (!reason.empty()) out += " - " + shorter(reason, 200);
+  const std::string due = cell(step, "dueAt");
+  return due.empty() ? out : out + " (due " + due + ")";
+}
+
+void put_condition(std::string& out, const json::value& step) {
+  const json::value* trace = find(step, "trace");
+  const json::value* condition = trace == nullptr ? nullptr : find(*trace, "if");
+  if (condition != nullptr) out += "     if " + condition_text(*condition) + "\n";
+}
+
 void put_steps(std::string& out, const json::value& run) {
   const json::value* steps = find(run, "steps");
   if (steps == nullptr || !steps->is_array()) return;
   for (const json::value& step : steps->get_array()) {
-    out +=
-        "  " + cell(step, "number") + ". " + cell(step, "name") + place_of(step) + ": " + cell(step, "state");
-    const bool held = flag_in(step, "held");
-    if (held) out += ", held, answer with runs resume";
-    if (flag_in(step, "asks")) out += ", answer with runs approve or runs reject";
     const std::string reason = cell(step, "reason");
-    if (!reason.empty()) out += " - " + shorter(reason, 200);
-    const std::string due = cell(step, "dueAt");
-    if (!due.empty()) out += " (due " + due + ")";
-    out += "\n";
-    if (held)
+    out += decision_of(step) + "\n";
+    if (flag_in(step, "held"))
       out += "     to answer: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
              " --as done (it had its effect), repeat (it had none) or fail\n";
     const std::string waits = cell(step, "waitsFor");
     if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
-    const json::value* trace = find(step, "trace");
-    const json::value* condition = trace == nullptr ? nullptr : find(*trace, "if");
-    if (condition != nullptr) out += "     if " + condition_text(*condition) + "\n";
+    put_condition(out, step);
     const json::value* answer = find(step, "answer");
     if (answer != nullptr && answer->is_object())
       out += "     " + cell(*answer, "kind") + " by " + cell(*answer, "by") + " at " + cell(*answer, "at") +
@@ -263,6 +271,24 @@ std::string run_text(const json::value& run) {
   line(out, "waits for", shorter(cell(run, "waitsFor"), 300));
   put_pauses(out, run);
   put_steps(out, run);
+  return out;
+}
+
+// A run with what decided how it goes; what was sent stands in `runs show`.
+std::string run_explained(const json::value& run) {
+  std::string out = cell(run, "id") + " (" + cell(run, "workflow") + "): " + state_of(run);
+  const std::string reason = cell(run, "reason");
+  if (!reason.empty()) out += " - " + shorter(reason, 300);
+  out += "\n";
+  line(out, "replay of", cell(run, "replayOf"));
+  line(out, "waits for", shorter(cell(run, "waitsFor"), 300));
+  put_pauses(out, run);
+  for (const json::value& step : list_in(run, "steps")) {
+    out += decision_of(step) + "\n";
+    const std::string waits = cell(step, "waitsFor");
+    if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
+    put_condition(out, step);
+  }
   return out;
 }
 
@@ -419,7 +445,8 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
                                               {"HOOK", of_hook, false, true},
                                               {"VERDICT", of_verdict, false, true},
                                               age,
-                                              of_key("REASON", "reason"),
+                                              of_key("REASON", "reason", true),
+                                              of_key("PATH", "path", true),
                                               of_key("SOURCE", "source", true),
                                               of_key("EVENT", "event", true),
                                               of_key("RECEIVED", "receivedAt", true)};
@@ -444,6 +471,14 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
   return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
 }
 
+// Why a delivery made no event, with its path where nothing else says what was called.
+std::string reason_below(const json::value& delivery) {
+  const std::string reason = cell(delivery, "reason");
+  if (reason.empty()) return "";
+  const bool told = !cell(delivery, "hook").empty() && cell(delivery, "verdict") != "rejected";
+  return (told ? "" : cell(delivery, "method") + " " + shorter(cell(delivery, "path"), 120) + ": ") + reason;
+}
+
 }  // namespace
 
 std::string list_of(std::string_view kind, const json::value& page) {
@@ -464,7 +499,10 @@ std::string list_of(std::string_view kind, const json::value& page) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       rows[i].push_back(column.if_any && cells[i].empty() ? "-" : std::move(cells[i]));
   }
-  std::string out = table_of(heading, rows, first);
+  std::vector<std::string> below;
+  for (const json::value& item : items->get_array())
+    below.push_back(kind == "deliveries" && table_width() > 0 ? reason_below(item) : "");
+  std::string out = table_of(heading, rows, below, Below::kWrap, first);
   const std::string next = cell(page, "next");
   if (!next.empty()) out += "older ones: --after " + next + "\n";
   return out;
@@ -510,7 +548,8 @@ std::string explanation(const json::value& whole) {
   put_plan(out, *event, list_in(whole, "runs"));
   if (const json::value* runs = find(whole, "runs"); runs != nullptr && runs->is_array()) {
     for (const json::value& run : runs->get_array())
-      out += "\n" + run_text(run);
+      out += "\n" + run_explained(run);
+    if (!runs->get_array().empty()) out += "\nWhat was sent, and the answers: postlude runs show RUN\n";
   }
   return out;
 }

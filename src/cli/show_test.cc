@@ -50,6 +50,43 @@ TEST(Show, AListTellsHowToGoOn) {
             "older ones: --after run_1\n");
 }
 
+TEST(Show, ADeliveryWithoutAnEventSaysWhyBelow) {
+  unsetenv("COLUMNS");
+  const auto page = parse_json(
+      R"({"items":[{"id":"dlv_2","canary":null,"hook":null,"verdict":"rejected","method":"POST",
+                    "path":"/hooks/flager",
+                    "reason":"the path is nobody's; did you mean /hooks/flagger/post-rollout?"},
+                   {"id":"dlv_1","canary":"prod/podinfo","hook":"event","verdict":"filtered","method":"POST",
+                    "path":"/hooks/flagger/event","reason":"phase is Waiting, wanted Succeeded"},
+                   {"id":"dlv_0","canary":"prod/podinfo","hook":"event","verdict":"accepted"}],
+          "next":null})");
+  EXPECT_EQ(list_of("deliveries", *page),
+            "ID     CANARY        HOOK   VERDICT   AGE\n"
+            "dlv_2  -                    rejected\n"
+            "    POST /hooks/flager: the path is nobody's; did you mean\n"
+            "    /hooks/flagger/post-rollout?\n"
+            "dlv_1  prod/podinfo  event  filtered\n"
+            "    phase is Waiting, wanted Succeeded\n"
+            "dlv_0  prod/podinfo  event  accepted\n");
+}
+
+TEST(Show, ExplainTellsDecisionsAndNotWhatWasSent) {
+  const auto whole = parse_json(
+      R"({"delivery":null,"event":{"id":"evt_1","plan":[{"workflow":"w","runs":true,"why":"a reason"}]},
+          "runs":[{"id":"run_1","workflow":"w","state":"failed","reason":"put: 400",
+                   "startedAt":"2026-01-01T00:00:00Z",
+                   "steps":[{"number":1,"name":"put","state":"failed","reason":"400","outputs":{"a":1},
+                             "attempts":[{"number":1,"requests":[{"method":"PUT","url":"http://h/x"}]}],
+                             "trace":{"if":{"expression":".event.name","result":true}}}]}]})");
+  const std::string text = explanation(*whole);
+  EXPECT_NE(
+      text.find("run_1 (w): failed - put: 400\n  1. put: failed - 400\n     if `.event.name` is true\n"),
+      std::string::npos)
+      << text;
+  for (const char* absent : {"attempt", "http://h/x", "outputs"})
+    EXPECT_EQ(text.find(absent), std::string::npos) << text;
+}
+
 TEST(Show, VersionsAreShownWhereThereIsOne) {
   const auto page = parse_json(
       R"({"items":[{"id":"run_1","name":"a","namespace":"p","version":"1.2"},

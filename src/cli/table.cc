@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/printable.h"
+#include "base/text.h"
 #include "cli/terminal.h"
 
 namespace postlude::cli {
@@ -89,6 +90,61 @@ std::string table_of(const std::vector<std::string>& heading,
         line.append(widths.now[i] - std::min(columns, widths.now[i]) + kBetween, ' ');
     }
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out;
+}
+
+std::string table_of(const std::vector<std::string>& heading,
+                     const std::vector<std::vector<std::string>>& rows, const std::vector<std::string>& below,
+                     Below how, const std::set<std::size_t>& first) {
+  constexpr std::size_t kIndent = 4;
+  const std::string table = table_of(heading, rows, first);
+  const std::size_t width = std::max(table_width(), 2 * kIndent);
+  std::string out;
+  std::size_t line = 0;  // 0: the heading
+  for (const std::string_view row : split(table, '\n')) {
+    if (row.empty()) continue;
+    out += std::string(row) + "\n";
+    if (line++ == 0 || line - 2 >= below.size() || below[line - 2].empty()) continue;
+    const std::string text = printable(below[line - 2], Lines::kBlank);
+    out += std::string(kIndent, ' ') +
+           (how == Below::kCut ? cut_to(text, width - kIndent) : wrapped(text, kIndent, width)) + "\n";
+  }
+  return out;
+}
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
+  std::string out;
+  std::size_t at = indent;
+  for (std::string_view word : split(text, ' ')) {
+    std::size_t wide = columns_of(word);
+    if (at > indent && at + 1 + wide > width) {
+      out += "\n" + std::string(indent, ' ');
+      at = indent;
+    } else if (at > indent) {
+      out += ' ';
+      ++at;
+    }
+    // What has no blank is broken somewhere.
+    while (at + wide > width && width > indent + 2) {
+      std::size_t size = 0;
+      std::size_t taken = 0;
+      while (size < word.size()) {
+        std::size_t next = size + 1;
+        while (next < word.size() && within_character(word[next]))
+          ++next;
+        const std::size_t more = columns_of(word.substr(size, next - size));
+        if (at + taken + more > width) break;
+        size = next;
+        taken += more;
+      }
+      out += std::string(word.substr(0, size)) + "\n" + std::string(indent, ' ');
+      word.remove_prefix(size);
+      wide = columns_of(word);
+      at = indent;
+    }
+    out += word;
+    at += wide;
   }
   return out;
 }

@@ -56,6 +56,21 @@ TEST_F(Table, FitsAndKeepsIdsAndHeadings) {
   EXPECT_NE(table_of({"ID", "X"}, {{id, many}}).find(id + "  wwwww…\n"), std::string::npos);
 }
 
+TEST_F(Table, WhatIsLongStandsBelowItsRow) {
+  setenv("COLUMNS", "20", 1);
+  EXPECT_EQ(table_of({"A", "B"}, {{"a", "b"}, {"c", "d"}}, {"one two three four", ""}, Below::kWrap),
+            "A  B\na  b\n    one two three\n    four\nc  d\n");
+  EXPECT_EQ(table_of({"A"}, {{"a"}}, {"one two three four\nx"}, Below::kCut), "A\na\n    one two three f…\n");
+}
+
+TEST_F(Table, TextIsBrokenAtBlanks) {
+  EXPECT_EQ(wrapped("one two three", 0, 7), "one two\nthree");
+  EXPECT_EQ(wrapped("one two", 2, 5), "one\n  two");
+  EXPECT_EQ(wrapped("a abcdefgh b", 1, 5), "a\n abcd\n efgh\n b");
+  EXPECT_EQ(wrapped("日本語日本", 0, 6), "日本語\n日本");
+  EXPECT_EQ(wrapped("", 2, 80), "");
+}
+
 TEST_F(Table, ACellIsOneLine) {
   EXPECT_EQ(table_of({"A"}, {{"x\ny\x1b[31m"}}), "A\nx y\\u001b[31m\n");
 }

@@ -88,7 +88,7 @@ def test_tables_fit(server, binary):
                                    env={**os.environ, **environment}, check=True).stdout.splitlines()
             assert max(map(columns, lines)) <= most, lines
             ids = [i["id"] for i in server.items(kind)]
-            assert [line.split()[0] for line in lines[1:]] == ids, "ids are never cut"
+            assert [line.split()[0] for line in lines[1:] if line[0] != " "] == ids, "ids are never cut"
     listed = server.cli("runs", "list", check=0).stdout
     assert listed.split("\n")[0].split() == ["ID", "CANARY", "WORKFLOW", "STATE", "DURATION", "AGE"]
     assert "…" in listed
@@ -132,6 +132,34 @@ def test_acts_print_a_line(server):
                         server.cli("runs", "dismiss", failed, check=0).stdout)
 
 
+def test_what_was_misspelt_is_named(server, binary):
+    for words, said in ((["runs", "list", "--workflow", "ask"], "no runs: no workflow 'ask' is configured; did you mean 'asks'?\n"),
+                        (["failures", "--workflow", "aks"], "no failures: no workflow 'aks' is configured; did you mean 'asks'?\n"),
+                        (["runs", "held", "--workflow", "aks"], "no step is held: no workflow 'aks' is configured; did you mean 'asks'?\n"),
+                        (["keys", "list", "--target", "wb"], "no step has used a key: no target 'wb' is configured; did you mean 'web'?\n"),
+                        (["keys", "list", "--target", "web"], "no step has used a key\n")):
+        assert server.cli(*words, check=0).stdout == said
+    for words, near in ((["runs", "list", "--state", "failde"], "failed"), (["deliveries", "list", "--verdict", "rejectd"], "rejected")):
+        assert f"did you mean '{near}'?" in server.cli(*words, check=2).stderr
+    assert server.cli("failures", "list", check=0).stdout == server.cli("failures", check=0).stdout
+    done = run(binary, "runs", "list", "--server", server.hooks)
+    assert done.returncode == 1 and b"admin listener (server.admin)?" in done.stderr, done.stderr
+    assert b"listener" not in run(binary, "runs", "show", "run_zzzz", "--server", server.admin).stderr
+
+
+def test_unpause_says_what_is_still_paused(server):
+    server.cli("pause", "--target", "web", check=0)
+    refused = server.cli("unpause", "--all", check=1).stderr
+    assert "there was no `pause --all`; still paused: target web" in refused, refused
+    assert server.cli("pause", "--all", check=0).stdout == "paused: all runs\n"
+    listed = server.cli("targets", check=0).stdout
+    assert re.search(r"^web +http +closed +target +http://127.0.0.1:1$", listed, re.M), listed
+    assert listed == server.cli("targets", "list", check=0).stdout
+    assert json.loads(server.cli("targets", "-o", "json", check=0).stdout)["items"] == server.items("targets")
+    assert server.cli("unpause", "--all", check=0).stdout == "unpaused: all runs; still paused: target web\n"
+    assert server.cli("unpause", "--target", "web", check=0).stdout == "unpaused: target web\n"
+
+
 def test_a_cut_cause_is_found(server):
     cause = server.items("failures")[0]["cause"]
     assert "begin with 'a'" in server.cli("failures", "dismiss", "--cause", "a…", check=1).stderr
@@ -152,7 +180,7 @@ def test_words_for_help(binary, words, same):
 
 @pytest.mark.parametrize("words, near", [(["rnus"], "runs"), (["runs", "aprove"], "approve"), (["runs", "list", "--limt", "3"], "--limit"),
                                          (["check", "x", "--connectrs", "y"], "--connectors"), (["help", "rnus"], "runs"),
-                                         (["serve", "--confg", "x"], "--config"), (["serve", "--confg=x"], "--config"),
+                                         (["serve", "-c", "x"], "--config' or '--connectors"), (["serve", "--confg", "x"], "--config"), (["serve", "--confg=x"], "--config"),
                                          (["serve", "--config", "x", "--port-fiel", "y"], "--port-file"), (["schema", "--hepl"], "--help"),
                                          (["runs", "show", "--ouput", "json", "run_1"], "--output"), (["pause", "--tagret", "web"], "--target"),
                                          (["runs", "resume", "run_1", "--stpe", "2"], "--step"), (["simulate", "--sinec", "3d"], "--since"),
@@ -168,6 +196,18 @@ def test_slips_of_the_hand(binary, words, near):
 def test_an_option_that_is_like_none_is_named_with_those_there_are(binary):
     done = run(binary, "serve", "--zzzz", "x")
     assert done.returncode == 2 and b"'postlude serve' has no option '--zzzz'; options: " in done.stderr and b"--port-file" in done.stderr
+
+
+def test_help_fits_and_has_none_of_the_librarys_words(binary):
+    def below(*words):
+        text = run(binary, *words, "--help").stdout.decode()
+        assert text.startswith(tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) and f"Usage: postlude{''.join(' ' + w for w in words)}" in text
+        assert max(map(columns, text.splitlines())) <= 80, text
+        for word in ("Excludes", "Option Group", "TEXT", "Needs:", "REQUIRED"):
+            assert word not in text, text
+        listed = text.split("Subcommands:\n")[1].splitlines() if "Subcommands:" in text else []
+        return sum((below(*words, line.split()[0]) for line in listed if re.match(r"  \S", line)), 1)
+    assert below() > 40
 
 
 @pytest.mark.parametrize("option, value", [("--server", "127.0.0.1:PORT"), ("--server", ":PORT"), ("--server", "localhost:PORT/"),
@@ -218,7 +258,7 @@ def test_manual_pages(binary, shared):
     pages = sorted(shared.glob("man/man1/*.1"))
     assert {"postlude.1", "postlude-runs.1", "postlude-serve.1", "postlude-send.1"} <= {page.name for page in pages}
     commands = run(binary, "help").stdout.decode().split("Subcommands:")[1].split("\n")
-    assert {f"postlude-{line.split()[0]}.1" for line in commands if line.startswith("  ")} == {page.name for page in pages} - {"postlude.1"}
+    assert {f"postlude-{line.split()[0]}.1" for line in commands if re.match(r"  \S", line)} == {page.name for page in pages} - {"postlude.1"}
     for page in pages:
         # As lexgrog reads it, and `man -k` shows it: one line that says by itself what the command does.
         name = re.search(r"\n\.SH NAME\n(.*)\n\.SH SYNOPSIS\n", page.read_text(), re.S)[1].replace("\\-", "-")
@@ -237,6 +277,8 @@ def test_manual_pages(binary, shared):
 @pytest.mark.parametrize("line, offered, not_offered", [
     ("postlude ru", ["runs"], ["serve"]), ("postlude runs ap", ["approve"], []), ("postlude runs ", ["list", "retry"], ["serve"]),
     ("postlude runs list --", ["--workflow", "--server"], ["--config"]), ("postlude runs list -o ", ["table", "wide", "json", "yaml"], ["list"]),
+    ("postlude runs list --state ", ["queued", "failed"], []), ("postlude deliveries list --verdict ", ["rejected"], []),
+    ("postlude schema ", ["config", "test", "connector"], []), ("postlude targets ", ["list"], []),
     ("postlude completion ", ["bash", "zsh", "fish"], []), ("postlude --v", ["--version"], []),
     ("postlude runs resume --as ", ["done", "repeat", "fail"], []), ("postlude pause --", ["--all", "--target"], []),
     ("postlude la", [], ["later"])])
