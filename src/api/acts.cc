@@ -15,8 +15,9 @@ constexpr std::size_t kWordsMax = 4'000;  // of a comment or a reason
 
 struct Verb {
   std::string_view name;
-  std::vector<std::string> flags;  // true or false
-  std::vector<std::string> words;  // text
+  std::vector<std::string> flags;      // true or false
+  std::vector<std::string> words;      // text
+  std::vector<std::string> maps = {};  // JSON objects
 };
 
 const std::vector<Verb>& verbs() {
@@ -26,7 +27,7 @@ const std::vector<Verb>& verbs() {
                                         {"skip", {}, {"step"}},
                                         {"approve", {}, {"step", "comment"}},
                                         {"reject", {}, {"step", "comment"}},
-                                        {"resume", {}, {"step", "as"}},
+                                        {"resume", {}, {"step", "as"}, {"outputs"}},
                                         {"dismiss", {}, {}}};
   return kVerbs;
 }
@@ -42,8 +43,13 @@ const Verb* verb_named(std::string_view name) {
 Status check_body(const Verb& verb, const json::value& asked) {
   std::vector<std::string> known = verb.flags;
   known.insert(known.end(), verb.words.begin(), verb.words.end());
+  known.insert(known.end(), verb.maps.begin(), verb.maps.end());
   for (const auto& member : asked.get_object()) {
     const std::string key(view(json::string(member.key())));
+    if (std::find(verb.maps.begin(), verb.maps.end(), key) != verb.maps.end()) {
+      if (!member.value().is_object()) return Error(Code::kInvalid, key + " must be an object");
+      continue;
+    }
     const bool flag = std::find(verb.flags.begin(), verb.flags.end(), key) != verb.flags.end();
     if (!flag && std::find(verb.words.begin(), verb.words.end(), key) == verb.words.end())
       return Error(Code::kInvalid, "unknown '" + cut(key, 40) + "'; " + instead_of(key, known));
@@ -119,7 +125,9 @@ rt::Task<Result<RunId>> Api::carry_out(RunId id, std::string verb, json::value a
   } else {
     const auto as = store::resume_as(find_text(asked, "as"));
     if (!as) co_return Error(Code::kInvalid, "as must be done, repeat or fail");
-    AWAIT(done, pipeline_.resume(id, step, *as, who.name));
+    store::Resume answer{id, step, *as, who.name, {}};
+    if (const json::value* outputs = find(asked, "outputs")) answer.outputs = to_text(*outputs);
+    AWAIT(done, pipeline_.resume(std::move(answer)));
   }
   if (!done) co_return done.error();
   co_return id;

@@ -127,7 +127,7 @@ rt::Task<HttpResponse> Api::resume_held(json::value asked, Caller who) {
   json::array refused;
   for (const store::HeldStep& step : *steps) {
     AWAIT(const Status said,
-          pipeline_.resume(step.run, std::to_string(step.index + 1), *as, who.name, step.cause));
+          pipeline_.resume({step.run, std::to_string(step.index + 1), *as, who.name, {}, step.cause}));
     if (said) ++done;
     // Somebody was faster; or the store has no room, and what is left stays as it is.
     if (!said && refused.size() < kRefusalsShown)

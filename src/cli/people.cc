@@ -16,7 +16,7 @@ namespace {
 
 // The options of these commands, in one struct, because only one command runs.
 struct Words {
-  std::string id, step, as, comment, reason, cause, workflow, target, team, source;
+  std::string id, step, as, outputs, comment, reason, cause, workflow, target, team, source;
   bool stale = false, again = false, all = false, yes = false;
 };
 
@@ -71,6 +71,40 @@ void comment_option(CLI::App* command, Words& w) {
   command->add_option("--comment", w.comment, "Comment stored with the answer");
 }
 
+void resume_options(CLI::App* command, Words& w) {
+  step_option(command, w);
+  command
+      ->add_option("--as", w.as,
+                   "done: it had its effect, and the step succeeds; a job that it started counts as passed, "
+                   "unless --outputs names it; repeat: it had none, so try again; fail: end it as failed")
+      ->required()
+      ->check(CLI::IsMember({"done", "repeat", "fail"}));
+  CLI::Option* cause =
+      command
+          ->add_option(
+              "--cause", w.cause,
+              "Answer all steps held for this cause; copy it from `runs held`, with its … if it is cut")
+          ->excludes("run")
+          ->excludes("--step");
+  command
+      ->add_option("--outputs", w.outputs,
+                   "With --as done: what the step yielded, as a JSON object (default: null); an action that "
+                   "waits for its job takes it as the answer to its request, and polls the job")
+      ->check([](const std::string& text) {
+        const auto read = parse_json(text);
+        return read && read->is_object() ? std::string() : "it is no JSON object";
+      })
+      ->excludes(cause);
+  command->add_option("--workflow", w.workflow, "With --cause: only steps of this workflow");
+  command->add_flag("--yes", w.yes, "With --cause: do not ask for confirmation");
+}
+
+json::object resume_body(const Words& w) {
+  json::object body = with_text({{"step", &w.step}, {"as", &w.as}});
+  if (const auto outputs = parse_json(w.outputs)) body["outputs"] = *outputs;
+  return body;
+}
+
 const std::vector<Verb>& verbs() {
   const auto answer = [](const Words& w) { return with_text({{"step", &w.step}, {"comment", &w.comment}}); };
   static const std::vector<Verb> kVerbs{
@@ -78,7 +112,10 @@ const std::vector<Verb>& verbs() {
        [](const Words& w) {
          return json::object{{"stale", w.stale}};
        }},
-      {"replay", "replayed", "Run the workflow on the event again; effects already made are not repeated",
+      {"replay", "replayed",
+
+       "Run the workflow on the event again: key and lookup make nothing twice, state and upsert are set "
+       "again, none follows onUnclear (chat messages are sent again)",
        [](CLI::App* command, Words& w) {
          command->add_flag("--again", w.again, "Repeat the effects, with new idempotency keys");
          stale_option(command, w);
@@ -99,27 +136,8 @@ const std::vector<Verb>& verbs() {
        }},
       {"approve", "approved", "Approve a step that waits for an approval", comment_option, answer},
       {"reject", "rejected", "Reject a step that waits for an approval", comment_option, answer},
-      {"resume", "resumed", "Answer a held step, or all held steps with one cause",
-       [](CLI::App* command, Words& w) {
-         step_option(command, w);
-         command
-             ->add_option(
-                 "--as", w.as,
-                 "done: it had its effect; repeat: it had none, so try again; fail: end it as failed")
-             ->required()
-             ->check(CLI::IsMember({"done", "repeat", "fail"}));
-         command
-             ->add_option(
-                 "--cause", w.cause,
-                 "Answer all steps held for this cause; copy it from `runs held`, with its … if it is cut")
-             ->excludes("run")
-             ->excludes("--step");
-         command->add_option("--workflow", w.workflow, "With --cause: only steps of this workflow");
-         command->add_flag("--yes", w.yes, "With --cause: do not ask for confirmation");
-       },
-       [](const Words& w) {
-         return with_text({{"step", &w.step}, {"as", &w.as}});
-       },
+      {"resume", "resumed", "Answer a held step, or all held steps with one cause", resume_options,
+       resume_body,
        [](const Remote& remote, const Words& w) {
          return resume_many(remote, {w.cause, w.workflow, w.as, w.yes});
        }},

@@ -236,7 +236,8 @@ void put_steps(std::string& out, const json::value& run) {
     out += decision_of(step) + "\n";
     if (flag_in(step, "held"))
       out += "     to answer: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
-             " --as done (it had its effect), repeat (it had none) or fail\n";
+             " --as done (it had its effect; --outputs says what it yielded), "
+             "repeat (it had none) or fail\n";
     const std::string waits = cell(step, "waitsFor");
     if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
     put_condition(out, step);

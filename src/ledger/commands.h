@@ -65,14 +65,6 @@ Result<std::vector<KeyUse>> list_keys(sql::Connection& db, const KeyFilter& filt
 
 // -- people.cc
 Status retry(Ledger& ledger, RunId run, bool stale, const std::string& actor, Instant now);
-struct Resume {
-  RunId run;
-  std::string step;
-  ResumeAs as = ResumeAs::kRepeat;
-  std::string actor;
-  Instant now;
-  std::string cause = {};
-};
 Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule);
 struct Replay {
   RunId of;

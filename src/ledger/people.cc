@@ -10,6 +10,8 @@ namespace postlude::ledger {
 
 namespace {
 
+constexpr std::size_t kAudited = 1'000;  // of outputs that a person gave
+
 bool means(const Step& step, const std::string& word) {
   return step.name == word || step.title == word || std::to_string(step.index + 1) == word;
 }
@@ -40,6 +42,16 @@ Status settle(Ledger& ledger, std::int64_t step, RequestResult as, const std::st
       {step, static_cast<int>(as), "settled by " + actor, now});
 }
 
+// What was unclear was done, and this is what it was answered. Whether there is such a request.
+Result<bool> settle_with(Ledger& ledger, std::int64_t step, const Resume& wanted) {
+  const std::string response = R"({"status":null,"headers":{},"body":)" + wanted.outputs + R"(,"text":""})";
+  TRY_DONE(
+      ledger.db().run("UPDATE requests SET response = $2 WHERE step = $1 AND result = 6", {step, response}));
+  const bool any = ledger.db().changed() > 0;
+  if (any) TRY_DONE(settle(ledger, step, RequestResult::kSucceeded, wanted.actor, wanted.now));
+  return any;
+}
+
 // What another run of the event had of the same step: that is what was done. "null": none is known.
 Status take_over(Ledger& ledger, const Run& run, Step& step) {
   if (!step.outputs.empty()) return ok();
@@ -68,13 +80,26 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
   step.because = Because::kOther;
   step.due_at = std::nullopt;
   switch (wanted.as) {
-    case ResumeAs::kDone:
-      step.state = StepState::kSucceeded;
+    case ResumeAs::kDone: {
       step.unclear = false;
+      if (!wanted.outputs.empty() && wanted.polls.contains(step.definition)) {
+        TRY(const bool goes_on, settle_with(ledger, step.id, wanted));
+        step.state = StepState::kPending;
+        step.due_at = wanted.now;
+        if (goes_on) return ok();
+      }
+      step.due_at = std::nullopt;
+      step.state = StepState::kSucceeded;
       step.finished_at = wanted.now;
-      TRY_DONE(take_over(ledger, stored.run, step));
-      if (!lease.key.empty()) TRY_DONE(settle_key_as_done(ledger, stored.run, step, lease.key));
+      if (!wanted.outputs.empty()) {
+        step.outputs = wanted.outputs;
+        if (!lease.key.empty()) TRY_DONE(settle_key(ledger, stored.run, step, lease.key));
+      } else {
+        TRY_DONE(take_over(ledger, stored.run, step));
+        if (!lease.key.empty()) TRY_DONE(settle_key_as_done(ledger, stored.run, step, lease.key));
+      }
       return settle(ledger, step.id, RequestResult::kSucceeded, wanted.actor, wanted.now);
+    }
     case ResumeAs::kRepeat:
       step.state = StepState::kPending;
       step.unclear = false;
@@ -496,11 +521,14 @@ Status resume(Ledger& ledger, const Resume& wanted, const Rule& rule) {
   TRY(const std::size_t index, held_step(stored->run, wanted.step));
   if (!wanted.cause.empty() && stored->run.steps[index].cause != wanted.cause)
     return Error(Code::kConflict, "step " + wanted.step + " is held for another cause by now");
+  if (values_of(stored->run) + wanted.outputs.size() > kRunValuesMax)
+    return Error(Code::kInvalid, wanted.run.text() + " has no room for these outputs");
   TRY_DONE(release(ledger, *stored, index, wanted));
   Step& step = stored->run.steps[index];
   TRY_DONE(ledger.audit(wanted.now, wanted.actor, "run.resumed", wanted.run.text(),
-                        step.title + " as " + std::string(word_of(wanted.as))));
-  if (wanted.as != ResumeAs::kRepeat) {
+                        step.title + " as " + std::string(word_of(wanted.as)) +
+                            (wanted.outputs.empty() ? "" : ", outputs " + cut(wanted.outputs, kAudited))));
+  if (terminal(step.state)) {
     const Decision decision = rule(stored->run);
     return apply_decision(ledger, *stored, decision, {index}, wanted.now);
   }

@@ -322,4 +322,16 @@ enum class ResumeAs : std::uint8_t { kDone, kRepeat, kFail };
 std::optional<ResumeAs> resume_as(std::string_view word);  // done, repeat, fail
 std::string_view word_of(ResumeAs as);
 
+// A person's answer for a held step.
+struct Resume {
+  RunId run;
+  std::string step;  // its id, title or number; "": the only one that is held
+  ResumeAs as = ResumeAs::kRepeat;
+  std::string actor;
+  Instant now;
+  std::string cause = {};              // only if it is held for that cause; "": for any
+  std::string outputs = {};            // with kDone: what it yielded, as JSON; "": not known
+  std::set<std::uint32_t> polls = {};  // the definitions of steps that wait for what they start
+};
+
 }  // namespace postlude::ledger

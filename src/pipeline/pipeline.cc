@@ -113,7 +113,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     co_return std::optional<store::Work>();
   }
   renew_masker();
-  const auto bound = bound_for(work);
+  const auto bound = bound_for(work.run.workflow, *work.text);
   store::AttemptEnd end;
   end.lease = work.lease;
   end.outcome = Refused{bound ? "" : "the workflow it began with: " + bound.error().message};

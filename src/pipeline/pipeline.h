@@ -54,8 +54,8 @@ class Pipeline {
 
   // -- people's answers: `runs retry`, `runs resume`
   rt::Task<Status> retry(RunId run, bool stale, std::string actor);
-  rt::Task<Status> resume(RunId run, std::string step, store::ResumeAs as, std::string actor,
-                          std::string cause = "");
+  // Sets the answer's time, hides secrets in its outputs, and finds out which steps wait for what they start.
+  rt::Task<Status> resume(store::Resume wanted);
   // kConflict: today's workflow does not match the event, or cannot be used.
   rt::Task<Result<RunId>> replay(RunId run, bool again, bool stale, std::string actor);
   rt::Task<Status> unpause(std::string kind, std::string name, std::string actor);
@@ -137,7 +137,9 @@ class Pipeline {
   std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
   // Repeats until the store accepts it: a full disk must not lose an answer that we cannot get again.
   rt::Task<Result<std::optional<store::Work>>> record(store::AttemptEnd end, store::Rule rule, bool go_on);
-  Result<std::shared_ptr<const BoundWorkflow>> bound_for(const store::Work& work);
+  Result<std::shared_ptr<const BoundWorkflow>> bound_for(const std::string& workflow,
+                                                         const std::string& text);
+  rt::Task<Result<std::set<std::uint32_t>>> polling_steps(RunId run);
   void renew_masker(Duration after = std::chrono::seconds(1));
   Mask& hidden();  // all secrets of targets and sources, as they are now and were before
   bool may_go_on(const std::string& target);

@@ -300,12 +300,13 @@ rt::Task<> Pipeline::tell(std::string hook, json::object payload) {
   if (event.id && on_event) on_event(event);
 }
 
-Result<std::shared_ptr<const BoundWorkflow>> Pipeline::bound_for(const store::Work& work) {
+Result<std::shared_ptr<const BoundWorkflow>> Pipeline::bound_for(const std::string& workflow,
+                                                                 const std::string& text) {
   constexpr std::size_t kPinnedMax = 1'000;
-  const std::string key = work.run.workflow + '\0' + *work.text;
+  const std::string key = workflow + '\0' + text;
   const auto known = pinned_.find(key);
   if (known != pinned_.end()) return known->second;
-  TRY(auto bound, rules_->bind_pinned(work.run.workflow, *work.text));
+  TRY(auto bound, rules_->bind_pinned(workflow, text));
   if (pinned_.size() >= kPinnedMax) pinned_.clear();
   pinned_.emplace(key, bound);
   return bound;

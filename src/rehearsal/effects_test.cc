@@ -289,7 +289,7 @@ class Cell {
     EXPECT_TRUE(event) << event.error().message;
   }
   void resume(store::ResumeAs as) {
-    const auto done = rehearsal_->ask(rehearsal_->pipeline().resume(run_, "do", as, "amy"));
+    const auto done = rehearsal_->ask(rehearsal_->pipeline().resume({run_, "do", as, "amy", {}}));
     EXPECT_TRUE(done && *done) << (done ? done->error().message : "nobody answered");
   }
   void settle() {

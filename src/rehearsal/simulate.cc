@@ -389,7 +389,9 @@ bool act_as_then(Rehearsal& rehearsal, const EventHistory& then, EventId event, 
       const bool failed = run.state == RunState::kFailed && step.state == StepState::kFailed;
       if (step.held) {
         const auto as = resumed_as(*old);
-        if (as && well(rehearsal.ask(rehearsal.pipeline().resume(run.id, number, *as, who)))) return true;
+        store::Resume answer{run.id, number, as.value_or(store::ResumeAs::kRepeat), who, {}};
+        if (as == store::ResumeAs::kDone && old->outputs.is_object()) answer.outputs = to_text(old->outputs);
+        if (as && well(rehearsal.ask(rehearsal.pipeline().resume(std::move(answer))))) return true;
       }
       if ((step.held || failed) && old->reason.starts_with("skipped by ")) {
         if (well(rehearsal.ask(rehearsal.store().skip(run.id, number, who, rt::now())))) return true;

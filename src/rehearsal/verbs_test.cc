@@ -248,7 +248,7 @@ TEST_F(VerbsTest, WhatAKeyStandsForIsNotMadeTwiceInSilence) {
     RunId held;
     for (const postlude::Run& run : all_runs())
       held = run.steps[0].held ? run.id : held;
-    const auto done = rehearsal_->ask(rehearsal_->pipeline().resume(held, "do", as, "amy"));
+    const auto done = rehearsal_->ask(rehearsal_->pipeline().resume({held, "do", as, "amy", {}}));
     ASSERT_TRUE(done && *done);
     EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
   };

@@ -357,6 +357,28 @@ TEST_F(WaitingTest, WhatALookupFoundIsWaitedFor) {
   EXPECT_EQ(searches_, 1);
 }
 
+// A person knows that it was started, and perhaps as what: only then can it be polled.
+TEST_F(WaitingTest, APersonSaysWhatWasStarted) {
+  for (const bool told : {true, false}) {
+    cut_ = 1;
+    begin("{id: b, uses: ci/build}");
+    accept();
+    rehearsal_->advance(seconds(5));
+    ASSERT_TRUE(step().held) << step().reason;
+    store::Resume answer{detail().run.id, "b", store::ResumeAs::kDone, "amy", {}};
+    if (told) answer.outputs = R"({"id":"b1"})";
+    auto resumed = rehearsal_->ask(rehearsal_->pipeline().resume(answer));
+    ASSERT_TRUE(resumed && *resumed);
+    rehearsal_->advance(seconds(5));
+    EXPECT_EQ(step().state, told ? StepState::kWaiting : StepState::kSucceeded) << step().reason;
+    done();
+    EXPECT_EQ(step().state, StepState::kSucceeded) << step().reason;
+    EXPECT_EQ(step().outputs, told ? R"({"id":"b1","result":"passed"})" : "null");
+    EXPECT_EQ(starts_, 1);
+    EXPECT_EQ(looks_ > 0, told);
+  }
+}
+
 TEST_F(WaitingTest, AReplayMeetsWhatWasStartedAndWaitsForIt) {
   struct Row {
     const char* action;

@@ -139,7 +139,7 @@ TEST_P(HappenedTest, held_steps_are_counted_until_somebody_answers) {
   auto counts = driver_.wait(store_->counts());
   ASSERT_TRUE(counts);
   EXPECT_EQ((counts->held[{"a", "jira"}]), 1);
-  ASSERT_TRUE(driver_.wait(store_->resume(run, "one", ResumeAs::kDone, "ops", at(3), succeed(0, at(3)))));
+  ASSERT_TRUE(driver_.wait(store_->resume({run, "one", ResumeAs::kDone, "ops", at(3)}, succeed(0, at(3)))));
   EXPECT_TRUE(driver_.wait(store_->counts())->held.empty());
 }
 

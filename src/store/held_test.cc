@@ -48,6 +48,39 @@ TEST_P(HeldTest, steps_are_grouped_by_cause_and_workflow) {
   EXPECT_EQ(count_held("b", "504"), 0U);
 }
 
+// What it yielded is for a person to say, and where it waits for what it started, it goes on from there.
+TEST_P(HeldTest, done_with_outputs_ends_or_is_what_the_request_was_answered) {
+  for (const bool polls : {false, true}) {
+    const std::int64_t second = polls ? 100 : 1;
+    const RunId id = begin_run(second, "a", {step("one")}, "prod/" + std::to_string(second));
+    const auto work = claim(second);
+    ASSERT_EQ(work.size(), 1U);
+    Store::NewRequest sent;
+    sent.lease = work[0].lease;
+    sent.request.name = "create";
+    sent.request.effect = Effect::kNone;
+    sent.request.key = "key";
+    sent.request.headers = sent.request.body = "{}";
+    ASSERT_TRUE(driver_.wait(store_->commit_request(std::move(sent))));
+    StepChange change{0, StepState::kWaiting, std::nullopt, "held", true, true};
+    ASSERT_TRUE(record(ended(work[0], second + 1, Unclear{"no answer"}), leave(change, RunState::kWaiting)));
+    Resume wanted{id, "one", ResumeAs::kDone, "ops", at(second + 2)};
+    if (polls) wanted.polls = {0};
+    wanted.outputs = '"' + std::string(kRunValuesMax, 'x') + '"';
+    const Rule ends = [](const postlude::Run&) { return Decision{{}, RunState::kSucceeded}; };
+    EXPECT_EQ(driver_.wait(store_->resume(wanted, ends)).error().code, Code::kInvalid);
+    wanted.outputs = R"({"id":"77"})";
+    ASSERT_TRUE(driver_.wait(store_->resume(wanted, ends)));
+    EXPECT_EQ(show(id).run.steps[0].outputs, polls ? "" : wanted.outputs);
+    const auto next = claim(second + 2);
+    ASSERT_EQ(next.size(), polls ? 1U : 0U);
+    if (!polls) continue;
+    ASSERT_EQ(next[0].before.size(), 1U);
+    EXPECT_EQ(next[0].before[0].result, RequestResult::kSucceeded);
+    EXPECT_EQ(next[0].before[0].response, R"({"status":null,"headers":{},"body":{"id":"77"},"text":""})");
+  }
+}
+
 // The attempt found no answer and says that it waits; meanwhile one came.
 TEST_P(HeldTest, an_answer_that_came_during_the_look_is_taken_at_once) {
   Step ask = step("ask", "");

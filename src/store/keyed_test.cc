@@ -45,7 +45,7 @@ class KeyedTest : public StoreTest {
   }
   void resume(const Work& work, ResumeAs as, std::int64_t second) {
     const Status done = driver_.wait(
-        store_->resume(work.run.id, "one", as, "ops", at(second),
+        store_->resume({work.run.id, "one", as, "ops", at(second)},
                        [now = at(second)](const postlude::Run& run) { return in_order(run, now); }));
     EXPECT_TRUE(done) << done.error().message;
   }

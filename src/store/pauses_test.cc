@@ -129,7 +129,7 @@ TEST_P(PausesTest, a_person_who_is_waited_for_holds_it_as_well) {
     if (!pause_first) pause("all", "", base + 30);
     const auto resume = [&](std::int64_t minute) {
       ASSERT_TRUE(driver_.wait(
-          store_->resume(run, "one", ResumeAs::kRepeat, "ops", at((base + minute) * kMinute), {})));
+          store_->resume({run, "one", ResumeAs::kRepeat, "ops", at((base + minute) * kMinute)}, {})));
     };
     if (pause_first) unpause("all", "", base + 40);
     resume(50);

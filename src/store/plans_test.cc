@@ -184,10 +184,10 @@ void Plans::ask_people() {
   Work work = claim_of(run, 30);
   EXPECT_TRUE(commit(work, Effect::kNone));
   EXPECT_TRUE(record(ended(work, 31, Held{"?"}), hold()));
-  done(store_->resume(run, "one", ResumeAs::kRepeat, "ops", at(32), {}));
+  done(store_->resume({run, "one", ResumeAs::kRepeat, "ops", at(32)}, {}));
   work = claim_of(run, 32);
   EXPECT_TRUE(record(ended(work, 32, Held{"?"}), hold()));
-  done(store_->resume(run, "one", ResumeAs::kDone, "ops", at(33),
+  done(store_->resume({run, "one", ResumeAs::kDone, "ops", at(33)},
                       [](const postlude::Run& r) { return in_order(r, at(33)); }));
   work = claim_of(run, 33);
   EXPECT_TRUE(record(ended(work, 34, Refused{"no"}), fail(1)));
@@ -207,7 +207,7 @@ void Plans::ask_people() {
   work = claim_of(*replayed, 39);
   EXPECT_TRUE(commit(work, Effect::kUpsert));
   EXPECT_TRUE(record(ended(work, 39, Held{"?"}), hold()));
-  done(store_->resume(*replayed, "one", ResumeAs::kDone, "ops", at(40),
+  done(store_->resume({*replayed, "one", ResumeAs::kDone, "ops", at(40)},
                       [](const postlude::Run& r) { return in_order(r, at(40)); }));
   work = claim_of(*replayed, 41);
   EXPECT_TRUE(record(ended(work, 42, Spread{{"1"}}), [](const postlude::Run&) {

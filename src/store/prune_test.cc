@@ -107,7 +107,7 @@ TEST_P(Prune, what_orders_releases_goes_with_the_last_that_it_orders) {
   EXPECT_EQ(rows("high_water"), 1);
   prune(500);
   EXPECT_EQ(rows("high_water"), 1);
-  ASSERT_TRUE(driver_.wait(store_->resume(older, "one", ResumeAs::kRepeat, "ops", at(600), {})));
+  ASSERT_TRUE(driver_.wait(store_->resume({older, "one", ResumeAs::kRepeat, "ops", at(600)}, {})));
   work = claim(600);
   ASSERT_EQ(work.size(), 1U);
   EXPECT_EQ(commit(work[0], Effect::kState).error().code, Code::kDenied);

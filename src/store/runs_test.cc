@@ -510,7 +510,7 @@ class Held : public Runs {
     EXPECT_TRUE(claim(1000).empty());
   }
   Status resume(ResumeAs as, const Rule& rule, const std::string& word = "one") {
-    return driver_.wait(store_->resume(run_, word, as, "ops", at(120), rule));
+    return driver_.wait(store_->resume({run_, word, as, "ops", at(120)}, rule));
   }
   static Rule next_is_due() {
     return [](const postlude::Run& run) {

@@ -253,9 +253,7 @@ rt::Task<Status> Store::retry(RunId run, bool stale, std::string actor, Instant 
   });
 }
 
-rt::Task<Status> Store::resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now,
-                               Rule rule, std::string cause) {
-  ledger::Resume wanted{run, std::move(step), as, std::move(actor), now, std::move(cause)};
+rt::Task<Status> Store::resume(Resume wanted, Rule rule) {
   return impl_->write<Done>(
       [w = std::move(wanted), r = std::move(rule)](Ledger& ledger) { return ledger::resume(ledger, w, r); });
 }

@@ -92,6 +92,7 @@ using ledger::Once;
 using ledger::Page;
 using ledger::Pause;
 using ledger::Planned;
+using ledger::Resume;
 using ledger::resume_as;
 using ledger::ResumeAs;
 using ledger::Rule;
@@ -150,11 +151,11 @@ class Store {
   rt::Task<Status> give_back(Lease lease, Instant now);
   // Continues a failed run. `stale`: also send steps that a newer release superseded. kConflict: not failed.
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);
-  // Answers for a held step. `step`: its id, title or index; "" if only one is held. `rule` decides what
-  // follows kDone and kFail; kRepeat needs none. `cause`: only if the step is held for that cause; "": for
-  // any. kConflict: the step is not held (for that cause).
-  rt::Task<Status> resume(RunId run, std::string step, ResumeAs as, std::string actor, Instant now, Rule rule,
-                          std::string cause = "");
+  // Answers for a held step. `rule` decides what follows kDone and kFail; kRepeat needs none. kDone with
+  // outputs, of a step that waits for what it starts: these are what its request in doubt was answered, and
+  // it goes on from there. kConflict: the step is not held (for that cause). kInvalid: the run has no room
+  // for the outputs.
+  rt::Task<Status> resume(Resume wanted, Rule rule);
   // Creates a new run of the event of run `of`, with the text in `run`. The new run reuses what was evaluated
   // then, if the text is the same or an effect may have happened. `again`: its effects get new idempotency
   // keys.

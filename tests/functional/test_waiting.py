@@ -349,3 +349,27 @@ def test_explain_says_what_it_waits_for(ci, fakes):
     assert "the job is still running" in server.cli("runs", "show", run["id"], check=0).stdout
     assert run["id"] in server.cli("explain", event, check=0).stdout
     fakes.finish_builds()
+
+
+def test_a_person_says_what_a_held_step_has_started(ci, fakes, folder):
+    unclear = example().replace("effect: key", "effect: none").replace("keyWindow: 24h", "onUnclear: hold")
+    server = ci(connector=unclear)
+    fakes.fault(path="/ci/builds", method="POST", close="after")
+    event = accept(server)
+    run = server.wait_run(event, ("waiting",))["id"]
+    assert wait_until(lambda: server.api(f"runs/{run}")["steps"][0]["held"])
+    assert looks(fakes) == []
+    for wrong in ("{", "[1]", "77"):
+        assert "JSON object" in server.cli("runs", "resume", run, "--as", "done", "--outputs", wrong, check=2).stderr
+    said = server.cli("runs", "resume", run, "--as", "repeat", "--outputs", "{}", check=2).stderr
+    assert "outputs belong to `as` done" in said, said
+    given = json.dumps({"id": "1", "note": "t0ken-of-the-ci"})
+    server.cli("runs", "resume", run, "--step", "suite", "--as", "done", "--outputs", given, check=0)
+    wait_for_looks(fakes, 2)
+    fakes.finish_builds()
+    run = server.wait_run(event)
+    assert run["state"] == "succeeded" and run["steps"][0]["outputs"] == {"id": "1", "result": "passed"}, run
+    assert len(starts(fakes)) == 1 and "t0ken" not in json.dumps(run) and '"note": "***"' in json.dumps(run)
+    server.stop()
+    told = server.cli("audit", "export", "--file", server.database, check=0).stdout
+    assert json.dumps('suite as done, outputs {"id":"1","note":"***"}') in told and "t0ken" not in told, told

@@ -141,7 +141,7 @@ bool People::resume(const Seen& step) {
   if (as == store::ResumeAs::kRepeat) world_.check.freed(step.step);
   if (as == store::ResumeAs::kDone) world_.check.settled(step.step);
   const auto status = world_.product->ask(
-      world_.product->pipeline().resume(RunId{step.run}, std::to_string(step.index + 1), as, kWho));
+      world_.product->pipeline().resume({RunId{step.run}, std::to_string(step.index + 1), as, kWho, {}}));
   return done(as == store::ResumeAs::kDone     ? "resume as done"
               : as == store::ResumeAs::kRepeat ? "resume as repeat"
                                                : "resume as fail",
