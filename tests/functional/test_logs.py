@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from daemon import flagger_body, request, wait_until
+from daemon import ROOT, flagger_body, request, wait_until
 
 HOOK = "/hooks/flagger/post-rollout"
 SECRET = "Hook-secret-1"
@@ -202,3 +202,35 @@ def test_a_secret_that_cannot_be_read_is_told_when_that_changes(daemon, fakes, t
     assert server.wait_run(server.post(HOOK, flagger_body(name="good9"), BEARER).json["event"])["state"] == "succeeded"
     wait_line(server, "a secret can be read again")
     assert "s3cret-of-web" not in server.log()
+
+
+# -- the documents quote lines that are there
+
+OTHERS = {"postlude", "systemctl", "chronyc", "runs", "failures", "keys", "deliveries", "debug"}  # commands, levels
+
+
+def quoted_lines():
+    """What the documents quote, in plain words, where they speak of the log or of lines."""
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        if path.stem in ("benchmarks", "comparison"):
+            continue  # of other logs
+        text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+        for block in re.split(r"\n\n|\n(?=\|)", text):
+            if not re.search(r"\b[Ll]ogs?\b|\b[Ll]ines?\b|^\| `(error|warn|info|debug)` \|", block):
+                continue
+            for quoted in re.findall(r"`([^`]+)`", block):
+                quoted = " ".join(quoted.split())
+                plain = re.fullmatch(r"[a-z][A-Za-z']* [A-Za-z' ,…]+(: [A-Za-z' ,…]+)?", quoted)
+                if plain and quoted.split()[0] not in OTHERS:
+                    yield path.name, quoted
+
+
+def test_each_line_that_the_documents_quote_is_written():
+    sources = "".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.cc")))
+    sources = re.sub(r'"\s*\n\s*"', "", sources)  # texts that go on in the next line
+    found = list(quoted_lines())
+    assert len(found) > 20, found
+    for name, quoted in found:
+        first, last = quoted.split(" ", 1)  # "run " + the state
+        written = all(part in sources for part in re.split(r" ?… ?|\bN\b", quoted)) or f'"{first} " +' in sources and f'"{last}"' in sources
+        assert written, f"docs/{name} quotes `{quoted}`, which nothing writes"
