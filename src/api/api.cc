@@ -205,7 +205,11 @@ rt::Task<HttpResponse> Api::list(std::string kind, Query query, Caller who) {
     co_return page_of(rows, limit, [](const Event& e) { return line_of(e); });
   }
   AWAIT(const auto rows, store_.runs(asked->filter, asked->page));
-  co_return page_of(rows, limit, [](const store::RunLine& r) { return line_of(r); });
+  co_return page_of(rows, limit, [&](const store::RunLine& r) {
+    json::object line = line_of(r);
+    line["retrying"] = retrying(r.due, pipeline_);
+    return line;
+  });
 }
 
 rt::Task<Result<store::RunDetail>> Api::detail_for(RunId id, Caller who) {
@@ -247,7 +251,10 @@ rt::Task<HttpResponse> Api::show(std::string kind, std::string id, Caller who) {
   if (kind == "events") {
     const EventId event{*value};
     AWAIT(const auto row, event_for(event, std::move(who)));
-    co_return row ? json_answer(view_of(*row)) : problem_of(row.error());
+    if (!row) co_return problem_of(row.error());
+    json::object view = view_of(*row);
+    add_retrying(view, *row, pipeline_);
+    co_return json_answer(view);
   }
   const RunId run{*value};
   AWAIT(const auto row, detail_for(run, std::move(who)));

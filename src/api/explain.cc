@@ -74,7 +74,9 @@ rt::Task<HttpResponse> Api::explain(std::string id, Caller who) {
     out["delivery"].as_object()["duplicateOf"] =
         first ? json::value(nullptr) : json::value(event->event.delivery.text());
   }
-  out["event"] = view_of(*event);
+  json::object event_view = view_of(*event);
+  add_retrying(event_view, *event, pipeline_);
+  out["event"] = std::move(event_view);
   AWAIT(const auto pauses, store_.pauses());
   if (!pauses) co_return problem_of(pauses.error());
   std::size_t room = kValuesMax;

@@ -108,7 +108,8 @@ json::object resume_body(const Words& w) {
 const std::vector<Verb>& verbs() {
   const auto answer = [](const Words& w) { return with_text({{"step", &w.step}, {"comment", &w.comment}}); };
   static const std::vector<Verb> kVerbs{
-      {"retry", "retried", "Continue from the failed step", stale_option,
+      {"retry", "retried", "Continue from the failed step; of a run under way: make its next attempts now",
+       stale_option,
        [](const Words& w) {
          return json::object{{"stale", w.stale}};
        }},

@@ -187,7 +187,14 @@ std::string duration_of(const json::value& run) {
   return !over || seconds >= 1 ? rough(seconds) : std::to_string(static_cast<int>(seconds * 1000)) + "ms";
 }
 
-// Whether a step of the run is held or asks people; takes a list's run or a whole one.
+// Why it ended, or why the attempt before failed of what is tried again.
+std::string reason_of(const json::value& run) {
+  const std::string reason = cell(run, "reason");
+  const json::array& again = list_in(run, "retrying");
+  return reason.empty() && !again.empty() ? cell(again.front(), "reason") : reason;
+}
+
+// Who is waited for: the steps that are held or ask people, of a list's run or of a whole one.
 bool any_step(const json::value& run, std::string_view flag, std::string_view wanted) {
   const json::array& waiting = list_in(run, "waitingSteps");
   const json::array& steps = list_in(run, "steps");
@@ -401,6 +408,12 @@ std::string state_of(const json::value& run) {
     parts.push_back("paused (" + cell(pauses.front(), "kind") + (name.empty() ? "" : " " + name) +
                     (pauses.size() > 1 ? ", …" : "") + ")");
   }
+  if (const json::array& again = list_in(run, "retrying"); pauses.empty() && !again.empty()) {
+    const std::string target = cell(again.front(), "target");
+    parts.push_back("retrying (" +
+                    (target.empty() ? "step " + cell(again.front(), "name") : "target " + target) +
+                    (again.size() > 1 ? ", …" : "") + ")");
+  }
   if (any_step(run, "held", "resume")) parts.emplace_back("held");
   if (any_step(run, "asks", "approval")) parts.emplace_back("waiting for approval");
   return parts.empty() ? state : join(parts, ", ");
@@ -468,7 +481,7 @@ const std::vector<Column>& columns_of_kind(std::string_view kind) {
                                         age,
                                         of_key("EVENT", "event", true),
                                         of_key("CREATED", "createdAt", true),
-                                        of_key("REASON", "reason", true)};
+                                        {"REASON", reason_of, true}};
   return kind == "deliveries" ? deliveries : kind == "events" ? events : runs;
 }
 

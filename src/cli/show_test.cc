@@ -126,6 +126,11 @@ TEST(Show, AStateTellsWhatHoldsTheRun) {
            Row{R"({"state":"waiting","steps":[{"held":true,"asks":false}]})", "held"},
            Row{R"({"state":"waiting","steps":[{"held":false,"asks":true}]})", "waiting for approval"},
            Row{R"({"state":"waiting"})", "waiting"},
+           Row{R"({"state":"running","retrying":[{"name":"a","target":"ci"}]})", "retrying (target ci)"},
+           Row{R"({"state":"running","retrying":[{"name":"a","target":null},{"name":"b","target":"ci"}]})",
+               "retrying (step a, …)"},
+           Row{R"({"state":"running","pausedBy":[{"kind":"all","name":""}],"retrying":[{"target":"ci"}]})",
+               "paused (all)"},
            Row{R"({"state":"failed","pausedBy":[{"kind":"all","name":""}]})", "failed"},
        }) {
     EXPECT_EQ(state_of(*parse_json(row.run)), row.state);

@@ -239,6 +239,16 @@ Status load_holds(sql::Connection& db, std::vector<RunLine>& runs) {
       if (holds(pause, run, run.team, [&](const std::string&) { return works; }))
         run.paused_by.push_back(pause);
     }
+    TRY_DONE(db.each(
+        "SELECT idx, title, target, reason, attempts, due_at FROM steps WHERE run = $1 AND ((state = 1 AND "
+        "due_at IS NOT NULL AND because <> $2) OR (state = 2 AND attempts > 1 AND spread = 0)) ORDER BY idx "
+        "LIMIT $3",
+        {run.id.value, static_cast<int>(Because::kKeyInUse), static_cast<std::int64_t>(kDueListed)},
+        [&](const sql::Row& row) {
+          run.due.push_back({static_cast<std::uint32_t>(row.integer(0)), cut(row.text(1), kListedText),
+                             row.text(2), cut(row.text(3), kListedText),
+                             static_cast<std::uint32_t>(row.integer(4)), row.maybe_time(5)});
+        }));
     if (!run.people_since) continue;
     TRY_DONE(db.each(
         "SELECT idx, title, asks FROM steps WHERE run = $1 AND state = 3 AND (asks = 1 OR held_at IS NOT "

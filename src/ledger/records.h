@@ -231,10 +231,18 @@ struct RunLine : Run {
     bool asks = false;  // true: approve or reject; false: resume
   };
   std::vector<Waiting> waiting;  // the first of them
+  struct Due {                   // a step that an attempt comes for, now or later
+    std::uint32_t index = 0;
+    std::string title, target, reason;  // the reason: of the attempt before
+    std::uint32_t attempts = 0;
+    std::optional<Instant> due_at;  // nullopt: an attempt is under way
+  };
+  std::vector<Due> due;  // the first of them
 };
 // Lists cut texts of senders and users at this many bytes; a single object shows them whole.
 constexpr std::size_t kListedText = 256;
 constexpr std::size_t kWaitingListed = 3;
+constexpr std::size_t kDueListed = 10;
 // Number of repeats that are shown with an event, the newest ones.
 constexpr std::size_t kRepeatsShown = 100;
 

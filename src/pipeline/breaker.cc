@@ -32,9 +32,11 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
       std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
   if (!failed && !answered) return;  // nothing was asked of it
   engine::Breaker& guard = breaker(target);
+  const bool was_closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
   const bool opened = guard.note(failed, rt::steady_now());
   const bool closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
   signals_->breaker(target, !closed);
+  if (closed && !was_closed) log::info("the target answers again", {{"target", target}});
   if (!opened) return;
   const std::string why(why_of(outcome));
   log::error("a target is down: only single requests are sent until it answers",

@@ -80,6 +80,39 @@ def test_a_step_waits_for_a_target_that_does_not_work(daemon):
     assert text.startswith("target web, which fails (its breaker is open)"), text
 
 
+def test_what_is_tried_again_says_so_and_goes_on_when_it_is_told_to(daemon, fakes):
+    text = config(fakes.url + "/echo").replace("{initial: 10ms, max: 10ms}", "{initial: 10h, max: 10h}, for: 100h")
+    server = daemon(text)
+    fakes.fault(path="/echo/go", status=503)
+    run = accept(server)
+    wait_until(lambda: server.api(f"runs/{run}")["retrying"])
+    listed = server.cli("runs", "list", "-o", "wide", check=0).stdout
+    assert "retrying (target web)" in listed and "503" in listed.split("REASON")[1], listed
+    shown = server.cli("runs", "show", run, check=0).stdout
+    assert "state       retrying (target web)" in shown and "waits for its next attempt, in " in shown, shown
+    again, = server.api(f"runs/{run}")["retrying"]
+    assert again["number"] == 1 and again["target"] == "web" and "503" in again["reason"] and again["dueAt"]
+    assert server.items("runs")[0]["retrying"] == [again]
+    server.cli("runs", "retry", run, check=0)
+    wait_until(lambda: server.api(f"runs/{run}")["state"] == "succeeded")
+    assert server.api(f"runs/{run}")["retrying"] == []
+    fakes.fault(path="/echo/go", hold=True)
+    busy = accept(server, checksum="2")
+    wait_until(lambda: server.api(f"runs/{busy}")["steps"][0]["state"] == "running")
+    refused = server.cli("runs", "retry", busy, check=1).stderr
+    assert "no step of it waits for its next attempt" in refused, refused
+    fakes.release()
+
+
+def test_a_target_that_was_down_is_told_when_it_answers(daemon, fakes):
+    server = daemon(config(fakes.url + "/echo"))
+    fakes.fault(path="/echo/go", status=503, times=7)
+    run = accept(server)
+    wait_until(lambda: server.api(f"runs/{run}")["state"] == "succeeded", 30)
+    log = server.log()
+    assert log.index("a target is down") < log.index("the target answers again") and log.count("the target answers again") == 1
+
+
 @pytest.mark.parametrize("what", [["--target", "web"], ["--workflow", "w"], ["--source", "flagger"], ["--all"]])
 def test_a_step_waits_for_the_end_of_a_pause(daemon, fakes, what):
     server = daemon(config(fakes.url + "/echo"))
