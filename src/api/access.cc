@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/loopback.h"
 #include "base/text.h"
 
@@ -24,6 +25,31 @@ void Access::use(std::vector<Token> tokens, SecretLookup secrets, std::string_vi
   origin_ = origin_of(admin_url);
   host_ =
       origin_.empty() ? "" : host_of(std::string_view(origin_).substr(origin_.find("://") + 3)).value_or("");
+  for (const Token& token : tokens_) {
+    if (const std::string why = unreadable(token); !why.empty())
+      log::warn("nobody can use this token until its secret can be read",
+                {{"token", token.name}, {"why", why}});
+  }
+}
+
+// Why none of the token's secrets can be read; "": one can.
+std::string Access::unreadable(const Token& token) const {
+  std::string why = "it has none";
+  for (const SecretRef& ref : token.secrets) {
+    const auto value = secrets_(ref);
+    if (value) return "";
+    why = value.error().message;
+  }
+  return why;
+}
+
+std::string Access::unknown_token() const {
+  const auto lost = std::count_if(tokens_.begin(), tokens_.end(),
+                                  [&](const Token& token) { return !unreadable(token).empty(); });
+  const std::string why = "the token is unknown: use one of access.tokens";
+  if (lost == 0) return why;
+  return why + " (the secrets of " + std::to_string(lost) + " of these " + std::to_string(tokens_.size()) +
+         " cannot be read on the server; its log names them)";
 }
 
 // A page that a browser was led to has a name of its own, even where its owner lets that name lead to this
@@ -70,8 +96,8 @@ Result<Caller> Access::caller(const HttpRequest& request) const {
   const bool bearer = authorization.size() > 7 && equal_ignoring_case(authorization.substr(0, 7), "Bearer ");
   auto found = known(bearer ? trim(authorization.substr(7)) : std::string_view());
   if (!found)
-    return Error(Code::kNotFound, bearer ? "the token is unknown: use one of access.tokens"
-                                         : "a token is required: Authorization: Bearer TOKEN, or --token");
+    return Error(Code::kNotFound,
+                 bearer ? unknown_token() : "a token is required: Authorization: Bearer TOKEN, or --token");
   return *std::move(found);
 }
 

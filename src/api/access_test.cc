@@ -63,6 +63,20 @@ TEST(Access, the_host_of_the_admin_url_is_known_too) {
   EXPECT_FALSE(access.caller(request({"example.com"})));
 }
 
+TEST(Access, a_token_whose_secret_cannot_be_read_is_told) {
+  Access access;
+  access.use(
+      {{"ops", Role::kOperator, {SecretRef{}}, ""}, {"ci", Role::kViewer, {SecretRef{}, SecretRef{}}, ""}},
+      [](const SecretRef&) -> Result<std::string> { return Error(Code::kNotFound, "it is not set"); }, "");
+  HttpRequest call = request({"postlude.internal"});
+  call.headers.add("Authorization", "Bearer s3cret");
+  ASSERT_FALSE(access.caller(call));
+  EXPECT_EQ(
+      access.caller(call).error().message,
+      "the token is unknown: use one of access.tokens (the secrets of 2 of these 2 cannot be read on the "
+      "server; its log names them)");
+}
+
 TEST(Access, where_there_are_tokens_any_name_will_do) {
   Access access;
   access.use(

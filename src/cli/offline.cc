@@ -56,8 +56,13 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
     }
   };
   for (const connector::Target& target : loaded.rules->targets()) {
-    for (const SecretRef& ref : target.auth.secrets)
+    for (const SecretRef& ref : target.auth.secrets) {
       look(ref, target.place, "target '" + target.name + "'");
+      const auto found = target.auth.kind == connector::Auth::Kind::kUrl ? lookup(ref) : std::string();
+      if (target.auth.kind != connector::Auth::Kind::kUrl || !found) continue;
+      const auto url = connector::secret_url(target, *found);
+      if (!url) problems.push_back({target.place, url.error().message});
+    }
   }
   for (const auto& source : loaded.rules->sources().list()) {
     for (const SecretRef& ref : source->secrets())

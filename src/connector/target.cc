@@ -304,10 +304,25 @@ Status add_to_body(HttpRequest& request, const std::string& field, const std::st
   return ok();
 }
 
-Status add_url(HttpRequest& request, const std::string& secret) {
+}  // namespace
+
+Result<Url> secret_url(const Target& target, const std::string& secret) {
+  auto url = parse_url(secret);
+  if (url) return url;
+  const std::string& why = url.error().message;
+  // What quotes a part of it is not told: it is a secret.
+  const bool quotes = why.find('`') != std::string::npos;
+  return Error(Code::kInvalid, "target '" + target.name + "': the secret in " +
+                                   to_text(target.auth.secrets.front()) +
+                                   " is no URL: " + (quotes ? "its host or port cannot be read" : why));
+}
+
+namespace {
+
+Status add_url(HttpRequest& request, const Target& target, const std::string& secret) {
   if (!request.target.starts_with(kSecretUrl))
     return Error(Code::kInvalid, "the request names a URL of its own");
-  TRY(const Url url, parse_url(secret));
+  TRY(const Url url, secret_url(target, secret));
   std::string rest = request.target.substr(kSecretUrl.size());
   if (!url.query.empty()) {
     // The secret's query stays its own; what the action adds to the path goes before it.
@@ -350,7 +365,9 @@ Result<HttpRequest> authorise(HttpRequest request, const Target& target, const S
   const Auth& auth = target.auth;
   if (auth.kind == Auth::Kind::kNone) return request;
   if (auth.secrets.empty()) return Error(Code::kInvalid, "target " + target.name + " names no secret");
-  TRY(const std::string secret, lookup(auth.secrets.front()));
+  const Result<std::string> found = lookup(auth.secrets.front());
+  if (!found) return Error(found.error().code, "target '" + target.name + "': " + found.error().message);
+  const std::string& secret = *found;
   if (secret.empty() || std::any_of(secret.begin(), secret.end(), control)) {
     return Error(Code::kInvalid, "the secret of target " + target.name +
                                      " is empty or not one line: " + auth.secrets.front().name);
@@ -375,7 +392,7 @@ Result<HttpRequest> authorise(HttpRequest request, const Target& target, const S
       TRY_DONE(add_to_body(request, auth.name, secret));
       break;
     case Auth::Kind::kUrl:
-      TRY_DONE(add_url(request, secret));
+      TRY_DONE(add_url(request, target, secret));
       break;
   }
   return request;

@@ -84,6 +84,9 @@ struct Url {
   std::string origin() const;      // scheme://host[:port], without the scheme's own port
 };
 Result<Url> parse_url(std::string_view text);
+// The URL that is the target's secret. The error names the target and where the secret is, and quotes
+// nothing.
+Result<Url> secret_url(const Target& target, const std::string& secret);
 
 // Hides the secrets of targets (base/mask.h); for a secret URL also its parts.
 class Masker {

@@ -166,7 +166,12 @@ TEST(AuthoriseTest, TheUrlAsSecret) {
   EXPECT_EQ(url("https://h/send?key=K", "***?a=1"), "https://h/send?key=K&a=1");
   EXPECT_EQ(url("https://h/send?key=K", "***"), "https://h/send?key=K");
   EXPECT_EQ(url("not a url", "***"),
-            "a URL cannot have spaces, fragments (#), quotes or characters beyond ASCII");
+            "target 't': the secret in env S is no URL: a URL cannot have spaces, fragments (#), quotes or "
+            "characters beyond ASCII");
+  EXPECT_EQ(url("hooks.slack.com/services/T/B/x", "***"),
+            "target 't': the secret in env S is no URL: a URL begins with https:// or http://");
+  EXPECT_EQ(url("https://hooks!slack.com/services", "***"),
+            "target 't': the secret in env S is no URL: its host or port cannot be read");
   EXPECT_EQ(url("https://h", "https://elsewhere/"), "the request names a URL of its own");
 }
 
@@ -179,7 +184,7 @@ TEST(AuthoriseTest, Refuses) {
   EXPECT_EQ(why(lookup_of("a\r\nX: y")), "the secret of target t is empty or not one line: S");
   EXPECT_EQ(why(lookup_of("")), "the secret of target t is empty or not one line: S");
   target.auth.secrets = {{SecretRef::Kind::kEnv, "MISSING"}};
-  EXPECT_EQ(why(lookup_of("x")), "the variable MISSING is not set");
+  EXPECT_EQ(why(lookup_of("x")), "target 't': the variable MISSING is not set");
   target = with_auth(Auth::Kind::kBody, "k");
   const auto result = authorise(request_to("https://h", "plain", "text/plain"), target, lookup_of("x"));
   ASSERT_FALSE(result);

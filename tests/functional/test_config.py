@@ -240,6 +240,33 @@ workflows: {{w: {{on: {{source: b}}, steps: [{{uses: web/request, with: {{method
     assert fakes.state()["requests"] == [], "nothing is sent without its secret"
 
 
+def test_a_secret_that_is_no_url(daemon, binary, tmp_path, fakes):
+    text = """
+sources: {b: {type: flagger, auth: none}}
+targets: {chat: {connector: slack, auth: {url: {env: CHAT}}}}
+workflows: {w: {on: {source: b}, steps: [{uses: chat/webhook, with: {text: x}}]}}
+"""
+    (tmp_path / "chat.yaml").write_text(text)
+    done = run(binary, "check", "chat.yaml", "--secrets", folder=tmp_path, environment={"CHAT": "hooks.slack.com/services/S3cret"})
+    why = "target 'chat': the secret in env CHAT is no URL: a URL begins with https:// or http://"
+    assert done.returncode == 1 and f"chat.yaml:3:17: {why}" in done.stdout and "S3cret" not in done.stdout, done.stdout
+    server = daemon(text, environment={"CHAT": "hooks.slack.com/services/S3cret"})
+    run_ = server.wait_run(server.post("/hooks/b/post-rollout", b'{"name":"n","namespace":"s","phase":"Failed"}').json["event"])
+    assert run_["state"] == "failed" and run_["steps"][0]["reason"] == why, run_["steps"][0]["reason"]
+
+
+def test_a_token_whose_secret_is_missing_is_told(daemon):
+    server = daemon("sources: {b: {type: flagger, auth: none}}\n"
+                    "access: {tokens: [{name: ops, role: viewer, secret: {env: NO_SUCH}}]}\n")
+    line, = [x for x in server.log().splitlines() if "nobody can use this token until its secret can be read" in x]
+    assert "level=warn" in line and "token=ops" in line and "NO_SUCH" in line, line
+    refused = server.get("/api/v1/runs", {"Authorization": "Bearer x"})
+    assert refused.status == 401 and "the secrets of 1 of these 1 cannot be read" in refused.json["detail"], refused.json
+    server.write_config("sources: {b: {type: flagger, auth: none}}\n"
+                        "access: {tokens: [{name: dev, role: viewer, secret: {env: NOR_THIS}}]}\n")
+    wait_until(lambda: "token=dev" in server.log(), why="the warning after a reload")
+
+
 # -- files and folders
 
 def test_a_folder_and_layers(binary, tmp_path):
