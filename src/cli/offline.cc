@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "connector/http.h"
 #include "lang/schema_for_editors.h"
 #include "rt/group.h"
 
@@ -157,24 +158,40 @@ json::value view_of(const connector::Waiting* waiting) {
   return view;
 }
 
+int show_http(Output output) {
+  const char* const kSummary = "any HTTP request (built in)";
+  json::object properties;
+  std::string text = std::string("http: ") + kSummary +
+                     "\nauth: any\n\nhttp/request\n  One request, written in the step. A `condition` is an "
+                     "expression.\n";
+  for (const connector::HttpInput& input : connector::http_inputs()) {
+    json::object one{{"type", input.type}, {"description", input.what}};
+    if (!input.otherwise.empty()) one["default"] = input.otherwise;
+    properties[input.name] = std::move(one);
+    text += "  with." + std::string(input.name) + ": " + std::string(input.what) + " (" +
+            std::string(input.type) + (input.otherwise.empty() ? "" : "; default: ") +
+            std::string(input.otherwise) + ")\n";
+  }
+  const std::vector<std::string> effects = connector::http_effects();
+  text += "  outputs: status, headers, body\n  effects: " + join(effects, ", ") +
+          "\n  waits: no; a `callback` step waits, and an action of your own with `wait:`\n";
+  const json::object request{{"name", "request"},
+                             {"summary", "Any HTTP request."},
+                             {"input", json::object{{"properties", std::move(properties)}}},
+                             {"outputs", json::array{"status", "headers", "body"}},
+                             {"effects", json::array(effects.begin(), effects.end())},
+                             {"wait", nullptr}};
+  print(output, json::object{{"name", "http"}, {"summary", kSummary}, {"actions", json::array{request}}},
+        text);
+  return kFine;
+}
+
 }  // namespace
 
 int connectors_show(const std::string& connectors, const std::string& name, Output output) {
   const auto catalogue = catalogue_or_complain(connectors);
   if (!catalogue) return kFoundWrong;
-  if (name == "http") {
-    const json::object request{{"name", "request"},
-                               {"summary", "Any HTTP request."},
-                               {"outputs", json::array{"status", "headers", "body"}}};
-    print(
-        output,
-        json::object{
-            {"name", name}, {"summary", "any HTTP request (built in)"}, {"actions", json::array{request}}},
-        "http: any HTTP request (built in)\n\nhttp/request takes method, path or url, query, headers, body | "
-        "form | text,\n"
-        "success, retry, refuse, effect, idempotencyHeader; it yields status, headers, body.\n");
-    return kFine;
-  }
+  if (name == "http") return show_http(output);
   const connector::Connector* found = catalogue->find(name);
   if (found == nullptr) {
     const std::vector<std::string> names = catalogue->names();

@@ -9,9 +9,14 @@
 namespace postlude::connector {
 namespace {
 
-const std::vector<std::string> kKeys = {
-    "method",  "path",  "url",    "query",  "headers",          "body", "form", "text",
-    "success", "retry", "refuse", "effect", "idempotencyHeader"};
+std::vector<std::string> names_of_inputs() {
+  std::vector<std::string> out;
+  for (const HttpInput& input : http_inputs())
+    out.emplace_back(input.name);
+  return out;
+}
+
+const std::vector<std::string> kKeys = names_of_inputs();
 const std::vector<std::string> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 // Long enough for any back-off, short enough for what servers remember.
 constexpr Duration kKeyWindow = std::chrono::hours(24);
@@ -57,6 +62,36 @@ Effect default_effect(std::string_view method, bool keyed) {
 }
 
 }  // namespace
+
+const std::vector<HttpInput>& http_inputs() {
+  static const std::vector<HttpInput> kInputs{
+      {"method", "text", "GET", "GET, HEAD, POST, PUT, PATCH or DELETE; no expression"},
+      {"path", "text", "", "from the target's `url` on, such as /api/jobs; a query belongs in `query`"},
+      {"url", "text", "", "in place of `path`: a whole URL, on the target's host"},
+      {"query", "map", "{}", "names to text, numbers or lists; null leaves one out"},
+      {"headers", "map", "{}", "names to text; null leaves one out"},
+      {"body", "any", "", "sent as JSON"},
+      {"form", "map", "", "sent as a form; one of body, form, text"},
+      {"text", "text", "", "sent as plain text"},
+      {"success", "condition", "2xx", "on `.response`: whether it worked"},
+      {"retry", "condition", "425, 429; 408 and 503 with Retry-After",
+       "on `.response`: it had no effect, and is sent again"},
+      {"refuse", "condition", "3xx, other 4xx", "on `.response`: it had no effect, and the step fails"},
+      {"effect", "read, state, upsert, key or none", "by method, see effects",
+       "what may follow where nobody knows whether it arrived (docs/effects.md)"},
+      {"idempotencyHeader", "text", "", "the name of a header that carries the request's idempotency key"}};
+  return kInputs;
+}
+
+std::vector<std::string> http_effects() {
+  std::vector<std::string> out;
+  for (const std::string& method : kMethods) {
+    const std::string effect(to_text(default_effect(method, false)));
+    const std::string keyed(to_text(default_effect(method, true)));
+    out.push_back(method + " " + effect + (effect == keyed ? "" : " (" + keyed + " with idempotencyHeader)"));
+  }
+  return out;
+}
 
 std::shared_ptr<const Action> read_http_request(const lang::Node* with, const lang::Place& step,
                                                 lang::Problems& problems) {

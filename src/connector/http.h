@@ -3,6 +3,8 @@
 // 7).
 
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "connector/action.h"
 
@@ -13,5 +15,13 @@ namespace postlude::connector {
 // `problems` has the reasons.
 std::shared_ptr<const Action> read_http_request(const lang::Node* with, const lang::Place& step,
                                                 lang::Problems& problems);
+
+// What `with` may have, for people.
+struct HttpInput {
+  std::string_view name, type, otherwise, what;  // otherwise: the default; "": none
+};
+const std::vector<HttpInput>& http_inputs();
+// What each method's effect is, unless `effect` says another: "GET read".
+std::vector<std::string> http_effects();
 
 }  // namespace postlude::connector

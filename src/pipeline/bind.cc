@@ -13,6 +13,10 @@ namespace {
 
 using engine::BuiltIn;
 
+constexpr const char* kWaitInstead =
+    ". To wait for a job: a `callback` step, or an action of a connector of your own with `wait:` "
+    "(docs/connectors.md)";
+
 bool errors_since(const lang::Problems& problems, std::size_t before) {
   return std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),
                      [](const lang::Problem& p) { return !p.warning; });
@@ -159,7 +163,7 @@ void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const
   if (waits || definition.built_in == BuiltIn::kTeamNotify) return;  // that is each team's own action
   for (const auto& [key, place] : definition.waiting_keys) {
     problems.push_back({place, "'" + key + "' belongs to an action that starts something and " +
-                                   "waits for it; " + definition.uses + " does not"});
+                                   "waits for it; " + definition.uses + " does not" + kWaitInstead});
   }
 }
 

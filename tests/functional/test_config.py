@@ -96,7 +96,8 @@ BROKEN = {
         workflow("{uses: gate/open}"), ["5:20: 'gate/open' is not built yet in this version of Postlude: remove the step"]),
     "a step that waits for nothing": (
         workflow("{uses: wait, with: {for: 1s}, expect: any}"),
-        ["5:43: 'expect' belongs to an action that starts something and waits for it; wait does not"]),
+        ["5:43: 'expect' belongs to an action that starts something and waits for it; wait does not. To wait for a job: "
+         "a `callback` step, or an action of a connector of your own with `wait:` (docs/connectors.md)"]),
     "a storm for all": (
         "storm: {events: 50, within: 5m, then: hold}\n",
         ["1:1: 'storm' cannot stand here: each source has its own, sources.NAME.storm"]),
@@ -265,6 +266,16 @@ def test_a_token_whose_secret_is_missing_is_told(daemon):
     server.write_config("sources: {b: {type: flagger, auth: none}}\n"
                         "access: {tokens: [{name: dev, role: viewer, secret: {env: NOR_THIS}}]}\n")
     wait_until(lambda: "token=dev" in server.log(), why="the warning after a reload")
+
+
+def test_connectors_show_http(binary, tmp_path):
+    text = run(binary, "connectors", "show", "http", folder=tmp_path).stdout
+    for line in ("  with.method: GET, HEAD, POST, PUT, PATCH or DELETE; no expression (text; default: GET)",
+                 "  effects: GET read, HEAD read, POST none (key with idempotencyHeader), PUT state, "
+                 "PATCH none (key with idempotencyHeader), DELETE state", "  outputs: status, headers, body"):
+        assert line in text.splitlines(), text
+    shown = json.loads(run(binary, "connectors", "show", "http", "-o", "json", folder=tmp_path).stdout)["actions"][0]
+    assert shown["input"]["properties"]["method"]["default"] == "GET" and "PUT state" in shown["effects"]
 
 
 # -- files and folders
