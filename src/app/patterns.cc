@@ -162,11 +162,7 @@ std::vector<Field> fields_of(const Config& config) {
           {"kind", {"first", "forward", "back", "configOnly", "unchanged"}, ""},
           {"cluster", config.clusters, "'clusters' has none"},
           {"team", std::move(teams), "'teams' has none"},
-          {"phase",
-           {"Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting",
-            "Finalising", "Succeeded", "Failed", "Terminating", "Terminated"},
-           "",
-           true}};
+          {"phase", intake::flagger_phases(), "", true}};
 }
 
 void check_field(const Field& field, const Node& node, Problems& problems) {

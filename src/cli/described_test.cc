@@ -125,7 +125,10 @@ TEST_F(Described, ManualsAreForAllAndForEach) {
   EXPECT_EQ(page.find(".TH POSTLUDE-RUNS 1"), page.find(".TH"));
   EXPECT_NE(page.find("\\fB\\-o\\fR, \\fB\\-\\-output\\fR table|json\nHow it's written"), std::string::npos)
       << page;
-  EXPECT_EQ(manual_of(all_of_it, "nothing"), std::nullopt);
+  for (const char* below : {"runs list", "runs-list"})
+    EXPECT_EQ(manual_of(all_of_it, below), page) << below;
+  for (const char* none : {"nothing", "runs nothing", "runs-", "runs list more"})
+    EXPECT_EQ(manual_of(all_of_it, none), std::nullopt) << none;
   EXPECT_EQ(shared_files(all_of_it).count("man/man1/postlude-pause.1"), 1U);
 }
 

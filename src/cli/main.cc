@@ -39,6 +39,7 @@ struct Choices {
   Remote remote;
   std::string output = "table";
   std::string id, name;
+  std::vector<std::string> words;
   std::map<std::string, ListChoice> lists;
   TestChoice test;
   SimulateChoice simulate;
@@ -177,8 +178,8 @@ void add_described(CLI::App& app, Choices& c) {
     };
   });
   auto* manual = app.add_subcommand("man", "Print a manual page, for `man -l -`");
-  manual->add_option("command", c.name, "The command; without it, postlude itself");
-  manual->callback([&app, &c] { c.run = [&app, &c] { return print_manual(app, c.name); }; });
+  manual->add_option("command", c.words, "The command; without it, postlude itself");
+  manual->callback([&app, &c] { c.run = [&app, &c] { return print_manual(app, join(c.words, " ")); }; });
   auto* shared =
       app.add_subcommand("share", "Write completions and manual pages, laid out as in share/")->group("");
   shared->add_option("folder", c.name, "Folder to write to")->required();

@@ -1,5 +1,6 @@
 // Manual pages: the commands themselves in roff, one page for postlude and one for each command.
 
+#include <algorithm>
 #include <boost/algorithm/string/case_conv.hpp>
 
 #include "base/text.h"
@@ -131,10 +132,17 @@ std::optional<std::string> manual_of(const DescribedCommand& all, const std::str
       also.push_back("postlude-" + below.path.back());
     return page_of(all, also);
   }
-  for (const DescribedCommand& below : all.below) {
-    if (below.path.back() == command) return page_of(below, {"postlude"});
+  // A command's page has what is below it: `runs retry`, which man calls runs-retry, is on that of runs.
+  const DescribedCommand* page = nullptr;
+  const DescribedCommand* at = &all;
+  for (const std::string_view word : split(command, command.find(' ') == std::string::npos ? '-' : ' ')) {
+    const auto found = std::find_if(at->below.begin(), at->below.end(),
+                                    [&](const DescribedCommand& below) { return below.path.back() == word; });
+    if (found == at->below.end()) return std::nullopt;
+    at = &*found;
+    if (page == nullptr) page = at;
   }
-  return std::nullopt;
+  return page_of(*page, {"postlude"});
 }
 
 std::map<std::string, std::string> shared_files(const DescribedCommand& all) {

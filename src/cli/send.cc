@@ -103,6 +103,11 @@ void add_event(const SendChoice& choice, std::map<std::string, std::string>& met
 }
 
 Result<HttpRequest> request_of(const SendChoice& choice) {
+  const auto& phases = intake::flagger_phases();
+  const bool known = std::find(phases.begin(), phases.end(), choice.phase) != phases.end();
+  if (const std::string near = known ? "" : nearest(choice.phase, phases); !near.empty())
+    return Error(Code::kInvalid, "--phase: Flagger has no phase '" + choice.phase + "'; did you mean '" +
+                                     near + "'? (any other body: --body)");
   HttpRequest request;
   request.method = "POST";
   request.target = with_hook(choice.url, choice.hook);

@@ -86,12 +86,13 @@ void line(std::string& out, std::string_view name, const std::string& value) {
   out += value + "\n";
 }
 
-std::string request_line(const json::value& request) {
+// `said`: what stands above it already.
+std::string request_line(const json::value& request, const std::string& said) {
   std::string text = cell(request, "method") + " " + shorter(cell(request, "url"), 100) + " -> ";
   const std::string status = cell(request, "status");
   text += (status.empty() ? "no answer," : status) + " " + cell(request, "result");
   const std::string why = cell(request, "why");
-  if (!why.empty()) text += ": " + shorter(why, 160);
+  if (!why.empty() && said.find(why) == std::string::npos) text += ": " + shorter(why, 160);
   return text;
 }
 
@@ -138,12 +139,15 @@ void put_attempts(std::string& out, const json::value& step, const std::string& 
     out += "     the newest of " + all + " attempts:\n";
   for (const json::value& attempt : attempts->get_array()) {
     const std::string outcome = cell(attempt, "outcome");
-    out += "     attempt " + cell(attempt, "number") + ": " + (outcome.empty() ? "under way" : outcome);
+    const std::string began = cell(attempt, "startedAt");  // 2027-02-15T09:00:00.123Z
+    const bool whole = began.size() > 19 && began[10] == 'T';
+    out += "     attempt " + cell(attempt, "number") + (whole ? " (" + began.substr(11, 8) + "Z)" : "") +
+           ": " + (outcome.empty() ? "under way" : outcome);
     const std::string why = cell(attempt, "why");
     if (!why.empty() && why != reason) out += " - " + shorter(why, 160);
     out += "\n";
     for (const json::value& request : list_in(attempt, "requests"))
-      out += "       " + request_line(request) + "\n";
+      out += "       " + request_line(request, why) + "\n";
   }
 }
 

@@ -1,5 +1,6 @@
 #include "intake/judge.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -303,10 +304,15 @@ class Judgement {
     if (tells_an_event(event_)) {
       set(403, "this is an event hook's body: point that entry at " + route_.path_of("event"), Keep::kStore);
     } else if (event_.outcome.empty()) {
+      const std::string only = "this path takes the phases Succeeded and Failed only";
+      const auto& known = flagger_phases();
+      const bool unknown = std::find(known.begin(), known.end(), event_.phase) == known.end();
+      const std::string near = unknown ? nearest(event_.phase, known) : "";
       set(403,
-          "this path takes the phases Succeeded and Failed only: point an entry of another type at its own "
-          "path, say " +
-              route_.path_of("event") + " or " + route_.path_of("pre-rollout"),
+          near == "Succeeded" || near == "Failed"
+              ? only + "; did you mean '" + near + "'?"
+              : only + ": point an entry of another type at its own path, say " + route_.path_of("event") +
+                    " or " + route_.path_of("pre-rollout"),
           Keep::kStore);
     }
     return result_.refusal.has_value();

@@ -214,7 +214,11 @@ const std::vector<BodyCase>& bodies() {
       {"post-rollout", R"({"name":"a","namespace":"b","phase":"Progressing"})", 403,
        "takes the phases Succeeded and Failed only"},
       {"post-rollout", R"({"name":"a","namespace":"b","phase":"succeeded"})", 403,
-       "takes the phases Succeeded and Failed only"},
+       "takes the phases Succeeded and Failed only; did you mean 'Succeeded'?"},
+      {"post-rollout", R"({"name":"a","namespace":"b","phase":"Suceeded"})", 403,
+       "takes the phases Succeeded and Failed only; did you mean 'Succeeded'?"},
+      {"post-rollout", R"({"name":"a","namespace":"b","phase":"Mystery"})", 403,
+       "takes the phases Succeeded and Failed only: point an entry"},
       {"post-rollout", R"({"name":"a","namespace":"b","phase":"Waiting"})", 403,
        "takes the phases Succeeded and Failed only"},
   };
@@ -455,7 +459,9 @@ flagger:
   EXPECT_EQ(status_of(with("post-rollout", testdata("flagger-1.33-post-rollout.json"))), 0);
   const Judged other = with("post-rollout", kGood);
   ASSERT_TRUE(other.filtered);
-  EXPECT_EQ(other.delivery.reason, "not accepted by the source: namespace is test, wanted prod-*");
+  EXPECT_EQ(other.delivery.reason,
+            "not accepted by the source: namespace is test, wanted prod-*; metadata.environment is missing, "
+            "wanted production");
   EXPECT_EQ(other.delivery.verdict, Verdict::kFiltered);
   EXPECT_EQ(other.delivery.status, 202);
   EXPECT_EQ(other.identity.canary, "test/podinfo");

@@ -8,6 +8,13 @@
 
 namespace postlude::intake {
 
+const std::vector<std::string>& flagger_phases() {
+  static const std::vector<std::string> kPhases{
+      "Initializing", "Initialized", "Waiting", "Progressing", "WaitingPromotion", "Promoting",
+      "Finalising",   "Succeeded",   "Failed",  "Terminating", "Terminated"};
+  return kPhases;
+}
+
 const SourceType& flagger_type() {
   static const SourceType kType{
       .name = "flagger",

@@ -71,23 +71,23 @@ bool globs_match(const std::vector<std::string>& globs, std::string_view value) 
 
 std::string mismatch(const Pattern& pattern, const Facts& facts) {
   bool unchanged_named = false;
+  std::vector<std::string> why;
   for (const auto& [field, globs] : pattern.fields) {
     const auto fact = facts.find(field);
     if (fact == facts.end()) {
-      return field + (field.starts_with("metadata.") ? " is missing, " : " is not known, ") + wanted(globs);
+      why.push_back(field + (field.starts_with("metadata.") ? " is missing, " : " is not known, ") +
+                    wanted(globs));
+      continue;
     }
     const std::string& value = fact->second;
-    if (!globs_match(globs, value)) {
-      return field + " is " + shown(value) + ", " + wanted(globs);
-    }
+    if (!globs_match(globs, value)) why.push_back(field + " is " + shown(value) + ", " + wanted(globs));
     if (field == "outcome")
       unchanged_named = std::find(globs.begin(), globs.end(), kUnchanged) != globs.end();
   }
   const auto outcome = facts.find("outcome");
-  if (outcome != facts.end() && outcome->second == kUnchanged && !unchanged_named) {
-    return "outcome is unchanged, which matches only where it is named";
-  }
-  return {};
+  if (outcome != facts.end() && outcome->second == kUnchanged && !unchanged_named)
+    why.emplace_back("outcome is unchanged, which matches only where it is named");
+  return join(why, "; ");
 }
 
 }  // namespace postlude

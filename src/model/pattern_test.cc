@@ -22,7 +22,7 @@ struct Case {
   std::string why;
 };
 
-TEST(Pattern, NamesTheFirstMismatch) {
+TEST(Pattern, NamesAllMismatches) {
   const std::vector<Case> cases{
       {{}, ""},
       {{{{"phase", {"Failed"}}}}, ""},
@@ -30,7 +30,8 @@ TEST(Pattern, NamesTheFirstMismatch) {
       {{{{"phase", {"Succeeded", "Fail*"}}}}, ""},
       {{{{"phase", {"Succeeded", "Progressing"}}}}, "phase is Failed, wanted Succeeded or Progressing"},
       {{{{"namespace", {"prod-*"}}, {"name", {"pod????"}}}}, ""},
-      {{{{"namespace", {"prod-*"}}, {"name", {"web"}}, {"phase", {"x"}}}}, "name is podinfo, wanted web"},
+      {{{{"namespace", {"prod-*"}}, {"name", {"web"}}, {"phase", {"x"}}}},
+       "name is podinfo, wanted web; phase is Failed, wanted x"},
       {{{{"metadata.environment", {"prod*"}}}}, ""},
       {{{{"metadata.environment", {"staging"}}}}, "metadata.environment is production, wanted staging"},
       {{{{"metadata.owner", {"*"}}}}, "metadata.owner is missing, wanted *"},
