@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include "api/api.h"
@@ -14,6 +15,7 @@
 #include "app/secrets.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "http/client.h"
 #include "intake/answer.h"
 #include "metrics/catalogue.h"
@@ -27,6 +29,12 @@ namespace {
 
 // No process of ours is idler than this: the configuration's files are looked at as often.
 constexpr Duration kTick = std::chrono::seconds(1);
+
+// Why it ends, though nobody told it to: one problem a line.
+void log_end(const std::string& why) {
+  for (const std::string_view line : split(why, '\n'))
+    if (!line.empty()) log::error(line);
+}
 
 // Everything that exists while the daemon runs, in order of dependency; destruction is in reverse.
 class Daemon {
@@ -71,6 +79,7 @@ class Daemon {
     if (why_.empty()) {
       why_ = "ended by an unexpected error in '" + std::string(group) +
              "', which the log names; please report it";
+      log_end(why_);
       guard_.start(give_up());
     }
     stopping_ = true;
@@ -88,7 +97,6 @@ class Daemon {
     log::error(
         "the shutdown after an unexpected error took too long or failed too; work in progress was abandoned");
     (void)log::flush(std::chrono::milliseconds(500));
-    std::fprintf(stderr, "%s\n", why_.c_str());
     std::_Exit(1);
   }
 
@@ -117,6 +125,7 @@ class Daemon {
       }
     } else {
       why_ = started.error().message;
+      log_end(why_);
     }
     AWAIT_DONE(end_and_stop());
   }
@@ -301,8 +310,8 @@ class Daemon {
     AWAIT_DONE(evaluator_.stop());
     chores_.abandon();
     AWAIT(const bool followed, follow_.close(std::chrono::milliseconds(300)));
-    if (!followed) follow_.abandon();  // a disk that does not answer
-    log::info("stopped");
+    if (!followed) follow_.abandon();       // a disk that does not answer
+    log::info("stopped", {{"why", why_}});  // what people read is the last line
   }
 
   static constexpr const char* kLife = "daemon";
@@ -352,6 +361,20 @@ Result<std::unique_ptr<store::Store>> open_store(rt::Loop& loop, const store::Op
   return store;
 }
 
+// As `check` prints it, for whoever starts it by hand; in the log's own format where that is for machines.
+void tell_refused(const ServeOptions& options, const std::string& problems) {
+  lang::Problems again;
+  std::set<std::string> spoken_of;
+  const auto part = load_in_part(options.config, options.connectors, again, spoken_of);
+  if (!part || part->config.log.format != log::Format::kJson) {
+    std::fputs(problems.c_str(), stderr);
+    return;
+  }
+  log::configure(log::Format::kJson, log::Level::kError);
+  for (const std::string_view line : split(problems, '\n'))
+    if (!line.empty()) log::error("configuration refused", {{"what", line}});
+}
+
 // Why it ended; "": it was told to.
 std::string run(const ServeOptions& options, Version version, const rt::Notify& notify) {
   rt::Loop loop;
@@ -361,7 +384,11 @@ std::string run(const ServeOptions& options, Version version, const rt::Notify& 
   store_options.follow = engine::follow;
   if (!options.durable) log::warn("store sync is off: a power cut loses acknowledged data");
   auto store = open_store(loop, store_options);
-  if (!store) return "the store " + store_options.url + " cannot be opened: " + store.error().message;
+  if (!store) {
+    std::string why = "the store " + store_options.url + " cannot be opened: " + store.error().message;
+    log_end(why);
+    return why;
+  }
   ::malloc_trim(0);
   Daemon daemon(loop, options, std::move(version), std::move(*store), notify);
   return daemon.run();
@@ -378,7 +405,7 @@ int serve(const ServeOptions& options) {
   const rt::Notify notify = rt::Notify::from_environment();
   Version version = read_version(options.config, options.connectors);
   if (!version.loaded) {
-    std::fputs(report(std::move(version.problems)).c_str(), stderr);
+    tell_refused(options, report(std::move(version.problems)));
     return 1;
   }
   log::configure(version.loaded->config.log.format, version.loaded->config.log.level);
@@ -386,7 +413,6 @@ int serve(const ServeOptions& options) {
   log_proxies(*version.loaded->rules);
   const std::string why = run(options, std::move(version), notify);
   (void)log::flush(std::chrono::seconds(1));
-  if (!why.empty()) std::fprintf(stderr, "%s\n", why.c_str());  // the last line is what people read
   const int status = why.empty() ? 0 : 1;
   if (rt::Aside::at_work()) {  // a configuration is being read still
     std::fflush(nullptr);

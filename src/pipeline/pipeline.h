@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/repeated.h"
 #include "engine/breaker.h"
 #include "http/sender.h"
 #include "http/server.h"
@@ -150,6 +151,7 @@ class Pipeline {
   Parts parts_;
   std::shared_ptr<Signals> signals_;
   std::shared_ptr<const Rules> rules_;
+  Repeated not_recorded_;
   connector::Masker masker_;
   Duration masked_at_{};  // when masker_ last read the secrets
   Rates rates_;           // of sources

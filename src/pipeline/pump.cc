@@ -6,6 +6,14 @@
 
 namespace postlude::pipeline {
 
+namespace {
+
+void told_over(Repeated& trouble, std::string_view words) {
+  if (const std::size_t times = trouble.over(); times > 0) log::info(words, {{"failures", times}});
+}
+
+}  // namespace
+
 Pump::Pump(rt::Loop& loop, Pipeline& pipeline, store::Store& store, PumpOptions options)
     : loop_(loop),
       pipeline_(pipeline),
@@ -50,8 +58,9 @@ rt::Task<> Pump::plan_canary(std::string key) {
     const Event event = canaries_[key].front();
     AWAIT(const Status planned, pipeline_.plan(event));
     if (!planned && planned.error().code != Code::kConflict) {
-      log::warn("an event could not be planned; it will be again",
-                {{"event", event.id.text()}, {"why", planned.error().message}});
+      if (const std::size_t times = not_planned_.came(rt::steady_now()); times > 0)
+        log::warn("an event could not be planned; it will be again",
+                  {{"event", event.id.text()}, {"why", planned.error().message}, {"times", times}});
       // In order or not at all: the canary's later events wait in the store as well.
       for (const Event& left : canaries_[key])
         put_down(left);
@@ -59,6 +68,7 @@ rt::Task<> Pump::plan_canary(std::string key) {
       behind_ = true;
       co_return;
     }
+    told_over(not_planned_, "events are planned again");
     put_down(event);
     canaries_[key].pop_front();
   }
@@ -74,8 +84,11 @@ rt::Task<> Pump::plan_loop() {
       missed_ = false;
       AWAIT(auto events, store_.unplanned(room));
       if (!events) {
-        log::warn("unplanned events could not be read", {{"why", events.error().message}});
+        if (const std::size_t times = not_read_.came(rt::steady_now()); times > 0)
+          log::warn("unplanned events could not be read",
+                    {{"why", events.error().message}, {"times", times}});
       } else {
+        told_over(not_read_, "unplanned events are read again");
         std::size_t bytes = 0;
         for (Event& event : *events) {
           bytes += bytes_of(event);
@@ -148,8 +161,10 @@ rt::Task<> Pump::step_loop() {
       AWAIT(auto works, store_.claim(std::move(claim)));
       if (!works) {
         settle_rates(asked, {});
-        log::warn("due steps could not be claimed", {{"why", works.error().message}});
+        if (const std::size_t times = not_claimed_.came(rt::steady_now()); times > 0)
+          log::warn("due steps could not be claimed", {{"why", works.error().message}, {"times", times}});
       } else {
+        told_over(not_claimed_, "due steps are claimed again");
         settle_rates(asked, *works);
         claimed = works->size();
         for (store::Work& work : *works) {

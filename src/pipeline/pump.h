@@ -53,6 +53,7 @@ class Pump {
   PumpOptions options_;
   rt::Group group_;
   rt::Waker plan_waker_;
+  Repeated not_claimed_, not_planned_, not_read_;
   bool stopping_ = false;
   bool behind_ = true;   // the store may have unplanned events that are not in memory
   bool missed_ = false;  // an event was accepted while the plan loop read the store

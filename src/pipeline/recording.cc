@@ -18,9 +18,14 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::record(store::AttemptEnd 
     }
     const bool again = !recorded && (recorded.error().code == Code::kOverloaded ||
                                      recorded.error().code == Code::kUnavailable);
-    if (!again) co_return recorded;
-    log::warn("the store did not take an outcome; trying again",
-              {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}});
+    if (!again) {
+      if (const std::size_t times = not_recorded_.over(); times > 0)
+        log::info("the store takes outcomes again", {{"failures", times}});
+      co_return recorded;
+    }
+    if (const std::size_t times = not_recorded_.came(rt::steady_now()); times > 0)
+      log::warn("the store did not take an outcome; trying again",
+                {{"attempt", end.lease.attempt.text()}, {"why", recorded.error().message}, {"times", times}});
     AWAIT_DONE(rt::sleep_for(pause));
     // While stopping as often as can be: the end does not wait for it.
     pause =

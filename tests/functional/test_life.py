@@ -170,9 +170,31 @@ def test_a_port_that_is_taken(daemon, fakes):
         server.write_config(config(fakes))
         server.start(ready=False)
         assert server.process.wait(10) == 1
-        last = server.log().splitlines()[-1]
-        assert last.startswith(f"cannot listen on 127.0.0.1:{server.port}: Address already in use"), server.log()
-        assert last.endswith("another program, or another Postlude, listens there")
+        lines = server.log().splitlines()
+        why = f"cannot listen on 127.0.0.1:{server.port}: Address already in use"
+        assert f'msg=stopped why="{why}' in lines[-1] and "another Postlude, listens there" in lines[-1], server.log()
+        told, = [i for i, line in enumerate(lines) if f'level=error msg="{why}' in line]
+        assert told < next(i for i, line in enumerate(lines) if "msg=stopping" in line), server.log()
+
+
+@pytest.mark.parametrize("wrong", ["port", "store", "configuration", "expression"])
+def test_what_keeps_it_from_starting_is_json_where_the_log_is(daemon, fakes, wrong):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        text = "log: {format: json}\n" + config(fakes)
+        server = daemon(text, environment=ENVIRONMENT, start=False)
+        if wrong == "port":
+            server.port = taken.getsockname()[1]
+        if wrong == "store":
+            server.store = f"sqlite:{server.folder}/no/such/folder/postlude.db"
+        if wrong == "configuration":
+            text = text.replace("uses: web/", "uses: wbe/")
+        if wrong == "expression":
+            text += "  broken: {on: {source: flagger}, if: '.event | nothing_like_it', steps: [{uses: wait, with: {for: 1s}}]}\n"
+        server.write_config(text)
+        server.start(ready=False)
+        assert server.process.wait(10) == 1
+        told = [json.loads(line) for line in server.log().splitlines()]
+        assert any(line["level"] == "error" for line in told) and all(line["time"] for line in told), told
 
 
 @pytest.mark.parametrize("content, words", [
