@@ -298,7 +298,8 @@ CLI::App* add_kind(CLI::App& app, Choices& c, const std::string& kind, const std
       "--failed", [&choice] { choice.filters["state"] = "failed", choice.filters["dismissed"] = "false"; },
       "Only failed runs that nobody has dismissed");
   listed->add_flag_callback(
-      "--asks", [&choice] { choice.filters["asks"] = "true"; }, "Only runs that wait for an approval");
+      "--asks", [&choice] { choice.filters["asks"] = "true"; },
+      "Only runs that wait for an approval; `runs held` lists held steps");
   return command;
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "base/repeated.h"
 #include "pipeline/pipeline.h"
 #include "rt/group.h"
 
