@@ -26,9 +26,10 @@ void Access::use(std::vector<Token> tokens, SecretLookup secrets, std::string_vi
   host_ =
       origin_.empty() ? "" : host_of(std::string_view(origin_).substr(origin_.find("://") + 3)).value_or("");
   for (const Token& token : tokens_) {
-    if (const std::string why = unreadable(token); !why.empty())
+    if (const std::string why = unreadable(token); !why.empty()) {
       log::warn("nobody can use this token until its secret can be read",
                 {{"token", token.name}, {"why", why}});
+    }
   }
 }
 
@@ -46,7 +47,7 @@ std::string Access::unreadable(const Token& token) const {
 std::string Access::unknown_token() const {
   const auto lost = std::count_if(tokens_.begin(), tokens_.end(),
                                   [&](const Token& token) { return !unreadable(token).empty(); });
-  const std::string why = "the token is unknown: use one of access.tokens";
+  std::string why = "the token is unknown: use one of access.tokens";
   if (lost == 0) return why;
   return why + " (the secrets of " + std::to_string(lost) + " of these " + std::to_string(tokens_.size()) +
          " cannot be read on the server; its log names them)";

@@ -48,7 +48,7 @@ std::string next_attempt(const Step& step, pipeline::Pipeline& pipeline) {
   if (step.state != StepState::kPending || step.attempts == 0 || step.because == Because::kKeyInUse)
     return "";
   const std::string down = breaker_of(step.target, pipeline);
-  const std::string when = rough(*step.due_at - rt::now()) + " (`runs retry` makes it now)";
+  const std::string when = rough(*step.due_at - rt::now());
   return down.empty() ? "its next attempt, in " + when : down + "; its next attempt is in " + when;
 }
 

@@ -174,7 +174,7 @@ int show_http(Output output) {
   }
   const std::vector<std::string> effects = connector::http_effects();
   text += "  outputs: status, headers, body\n  effects: " + join(effects, ", ") +
-          "\n  waits: no; a `callback` step waits, and an action of your own with `wait:`\n";
+          "\n  waits: no; a `callback` step does, and an action of a connector with `wait:`\n";
   const json::object request{{"name", "request"},
                              {"summary", "Any HTTP request."},
                              {"input", json::object{{"properties", std::move(properties)}}},

@@ -108,8 +108,7 @@ json::object resume_body(const Words& w) {
 const std::vector<Verb>& verbs() {
   const auto answer = [](const Words& w) { return with_text({{"step", &w.step}, {"comment", &w.comment}}); };
   static const std::vector<Verb> kVerbs{
-      {"retry", "retried", "Continue from the failed step; of a run under way: make its next attempts now",
-       stale_option,
+      {"retry", "retried", "Continue from the failed step", stale_option,
        [](const Words& w) {
          return json::object{{"stale", w.stale}};
        }},
@@ -237,20 +236,43 @@ void add_holds(CLI::App& app, const Wiring& wiring, const Shared& words) {
   });
 }
 
+// "; 2 steps are held: `postlude runs held`"; "" where none is. They wait for somebody as well.
+std::string held_beside(const Remote& remote, const std::string& query) {
+  const auto page = get(remote.server, "/api/v1/held" + query, page_shape());
+  std::int64_t count = 0;
+  if (page) {
+    for (const json::value& group : list_in(*page, "items"))
+      count += number_in(group, "count");
+  }
+  if (count == 0) return "";
+  return "; " + number_of(count, "step") + (count == 1 ? " is" : " are") + " held: `postlude runs held`";
+}
+
+std::string failures_table(const json::value& page) {
+  const json::array& items = list_in(page, "items");
+  if (items.empty()) return "no failures\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const json::value& item : items) {
+    rows.push_back({std::to_string(number_in(item, "count")), std::string(find_text(item, "workflow")),
+                    std::string(find_text(item, "last")), age_of(std::string(find_text(item, "lastAt"))),
+                    std::string(find_text(item, "cause"))});
+  }
+  return table_of({"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"}, rows);
+}
+
 int list_failures(const Remote& remote, const Words& words) {
-  std::string path = "/api/v1/failures";
+  std::string path;
   char between = '?';
   for (const auto& [name, value] : {std::pair("workflow", &words.workflow), std::pair("team", &words.team)}) {
     if (value->empty()) continue;
     path += between + std::string(name) + "=" + percent_encode(*value);
     between = '&';
   }
-  const auto page = get(remote.server, path, page_shape());
+  const auto page = get(remote.server, "/api/v1/failures" + path, page_shape());
   if (!page) return failed(remote, page.error());
-  return print_answer(
-      remote, *page,
-      causes_table(*page, "lastAt",
-                   unless_misspelt(remote, *page, "no failures", {{"workflow", words.workflow}})));
+  std::string table = failures_table(*page);
+  if (table == "no failures\n") table = "no failures" + held_beside(remote, path) + "\n";
+  return print_answer(remote, *page, table);
 }
 
 // Shows the failures to act on and asks; nullopt: go on.

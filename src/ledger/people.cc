@@ -355,36 +355,27 @@ std::string_view word_of(ResumeAs as) {
 
 namespace {
 
-// A run under way whose steps wait for their next attempts: these are due now.
-Status hurry(Ledger& ledger, StoredRun& stored, const std::string& actor, Instant now) {
-  std::vector<std::string> titles;
-  for (std::size_t i = 0; i < stored.run.steps.size(); ++i) {
-    Step& step = stored.run.steps[i];
-    const bool waits = step.state == StepState::kPending && step.attempts > 0 && step.due_at &&
+// Of a run under way: which step is tried again by itself, and when.
+Error comes_by_itself(const Run& run) {
+  for (const Step& step : run.steps) {
+    const bool again = step.state == StepState::kPending && step.attempts > 0 && step.due_at &&
                        step.because != Because::kKeyInUse;
-    if (!waits) continue;
-    titles.push_back(step.title);
-    if (*step.due_at <= now) continue;
-    step.due_at = now;
-    TRY_DONE(save_step(ledger, stored, i));
+    if (!again) continue;
+    return Error(Code::kConflict, run.id.text() + " is " + std::string(to_text(run.state)) +
+                                      ", not failed: its step " + step.title +
+                                      " is tried again by itself, at " + to_rfc3339(*step.due_at));
   }
-  const std::string id = stored.run.id.text();
-  if (titles.empty())
-    return Error(Code::kConflict, id + " is " + std::string(to_text(stored.run.state)) +
-                                      ", not failed, and no step of it waits for its next attempt");
-  ledger.remember(std::move(stored));
-  return ledger.audit(now, actor, "run.retried", id, "at once: " + cut(join(titles, ", "), kAudited));
+  return not_now(run, "failed");
 }
 
 }  // namespace
 
 Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Instant now) {
   TRY(StoredRun stored, run_for(ledger, id));
-  if (!terminal(stored.run.state) && !stale) return hurry(ledger, stored, actor, now);
   if (stored.run.state != RunState::kFailed) {
     const bool superseded = std::any_of(stored.run.steps.begin(), stored.run.steps.end(),
                                         [](const Step& s) { return s.because == Because::kSuperseded; });
-    if (!stale || !superseded) return not_now(stored.run, "failed");
+    if (!stale || !superseded) return comes_by_itself(stored.run);
     return Error(Code::kConflict,
                  id.text() + " is " + std::string(to_text(stored.run.state)) +
                      ", not failed: `runs replay --stale` sends what a newer release superseded");

@@ -14,8 +14,7 @@ namespace {
 using engine::BuiltIn;
 
 constexpr const char* kWaitInstead =
-    ". To wait for a job: a `callback` step, or an action of a connector of your own with `wait:` "
-    "(docs/connectors.md)";
+    ". To wait for a job: a `callback` step, or an action that waits (`connectors show` says which do)";
 
 bool errors_since(const lang::Problems& problems, std::size_t before) {
   return std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(),

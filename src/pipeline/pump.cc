@@ -84,9 +84,10 @@ rt::Task<> Pump::plan_loop() {
       missed_ = false;
       AWAIT(auto events, store_.unplanned(room));
       if (!events) {
-        if (const std::size_t times = not_read_.came(rt::steady_now()); times > 0)
+        if (const std::size_t times = not_read_.came(rt::steady_now()); times > 0) {
           log::warn("unplanned events could not be read",
                     {{"why", events.error().message}, {"times", times}});
+        }
       } else {
         told_over(not_read_, "unplanned events are read again");
         std::size_t bytes = 0;
@@ -161,8 +162,9 @@ rt::Task<> Pump::step_loop() {
       AWAIT(auto works, store_.claim(std::move(claim)));
       if (!works) {
         settle_rates(asked, {});
-        if (const std::size_t times = not_claimed_.came(rt::steady_now()); times > 0)
+        if (const std::size_t times = not_claimed_.came(rt::steady_now()); times > 0) {
           log::warn("due steps could not be claimed", {{"why", works.error().message}, {"times", times}});
+        }
       } else {
         told_over(not_claimed_, "due steps are claimed again");
         settle_rates(asked, *works);

@@ -78,16 +78,15 @@ TEST(Rules, NameWhatDoesNotExist) {
        "p.yaml:8:8: no earlier step has the id `me`"},
       {"{uses: hub/request, with: {method: GET, path: /x}, wait: {timeout: 40m}}",
        "p.yaml:8:66: 'wait' belongs to an action that starts something and waits for it; hub/request does "
-       "not. To wait for a job: a `callback` step, or an action of a connector of your own with `wait:` "
-       "(docs/connectors.md)"},
+       "not. To wait for a job: a `callback` step, or an action that waits (`connectors "
+       "show` says which do)"},
       {"{uses: jira/comment, expect: any, with: {issue: A, body: b}}",
        "p.yaml:8:66: 'expect' belongs to an action that starts something and waits for it; jira/comment does "
-       "not. To wait for a job: a `callback` step, or an action of a connector of your own with `wait:` "
-       "(docs/connectors.md)"},
+       "not. To wait for a job: a `callback` step, or an action that waits (`connectors "
+       "show` says which do)"},
       {"{uses: wait, wait: {timeout: 1m}, with: {for: 1s}}",
        "p.yaml:8:66: 'wait' belongs to an action that starts something and waits for it; wait does not. To "
-       "wait for a job: a `callback` step, or an action of a connector of your own with `wait:` "
-       "(docs/connectors.md)"},
+       "wait for a job: a `callback` step, or an action that waits (`connectors show` says which do)"},
       {"{uses: hub/get}", "p.yaml:8:8: the connector http has no action 'get'; it has request"},
   };
   for (const Row& row : rows) {

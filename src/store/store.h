@@ -149,8 +149,7 @@ class Store {
   rt::Task<Result<std::optional<Work>>> record_and_go_on(AttemptEnd end, Rule rule);
   // Returns a claimed step of which nothing was sent, as if it had never been claimed; used on shutdown.
   rt::Task<Status> give_back(Lease lease, Instant now);
-  // Continues a failed run. `stale`: also send steps that a newer release superseded. Of a run under way: the
-  // next attempts of its steps are due now. kConflict: it is neither.
+  // Continues a failed run. `stale`: also send steps that a newer release superseded. kConflict: not failed.
   rt::Task<Status> retry(RunId run, bool stale, std::string actor, Instant now);
   // Answers for a held step. `rule` decides what follows kDone and kFail; kRepeat needs none. kDone with
   // outputs, of a step that waits for what it starts: these are what its request in doubt was answered, and

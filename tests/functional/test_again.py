@@ -242,6 +242,9 @@ def test_held_steps_are_answered_by_cause(begin, fakes):
     for number, run in enumerate(runs):
         in_state(server, run, "succeeded")
         assert len(calls(fakes, f"/echo/go/app-{number}")) == len(calls(fakes, f"/echo/after/app-{number}")) == 1
+    assert server.cli("failures", check=0).stdout == "no failures; 1 step is held: `postlude runs held`\n"
+    assert server.cli("failures", "--workflow", "main", check=0).stdout.startswith("no failures; 1 step is held")
+    assert "`runs held` lists them" in server.cli("runs", "list", "--state", "held", check=2).stderr
     # A second time there is nothing to answer; the other cause stays as it was.
     server.cli("runs", "resume", "--cause", groups[4]["cause"], "--as", "done", check=1)
     assert server.api(f"runs/{other}")["state"] == "waiting"

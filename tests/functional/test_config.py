@@ -97,7 +97,7 @@ BROKEN = {
     "a step that waits for nothing": (
         workflow("{uses: wait, with: {for: 1s}, expect: any}"),
         ["5:43: 'expect' belongs to an action that starts something and waits for it; wait does not. To wait for a job: "
-         "a `callback` step, or an action of a connector of your own with `wait:` (docs/connectors.md)"]),
+         "a `callback` step, or an action that waits (`connectors show` says which do)"]),
     "a storm for all": (
         "storm: {events: 50, within: 5m, then: hold}\n",
         ["1:1: 'storm' cannot stand here: each source has its own, sources.NAME.storm"]),
