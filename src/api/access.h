@@ -32,8 +32,9 @@ struct Caller {
 
 class Access {
  public:
-  // Without tokens whoever calls this machine by a name of its own, or by that of `admin_url`, may do
-  // everything; the listener is on loopback then. The log names the tokens that cannot be used.
+  // Without tokens, everybody who addresses this machine by a loopback name, or by the name in `admin_url`,
+  // may do everything; the listener is then on a loopback address. The log names the tokens that
+  // cannot be used.
   void use(std::vector<Token> tokens, SecretLookup secrets, std::string_view admin_url);
 
   // kDenied: there are no tokens, and the request may come from a web page of somebody else in a browser.

@@ -59,9 +59,10 @@ Status take(Asked& asked, std::string_view kind, const std::string& name, const 
                  "held is a state of steps: `runs held` lists them (GET /api/v1/held), and "
                  "their runs are in state waiting");
   }
-  if (name == "state" && !run_state_named(value)) {
-    return Error(Code::kInvalid, "unknown state '" + cut(value, 40) +
-                                     "'; use queued, running, waiting, succeeded, failed or cancelled");
+  for (const auto& [word, words] : kWords) {
+    if (name != word || std::find(words.begin(), words.end(), value) != words.end()) continue;
+    return Error(Code::kInvalid,
+                 "unknown " + name + " '" + cut(value, 40) + "'; " + instead_of(value, words));
   }
   store::Filter& f = asked.filter;
   (name == "source"      ? f.source

@@ -248,18 +248,6 @@ std::string held_beside(const Remote& remote, const std::string& query) {
   return "; " + number_of(count, "step") + (count == 1 ? " is" : " are") + " held: `postlude runs held`";
 }
 
-std::string failures_table(const json::value& page) {
-  const json::array& items = list_in(page, "items");
-  if (items.empty()) return "no failures\n";
-  std::vector<std::vector<std::string>> rows;
-  for (const json::value& item : items) {
-    rows.push_back({std::to_string(number_in(item, "count")), std::string(find_text(item, "workflow")),
-                    std::string(find_text(item, "last")), age_of(std::string(find_text(item, "lastAt"))),
-                    std::string(find_text(item, "cause"))});
-  }
-  return table_of({"COUNT", "WORKFLOW", "LAST", "AGE", "CAUSE"}, rows);
-}
-
 int list_failures(const Remote& remote, const Words& words) {
   std::string path;
   char between = '?';
@@ -270,9 +258,11 @@ int list_failures(const Remote& remote, const Words& words) {
   }
   const auto page = get(remote.server, "/api/v1/failures" + path, page_shape());
   if (!page) return failed(remote, page.error());
-  std::string table = failures_table(*page);
-  if (table == "no failures\n") table = "no failures" + held_beside(remote, path) + "\n";
-  return print_answer(remote, *page, table);
+  const std::string held = list_in(*page, "items").empty() ? held_beside(remote, path) : "";
+  return print_answer(
+      remote, *page,
+      causes_table(*page, "lastAt",
+                   unless_misspelt(remote, *page, "no failures" + held, {{"workflow", words.workflow}})));
 }
 
 // Shows the failures to act on and asks; nullopt: go on.

@@ -33,7 +33,7 @@ inline const std::vector<std::string>& flagger_hooks() {
 // The phases of a Canary, as Flagger writes them.
 const std::vector<std::string>& flagger_phases();
 
-// On a gate hook anything up to 202 means "go on" or "roll back".
+// A gate hook takes any status up to 202 as "go on" or "roll back".
 bool is_gate(std::string_view hook);
 
 // The shortest time between two ends of a Flagger canary is 40 s.
