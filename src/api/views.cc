@@ -32,7 +32,9 @@ json::object view_of(const Request& request) {
                     {"result", to_text(request.result)},
                     {"status", request.status == 0 ? json::value(nullptr) : json::value(request.status)},
                     {"response", stored(request.response)},
-                    {"why", text_or_null(request.why)}};
+                    {"why", text_or_null(request.why)},
+                    {"settledBy", text_or_null(request.settled_by)}};
+  if (request.cut) view["cut"] = true;
   if (request.left_out) view["leftOut"] = true;
   return view;
 }
@@ -82,6 +84,7 @@ json::object view_of(const Step& step) {
           {"announces", number_or_null(step.announces)},
           {"state", to_text(step.state)},
           {"reason", text_or_null(step.reason)},
+          {"because", text_or_null(std::string(to_text(step.because)))},
           {"trace", stored(step.trace)},
           {"held", step.held},
           {"asks", step.asks},

@@ -51,8 +51,9 @@ void hold(const Step& step, const std::string& cause, StepChange& change) {
   change.cause = cause_of(step.title, cause.empty() ? change.reason : cause);
 }
 
-StepChange refused(const Step& step, std::string reason, const std::string& cause) {
-  StepChange change = ended(step.index, StepState::kFailed, std::move(reason));
+StepChange refused(const Step& step, std::string reason, const std::string& cause,
+                   Because because = Because::kOther) {
+  StepChange change = ended(step.index, StepState::kFailed, std::move(reason), because);
   if (!cause.empty()) change.cause = cause_of(step.title, cause);
   return change;
 }
@@ -142,21 +143,24 @@ std::size_t bytes_of(const Run& run, const Step& step, const Spread& spread) {
   return announcement_of(run, step) == nullptr ? bytes : 2 * bytes;
 }
 
+StepChange succeeded(const Run& run, const Step& step, const Succeeded& outcome) {
+  std::string full = no_room(values_of(run) - step.input.size(), step, "input and outputs",
+                             step.input.size() + outcome.outputs.size());
+  const bool fits = full.empty();
+  StepChange change = ended(step.index, fits ? StepState::kSucceeded : StepState::kFailed, std::move(full));
+  if (fits) change.outputs = outcome.outputs;
+  if (fits) change.because = outcome.because;
+  change.no_input = !fits;
+  change.unclear = false;
+  return change;
+}
+
 StepChange change_of(const Run& run, const Step& step, const Outcome& outcome, const RetryPolicy& policy,
                      Instant now, std::uint64_t jitter) {
-  if (const auto* o = std::get_if<Succeeded>(&outcome)) {
-    std::string full = no_room(values_of(run) - step.input.size(), step, "input and outputs",
-                               step.input.size() + o->outputs.size());
-    const bool fits = full.empty();
-    StepChange change = ended(step.index, fits ? StepState::kSucceeded : StepState::kFailed, std::move(full));
-    if (fits) change.outputs = o->outputs;
-    change.no_input = !fits;
-    change.unclear = false;
-    return change;
-  }
+  if (const auto* o = std::get_if<Succeeded>(&outcome)) return succeeded(run, step, *o);
   if (const auto* o = std::get_if<Skipped>(&outcome))
     return ended(step.index, StepState::kSkipped, o->why, o->because);
-  if (const auto* o = std::get_if<Refused>(&outcome)) return refused(step, o->why, o->cause);
+  if (const auto* o = std::get_if<Refused>(&outcome)) return refused(step, o->why, o->cause, o->because);
   if (const auto* o = std::get_if<Waits>(&outcome)) {
     StepChange change = ended(step.index, StepState::kWaiting, o->why);
     change.asks = o->asks;

@@ -51,6 +51,18 @@ TEST(Decide, EndsTheRunAfterTheLastStep) {
   EXPECT_EQ(failed.reason, "s1: 404");
 }
 
+TEST(Decide, KeepsWhyAStepEnded) {
+  const auto run = run_of({StepState::kSucceeded, StepState::kRunning});
+  const std::vector<std::pair<Outcome, Because>> rows{
+      {Succeeded{"{}", Because::kUnanswered}, Because::kUnanswered},
+      {Skipped{"x", Because::kCondition}, Because::kCondition},
+      {Refused{"x", Because::kJobFailed}, Because::kJobFailed},
+      {Refused{"x"}, Because::kOther},
+      {Held{"x"}, Because::kOther}};
+  for (const auto& [outcome, because] : rows)
+    EXPECT_EQ(decide(run, 1, outcome, {}, kNow, 0).changes.at(0).because, because) << kind_of(outcome);
+}
+
 TEST(Decide, WhatARunKeepsIsBounded) {
   auto run = run_of({StepState::kSucceeded, StepState::kRunning, StepState::kPending});
   run.vars = std::string(kRunValuesMax - 1024, 'v');
@@ -235,8 +247,8 @@ TEST(Decide, GroupsByTheCauseThatTheOutcomeNames) {
   EXPECT_EQ(decide(run, 0, cut, {}, kNow, 0).cause, "s0: no answer");
   EXPECT_EQ(decide(run, 0, Refused{"rejected by ada: too late"}, {}, kNow, 0).cause,
             "s0: rejected by ada: too late");
-  const Decision rejected =
-      decide(run, 0, Refused{"rejected by ada: too late", "rejected by ada"}, {}, kNow, 0);
+  const Decision rejected = decide(
+      run, 0, Refused{"rejected by ada: too late", Because::kRejected, "rejected by ada"}, {}, kNow, 0);
   EXPECT_EQ(rejected.reason, "s0: rejected by ada: too late");
   EXPECT_EQ(rejected.cause, "s0: rejected by ada");
   // The same where the step that failed has ended earlier.

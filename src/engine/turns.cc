@@ -113,6 +113,7 @@ class Turns {
       if (known.index != i) continue;
       known.state = state;
       known.reason = std::move(reason);
+      known.because = Because::kOther;
       known.due_at = std::nullopt;
       known.held = known.asks = false;
       known.cause.clear();

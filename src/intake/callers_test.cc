@@ -135,8 +135,8 @@ TEST(Judge, DoesNotBlameTheCallerForASecretThatCannotBeRead) {
       EXPECT_EQ(result.refusal->detail.find("GONE"), std::string::npos);
       EXPECT_FALSE(problem_answer(*result.refusal).headers.count("Retry-After"));
     }
-    EXPECT_NE(result.secrets.at("env GONE"), "");
-    EXPECT_EQ(result.secrets.at("env TOKEN"), "");
+    EXPECT_FALSE(result.secrets.at("env GONE").read);
+    EXPECT_EQ(result.secrets.at("env TOKEN"), SecretState());
     return status_of(result);
   };
   const std::string basic = "Basic ";

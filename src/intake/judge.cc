@@ -227,7 +227,8 @@ class Judgement {
 
   std::vector<std::string> unreadable() const {
     std::vector<std::string> out;
-    for (const auto& [secret, problem] : secrets_.state()) {
+    for (const auto& [secret, state] : secrets_.state()) {
+      const std::string& problem = state.problem;
       if (problem.empty()) continue;
       // The problem may name the secret already.
       const std::size_t named = problem.find("the secret in " + secret);

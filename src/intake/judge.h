@@ -54,10 +54,9 @@ struct Judged {
   Delivery delivery;               // filtered, or to append; a refusal has its own
   std::optional<Authentic> proof;  // set if the sender proved itself
   std::optional<Event> event;      // to append
-  Identity identity;  // if to append or filtered, and for gates: what the call says about its canary
-  // Each secret that was looked up, and why it cannot be used ("": it can).
-  std::map<std::string, std::string> secrets;
-  std::string alarm;  // a caller has a wrong configuration and loses calls: log this as an error
+  Identity identity;     // if to append or filtered, and for gates: what the call says about its canary
+  SecretStates secrets;  // of those that were looked up
+  std::string alarm;     // a caller has a wrong configuration and loses calls: log this as an error
 };
 
 // What is asked on the way; each at most once.

@@ -13,8 +13,8 @@ Secrets::Values Secrets::read(const std::vector<SecretRef>& refs) {
         std::find_if(cache_.begin(), cache_.end(), [&](const auto& entry) { return entry.first == ref; });
     if (known == cache_.end()) {
       auto text = lookup_(ref);
-      state_.try_emplace(to_text(ref));
-      if (!text) unusable(ref, "cannot be read: " + text.error().message);
+      SecretState& state = state_.try_emplace(to_text(ref)).first->second;
+      if (!text) state = {false, "cannot be read: " + text.error().message};
       if (text && text->empty()) unusable(ref, "is empty");  // with an empty key anybody could sign
       if (text && !text->empty()) seen_.push_back(*text);
       known = cache_.insert(cache_.end(), {ref, text ? *text : std::string()});
@@ -29,7 +29,7 @@ Secrets::Values Secrets::read(const std::vector<SecretRef>& refs) {
 }
 
 void Secrets::unusable(const SecretRef& ref, std::string_view why) {
-  state_[to_text(ref)] = why;
+  state_[to_text(ref)] = {true, std::string(why)};
 }
 
 namespace {

@@ -20,6 +20,14 @@ struct Problem;
 
 namespace postlude::intake {
 
+// What is wrong with a secret. Contains no secret value.
+struct SecretState {
+  bool read = true;     // false: the lookup has logged why
+  std::string problem;  // "": none
+  bool operator==(const SecretState&) const = default;
+};
+using SecretStates = std::map<std::string, SecretState>;  // by the secret's place: "env TOKEN"
+
 // The secrets used while judging one request. Reads each once, and remembers those that cannot be read, for
 // the log.
 class Secrets {
@@ -36,14 +44,13 @@ class Secrets {
   };
   Values read(const std::vector<SecretRef>& refs);
   void unusable(const SecretRef& ref, std::string_view why);
-  // Each secret that was read, and what is wrong with it ("": nothing). Contains no secret values.
-  const std::map<std::string, std::string>& state() const { return state_; }
+  const SecretStates& state() const { return state_; }            // of each secret that was read
   const std::vector<std::string>& seen() const { return seen_; }  // values to keep out of the store
 
  private:
   const SecretLookup& lookup_;
   std::vector<std::pair<SecretRef, std::string>> cache_;  // "": unusable
-  std::map<std::string, std::string> state_;
+  SecretStates state_;
   std::vector<std::string> seen_;
 };
 

@@ -88,7 +88,8 @@ TEST(Proof, ChecksEachKind) {
   }
 }
 
-using State = std::map<std::string, std::string>;
+const SecretState kFine{};
+const SecretState kGone{false, "cannot be read: not set"};
 
 TEST(Proof, TakesNoEmptyOrUnreadableSecret) {
   const std::string auth =
@@ -103,7 +104,7 @@ TEST(Proof, TakesNoEmptyOrUnreadableSecret) {
     const Judged result = judged(sources, request, secrets({{"EMPTY", ""}}));
     EXPECT_FALSE(result.proof);
     EXPECT_GE(status_of(result), 401);
-    EXPECT_EQ(result.secrets, (State{{"env EMPTY", "is empty"}, {"env GONE", "cannot be read: not set"}}));
+    EXPECT_EQ(result.secrets, (SecretStates{{"env EMPTY", {true, "is empty"}}, {"env GONE", kGone}}));
   }
 }
 
@@ -111,7 +112,7 @@ TEST(Proof, GoesOnWithTheSecretsThatCanBeRead) {
   const Sources sources = sources_of("f: {type: flagger, auth: [{bearer: [{env: GONE}, {env: A}]}]}");
   const Judged result = judged(sources, call({{"Authorization", "Bearer x"}}), secrets({{"A", "x"}}));
   EXPECT_TRUE(result.proof);
-  EXPECT_EQ(result.secrets, (State{{"env A", ""}, {"env GONE", "cannot be read: not set"}}));
+  EXPECT_EQ(result.secrets, (SecretStates{{"env A", kFine}, {"env GONE", kGone}}));
 }
 
 TEST(Proof, KnowsGithubsVector) {
@@ -208,7 +209,7 @@ TEST(Proof, SaysWhyAStandardWebhookIsWrong) {
   EXPECT_EQ(late.refusal->detail, "the proof is wrong");
   EXPECT_EQ(late.refusal->delivery.reason,
             "the proof is wrong: hmac standard-webhooks: its timestamp is more than 5 minutes off");
-  EXPECT_EQ(late.secrets, (State{{"env A", ""}, {"env B", "is no whsec_ key"}}));
+  EXPECT_EQ(late.secrets, (SecretStates{{"env A", kFine}, {"env B", {true, "is no whsec_ key"}}}));
 }
 
 TEST(Proof, TakesGitlabsTokenOrItsSignature) {

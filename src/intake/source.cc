@@ -133,8 +133,9 @@ Source::Verified Source::verify(std::string_view cluster, const Evidence& eviden
   }
   // With nothing to compare with, nobody can say of any call that it is wrong.
   const auto& state = evidence.secrets.state();
-  result.undecided |= !state.empty() && std::all_of(state.begin(), state.end(),
-                                                    [](const auto& one) { return !one.second.empty(); });
+  result.undecided |= !state.empty() && std::all_of(state.begin(), state.end(), [](const auto& one) {
+    return !one.second.problem.empty();
+  });
   return result;
 }
 

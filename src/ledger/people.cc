@@ -37,9 +37,9 @@ Result<std::size_t> held_step(const Run& run, const std::string& word) {
 // A person's word settles unclear requests.
 Status settle(Ledger& ledger, std::int64_t step, RequestResult as, const std::string& actor, Instant now) {
   return ledger.db().run(
-      "UPDATE requests SET result = $2, why = $3, ended_at = coalesce(ended_at, $4) WHERE step = $1 AND "
-      "result = 6",
-      {step, static_cast<int>(as), "settled by " + actor, now});
+      "UPDATE requests SET result = $2, why = $3, settled_by = $4, ended_at = coalesce(ended_at, $5) WHERE "
+      "step = $1 AND result = 6",
+      {step, static_cast<int>(as), "settled by " + actor, actor, now});
 }
 
 // What was unclear was done, and this is what it was answered. Whether there is such a request.
@@ -110,7 +110,7 @@ Status release(Ledger& ledger, StoredRun& stored, std::size_t index, const Resum
       step.state = StepState::kFailed;
       step.finished_at = wanted.now;
       step.reason = "failed by " + wanted.actor;
-      step.because = Because::kOther;
+      step.because = Because::kPersonFailed;
       return ok();
   }
   return ok();
@@ -437,8 +437,7 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   const auto leave_out = [&](Step& s) {
     s.state = StepState::kSkipped;
     s.reason = reason;
-    s.because = Because::kOther;
-    s.trace = "{}";  // it is not left out because another failed
+    s.because = Because::kPersonSkipped;
     s.due_at = std::nullopt;
     s.held = s.asks = false;
     s.cause.clear();

@@ -8,7 +8,8 @@ namespace postlude::ledger {
 namespace {
 
 constexpr sql::Columns kRequest({"id", "attempt", "name", "effect", "result", "status", "sent_at", "ended_at",
-                                 "key", "method", "url", "why", "headers", "body", "response"});
+                                 "key", "method", "url", "why", "settled_by", "cut", "headers", "body",
+                                 "response"});
 constexpr std::string_view kOfStep = " FROM requests WHERE step = $1 AND attempt >= $2 ";
 
 Request request_of(const sql::Row& row) {
@@ -25,6 +26,8 @@ Request request_of(const sql::Row& row) {
   q.method = row.text(kRequest("method"));
   q.url = row.text(kRequest("url"));
   q.why = row.text(kRequest("why"));
+  q.settled_by = row.text(kRequest("settled_by"));
+  q.cut = row.flag(kRequest("cut"));
   q.headers = row.text(kRequest("headers"));
   q.body = row.text(kRequest("body"));
   q.response = row.text(kRequest("response"));
@@ -91,6 +94,7 @@ Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
                         {"method", q.method},
                         {"url", q.url},
                         {"why", q.why},
+                        {"cut", q.cut},
                         {"headers", q.headers},
                         {"body", q.body},
                         {"response", q.response}};
@@ -100,9 +104,9 @@ Status insert_request(Ledger& ledger, std::int64_t step, Request& q) {
 
 Status save_answer(Ledger& ledger, std::int64_t step, const Request& q) {
   return ledger.db().run(
-      "UPDATE requests SET result = $3, status = $4, ended_at = $5, why = $6, response = $7 "
+      "UPDATE requests SET result = $3, status = $4, ended_at = $5, why = $6, response = $7, cut = $8 "
       "WHERE id = $1 AND step = $2",
-      {q.id, step, static_cast<int>(q.result), q.status, q.ended_at, q.why, q.response});
+      {q.id, step, static_cast<int>(q.result), q.status, q.ended_at, q.why, q.response, q.cut});
 }
 
 }  // namespace postlude::ledger

@@ -251,9 +251,29 @@ UPDATE steps SET because = CASE WHEN reason LIKE 'superseded%' THEN 4 WHEN reaso
 UPDATE steps SET because = 5 WHERE state <= 3 AND reason LIKE 'another step works on the key%';
 )sql";
 
-constexpr std::array<std::string_view, 13> kSteps{kVersion1,  kVersion2,  kVersion3, kVersion4, kVersion5,
-                                                  kVersion6,  kVersion7,  kVersion8, kVersion9, kVersion10,
-                                                  kVersion11, kVersion12, kVersion13};
+// because: also of what people decided, or nobody did in time, and of jobs. settled_by: who said what became
+// of a request that was unclear. cut: the answer's body was longer than what is stored of it.
+constexpr std::string_view kVersion14 = R"sql(
+UPDATE steps SET because = CASE WHEN state = 6 AND reason LIKE 'skipped by %' THEN 6
+  WHEN state = 5 AND target <> '' AND reason LIKE 'failed by %' THEN 7
+  WHEN state = 5 AND uses = 'approval' AND reason LIKE 'rejected by %' THEN 8
+  WHEN uses = 'approval' AND reason LIKE 'nobody approved within %' THEN 9
+  WHEN state = 5 AND uses = 'callback' AND reason LIKE 'nobody called back within %' THEN 9
+  WHEN state = 4 AND uses = 'approval' AND outputs LIKE '%"comment":"nobody approved within %'
+    AND outputs LIKE '%"by":null%' THEN 9
+  WHEN state = 5 AND target <> '' AND reason LIKE 'the job failed: %' THEN 10
+  WHEN state = 5 AND target <> '' AND reason LIKE 'the job did not end within %' THEN 11
+  ELSE because END WHERE state IN (4, 5, 6) AND because = 0;
+ALTER TABLE requests ADD COLUMN settled_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE requests ADD COLUMN cut @int NOT NULL DEFAULT 0;
+UPDATE requests SET settled_by = CASE WHEN why LIKE 'settled by %' THEN substr(why, 12) ELSE '' END,
+  cut = CASE WHEN response LIKE '%… (cut)"%' THEN 1 ELSE 0 END
+  WHERE why LIKE 'settled by %' OR response LIKE '%… (cut)"%';
+)sql";
+
+constexpr std::array<std::string_view, 14> kSteps{kVersion1,  kVersion2,  kVersion3,  kVersion4, kVersion5,
+                                                  kVersion6,  kVersion7,  kVersion8,  kVersion9, kVersion10,
+                                                  kVersion11, kVersion12, kVersion13, kVersion14};
 
 std::string in_dialect(std::string_view text, const Words& words) {
   std::string out;

@@ -2,6 +2,7 @@
 
 #include "model/damaged.h"
 
+#include <algorithm>
 #include <array>
 
 namespace postlude {
@@ -14,10 +15,14 @@ constexpr std::array<std::string_view, 7> kStepStates{"pending", "running", "wai
                                                       "failed",  "skipped", "cancelled"};
 constexpr std::array<std::string_view, 6> kEffects{"read", "state", "upsert", "key", "lookup", "none"};
 constexpr std::array<std::string_view, 3> kOnUnclear{"repeat", "hold", "fail"};
+constexpr std::array<std::string_view, 12> kBecause{
+    "",           "condition",  "stepFailed",    "noFailure",
+    "superseded", "keyInUse",   "personSkipped", "personFailed",
+    "rejected",   "unanswered", "jobFailed",     "jobNotEnded"};
 constexpr std::array<std::string_view, 7> kResults{"open",      "succeeded", "exists", "refused",
                                                    "retryable", "unclear",   "shadow"};
 
-// All these enumerations count from 1.
+// All these enumerations count from 1, but for Because.
 template <class Enum, std::size_t N>
 std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
   const auto index = static_cast<std::size_t>(value) - 1;
@@ -46,8 +51,16 @@ std::string_view to_text(Effect effect) {
 std::string_view to_text(OnUnclear on_unclear) {
   return name_of(kOnUnclear, on_unclear);
 }
+std::string_view to_text(Because because) {
+  const auto index = static_cast<std::size_t>(because);
+  return index < kBecause.size() ? kBecause[index] : kDamaged;
+}
 std::string_view to_text(RequestResult result) {
   return name_of(kResults, result);
+}
+Because because_named(std::string_view name) {
+  const auto* const found = std::find(kBecause.begin(), kBecause.end(), name);
+  return found == kBecause.end() ? Because::kOther : static_cast<Because>(found - kBecause.begin());
 }
 std::optional<RunState> run_state_named(std::string_view name) {
   return named<RunState>(kRunStates, name);

@@ -84,6 +84,8 @@ struct Request {
   // JSON {"status","headers","body","text"} as expressions see it; "" if there was none.
   std::string response;
   std::string why;            // why it did not succeed, for people
+  std::string settled_by;     // the person who settled it when it was unclear; "": nobody
+  bool cut = false;           // the answer's body was longer than what `response` has of it
   bool left_out = false;      // headers, body and response are left out of the record that is shown
   bool of_other_run = false;  // another run of the same event sent it, so its effect concerns this run too
 };
@@ -91,16 +93,24 @@ struct Request {
 // The list of the workflow that a step belongs to. Values are stored.
 enum class StepList : std::uint8_t { kSteps = 1, kOnFailure, kFinally };
 
-// Why a step was skipped or waits, as far as later decisions depend on it; `reason` says it in words. Values
-// are stored.
+// Why a step ended as it did, or waits, as far as later decisions depend on it; `reason` says it in words.
+// Values are stored. Never renumber; add at the end.
 enum class Because : std::uint8_t {
   kOther = 0,
-  kCondition,   // its `if` is false
-  kStepFailed,  // a step that it needs failed
-  kNoFailure,   // it belongs to onFailure, and no step failed
-  kSuperseded,  // a newer release sent it
-  kKeyInUse,    // another step holds its `key`
+  kCondition,      // its `if` is false
+  kStepFailed,     // a step that it needs failed
+  kNoFailure,      // it belongs to onFailure, and no step failed
+  kSuperseded,     // a newer release sent it
+  kKeyInUse,       // another step holds its `key`
+  kPersonSkipped,  // `runs skip`
+  kPersonFailed,   // `runs resume --as fail`
+  kRejected,       // an approver rejected it
+  kUnanswered,     // nobody approved or called back in time, whatever follows from that
+  kJobFailed,      // the job that it started failed
+  kJobNotEnded,    // the job that it started did not end in time
 };
+std::string_view to_text(Because because);     // "" for kOther
+Because because_named(std::string_view name);  // kOther where there is no such name
 
 struct Step {
   std::int64_t id = 0;
@@ -187,6 +197,7 @@ struct Lease {
 // How one attempt ended.
 struct Succeeded {
   std::string outputs;  // JSON
+  Because because = Because::kOther;
 };
 struct Skipped {
   std::string why;
@@ -215,7 +226,8 @@ struct Retryable {  // the receiver certainly did not act
 };
 struct Refused {  // the receiver refused, or the request could not be built; repeating does not help
   std::string why;
-  std::string cause = {};
+  Because because = Because::kOther;
+  std::string cause = {};  // as it is grouped; "": by `why`
 };
 struct Unclear {  // the receiver may have acted
   std::string why;
@@ -247,7 +259,7 @@ struct StepChange {
   bool spread = false;                  // it has elements now: running, without a lease
   std::optional<Instant> over_by = {};  // what it started is waited for: what was tried so far counts no more
   std::string cause = {};               // of a held or failed step, as they are grouped; "": by `reason`
-  Because because = Because::kOther;    // of a skipped one
+  Because because = Because::kOther;
 };
 struct Decision {
   std::vector<StepChange> changes;  // at most one per step

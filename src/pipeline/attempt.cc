@@ -30,13 +30,18 @@ std::string stored_body(const std::string& body, std::size_t most, const connect
   return shortened(masker.mask_json(action.redact(body)), most, kCutMark);
 }
 
-// `.response` as it is stored: the same members, long bodies cut.
-std::string stored_response(const json::value& shown, const HttpResponse& response, std::size_t most,
-                            const connector::Action& action, const connector::Masker& masker) {
-  if (response.body.size() <= most) return masker.mask_json(action.redact(json::serialize(shown)));
+// Puts `.response` into the row as it is stored: the same members, long bodies cut.
+void store_response(Request& row, const json::value& shown, const HttpResponse& response,
+                    const connector::Action& action, const connector::Masker& masker) {
+  const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
+  row.cut = response.body.size() > most;
+  if (!row.cut) {
+    row.response = masker.mask_json(action.redact(json::serialize(shown)));
+    return;
+  }
   HttpResponse shorter = response;
   shorter.body = stored_body(response.body, most, action, masker);
-  return masker.mask_json(action.redact(json::serialize(connector::response_context(shorter))));
+  row.response = masker.mask_json(action.redact(json::serialize(connector::response_context(shorter))));
 }
 
 // A look-up that failed says nothing: never "not there". What the system asked for counts, as of any request.
@@ -222,14 +227,15 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
       co_return std::nullopt;
     case connector::Waiting::Look::kRed:
       if (definition.any_result) co_return std::nullopt;
-      co_return Refused{std::string(kJobFailed) + seen->why};
+      co_return Refused{"the job failed: " + seen->why, Because::kJobFailed};
     case connector::Waiting::Look::kNotYet:
       break;
   }
   const Instant now = rt::now();
   const Duration timeout = definition.wait.timeout.value_or(engine::kWaitTimeout);
   const Instant over_by = row_.over_by.value_or(now + timeout);
-  if (over_by <= now) co_return Refused{std::string(kJobNotEnded) + to_text(timeout)};
+  if (over_by <= now)
+    co_return Refused{"the job did not end within " + to_text(timeout), Because::kJobNotEnded};
   const Duration every = definition.wait.every.value_or(waiting.every());
   co_return Waits{std::min(over_by, now + std::max(every, not_before_)),
                   "the job is still running: polls every " + to_text(every) + ", for " + to_text(timeout),
@@ -457,9 +463,7 @@ rt::Task<std::optional<Outcome>> Attempting::exchange(const connector::Call* cal
     shown = connector::response_context(*answer, shown.storage());
     AWAIT(values, evaluate(call->after()));
     row.status = answer->status;
-    const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
-    row.response =
-        stored_response(context_->as_object().at("response"), *answer, most, *step_->action, masker_);
+    store_response(row, context_->as_object().at("response"), *answer, *step_->action, masker_);
   }
   const connector::Ending ending = call->interpret(request, answer, values, rt::now(), masker_);
   gone_ = ending.gone;

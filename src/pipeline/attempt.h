@@ -41,10 +41,6 @@ std::string bounded(std::string_view why);
 // Follows a stored text that was cut.
 constexpr std::string_view kCutMark = "… (cut)";
 
-// Prefixes of the reason of a step that waited for a job: the job failed; the job did not end in time.
-constexpr std::string_view kJobFailed = "the job failed: ";
-constexpr std::string_view kJobNotEnded = "the job did not end within ";
-
 // The value of everything that depends on a request which a shadow run did not send.
 constexpr const char* kShadow = "(shadow)";
 

@@ -325,7 +325,7 @@ Outcome Attempting::approval() {
     const std::string comment(find_text(body, "comment"));
     if (answer.kind == AnswerKind::kRejected) {
       const std::string by = "rejected by " + answer.by;
-      return Refused{by + (comment.empty() ? "" : ": " + comment), by};
+      return Refused{by + (comment.empty() ? "" : ": " + comment), Because::kRejected, by};
     }
     return Succeeded{json::serialize(json::object{
         {"approved", true}, {"by", answer.by}, {"at", to_rfc3339(answer.at)}, {"comment", comment}})};
@@ -343,11 +343,13 @@ Outcome Attempting::approval() {
     unanswered = true;
     const std::string_view then = find_text(with, "onTimeout");
     const std::string why = "nobody approved within " + text;
-    if (then == "skip") return Skipped{why};
+    if (then == "skip") return Skipped{why, Because::kUnanswered};
     if (then == "approve")
-      return Succeeded{json::serialize(
-          json::object{{"approved", true}, {"by", nullptr}, {"at", to_rfc3339(*until)}, {"comment", why}})};
-    return Refused{why};
+      return Succeeded{
+          json::serialize(json::object{
+              {"approved", true}, {"by", nullptr}, {"at", to_rfc3339(*until)}, {"comment", why}}),
+          Because::kUnanswered};
+    return Refused{why, Because::kUnanswered};
   }
   const json::value* message = find(with, "message");
   return Waits{until,
@@ -367,7 +369,7 @@ Outcome Attempting::callback() {
     until = now_ + **timeout;
     if (*until <= rt::now()) {
       unanswered = true;
-      return Refused{"nobody called back within " + text};
+      return Refused{"nobody called back within " + text, Because::kUnanswered};
     }
   }
   return Waits{until, "waits for a callback"};

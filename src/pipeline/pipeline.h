@@ -133,7 +133,7 @@ class Pipeline {
   rt::Task<> store_refusal(Delivery delivery);
   void announce(Event event, EventId id, bool to_plan);
   void look_at_secrets();
-  void note_secrets(const std::string& source, const std::map<std::string, std::string>& seen);
+  void note_secrets(const std::string& source, const intake::SecretStates& seen);
   // The reasons why no workflow runs on the event, if no expression is needed to tell; else nullopt.
   std::optional<std::vector<store::Planned>> nothing_wants(const Event& event) const;
   // Repeats until the store accepts it: a full disk must not lose an answer that we cannot get again.
@@ -156,7 +156,7 @@ class Pipeline {
   Duration masked_at_{};  // when masker_ last read the secrets
   Rates rates_;           // of sources
   // Error of each secret when last read ("": none), by source and by place of the secret.
-  std::map<std::string, std::map<std::string, std::string>> secrets_;
+  std::map<std::string, intake::SecretStates> secrets_;
   Rates target_rates_;
   rt::Group background_;                  // stores refused calls; their answer does not wait for it
   std::map<int, std::uint64_t> refused_;  // number of calls by status, since the last sum_up()

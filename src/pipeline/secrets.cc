@@ -6,23 +6,23 @@
 
 namespace postlude::pipeline {
 
-void Pipeline::note_secrets(const std::string& source, const std::map<std::string, std::string>& seen) {
-  std::map<std::string, std::string>& known = secrets_[source];
+void Pipeline::note_secrets(const std::string& source, const intake::SecretStates& seen) {
+  intake::SecretStates& known = secrets_[source];
   bool changed = known.empty();
-  for (const auto& [secret, problem] : seen) {
-    std::string& before = known[secret];
-    if (before == problem) continue;
-    before = problem;
+  for (const auto& [secret, state] : seen) {
+    intake::SecretState& before = known[secret];
+    if (before == state) continue;
+    before = state;
     changed = true;
     // The lookup logs missing secrets itself; this one exists but is unusable.
-    if (!problem.empty() && !problem.starts_with("cannot be read")) {
+    if (!state.problem.empty() && state.read) {
       log::warn("a source's secret cannot be used; a call that it may prove is answered 503",
-                {{"source", source}, {"secret", secret}, {"why", problem}});
+                {{"source", source}, {"secret", secret}, {"why", state.problem}});
     }
   }
   if (!changed) return;
   const auto bad =
-      std::count_if(known.begin(), known.end(), [](const auto& one) { return !one.second.empty(); });
+      std::count_if(known.begin(), known.end(), [](const auto& one) { return !one.second.problem.empty(); });
   parts_.metrics.set(metrics::kSecretsUnreadable, {source}, static_cast<double>(bad));
 }
 

@@ -1,7 +1,5 @@
 #include "rehearsal/coverage.h"
 
-#include "pipeline/attempt.h"
-
 namespace postlude::rehearsal {
 
 namespace {
@@ -25,10 +23,7 @@ bool waits_for_others(engine::BuiltIn built_in) {
 }
 
 bool over(const Step& step) {
-  return step.reason.starts_with("nobody approved within ") ||
-         step.reason.starts_with("nobody called back within ") ||
-         step.reason.starts_with(pipeline::kJobNotEnded) ||
-         step.outputs.find(R"("comment":"nobody approved within )") != std::string::npos;
+  return step.because == Because::kUnanswered || step.because == Because::kJobNotEnded;
 }
 
 std::string list_of(StepList list) {
@@ -115,7 +110,7 @@ void Coverage::add_run(const Run& run) {
     const bool began = step.started_at.has_value() || step.attempts > 0;
     if (began && answer != "false") reached.insert(key_of(step.definition, kRuns));
     if (over(step)) reached.insert(key_of(step.definition, "over"));
-    if (step.reason.starts_with(pipeline::kJobFailed)) reached.insert(key_of(step.definition, "red"));
+    if (step.because == Because::kJobFailed) reached.insert(key_of(step.definition, "red"));
   }
 }
 

@@ -1,9 +1,9 @@
 #include "rehearsal/history.h"
 
 #include <algorithm>
+#include <map>
 
 #include "connector/target.h"
-#include "pipeline/attempt.h"
 
 namespace postlude::rehearsal {
 
@@ -41,6 +41,17 @@ std::string target_of(const std::string& uses) {
   return slash == std::string::npos || uses == "team/notify" ? "" : uses.substr(0, slash);
 }
 
+// Who answered an approval or a callback, as the API shows it.
+std::optional<postlude::Answer> answer_of(const json::value& view) {
+  static const std::map<std::string, AnswerKind, std::less<>> kKinds{{"approved", AnswerKind::kApproved},
+                                                                     {"rejected", AnswerKind::kRejected},
+                                                                     {"callback", AnswerKind::kCallback}};
+  const auto kind = kKinds.find(find_text(view, "kind"));
+  const auto at = time(view, "at");
+  if (kind == kKinds.end() || !at) return std::nullopt;
+  return postlude::Answer{kind->second, text(view, "by"), to_text(member(view, "body")), *at};
+}
+
 // From what expressions saw of it: {status, headers, body, text}.
 void read_answer(const json::value& response, Exchange& into) {
   if (!response.is_object()) return;
@@ -63,7 +74,6 @@ void read_answer(const json::value& response, Exchange& into) {
   } else if (body != nullptr && !body->is_null()) {
     answer.body = to_text(*body);
   }
-  into.cut = answer.body.ends_with(pipeline::kCutMark);
   if (!into.cut) into.answer = std::move(answer);
 }
 
@@ -81,8 +91,9 @@ Exchange exchange_of(const json::value& view, const std::string& uses) {
   const auto sent = time(view, "sentAt");
   const auto ended = time(view, "endedAt");
   if (sent && ended && *ended > *sent) out.took = *ended - *sent;
-  const json::value left_out = member(view, "leftOut");
-  out.left_out = left_out.is_bool() && left_out.get_bool();
+  out.settled = !text(view, "settledBy").empty();
+  out.cut = member(view, "cut") == true;
+  out.left_out = member(view, "leftOut") == true;
   read_answer(member(view, "response"), out);
   return out;
 }
@@ -108,7 +119,8 @@ StepHistory step_of(const json::value& view) {
   if (!item.is_null()) out.item = to_text(item);
   out.announces = !member(view, "announces").is_null();
   out.state = text(view, "state");
-  out.reason = text(view, "reason");
+  out.because = because_named(text(view, "because"));
+  out.answer = answer_of(member(view, "answer"));
   out.outputs = member(view, "outputs");
   out.started_at = time(view, "startedAt");
   out.finished_at = time(view, "finishedAt");
@@ -189,7 +201,7 @@ RunHistory run_history(const store::RunDetail& detail) {
     one.item = step.item;
     one.announces = step.announces.has_value();
     one.state = to_text(step.state);
-    one.reason = step.reason;
+    one.because = step.because;
     one.outputs = parsed(step.outputs);
     one.started_at = step.started_at;
     one.finished_at = step.finished_at;

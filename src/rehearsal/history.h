@@ -15,9 +15,10 @@ struct Exchange {
   std::string target;  // "": not known
   std::string method;
   std::string url;
-  std::string name;  // of the request: "update.…" where it changed what an earlier use had made
-  std::string key;   // the idempotency key
-  std::string why;   // it did not succeed, or who settled it
+  std::string name;      // of the request: "update.…" where it changed what an earlier use had made
+  std::string key;       // the idempotency key
+  std::string why;       // it did not succeed, or who settled it: for people
+  bool settled = false;  // a person said what became of it
   json::value headers;
   json::value body;
   std::string result;  // as the contract has it: succeeded, unclear, shadow, …
@@ -35,8 +36,9 @@ struct StepHistory {
   std::string target, key;  // of `key`; "": it has none
   std::size_t retried = 0;  // how often a person let it go on after it had been refused
   std::string state;
-  std::string reason;
+  Because because = Because::kOther;
   json::value outputs;
+  std::optional<postlude::Answer> answer;  // that it was given
   std::optional<Instant> started_at, finished_at;
   std::optional<Instant> now;  // what expressions saw as `now`
   std::vector<Exchange> exchanges;

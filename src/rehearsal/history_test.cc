@@ -55,9 +55,9 @@ TEST(HistoryTest, ReadsWhatTheApiShows) {
        "status":201,"response":{"status":201,"headers":{"x":"y"},"body":{"ok":true}}},
       {"method":"PUT","url":"https://h/y","headers":null,"body":null,"result":"unclear","response":null},
       {"method":"GET","url":"https://h/z","headers":{},"body":null,"result":"succeeded",
-       "response":{"status":200,"headers":{},"body":"abc… (cut)","text":"abc… (cut)"
-}
-}]
+       "cut":true,"response":{"status":200,"headers":{},"body":"abc… (cut)","text":"abc… (cut)"}},
+      {"method":"GET","url":"https://h/z","headers":{},"body":null,"result":"succeeded",
+       "response":{"status":200,"headers":{},"body":"the price… (cut)","text":"the price… (cut)"}}]
 }]
 })json");
   ASSERT_TRUE(run) << run.error().message;
@@ -66,7 +66,7 @@ TEST(HistoryTest, ReadsWhatTheApiShows) {
   EXPECT_EQ(step.id, "put");
   EXPECT_TRUE(step.item.empty());
   EXPECT_FALSE(step.announces);
-  ASSERT_EQ(step.exchanges.size(), 3U);
+  ASSERT_EQ(step.exchanges.size(), 4U);
   const Exchange& first = step.exchanges[0];
   EXPECT_EQ(first.target, "hub");
   EXPECT_EQ(first.key, "k1");
@@ -79,6 +79,37 @@ TEST(HistoryTest, ReadsWhatTheApiShows) {
   EXPECT_FALSE(step.exchanges[1].cut);
   EXPECT_FALSE(step.exchanges[2].answer);  // half an answer is none
   EXPECT_TRUE(step.exchanges[2].cut);
+  ASSERT_TRUE(step.exchanges[3].answer) << "it ends with these words by itself";
+  EXPECT_FALSE(step.exchanges[3].cut);
+}
+
+// What people did is in words of its own; what is said of it is for people.
+TEST(HistoryTest, KnowsWhatPeopleDid) {
+  const auto run = run_of(
+      R"json({"id":"ok","uses":"approval","state":"failed","because":"rejected","reason":"a word",
+    "answer":{"kind":"rejected","by":"amy","at":"2026-01-01T00:00:03Z","body":{"comment":"no"}},
+    "attempts":[]},
+    {"id":"put","uses":"hub/request","state":"failed","because":"personFailed","reason":null,
+     "attempts":[{"requests":[
+      {"method":"PUT","url":"https://h/y","result":"succeeded","settledBy":"ops","why":null,"response":null},
+      {"method":"PUT","url":"https://h/y","result":"refused","settledBy":null,"why":"settled by law",
+       "response":null}]}]},
+    {"id":"say","uses":"assert","state":"failed","because":null,"reason":"failed by design","answer":null,
+     "attempts":[]})json");
+  ASSERT_TRUE(run) << run.error().message;
+  ASSERT_EQ(run->steps.size(), 3U);
+  EXPECT_EQ(run->steps[0].because, Because::kRejected);
+  ASSERT_TRUE(run->steps[0].answer);
+  EXPECT_EQ(run->steps[0].answer->kind, AnswerKind::kRejected);
+  EXPECT_EQ(run->steps[0].answer->by, "amy");
+  EXPECT_EQ(run->steps[0].answer->body, R"({"comment":"no"})");
+  EXPECT_EQ(to_rfc3339(run->steps[0].answer->at).substr(0, 19), "2026-01-01T00:00:03");
+  EXPECT_EQ(run->steps[1].because, Because::kPersonFailed);
+  ASSERT_EQ(run->steps[1].exchanges.size(), 2U);
+  EXPECT_TRUE(run->steps[1].exchanges[0].settled);
+  EXPECT_FALSE(run->steps[1].exchanges[1].settled);
+  EXPECT_EQ(run->steps[2].because, Because::kOther);
+  EXPECT_FALSE(run->steps[2].answer);
 }
 
 TEST(HistoryTest, RefusesWhatIsNone) {

@@ -141,12 +141,19 @@ const StepHistory* same_step(const RunHistory& then, const Run& run, const Step&
 
 // How a person answered for a held step.
 std::optional<store::ResumeAs> resumed_as(const StepHistory& then) {
-  if (then.reason.starts_with("failed by ")) return store::ResumeAs::kFail;
+  if (then.because == Because::kPersonFailed) return store::ResumeAs::kFail;
   for (const Exchange& exchange : then.exchanges) {
-    if (!exchange.why.starts_with("settled by ")) continue;
+    if (!exchange.settled) continue;
     return exchange.result == "retryable" ? store::ResumeAs::kRepeat : store::ResumeAs::kDone;
   }
   return std::nullopt;
+}
+
+// Whether the step ended as the answer says; a person may have skipped it since.
+bool took_answer(const StepHistory& step) {
+  if (!step.answer) return false;
+  return step.answer->kind == AnswerKind::kRejected ? step.because == Because::kRejected
+                                                    : step.state == "succeeded";
 }
 
 // The recorded answers of people and other systems.
@@ -154,26 +161,15 @@ std::vector<Reply> replies_of(const EventHistory& then) {
   std::vector<Reply> out;
   for (const RunHistory& run : then.runs) {
     for (const StepHistory& step : run.steps) {
-      if (step.id.empty() || !step.finished_at) continue;
+      if (step.id.empty() || !took_answer(step)) continue;
       Reply reply;
       reply.workflow = run.workflow;
       reply.step = step.id;
-      if (step.uses == "callback" && step.state == "succeeded") {
-        reply.kind = AnswerKind::kCallback;
-        reply.body = to_text(step.outputs);
-        if (run.created_at) reply.after = *step.finished_at - *run.created_at;
-      } else if (step.uses == "approval" && !find_text(step.outputs, "by").empty()) {
-        reply.by = find_text(step.outputs, "by");
-        reply.body = json::serialize(json::object{{"comment", find_text(step.outputs, "comment")}});
-      } else if (step.uses == "approval" && step.reason.starts_with("rejected by ")) {
-        reply.kind = AnswerKind::kRejected;
-        reply.by = step.reason.substr(std::string_view("rejected by ").size());
-        reply.body = "{}";
-      } else {
-        continue;
-      }
-      if (step.uses == "approval" && step.started_at) reply.after = *step.finished_at - *step.started_at;
-      reply.after = std::max(reply.after, Duration(0));
+      reply.kind = step.answer->kind;
+      reply.by = step.answer->by;
+      reply.body = step.answer->body;
+      const auto since = reply.kind == AnswerKind::kCallback ? run.created_at : step.started_at;
+      if (since) reply.after = std::max(step.answer->at - *since, Duration(0));
       out.push_back(std::move(reply));
     }
   }
@@ -393,7 +389,7 @@ bool act_as_then(Rehearsal& rehearsal, const EventHistory& then, EventId event, 
         if (as == store::ResumeAs::kDone && old->outputs.is_object()) answer.outputs = to_text(old->outputs);
         if (as && well(rehearsal.ask(rehearsal.pipeline().resume(std::move(answer))))) return true;
       }
-      if ((step.held || failed) && old->reason.starts_with("skipped by ")) {
+      if ((step.held || failed) && old->because == Because::kPersonSkipped) {
         if (well(rehearsal.ask(rehearsal.store().skip(run.id, number, who, rt::now())))) return true;
       }
       const bool more = answers.has_more_of(*old) && retries[run.id] < old->exchanges.size();

@@ -178,6 +178,8 @@ TEST_F(VerbsTest, AFailedListIsSkippedWhole) {
   EXPECT_EQ(arrivals_.size(), 3U);
   EXPECT_EQ(arrivals_.back().text, "then");
   EXPECT_EQ(step("each").state, StepState::kSkipped);
+  for (const Step& s : only_run().steps)
+    EXPECT_EQ(s.because, s.state == StepState::kSkipped ? Because::kPersonSkipped : Because::kOther);
   EXPECT_EQ(only_run().state, RunState::kSucceeded) << only_run().reason;
 }
 
@@ -217,6 +219,7 @@ TEST_F(VerbsTest, ARetryLeavesAnApprovalThatWasSkippedInTime) {
   ASSERT_TRUE(retry());
   rehearsal_->advance(minutes(1));
   EXPECT_EQ(step("ask").state, StepState::kSkipped);
+  EXPECT_EQ(step("ask").because, Because::kUnanswered);
   EXPECT_EQ(only_run().state, RunState::kSucceeded) << only_run().reason;
 }
 

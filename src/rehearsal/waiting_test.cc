@@ -195,6 +195,7 @@ TEST_F(WaitingTest, ARedResultFailsTheStepUnlessAnyIsExpected) {
   done();
   EXPECT_EQ(step().state, StepState::kFailed);
   EXPECT_EQ(step().reason, "the job failed: build b1 failed");
+  EXPECT_EQ(step().because, Because::kJobFailed);
   begin("{id: b, uses: ci/build, expect: any}");
   accept();
   done();
@@ -227,6 +228,7 @@ TEST_F(WaitingTest, ItsTimeIsOverAfterALastLook) {
   done();
   EXPECT_EQ(step().state, StepState::kFailed);
   EXPECT_EQ(step().reason, "the job did not end within 40m");
+  EXPECT_EQ(step().because, Because::kJobNotEnded);
   EXPECT_EQ(looks_, 7);  // at once, five times each 7 min, and when the time was over
   EXPECT_GE(looked_at_.back() - looked_at_.front(), minutes(40));
   EXPECT_LE(looked_at_.back() - looked_at_.front(), minutes(40) + seconds(1));

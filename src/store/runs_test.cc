@@ -529,6 +529,7 @@ TEST_P(Held, done_goes_on_with_the_next_step) {
   EXPECT_EQ(detail.run.steps[0].outputs, "null");
   EXPECT_FALSE(detail.run.steps[0].unclear);
   EXPECT_EQ(detail.attempts[0].requests[0].result, RequestResult::kSucceeded);
+  EXPECT_EQ(detail.attempts[0].requests[0].settled_by, "ops");
   EXPECT_EQ(detail.run.deadline_at, at(100) + std::chrono::hours(24));  // 100 s were spent held
   EXPECT_EQ(claim(120).size(), 1U);
 }
@@ -547,11 +548,11 @@ TEST_P(Held, fail_ends_the_run) {
   ASSERT_TRUE(resume(ResumeAs::kFail, [](const postlude::Run& run) {
     EXPECT_EQ(run.steps[0].state, StepState::kFailed);
     return Decision{
-        {{1, StepState::kSkipped, std::nullopt, "a step failed", false, std::nullopt, std::nullopt}},
-        RunState::kFailed,
-        "failed by ops"};
+        {{1, StepState::kSkipped, std::nullopt, "a step failed"}}, RunState::kFailed, "failed by ops"};
   }));
   EXPECT_EQ(state_of(run_), RunState::kFailed);
+  EXPECT_EQ(show(run_).run.steps[0].because, Because::kPersonFailed);
+  EXPECT_EQ(show(run_).attempts[0].requests[0].settled_by, "");
   EXPECT_EQ(resume(ResumeAs::kDone, next_is_due()).error().code, Code::kConflict);
 }
 

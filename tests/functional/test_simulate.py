@@ -255,3 +255,41 @@ workflows:
     wait_until(lambda: [r["state"] for r in server.runs_of(event)] == ["succeeded"] * 2)
     said = same(server)
     assert said == "1 events: 1 the same, 0 different\n", said
+
+
+def test_what_people_did_is_known_without_its_words(daemon, fakes):
+    """A step resumed as done, as failed, as repeated; one skipped; one rejected. Messages are for people only."""
+    server = daemon(f"""
+sources: {{flagger: {{type: flagger, auth: none}}}}
+targets: {{web: {{connector: http, url: '{fakes.url}/echo', auth: none}}}}
+workflows:
+  w:
+    on: {{source: flagger}}
+    steps:
+      - {{id: ok, if: '.event.name == "asked"', uses: approval, with: {{message: may it}}}}
+      - {{id: start, uses: web/request, with: {{method: POST, path: '/start/${{{{ .event.name }}}}'}}}}
+      - {{id: then, uses: web/request, with: {{method: PUT, path: '/then/${{{{ .event.name }}}}'}}}}
+    onFailure: [{{uses: web/request, with: {{method: PUT, path: '/told/${{{{ .event.name }}}}'}}}}]
+""")
+    acts = {"done": ["resume", "--as", "done"], "fail": ["resume", "--as", "fail"], "repeat": ["resume", "--as", "repeat"],
+            "skipped": ["skip"], "asked": ["reject", "--comment", "nobody approved within reason"]}
+    ends = {}
+    for name, act in acts.items():
+        if name != "asked":
+            fakes.fault(path=f"/echo/start/{name}", close="after")
+        event = server.post("/hooks/flagger/post-rollout", flagger_body(name=name)).json["event"]
+        run = server.wait_run(event, states=("waiting",))["id"]
+        server.cli("runs", act[0], run, "--step", "ok" if name == "asked" else "start", *act[1:], check=0)
+        ends[name] = wait_until(lambda: (lambda r: r if r["state"] in ("succeeded", "failed") else None)(server.api(f"runs/{run}")))
+    told = {name: next(s for s in run["steps"] if s["id"] == ("ok" if name == "asked" else "start")) for name, run in ends.items()}
+    assert {name: step["because"] for name, step in told.items()} == {
+        "done": None, "fail": "personFailed", "repeat": None, "skipped": "personSkipped", "asked": "rejected"}
+    settled = {name: [r["settledBy"] for a in step["attempts"] for r in a["requests"]] for name, step in told.items()}
+    assert settled == {"done": ["local"], "fail": [None], "repeat": ["local", None], "skipped": [None], "asked": []}, settled
+    assert same(server) == "5 events: 5 the same, 0 different\n"
+    server.stop()
+    with contextlib.closing(sqlite3.connect(server.database)) as db, db:
+        db.execute("UPDATE steps SET reason = 'a word' WHERE reason <> ''")
+        db.execute("UPDATE requests SET why = 'a word' WHERE settled_by <> ''")
+    server.start()
+    assert same(server) == "5 events: 5 the same, 0 different\n"

@@ -44,6 +44,10 @@ constexpr const char* kTriggers[] = {
     "NEW.name); END",
 };
 
+Because because_of(const sql::Row& row, int column) {
+  return static_cast<Because>(row.integer(column));
+}
+
 bool ended(std::int64_t state) {
   return state >= static_cast<std::int64_t>(StepState::kSucceeded);
 }
@@ -152,10 +156,10 @@ void Check::wait_ended(std::int64_t step) {
   const auto began = wait_began_.find(step);
   if (began == wait_began_.end()) return;  // skipped, or resumed, by a person
   Duration wanted{};
-  world_.query("SELECT input, uses, state, reason FROM steps WHERE id = $1", {step}, [&](const auto& row) {
+  world_.query("SELECT input, uses, state, because FROM steps WHERE id = $1", {step}, [&](const auto& row) {
     const bool waits = row.bytes(1) == "wait";
     const bool over = waits ? row.integer(2) == static_cast<std::int64_t>(StepState::kSucceeded)
-                            : row.bytes(3).starts_with("nobody ");
+                            : because_of(row, 3) == Because::kUnanswered;
     if (!over) return;
     const auto with = parse_json(row.bytes(0));
     const std::string_view text = with ? find_text(*with, waits ? "for" : "timeout") : std::string_view();
@@ -202,9 +206,11 @@ void Check::job_ended(std::int64_t step, std::int64_t state) {
   if (settled_.contains(step)) return;
   std::string reason;
   std::string uses;
-  world_.query("SELECT reason, uses FROM steps WHERE id = $1", {step}, [&](const auto& row) {
+  Because as{};
+  world_.query("SELECT reason, uses, because FROM steps WHERE id = $1", {step}, [&](const auto& row) {
     reason = row.text(0);
     uses = row.text(1);
+    as = because_of(row, 2);
   });
   const Job seen = found == jobs_.end() ? Job() : found->second;
   const bool any = uses == "sim/build";
@@ -213,9 +219,8 @@ void Check::job_ended(std::int64_t step, std::int64_t state) {
   };
   if (state == static_cast<std::int64_t>(StepState::kSucceeded) && !(seen.over && (seen.green || any)))
     because("succeeded before its job did");
-  if (reason.starts_with("the job failed: ") && (any || !seen.over || seen.green))
-    because("has seen no red result");
-  if (!reason.starts_with("the job did not end within ")) return;
+  if (as == Because::kJobFailed && (any || !seen.over || seen.green)) because("has seen no red result");
+  if (as != Because::kJobNotEnded) return;
   world_.tally.met("job: not over in time");
   if (seen.over) because("was over");
   // What is seen here is seen when it is asked: its answer arrives within the request's timeout, and then it

@@ -178,24 +178,25 @@ void Check::answers_at_rest() {
 // Contract 7: `finally` is taken by each run that began; onFailure by those that failed.
 void Check::lists_at_rest() {
   world_.query(
-      "SELECT s.run, s.id, s.state, s.reason, s.list, (SELECT count(*) FROM steps f WHERE f.run = s.run AND "
+      "SELECT s.run, s.id, s.state, s.because, s.list, (SELECT count(*) FROM steps f WHERE f.run = s.run AND "
       "f.list = 1 "
       "AND f.state = 5 AND f.continues = 0 AND f.element_of IS NULL), r.cancel, s.finished_at < (SELECT "
-      "max(f.finished_at) FROM steps f WHERE f.run = s.run AND f.list = 1 AND f.state = 5) FROM steps s JOIN "
-      "runs r ON "
+      "max(f.finished_at) FROM steps f WHERE f.run = s.run AND f.list = 1 AND f.state = 5), s.reason FROM "
+      "steps s JOIN runs r ON "
       "r.id = s.run "
       "WHERE s.list <> 1 AND s.element_of IS NULL AND s.announces IS NULL AND r.state >= 4 AND r.started_at "
       "IS NOT NULL",
       {}, [&](const auto& row) {
         const std::int64_t state = row.integer(2);
-        const bool person = row.bytes(3).starts_with("skipped by");
-        const bool superseded = row.bytes(3).starts_with("superseded");
+        const auto because = static_cast<Because>(row.integer(3));
+        const bool person = because == Because::kPersonSkipped;
+        const bool superseded = because == Because::kSuperseded;
         const bool taken = state == 4 || state == 5 || person || superseded;
         const bool last = row.integer(4) == static_cast<std::int64_t>(StepList::kFinally);
         const bool wanted = last || (row.integer(5) > 0 && row.bytes(6).empty());
         if (wanted && !taken && !reopened_.contains(row.integer(0)))
           world_.breaks("lists",
-                        "step " + row.text(1) + " of run " + row.text(0) + " was left out: " + row.text(3));
+                        "step " + row.text(1) + " of run " + row.text(0) + " was left out: " + row.text(8));
         if (!last && row.integer(5) == 0 && state == 4 && !reopened_.contains(row.integer(0)))
           world_.breaks("lists", "onFailure of run " + row.text(0) + " was taken, and nothing failed");
         if (wanted && taken && !row.null(7) && row.flag(7) && !person)

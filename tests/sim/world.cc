@@ -307,10 +307,9 @@ void World::count_what_was() {
               static_cast<std::uint64_t>(row.integer(1)));
   });
   query(
-      "SELECT uses, state, count(*), sum(reason LIKE 'superseded%'), sum(element_of IS NOT NULL), "
-      "sum(announces IS NOT "
-      "NULL AND state = 4), sum(reason LIKE 'nobody %') FROM steps GROUP BY uses, state",
-      {}, [&](const auto& row) {
+      "SELECT uses, state, count(*), sum(because = $1), sum(element_of IS NOT NULL), sum(announces IS NOT "
+      "NULL AND state = 4), sum(because = $2) FROM steps GROUP BY uses, state",
+      {static_cast<int>(Because::kSuperseded), static_cast<int>(Because::kUnanswered)}, [&](const auto& row) {
         const auto times = [&](int column) { return static_cast<std::uint64_t>(row.integer(column)); };
         tally.met("step " + row.text(0) + " " + std::string(to_text(static_cast<StepState>(row.integer(1)))),
                   times(2));
@@ -319,10 +318,10 @@ void World::count_what_was() {
         if (times(5) > 0) tally.met("announced", times(5));
         if (times(6) > 0) tally.met("nobody answered in time", times(6));
       });
-  query("SELECT count(*), sum(cancel LIKE 'replaced%'), sum(shadow) FROM runs", {}, [&](const auto& row) {
-    if (row.integer(1) > 0) tally.met("replaced", static_cast<std::uint64_t>(row.integer(1)));
-    if (row.integer(2) > 0) tally.met("shadow runs", static_cast<std::uint64_t>(row.integer(2)));
-  });
+  const auto replaced = number("SELECT count(*) FROM audit WHERE action = 'run.replaced'");
+  if (replaced > 0) tally.met("replaced", static_cast<std::uint64_t>(replaced));
+  const auto shadow = number("SELECT count(*) FROM runs WHERE shadow = 1");
+  if (shadow > 0) tally.met("shadow runs", static_cast<std::uint64_t>(shadow));
 }
 
 }  // namespace postlude::sim
