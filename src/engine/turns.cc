@@ -164,9 +164,8 @@ class Turns {
 
   // `finally` is taken even so, where anything has begun at all.
   bool left_out_by_cancel(std::uint32_t i) const {
-    const bool in_turn =
-        run_.state != RunState::kQueued || run_.deadline_at;  // not queued to go on once more
-    return step(i).list != StepList::kFinally || !run_.started_at || !in_turn;
+    // One that waits may have begun before: it was to go on once more.
+    return step(i).list != StepList::kFinally || !run_.started_at || run_.waits_turn;
   }
 
   void announce(std::uint32_t i, std::uint32_t of) {

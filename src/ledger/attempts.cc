@@ -57,17 +57,17 @@ struct Ripe {
 Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::optional<Instant>& next,
                                        bool& waits) {
   constexpr std::string_view kFirst =
-      "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane >= $1 ORDER BY lane, due_at "
-      "LIMIT 1";
+      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND paused = 0 AND target >= $1 ORDER BY "
+      "target, due_at LIMIT 1";
   constexpr std::string_view kNext =
-      "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND lane > $1 ORDER BY lane, due_at "
-      "LIMIT 1";
+      "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND paused = 0 AND target > $1 ORDER BY "
+      "target, due_at LIMIT 1";
   constexpr std::string_view kDue =
-      "SELECT id, run FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2 ORDER BY due_at, id "
-      "LIMIT $3";
+      "SELECT id, run FROM steps WHERE due_at IS NOT NULL AND paused = 0 AND target = $1 AND due_at <= $2 "
+      "ORDER BY due_at, id LIMIT $3";
   constexpr std::string_view kLater =
-      "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at > $2 ORDER BY due_at "
-      "LIMIT 1";
+      "SELECT due_at FROM steps WHERE due_at IS NOT NULL AND paused = 0 AND target = $1 AND due_at > $2 "
+      "ORDER BY due_at LIMIT 1";
   std::vector<Ripe> out;
   std::string target;
   bool first = true;
@@ -83,8 +83,7 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
     }));
     if (!due) return out;
     first = false;
-    // Its workflow, source, team or target is paused.
-    if (target.starts_with('!') || ledger.paused("target", target)) continue;
+    if (ledger.paused("target", target)) continue;
     if (*due > claim.now) {
       later(*due);
       continue;
@@ -107,11 +106,12 @@ Result<std::vector<Ripe>> ripe_targets(Ledger& ledger, const Claim& claim, std::
 
 // Steps that wait for their target's room while their run's time is over: they are claimed to be ended, which
 // asks nothing of the target. What a pause holds has its time given back when that ends.
+// `<> 1`: no reason to walk through the index of all that is due, since few runs are over time.
 Result<std::vector<Due>> overdue_steps(Ledger& ledger, const Claim& claim, std::optional<Instant>& next) {
   constexpr std::string_view kOver =
       "SELECT s.id, s.run FROM runs r JOIN steps s ON s.run = r.id WHERE r.state <= 3 AND "
-      "r.people_since IS NULL AND r.deadline_at <= $1 AND s.due_at <= $1 AND s.lane NOT LIKE '!%' AND "
-      "s.lane NOT IN (SELECT name FROM pauses WHERE kind = 'target') ORDER BY r.deadline_at, s.id LIMIT $2";
+      "r.people_since IS NULL AND r.deadline_at <= $1 AND s.due_at <= $1 AND s.paused <> 1 AND "
+      "s.target NOT IN (SELECT name FROM pauses WHERE kind = 'target') ORDER BY r.deadline_at, s.id LIMIT $2";
   constexpr std::string_view kNextOver =
       "SELECT deadline_at FROM runs WHERE state <= 3 AND people_since IS NULL AND deadline_at > $1 "
       "ORDER BY deadline_at LIMIT 1";
@@ -426,7 +426,7 @@ std::optional<std::size_t> next_of(Ledger& ledger, const StoredRun& stored, RunS
                                    const std::string& target, Instant now) {
   const Run& run = stored.run;
   if (terminal(to) || ledger.paused("all", "") || ledger.paused("target", target)) return std::nullopt;
-  if (ledger.lane_of(run.workflow, run.source, stored.team, target) != target) return std::nullopt;
+  if (ledger.run_paused(run.workflow, run.source, stored.team)) return std::nullopt;
   for (const Step& step : run.steps) {
     const bool free = step.state == StepState::kPending || step.state == StepState::kWaiting;
     if (free && step.due_at && *step.due_at <= now && step.target == target) return step.index;

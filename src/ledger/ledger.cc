@@ -57,12 +57,7 @@ Status Ledger::load() {
   }));
   TRY_DONE(load_pauses());
   has_refusals_ = false;
-  TRY_DONE(
-      db_.each("SELECT 1 FROM last_refusals LIMIT 1", {}, [&](const sql::Row&) { has_refusals_ = true; }));
-  return db_.each("SELECT state, n FROM totals", {}, [&](const sql::Row& row) {
-    const auto state = static_cast<std::size_t>(row.integer(0));
-    if (state < memory_.totals.size()) memory_.totals[state] = row.integer(1);
-  });
+  return db_.each("SELECT 1 FROM last_refusals LIMIT 1", {}, [&](const sql::Row&) { has_refusals_ = true; });
 }
 
 Status Ledger::load_pauses() {
@@ -78,13 +73,6 @@ std::optional<Instant> Ledger::held_since(const StoredRun& stored) const {
     return std::any_of(run.steps.begin(), run.steps.end(),
                        [&](const Step& s) { return s.target == target && !terminal(s.state); });
   });
-}
-
-std::string Ledger::lane_of(std::string_view workflow, std::string_view source, std::string_view team,
-                            const std::string& target) const {
-  const bool held =
-      paused("workflow", workflow) || paused("source", source) || (!team.empty() && paused("team", team));
-  return held ? "!" + target : target;
 }
 
 Result<std::int64_t> Ledger::next_id(Sequence sequence) {
@@ -139,8 +127,8 @@ Status Ledger::audit(Instant at, std::string_view actor, std::string_view action
 void Ledger::count_run(const std::string& workflow, std::optional<RunState> from,
                        std::optional<RunState> to) {
   Totals& moved = moved_[workflow];
-  if (from) --memory_.totals[static_cast<std::size_t>(*from)], --moved[static_cast<std::size_t>(*from)];
-  if (to) ++memory_.totals[static_cast<std::size_t>(*to)], ++moved[static_cast<std::size_t>(*to)];
+  if (from) --moved[static_cast<std::size_t>(*from)];
+  if (to) ++moved[static_cast<std::size_t>(*to)];
 }
 
 Result<std::int64_t> Ledger::pin(const std::string& workflow, const std::string& text) {
@@ -231,21 +219,22 @@ void Ledger::falls_due(Instant at) {
   if (!next_due_ || at < *next_due_) next_due_ = at;
 }
 
-Status Ledger::flush(const Memory& before) {
-  for (int state = 1; state <= 6; ++state) {
-    const auto index = static_cast<std::size_t>(state);
-    if (memory_.totals[index] == before.totals[index]) continue;
-    TRY_DONE(db_.run("UPDATE totals SET n = $2 WHERE state = $1", {state, memory_.totals[index]}));
-  }
+Status Ledger::flush() {
+  Totals all{};
   for (const auto& [workflow, moved] : moved_) {
     for (int state = 1; state <= 6; ++state) {
       const std::int64_t by = moved[static_cast<std::size_t>(state)];
       if (by == 0) continue;
+      all[static_cast<std::size_t>(state)] += by;
       TRY_DONE(
           db_.run("INSERT INTO totals_by_workflow (workflow, state, n) VALUES ($1, $2, $3) ON CONFLICT "
                   "(workflow, state) DO UPDATE SET n = totals_by_workflow.n + excluded.n",
                   {workflow, state, by}));
     }
+  }
+  for (int state = 1; state <= 6; ++state) {
+    const std::int64_t by = all[static_cast<std::size_t>(state)];
+    if (by != 0) TRY_DONE(db_.run("UPDATE totals SET n = n + $2 WHERE state = $1", {state, by}));
   }
   moved_.clear();
   return ok();

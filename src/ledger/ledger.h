@@ -71,9 +71,11 @@ class Ledger {
     return out;
   }
   std::optional<Instant> held_since(const StoredRun& run) const;
-  // The lane (column of `steps`) in which a claim finds the steps of such a run for this target.
-  std::string lane_of(std::string_view workflow, std::string_view source, std::string_view team,
-                      const std::string& target) const;
+  // Whether a pause of its workflow, source or team holds such a run now: the column `paused` of its steps.
+  bool run_paused(std::string_view workflow, std::string_view source, std::string_view team) const {
+    return paused("workflow", workflow) || paused("source", source) ||
+           (!team.empty() && paused("team", team));
+  }
 
   // The hooks of our own source that have workflows.
   void set_told(std::set<std::string, std::less<>> hooks) { told_ = std::move(hooks); }
@@ -148,7 +150,7 @@ class Ledger {
     const Memory before = memory_;
     body();
     if (!db_.failed()) {
-      const Status flushed = flush(before);
+      const Status flushed = flush();
       const Status committed = flushed ? db_.commit() : flushed;
       if (committed) {
         keep_happened();
@@ -174,7 +176,6 @@ class Ledger {
     std::array<Block, kSequences> blocks{};
     std::int64_t audit_seq = 0;
     Chain chain{};
-    std::array<std::int64_t, 7> totals{};  // by RunState
   };
   struct Pinned {
     std::int64_t id = 0;
@@ -182,7 +183,7 @@ class Ledger {
   };
 
   using Totals = std::array<std::int64_t, 7>;  // by RunState
-  Status flush(const Memory& before);
+  Status flush();
   void forget(const Memory& before);
   void keep_happened();
 

@@ -8,24 +8,23 @@ namespace postlude::ledger {
 namespace {
 
 // The steps of paused runs are out of the way of those that look for work.
-Status move_lanes(Ledger& ledger, const std::string& kind, const std::string& name) {
+Status mark_paused(Ledger& ledger, const std::string& kind, const std::string& name) {
   if (kind == "target" || kind == "all") return ok();  // these are asked for at each claim
   const std::string column = kind == "workflow" ? "workflow" : kind == "source" ? "source" : "team";
   struct Row {
-    std::int64_t step = 0;
-    std::string lane;
+    std::int64_t run = 0;
+    bool paused = false;
   };
   std::vector<Row> rows;
   TRY_DONE(ledger.db().each(
-      "SELECT s.id, s.lane, s.target, r.workflow, r.source, r.team FROM runs r JOIN steps s ON s.run = r.id "
-      "WHERE r." +
-          column + " = $1 AND r.state <= 3 AND s.state <= 3",
+      "SELECT r.id, r.workflow, r.source, r.team FROM runs r WHERE r." + column + " = $1 AND r.state <= 3",
       {name}, [&](const sql::Row& row) {
-        std::string lane = ledger.lane_of(row.bytes(3), row.bytes(4), row.bytes(5), row.text(2));
-        if (lane != row.bytes(1)) rows.push_back({row.integer(0), std::move(lane)});
+        rows.push_back({row.integer(0), ledger.run_paused(row.bytes(1), row.bytes(2), row.bytes(3))});
       }));
-  for (const Row& row : rows)
-    TRY_DONE(ledger.db().run("UPDATE steps SET lane = $2 WHERE id = $1", {row.step, row.lane}));
+  for (const Row& row : rows) {
+    TRY_DONE(ledger.db().run("UPDATE steps SET paused = $2 WHERE run = $1 AND state <= 3 AND paused <> $2",
+                             {row.run, row.paused}));
+  }
   return ok();
 }
 
@@ -95,7 +94,7 @@ Status pause(Ledger& ledger, const Pause& pause) {
   TRY_DONE(ledger.db().run("INSERT INTO pauses (kind, name, at, actor, why) VALUES ($1, $2, $3, $4, $5)",
                            {pause.kind, pause.name, pause.at, pause.actor, pause.why}));
   TRY_DONE(ledger.load_pauses());
-  TRY_DONE(move_lanes(ledger, pause.kind, pause.name));
+  TRY_DONE(mark_paused(ledger, pause.kind, pause.name));
   return ledger.audit(pause.at, pause.actor, "paused", pause.kind,
                       pause.name + (pause.why.empty() ? "" : ": " + pause.why));
 }
@@ -109,7 +108,7 @@ Status unpause(Ledger& ledger, const std::string& kind, const std::string& name,
                             [&](const sql::Row& row) { since = row.time(0); }));
   TRY_DONE(ledger.db().run("DELETE FROM pauses WHERE kind = $1 AND name = $2", {kind, name}));
   TRY_DONE(ledger.load_pauses());
-  TRY_DONE(move_lanes(ledger, kind, name));
+  TRY_DONE(mark_paused(ledger, kind, name));
   if (since < now) TRY_DONE(give_time_back(ledger, kind, name, since, now));
   ledger.falls_due(now);
   return ledger.audit(now, actor, "unpaused", kind, name);

@@ -160,9 +160,9 @@ Status reset(Ledger& ledger, StoredRun& stored, std::size_t index, bool keep_inp
   step.state = step.spread ? StepState::kRunning : StepState::kPending;
   if (!keep_input && !step.spread) TRY_DONE(forget_input(ledger, step));
   // What was paused or unpaused since did not look at what had ended.
-  TRY_DONE(ledger.db().run(
-      "UPDATE steps SET lane = $2 WHERE id = $1",
-      {step.id, ledger.lane_of(stored.run.workflow, stored.run.source, stored.team, step.target)}));
+  TRY_DONE(
+      ledger.db().run("UPDATE steps SET paused = $2 WHERE id = $1",
+                      {step.id, ledger.run_paused(stored.run.workflow, stored.run.source, stored.team)}));
   if (waits_for_somebody(step)) step.now = std::nullopt;  // its time to wait begins anew
   // What was accepted before its turn came is kept for it.
   if (!failed) return ok();
@@ -290,11 +290,11 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
   run.cause.clear();
   TRY(const bool waits, must_queue(ledger, stored));
   // Where nothing is left to do there is no turn to wait for.
-  const bool queued = waits && !std::all_of(run.steps.begin(), run.steps.end(),
-                                            [](const Step& s) { return terminal(s.state); });
+  run.waits_turn = waits && !std::all_of(run.steps.begin(), run.steps.end(),
+                                         [](const Step& s) { return terminal(s.state); });
   run.deadline_at = std::nullopt;
   Decision decision;
-  if (!queued) {
+  if (!run.waits_turn) {
     run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
     decision = ledger.follow(run, now);
     const Applied applied = take(ledger, stored, decision, now);
@@ -303,7 +303,8 @@ Status go_on(Ledger& ledger, StoredRun& stored, const std::vector<std::size_t>& 
   }
   for (const std::size_t i : changed)
     TRY_DONE(save_step(ledger, stored, i));
-  return change_state(ledger, stored, queued ? RunState::kQueued : decision.run, decision.reason, now);
+  return change_state(ledger, stored, run.waits_turn ? RunState::kQueued : decision.run, decision.reason,
+                      now);
 }
 
 Result<StoredRun> run_for(Ledger& ledger, RunId id) {
@@ -380,7 +381,7 @@ Status retry(Ledger& ledger, RunId id, bool stale, const std::string& actor, Ins
                  id.text() + " is " + std::string(to_text(stored.run.state)) +
                      ", not failed: `runs replay --stale` sends what a newer release superseded");
   }
-  if (stored.run.vars == "null") {
+  if (stored.run.uncomputed) {
     return Error(Code::kConflict, id.text() +
                                       " cannot go on: its `vars` or its `concurrency.key` could not be "
                                       "computed; `runs replay` computes them anew");
@@ -457,8 +458,8 @@ Status skip(Ledger& ledger, RunId id, const std::string& word, const std::string
   }
   const bool all =
       std::all_of(run.steps.begin(), run.steps.end(), [](const Step& s) { return terminal(s.state); });
-  // Its turn has not come: nothing follows from that yet.
-  if (run.state == RunState::kQueued && !run.deadline_at && !all) return save_step(ledger, stored, *found);
+  // Nothing follows from that before its turn.
+  if (run.waits_turn && !all) return save_step(ledger, stored, *found);
   const Decision decision = ledger.follow(run, now);
   return apply_decision(ledger, stored, decision, {*found}, now);
 }

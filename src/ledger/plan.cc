@@ -10,8 +10,6 @@ namespace postlude::ledger {
 
 namespace {
 
-constexpr Duration kLongest = std::chrono::hours(24 * 365);
-
 // Kept as failed, and nobody's turn: it has never had one, so none follows from its end.
 Status fail_at_once(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instant now) {
   stored.leases.resize(stored.run.steps.size());
@@ -66,14 +64,14 @@ Status start_one(Ledger& ledger, EventId event, std::string_view source, const N
 
 Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instant now) {
   stored.queues = wanted.queues;
-  // A deadline is also what tells a run whose turn has come from one that is queued.
-  stored.timeout = wanted.timeout.value_or(kLongest);
+  stored.timeout = wanted.timeout;
   stored.team = wanted.team;
   Run& run = stored.run;
   run.workflow = wanted.workflow;
   run.queue_key = wanted.queue_key;
   run.created_at = now;
   run.vars = wanted.vars;
+  run.uncomputed = wanted.uncomputed;
   run.steps = wanted.steps;
   run.shadow = wanted.shadow;
   TRY(run.text, ledger.pin(wanted.workflow, wanted.text));
@@ -87,8 +85,9 @@ Status start_run(Ledger& ledger, StoredRun& stored, const NewRun& wanted, Instan
   }
   const bool begins = wanted.failed.empty();
   if (begins) {
-    TRY(const bool queued, must_queue(ledger, stored));
-    if (!queued) CHECK(!terminal(activate(ledger, stored, now).run));  // it has steps, and none has ended
+    TRY(run.waits_turn, must_queue(ledger, stored));
+    if (!run.waits_turn)
+      CHECK(!terminal(activate(ledger, stored, now).run));  // it has steps, and none has ended
   }
   TRY_DONE(insert_run(ledger, stored));
   TRY_DONE(ledger.audit(now, "postlude", "run.created", run.id.text(),

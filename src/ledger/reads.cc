@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 
 #include "base/text.h"
 #include "ledger/commands.h"
@@ -157,12 +158,11 @@ Status load_brief(sql::Connection& db, RunId id, RunBrief& out) {
 // Counts the runs before it, in the order in which start_next() takes them.
 Status load_queue(sql::Connection& db, RunDetail& out) {
   const Run& run = out.run;
-  if (run.state != RunState::kQueued || run.deadline_at) return ok();  // its turn has come
+  if (!run.waits_turn) return ok();
   bool reached = false;
   TRY_DONE(db.each(
       "SELECT id FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 ORDER BY "
-      "state "
-      "= 1 AND deadline_at IS NULL, event",
+      "waits_turn, event",
       {run.workflow, run.queue_key}, [&](const sql::Row& row) {
         const RunId id{row.integer(0)};
         reached = reached || id == run.id;
@@ -191,8 +191,7 @@ RunLine run_line_of(const sql::Row& row) {
   RunLine line;
   static_cast<Run&>(line) = std::move(stored.run);
   line.team = std::move(stored.team);
-  line.name_space = row.text(25);
-  line.name = row.text(26);
+  std::tie(line.name_space, line.name) = canary_of_line(row);
   return line;
 }
 
@@ -261,18 +260,19 @@ Status load_holds(sql::Connection& db, std::vector<RunLine>& runs) {
   return ok();
 }
 
-// Due work, target by target through the index of what is due.
-Status count_due(sql::Connection& db, Instant now, Counts& out) {
+// Due work, paused or not, target by target through the index of what is due.
+Status count_due(sql::Connection& db, Instant now, bool paused, Counts& out) {
   std::string target;
   bool first = true;
   while (true) {
     bool found = false;
-    const std::string_view sql = first ? "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND "
-                                         "lane >= $1 ORDER BY lane, due_at LIMIT 1"
-                                       : "SELECT lane, due_at FROM steps WHERE due_at IS NOT NULL AND "
-                                         "lane > $1 ORDER BY lane, due_at LIMIT 1";
+    const std::string_view sql =
+        first ? "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND paused = $1 AND target >= $2 "
+                "ORDER BY target, due_at LIMIT 1"
+              : "SELECT target, due_at FROM steps WHERE due_at IS NOT NULL AND paused = $1 AND target > $2 "
+                "ORDER BY target, due_at LIMIT 1";
     Instant oldest;
-    TRY_DONE(db.each(sql, {std::string(target)}, [&](const sql::Row& row) {
+    TRY_DONE(db.each(sql, {paused, std::string(target)}, [&](const sql::Row& row) {
       found = true;
       target = row.text(0);
       oldest = row.time(1);
@@ -281,8 +281,10 @@ Status count_due(sql::Connection& db, Instant now, Counts& out) {
     first = false;
     if (oldest > now) continue;
     if (!out.oldest_due || oldest < *out.oldest_due) out.oldest_due = oldest;
-    TRY_DONE(db.each("SELECT count(*) FROM steps WHERE due_at IS NOT NULL AND lane = $1 AND due_at <= $2",
-                     {target, now}, [&](const sql::Row& row) { out.due += row.integer(0); }));
+    TRY_DONE(
+        db.each("SELECT count(*) FROM steps WHERE due_at IS NOT NULL AND paused = $1 AND target = $2 AND "
+                "due_at <= $3",
+                {paused, target, now}, [&](const sql::Row& row) { out.due += row.integer(0); }));
   }
 }
 
@@ -501,7 +503,8 @@ Result<Counts> count(sql::Connection& db, Instant now) {
               }));
   TRY_DONE(db.each("SELECT kind, count(*) FROM pauses GROUP BY kind", {},
                    [&](const sql::Row& row) { out.paused[row.text(0)] = row.integer(1); }));
-  TRY_DONE(count_due(db, now, out));
+  for (const bool paused : {false, true})
+    TRY_DONE(count_due(db, now, paused, out));
   out.bytes = db.bytes();
   return out;
 }

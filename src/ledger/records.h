@@ -37,7 +37,8 @@ struct NewRun {
   std::shared_ptr<const std::string>
       data;  // JSON of tables and calendars; equal texts are stored once; may be null
   std::optional<Duration> timeout;
-  std::string vars = "{}";  // JSON; null: vars or key could not be computed, and the run cannot be retried
+  std::string vars = "{}";  // JSON
+  bool uncomputed = false;  // vars or key could not be computed: `failed` says why, and no retry can go on
   std::vector<Step> steps;  // the store sets id, state and times; the first step becomes due
   std::string failed;      // not empty: the run could not begin. It is stored as failed with this reason, its
                            // steps as skipped; `retry` starts with the first step

@@ -217,7 +217,8 @@ constexpr sql::Columns kRun({"id",          "event",     "workflow",     "text",
                              "state",       "reason",    "created_at",   "started_at", "finished_at",
                              "deadline_at", "stale",     "vars",         "timeout",    "queues",
                              "source",      "team",      "people_since", "data",       "shadow",
-                             "dismissed",   "replay_of", "salt",         "cancel",     "cause"});
+                             "dismissed",   "replay_of", "salt",         "cancel",     "cause",
+                             "waits_turn",  "uncomputed"});
 
 }  // namespace
 
@@ -229,6 +230,10 @@ std::string select_run_lines() {
   return "SELECT " + kRun.list("r", {{"vars", "'{}'"}}) +
          ", coalesce(e.namespace, ''), coalesce(e.name, '') FROM runs r LEFT JOIN events e ON e.id = "
          "r.event ";
+}
+
+std::pair<std::string, std::string> canary_of_line(const sql::Row& row) {
+  return {row.text(kRun.size()), row.text(kRun.size() + 1)};
 }
 
 StoredRun run_of(const sql::Row& row) {
@@ -259,6 +264,8 @@ StoredRun run_of(const sql::Row& row) {
   r.salt = row.text(kRun("salt"));
   r.cancel = row.text(kRun("cancel"));
   r.cause = row.text(kRun("cause"));
+  r.waits_turn = row.flag(kRun("waits_turn"));
+  r.uncomputed = row.flag(kRun("uncomputed"));
   return out;
 }
 
@@ -303,7 +310,7 @@ Status insert_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
   s.index = static_cast<std::uint32_t>(index);
   if (s.due_at) ledger.falls_due(*s.due_at);
   const std::string needs = text_of(s.needs);
-  const std::string lane = ledger.lane_of(stored.run.workflow, stored.run.source, stored.team, s.target);
+  const bool paused = ledger.run_paused(stored.run.workflow, stored.run.source, stored.team);
   const sql::Fields row{{"id", s.id},
                         {"run", stored.run.id.value},
                         {"idx", s.index},
@@ -331,7 +338,7 @@ Status insert_step(Ledger& ledger, StoredRun& stored, std::size_t index) {
                         {"item", s.item},
                         {"part", s.part},
                         {"continues", s.continues},
-                        {"lane", lane},
+                        {"paused", paused},
                         {"now", s.now},
                         {"round", s.round}};
   static const std::string kSql = sql::insert_into("steps", row);
@@ -349,12 +356,14 @@ Status insert_run(Ledger& ledger, StoredRun& stored) {
                         {"queue_key", r.queue_key},
                         {"queues", stored.queues},
                         {"state", static_cast<int>(r.state)},
+                        {"waits_turn", r.waits_turn},
                         {"reason", ""},
                         {"created_at", r.created_at},
                         {"deadline_at", r.deadline_at},
                         {"timeout", count_of(stored.timeout)},
                         {"stale", r.stale},
                         {"vars", r.vars},
+                        {"uncomputed", r.uncomputed},
                         {"source", r.source},
                         {"team", stored.team},
                         {"data", r.data},
@@ -373,6 +382,7 @@ Status save_run(Ledger& ledger, const StoredRun& stored) {
   const Run& r = stored.run;
   const sql::Fields row{{"id", r.id.value},
                         {"state", static_cast<int>(r.state)},
+                        {"waits_turn", r.waits_turn},
                         {"reason", r.reason},
                         {"started_at", r.started_at},
                         {"finished_at", r.finished_at},

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ledger/ledger.h"
@@ -34,6 +35,7 @@ std::string select_deliveries(bool whole);  // "SELECT … FROM deliveries d "
 std::string select_events(bool whole);      // "SELECT … FROM events e … "
 std::string select_runs();                  // "SELECT … FROM runs r "
 std::string select_run_lines();  // select_runs() without variables, plus the event's namespace and name
+std::pair<std::string, std::string> canary_of_line(const sql::Row& row);  // that namespace and name
 Delivery delivery_of(const sql::Row& row);
 Event event_of(const sql::Row& row);
 StoredRun run_of(const sql::Row& row);

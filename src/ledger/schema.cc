@@ -271,9 +271,26 @@ UPDATE requests SET settled_by = CASE WHEN why LIKE 'settled by %' THEN substr(w
   WHERE why LIKE 'settled by %' OR response LIKE '%… (cut)"%';
 )sql";
 
-constexpr std::array<std::string_view, 14> kSteps{kVersion1,  kVersion2,  kVersion3,  kVersion4, kVersion5,
-                                                  kVersion6,  kVersion7,  kVersion8,  kVersion9, kVersion10,
-                                                  kVersion11, kVersion12, kVersion13, kVersion14};
+// waits_turn: queued behind another run; until now, queued without a deadline. uncomputed: its vars or its
+// queue's key could not be computed; until now, vars that are null. paused: its run's workflow, source or
+// team is; until now, a ! before the lane, which was the target otherwise.
+constexpr std::string_view kVersion15 = R"sql(
+ALTER TABLE runs ADD COLUMN waits_turn @int NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN uncomputed @int NOT NULL DEFAULT 0;
+UPDATE runs SET waits_turn = 1 WHERE state = 1 AND deadline_at IS NULL;
+UPDATE runs SET uncomputed = 1 WHERE vars = 'null';
+DROP INDEX runs_queue;
+CREATE INDEX runs_queue ON runs (workflow, queue_key, waits_turn, event) WHERE state <= 3 AND queues = 1;
+ALTER TABLE steps ADD COLUMN paused @int NOT NULL DEFAULT 0;
+UPDATE steps SET paused = 1 WHERE lane LIKE '!%';
+DROP INDEX steps_due;
+ALTER TABLE steps DROP COLUMN lane;
+CREATE INDEX steps_due ON steps (paused, target, due_at, id) WHERE due_at IS NOT NULL;
+)sql";
+
+constexpr std::array<std::string_view, 15> kSteps{kVersion1,  kVersion2,  kVersion3,  kVersion4,  kVersion5,
+                                                  kVersion6,  kVersion7,  kVersion8,  kVersion9,  kVersion10,
+                                                  kVersion11, kVersion12, kVersion13, kVersion14, kVersion15};
 
 std::string in_dialect(std::string_view text, const Words& words) {
   std::string out;

@@ -94,5 +94,31 @@ TEST(Schema, ReadsWhoSettledARequestAndWhatIsCutOnce) {
             (std::vector<std::string>{"amy0", "1", "0"}));
 }
 
+TEST(Schema, HasColumnsForWhatNullsAndMarksSaid) {
+  const auto db = of_version(14);
+  constexpr std::string_view kRun =
+      "INSERT INTO runs (id, event, workflow, text, queue_key, queues, state, reason, created_at, "
+      "deadline_at, "
+      "stale, vars) VALUES ($1, $1, 'w', 1, 'q', 1, $2, '', 0, $3, 0, $4)";
+  struct Row {
+    RunState state;
+    std::optional<std::int64_t> deadline;
+    std::string_view vars = "{}";
+  };
+  int id = 0;
+  for (const Row& row : {Row{RunState::kQueued, {}}, Row{RunState::kQueued, 9}, Row{RunState::kRunning, 9},
+                         Row{RunState::kFailed, {}, "null"}})
+    ASSERT_TRUE(db->run(kRun, {++id, static_cast<int>(row.state), row.deadline, row.vars}));
+  insert(*db, 1, {StepState::kPending, "hub/put", "", "", "!hub"});
+  insert(*db, 2, {StepState::kPending, "hub/put", "", "", "hub"});
+  insert(*db, 3, {StepState::kPending, "wait", "", "", "!"});
+  insert(*db, 4, {StepState::kPending, "wait", "", "", ""});
+  ASSERT_TRUE(migrate(*db));
+  EXPECT_EQ(texts(*db, "SELECT waits_turn || ' ' || uncomputed FROM runs ORDER BY id"),
+            (std::vector<std::string>{"1 0", "0 0", "0 0", "0 1"}));
+  EXPECT_EQ(texts(*db, "SELECT paused || target FROM steps ORDER BY id"),
+            (std::vector<std::string>{"1hub", "0hub", "1", "0"}));
+}
+
 }  // namespace
 }  // namespace postlude::ledger

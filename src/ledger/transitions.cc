@@ -25,11 +25,10 @@ bool answerable(const Step& step) {
 Status start_next(Ledger& ledger, const StoredRun& ended, Instant at) {
   RunId next;
   TRY_DONE(ledger.db().each(
-      "SELECT id, state = 1 AND deadline_at IS NULL FROM runs WHERE workflow = $1 AND queue_key = $2 AND "
-      "state <= 3 AND queues = 1 ORDER BY state = 1 AND deadline_at IS NULL, event LIMIT 1",
+      "SELECT id, waits_turn FROM runs WHERE workflow = $1 AND queue_key = $2 AND state <= 3 AND queues = 1 "
+      "ORDER BY waits_turn, event LIMIT 1",
       {ended.run.workflow, ended.run.queue_key}, [&](const sql::Row& row) {
-        // Who has ended may have been queued itself: then another is still active. One whose turn has come
-        // has a deadline, though it is queued until its first step is taken up.
+        // Who has ended may have waited itself: then another is still active.
         if (row.flag(1)) next = RunId{row.integer(0)};
       }));
   if (!next) return ok();
@@ -65,6 +64,7 @@ Applied take(const Ledger& ledger, StoredRun& stored, const Decision& decision, 
 
 Decision activate(Ledger& ledger, StoredRun& stored, Instant now) {
   Run& run = stored.run;
+  run.waits_turn = false;
   run.deadline_at = stored.timeout ? std::optional<Instant>(now + *stored.timeout) : std::nullopt;
   stored.leases.resize(run.steps.size());
   Decision decision = ledger.follow(run, now);
@@ -80,6 +80,7 @@ Status change_state(Ledger& ledger, StoredRun& stored, RunState to, std::string 
   run.reason = std::move(reason);
   run.finished_at = terminal(to) ? std::optional<Instant>(at) : std::nullopt;
   if (terminal(to)) run.people_since = std::nullopt;
+  if (to != RunState::kQueued) run.waits_turn = false;
   TRY_DONE(save_run(ledger, stored));
   if (from == to) return ok();
   ledger.count_run(run.workflow, from, to);

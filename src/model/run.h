@@ -160,8 +160,9 @@ struct Run {
   std::int64_t text = 0;  // the pinned workflow text: store::texts
   std::string queue_key;
   RunState state = RunState::kQueued;
-  std::string reason;  // why it failed or was cancelled
-  std::string source;  // of its event
+  bool waits_turn = false;  // queued behind another run; one whose turn has come is queued until it begins
+  std::string reason;       // why it failed or was cancelled
+  std::string source;       // of its event
   Instant created_at;
   std::optional<Instant> started_at;
   std::optional<Instant> finished_at;
@@ -169,6 +170,7 @@ struct Run {
   // Since when the run waits for people; its deadline is suspended meanwhile.
   std::optional<Instant> people_since;
   std::string vars = "{}";         // JSON, computed once
+  bool uncomputed = false;         // its vars or its queue's key could not be computed: no retry can go on
   std::int64_t data = 0;           // the pinned tables and calendars: store::texts; 0: none
   bool stale = false;              // `--stale`: sends writes although a newer release superseded them
   bool shadow = false;             // sends only reads

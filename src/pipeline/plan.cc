@@ -106,7 +106,8 @@ store::NewRun new_run(const BoundWorkflow& bound, const Rules& rules, const Even
   const engine::Workflow& workflow = *bound.workflow;
   store::NewRun run;
   run.vars = vars_of(workflow, vars, uncomputed);
-  if (!uncomputed.empty()) run.vars = "null";
+  run.uncomputed = !uncomputed.empty();
+  if (run.uncomputed) run.vars = "null";
   run.failed = failed.empty() ? std::move(uncomputed) : std::move(failed);
   if (!run.failed.empty()) run.cause = engine::cause_of("could not begin", run.failed);
   run.workflow = workflow.name;

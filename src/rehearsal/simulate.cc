@@ -169,7 +169,7 @@ std::vector<Reply> replies_of(const EventHistory& then) {
       reply.by = step.answer->by;
       reply.body = step.answer->body;
       const auto since = reply.kind == AnswerKind::kCallback ? run.created_at : step.started_at;
-      if (since) reply.after = std::max(step.answer->at - *since, Duration(0));
+      if (since) reply.after = std::max<Duration>(step.answer->at - *since, Duration(0));
       out.push_back(std::move(reply));
     }
   }

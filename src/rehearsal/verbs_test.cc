@@ -205,6 +205,17 @@ TEST_F(VerbsTest, ARetryAsksAnewWhatLookedAtTheFailure) {
   EXPECT_EQ(only_run().state, RunState::kSucceeded) << only_run().reason;
 }
 
+// What a retry would go on with was never computed.
+TEST_F(VerbsTest, ARunWithoutItsValuesCannotBeRetried) {
+  begin(rules("", "{id: do, uses: desk/note, with: {text: do}}", "{key: 'error(\"no\")', policy: queue}"));
+  accept("app");
+  EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
+  ASSERT_EQ(only_run().state, RunState::kFailed);
+  EXPECT_TRUE(only_run().uncomputed);
+  EXPECT_EQ(retry().error().code, Code::kConflict);
+  EXPECT_TRUE(arrivals_.empty());
+}
+
 // Nobody is asked again what their silence has settled.
 TEST_F(VerbsTest, ARetryLeavesAnApprovalThatWasSkippedInTime) {
   first_ = Answer{milliseconds(5), HttpResponse()};

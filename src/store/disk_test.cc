@@ -146,6 +146,14 @@ TEST_F(Disk, events_of_an_older_schema_have_no_release) {
   meddle("ALTER TABLE deliveries DROP COLUMN raw");
   meddle("ALTER TABLE steps DROP COLUMN because");
   meddle("ALTER TABLE deliveries DROP COLUMN canary");
+  for (const char* index : {"runs_queue", "steps_due"})
+    meddle("DROP INDEX " + std::string(index));
+  for (const char* column : {"requests DROP COLUMN settled_by", "requests DROP COLUMN cut",
+                             "runs DROP COLUMN waits_turn", "runs DROP COLUMN uncomputed",
+                             "steps DROP COLUMN paused", "steps ADD COLUMN lane TEXT NOT NULL DEFAULT ''"})
+    meddle("ALTER TABLE " + std::string(column));
+  meddle("CREATE INDEX runs_queue ON runs (event)");
+  meddle("CREATE INDEX steps_due ON steps (lane)");
   meddle("UPDATE meta SET value = '3' WHERE key = 'schema'");
   store_ = *open();
   const auto before = driver_.wait(store_->event(old));

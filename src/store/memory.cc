@@ -106,7 +106,7 @@ bool Memory::quiet() {
   bool busy = true;
   const Status asked = db_->each(
       "SELECT EXISTS (SELECT 1 FROM events WHERE planned = 0) OR "
-      "EXISTS (SELECT 1 FROM steps WHERE due_at IS NOT NULL AND lane NOT LIKE '!%') OR EXISTS (SELECT 1 FROM "
+      "EXISTS (SELECT 1 FROM steps WHERE due_at IS NOT NULL AND paused = 0) OR EXISTS (SELECT 1 FROM "
       "steps WHERE state = 2 AND token <> 0)",
       {}, [&](const sql::Row& row) { busy = row.flag(0); });
   CHECK(asked.has_value());

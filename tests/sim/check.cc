@@ -273,10 +273,12 @@ void Check::run_begins(std::int64_t run) {
 void Check::look_at_run(std::int64_t run) {
   world_.query(
       "SELECT r.state, (SELECT min(s.state) FROM steps s WHERE s.run = r.id), r.workflow, r.queue_key, "
-      "r.queues FROM "
+      "r.queues, r.waits_turn FROM "
       "runs r WHERE r.id = $1",
       {run}, [&](const auto& row) {
         const bool over = ended(row.integer(0));
+        if (row.flag(5) && row.integer(0) != 1)
+          world_.breaks("8", "run " + id_of(run) + " waits for its turn in state " + id_of(row.integer(0)));
         if (over != ended(row.integer(1))) {
           world_.breaks("17", "run " + id_of(run) + " is in state " + id_of(row.integer(0)) +
                                   ", the least of its "

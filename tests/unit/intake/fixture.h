@@ -96,8 +96,8 @@ inline std::string stored(const Judged& judged) {
   if (judged.refusal) out += "\n" + judged.refusal->title + "\n" + judged.refusal->detail;
   if (judged.event) out += "\n" + document(*judged.event);
   out += "\n" + judged.identity.key + "\n" + judged.identity.named + "\n" + judged.alarm;
-  for (const auto& [secret, problem] : judged.secrets)
-    out += "\n" + secret + " " + problem;
+  for (const auto& [secret, state] : judged.secrets)
+    out += "\n" + secret + " " + state.problem;
   return out;
 }
 
