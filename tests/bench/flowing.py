@@ -55,7 +55,7 @@ workflows:
 class FlowingParts(Bench):
     def three(self):
         print("three-step runs", flush=True)
-        self.flows("three-step", THREE, 3000, 3000, warm=True)
+        self.flows("three-step", THREE, 5000, 5000, warm=True)
 
     # -- one target answers 503, and ten thousand runs wait for it
 
