@@ -518,7 +518,7 @@ std::string list_of(std::string_view kind, const json::value& page) {
       rows[i].push_back(column.if_any && cells[i].empty() ? "-" : std::move(cells[i]));
   }
   std::vector<std::string> below;
-  for (const json::value& item : items->get_array())
+  for (const json::value& item : items)
     below.push_back(kind == "deliveries" && table_width() > 0 ? reason_below(item) : "");
   std::string out = table_of(heading, rows, below, Below::kWrap, first);
   const std::string next = cell(page, "next");
