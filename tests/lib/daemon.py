@@ -202,6 +202,9 @@ class Daemon:
             self.kill()
 
     def log(self):
+        """What it has logged. A line comes a little after the answer that it is about: a thread gathers them."""
+        if self.process is not None and self.process.poll() is None:
+            time.sleep(0.05)
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     # -- talk
