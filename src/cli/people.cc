@@ -179,10 +179,11 @@ std::string still_paused(const Remote& remote) {
   const auto page = get(remote.server, "/api/v1/pauses", page_shape());
   if (!page) return "";
   std::vector<std::string> paused;
-  for (const json::value& item : list_in(*page, "items"))
+  for (const json::value& item : list_in(*page, "items")) {
     paused.push_back(find_text(item, "kind") == "all"
                          ? "all runs"
                          : std::string(find_text(item, "kind")) + " " + std::string(find_text(item, "name")));
+  }
   if (paused.empty()) return "";
   return printable("still paused: " + join(paused, ", "), Lines::kBlank);
 }
@@ -283,9 +284,10 @@ std::optional<int> ask_about_failures(const Remote& remote, const std::string& c
           page_shape());
   if (!runs) return failed(remote, runs.error());
   std::vector<std::string> shown;
-  for (const json::value& run : list_in(*runs, "items"))
+  for (const json::value& run : list_in(*runs, "items")) {
     shown.push_back(std::string(find_text(run, "id")) + " " + std::string(find_text(run, "namespace")) + "/" +
                     std::string(find_text(run, "name")) + " " + std::string(find_text(run, "workflow")));
+  }
   return unless_confirmed(verb + " " + number_of(count, "failed run"), shown, static_cast<std::size_t>(count),
                           false);
 }

@@ -245,17 +245,19 @@ void put_steps(std::string& out, const json::value& run) {
   for (const json::value& step : steps->get_array()) {
     const std::string reason = cell(step, "reason");
     out += decision_of(step) + "\n";
-    if (flag_in(step, "held"))
+    if (flag_in(step, "held")) {
       out += "     to answer: postlude runs resume " + cell(run, "id") + " --step " + cell(step, "number") +
              " --as done (it had its effect; --outputs says what it yielded), "
              "repeat (it had none) or fail\n";
+    }
     const std::string waits = cell(step, "waitsFor");
     if (!waits.empty()) out += "     waits for " + shorter(waits, 200) + "\n";
     put_condition(out, step);
     const json::value* answer = find(step, "answer");
-    if (answer != nullptr && answer->is_object())
+    if (answer != nullptr && answer->is_object()) {
       out += "     " + cell(*answer, "kind") + " by " + cell(*answer, "by") + " at " + cell(*answer, "at") +
              "\n";
+    }
     put_attempts(out, step, reason);
     const std::string outputs = cell(step, "outputs");
     if (!outputs.empty() && outputs != "{}") out += "     outputs " + shorter(outputs, 200) + "\n";
@@ -403,7 +405,7 @@ std::string age_of(const std::string& time) {
 }
 
 std::string state_of(const json::value& run) {
-  const std::string state = cell(run, "state");
+  std::string state = cell(run, "state");
   if (ended(state)) return state;
   std::vector<std::string> parts;
   const json::array& pauses = list_in(run, "pausedBy");
