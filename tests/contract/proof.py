@@ -9,7 +9,7 @@ A system is one connector file (connectors/NAME.yaml), one fake (tests/fakes/ven
     spec    {file, base}: the vendor's OpenAPI in POSTLUDE_SPECS, and the path before its paths
     later   how the system says "not now"; denied: how it says that the credentials are wrong
     actions.NAME
-      write    METHOD PATH (a glob): the request that is lost, refused, …
+      write    METHOD PATH (a glob): the request that is lost, refused, …; of an action that only reads, one that does
       object   the kind of the fake's objects that are counted
       with     the step's input, which is the example in the documentation as well
       again    the input of a second use of the same key
@@ -44,6 +44,7 @@ FAULTS = {
 # What follows from the effect of the request that writes: the step's end, and how many objects there are then.
 SAFE = {"lost": "succeeded 1", "timeout": "succeeded 1", "broken": "succeeded 1"}
 BY_EFFECT = {
+    "read": {"plain": "succeeded 0", "later": "succeeded 0", **dict.fromkeys(SAFE, "succeeded 0")},
     "state": SAFE, "upsert": SAFE, "key": SAFE, "lookup": SAFE,
     "none, repeat": {"lost": "succeeded 2", "timeout": "succeeded 2", "broken": "succeeded 1"},
     "none, hold": {"lost": "held 1", "timeout": "held 1", "broken": "held 0"},
@@ -91,7 +92,8 @@ def written_by(action, data):
 
 def effect_of(action, data):
     request = written_by(action, data)
-    return "none, " + request["onUnclear"] if request["effect"] == "none" else request["effect"]
+    effect = request.get("effect", "read")
+    return "none, " + request["onUnclear"] if effect == "none" else effect
 
 
 class Case:
@@ -118,7 +120,8 @@ class Case:
         written = self.own.get("expect", {})
         if self.name in written:
             return written[self.name]
-        return {**COMMON, **BY_EFFECT[self.effect()]}.get(self.name, COMMON["plain"])
+        follows = {**COMMON, **BY_EFFECT[self.effect()]}
+        return follows.get(self.name, follows["plain"])
 
     def world(self, server):
         auth = self.data["auth"]

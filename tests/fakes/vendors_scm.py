@@ -6,6 +6,18 @@ from fake_wire import Answer
 from vendors import Vendor, missing, stamp
 
 PAGE = "https://github.example.com"
+# What came between any two versions, the oldest first: a squash, a merge and a commit.
+HISTORY = (("Pay in yen (#12)", "PROJ-2: the prices are rounded"),
+           ("Merge {request} from acme/logo", "A new logo\n\nPROJ-3, PROJ-2"),
+           ("Mend a <b>typo</b> for @all [x](http://e.example)", ""))
+
+
+def history(base, request, end=""):
+    """(sha, message) of each commit; from `many` there are more than a page has."""
+    made = [("\n\n".join(filter(None, (title, text)))).replace("{request}", request) for title, text in HISTORY]
+    made[1] += end
+    many = [f"Change {n}" for n in range(150)] if base == "many" else []
+    return [(f"{number:040x}", message) for number, message in enumerate(many + made, 1)]
 
 
 def github_user():
@@ -30,6 +42,7 @@ class GitHub(Vendor):
         ("POST", r"/repos/([^/]+/[^/]+)/releases", "create_release"),
         ("GET", r"/repos/([^/]+/[^/]+)/releases/tags/([^/]+)", "release_of_tag"),
         ("PATCH", r"/repos/([^/]+/[^/]+)/releases/(\d+)", "edit_release"),
+        ("GET", r"/repos/([^/]+/[^/]+)/compare/(.+)\.\.\.(.+)", "compare"),
         ("POST", r"/repos/([^/]+/[^/]+)/actions/workflows/([^/]+)/dispatches", "dispatch"),
         ("GET", r"/repos/([^/]+/[^/]+)/actions/workflows/([^/]+)/runs", "runs"),
         ("GET", r"/repos/([^/]+/[^/]+)/actions/runs/(\d+)", "run"),
@@ -86,6 +99,23 @@ class GitHub(Vendor):
         release.update({name: request.json[name] for name in ("name", "body", "prerelease", "tag_name")
                         if name in request.json})
         return Answer(200, release)
+
+    def compare(self, request, repo, base, head):
+        if base == "none":
+            return self.no(404, "Not Found")
+        who = {"name": "Ann", "email": "ann@example.com", "date": stamp()}
+        commits = [{"sha": sha, "node_id": f"C_{sha}", "url": f"{PAGE}/api/commits/{sha}", "author": None, "committer": None,
+                    "html_url": f"{PAGE}/{repo}/commit/{sha}", "comments_url": f"{PAGE}/api/commits/{sha}/comments",
+                    "parents": [], "commit": {
+                        "url": f"{PAGE}/api/git/commits/{sha}", "author": who, "committer": who, "message": message,
+                        "comment_count": 0, "tree": {"sha": sha, "url": f"{PAGE}/api/git/trees/{sha}"}}}
+                   for sha, message in history(base, "pull request #13")]
+        size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+        url = f"{PAGE}/{repo}/compare/{base}...{head}"
+        return Answer(200, {
+            "url": url, "html_url": url, "permalink_url": url, "diff_url": url + ".diff", "patch_url": url + ".patch",
+            "base_commit": commits[0], "merge_base_commit": commits[0], "status": "ahead", "ahead_by": len(commits),
+            "behind_by": 0, "total_commits": len(commits), "commits": commits[(page - 1) * size:page * size], "files": []})
 
     # workflows
 
@@ -219,6 +249,7 @@ class GitLab(Vendor):
         ("POST", PROJECT + "/releases", "create_release"),
         ("GET", PROJECT + "/releases/([^/]+)", "release"),
         ("PUT", PROJECT + "/releases/([^/]+)", "edit_release"),
+        ("GET", PROJECT + "/repository/commits", "commits"),
         ("POST", PROJECT + "/deployments", "create_deployment"),
         ("GET", PROJECT + "/deployments", "deployments"),
         ("POST", NOTES, "create_note"),
@@ -272,6 +303,16 @@ class GitLab(Vendor):
             return self.no(404, "404 Not Found")
         found.update({name: request.json[name] for name in ("name", "description") if name in request.json})
         return Answer(200, found)
+
+    def commits(self, request, project):
+        base = request.query.get("ref_name", "").split("..")[0]
+        if base == "none":
+            return self.no(404, "404 Repository Not Found")
+        found = [{"id": sha, "short_id": sha[:8], "title": message.split("\n")[0], "message": message, "author_name": "Ann",
+                  "created_at": stamp(), "web_url": f"{PAGE}/{project}/-/commit/{sha}"}
+                 for sha, message in reversed(history(base, "branch 'logo'", "\n\nSee merge request acme/podinfo!13"))]
+        size, page = int(request.query.get("per_page", 20)), int(request.query.get("page", 1))
+        return Answer(200, found[(page - 1) * size:page * size])
 
     def create_deployment(self, request, project):
         lack = missing(request.json, "environment", "sha", "ref", "tag", "status")
