@@ -184,6 +184,7 @@ class Server(postlude_fakes.Server):
 
 import vendors_chat  # noqa: E402
 import vendors_docs  # noqa: E402
+import vendors_known  # noqa: E402
 import vendors_ops  # noqa: E402
 import vendors_scm  # noqa: E402
 
@@ -198,12 +199,14 @@ VENDORS = {
     "google-chat": vendors_chat.GoogleChat,
     "grafana": vendors_ops.Grafana,
     "jenkins": vendors_scm.Jenkins,
+    "jira": vendors_known.Jira,
     "mattermost": vendors_chat.Mattermost,
     "pagerduty": vendors_ops.PagerDuty,
     "port": vendors_docs.Port,
     "rocket-chat": vendors_chat.RocketChat,
     "sentry": vendors_docs.Sentry,
     "servicenow": vendors_docs.ServiceNow,
+    "slack": vendors_known.Slack,
     "statuspage": vendors_ops.Statuspage,
     "teams": vendors_chat.Teams,
     "telegram": vendors_chat.Telegram,
