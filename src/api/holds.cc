@@ -179,8 +179,8 @@ rt::Task<HttpResponse> Api::failures(Query query, Caller who) {
   AWAIT(const auto groups, store_.failures(std::move(filter)));
   if (!groups) co_return problem_of(groups.error());
   json::array items;
-  for (const store::FailureGroup& group : *groups)
-    items.push_back(view_of(group));
+  for (const store::CauseGroup& group : *groups)
+    items.push_back(view_of(group, "lastAt"));
   co_return json_answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 

@@ -69,10 +69,6 @@ std::string_view name_of(store::KeyUse::State state) {
   return "";
 }
 
-json::value time_of(const std::optional<Instant>& at) {
-  return at ? json::value(to_rfc3339(*at)) : json::value(nullptr);
-}
-
 json::object view_of_key(const store::KeyUse& use) {
   json::value outputs;
   if (auto parsed = parse_json(use.outputs.empty() ? "null" : use.outputs)) outputs = std::move(*parsed);
@@ -82,8 +78,8 @@ json::object view_of_key(const store::KeyUse& use) {
           {"outputs", std::move(outputs)},
           {"run", use.run ? json::value(use.run.text()) : json::value(nullptr)},
           {"step", use.step.empty() ? json::value(nullptr) : json::value(use.step)},
-          {"firstUse", time_of(use.first_at)},
-          {"lastUse", time_of(use.last_at)}};
+          {"firstUse", time_or_null(use.first_at)},
+          {"lastUse", time_or_null(use.last_at)}};
 }
 
 }  // namespace
@@ -99,15 +95,8 @@ rt::Task<HttpResponse> Api::held(Query query, Caller who) {
   AWAIT(const auto groups, store_.held(std::move(filter)));
   if (!groups) co_return problem_of(groups.error());
   json::array items;
-  for (const store::HeldGroup& group : *groups) {
-    items.push_back(json::object{{"cause", group.cause},
-                                 {"workflow", group.workflow},
-                                 {"count", group.count},
-                                 {"first", group.first.text()},
-                                 {"last", group.last.text()},
-                                 {"since", time_of(group.since)},
-                                 {"reason", group.reason}});
-  }
+  for (const store::CauseGroup& group : *groups)
+    items.push_back(view_of(group, "since"));
   co_return json_answer(json::object{{"items", std::move(items)}, {"next", nullptr}});
 }
 

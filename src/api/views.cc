@@ -8,10 +8,6 @@ json::value text_or_null(const std::string& text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
-json::value time_or_null(const std::optional<Instant>& t) {
-  return t ? json::value(to_rfc3339(*t)) : json::value(nullptr);
-}
-
 // Stored JSON; what cannot be parsed (a body cut at its limit) is shown as text.
 json::value stored(const std::string& text) {
   if (text.empty()) return nullptr;
@@ -109,6 +105,10 @@ json::object view_of(const Answer& answer) {
 }
 
 }  // namespace
+
+json::value time_or_null(const std::optional<Instant>& t) {
+  return t ? json::value(to_rfc3339(*t)) : json::value(nullptr);
+}
 
 json::object view_of(const Delivery& delivery, bool whole) {
   json::object view{{"id", delivery.id.text()},
@@ -210,10 +210,9 @@ json::object view_of(const store::Pause& pause) {
           {"reason", text_or_null(pause.why)}};
 }
 
-json::object view_of(const store::FailureGroup& group) {
-  return {{"cause", group.cause},      {"workflow", group.workflow},
-          {"count", group.count},      {"first", group.first.text()},
-          {"last", group.last.text()}, {"lastAt", time_or_null(group.last_at)},
+json::object view_of(const store::CauseGroup& group, const char* at) {
+  return {{"cause", group.cause},        {"workflow", group.workflow}, {"count", group.count},
+          {"first", group.first.text()}, {"last", group.last.text()},  {at, time_or_null(group.at)},
           {"reason", group.reason}};
 }
 

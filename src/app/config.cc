@@ -21,18 +21,6 @@ namespace postlude::app {
 using lang::Node;
 using lang::Problems;
 
-std::string_view to_text(Role role) {
-  switch (role) {
-    case Role::kViewer:
-      return "viewer";
-    case Role::kOperator:
-      return "operator";
-    case Role::kAdmin:
-      return "admin";
-  }
-  return "";
-}
-
 namespace {
 
 constexpr std::uint64_t kMemoryMin = 32ULL << 20U;
@@ -250,9 +238,9 @@ bool others_reach_admin(const ServerConfig& server) {
 
 namespace {
 
-class Reader {
+class ConfigReader {
  public:
-  Reader(const Node& root, const Unread& unread, Problems& problems)
+  ConfigReader(const Node& root, const Unread& unread, Problems& problems)
       : root_(root), unread_(unread), problems_(problems) {}
 
   Config read();
@@ -270,7 +258,7 @@ class Reader {
   void duration(const Node* map, std::string_view key, Duration least, Duration most, Duration& into);
   void read_server(ServerConfig& server, bool has_token);
   void read_store(StoreConfig& store);
-  void read_access(std::vector<Token>& tokens);
+  void read_access(std::vector<TokenConfig>& tokens);
   void read_evaluator(EvaluatorConfig& evaluator);
   void read_log(LogConfig& log);
   void check_sources(const std::vector<std::string>& clusters);
@@ -282,7 +270,8 @@ class Reader {
   std::set<std::string> without_proof_;  // sources of which nothing more is to be said
 };
 
-void Reader::duration(const Node* map, std::string_view key, Duration least, Duration most, Duration& into) {
+void ConfigReader::duration(const Node* map, std::string_view key, Duration least, Duration most,
+                            Duration& into) {
   const Node* node = map == nullptr ? nullptr : map->find(key);
   if (node == nullptr) return;
   const auto parsed = parse_duration(node->scalar);
@@ -294,7 +283,7 @@ void Reader::duration(const Node* map, std::string_view key, Duration least, Dur
   }
 }
 
-void Reader::read_server(ServerConfig& server, bool has_token) {
+void ConfigReader::read_server(ServerConfig& server, bool has_token) {
   const Node* map = section("server");
   if (map == nullptr) return;
   text(map, "listen", server.listen);
@@ -338,7 +327,7 @@ void Reader::read_server(ServerConfig& server, bool has_token) {
   }
 }
 
-void Reader::read_store(StoreConfig& store) {
+void ConfigReader::read_store(StoreConfig& store) {
   const Node* map = section("store");
   if (map == nullptr) return;
   text(map, "url", store.url);
@@ -360,20 +349,20 @@ void Reader::read_store(StoreConfig& store) {
   duration(retention, "runs", kLeast, kMost, store.keep_runs);
 }
 
-void Reader::read_access(std::vector<Token>& tokens) {
+void ConfigReader::read_access(std::vector<TokenConfig>& tokens) {
   const Node* map = section("access");
   const Node* list = map == nullptr ? nullptr : map->find("tokens");
   if (list == nullptr) return;
   for (const Node& node : list->items) {
-    Token token;
+    TokenConfig token;
     token.name = node.text("name");
     token.place = node.place;
     token.team = node.text("team");
     if (node.text("role") == "operator") token.role = Role::kOperator;
     if (node.text("role") == "admin") token.role = Role::kAdmin;
     token.secrets = lang::read_secrets(*node.find("secret"), problems_);
-    const auto same =
-        std::find_if(tokens.begin(), tokens.end(), [&](const Token& t) { return t.name == token.name; });
+    const auto same = std::find_if(tokens.begin(), tokens.end(),
+                                   [&](const TokenConfig& t) { return t.name == token.name; });
     if (same != tokens.end()) {
       problem(*node.find("name"),
               "two tokens are named '" + token.name + "'; the first is in " + same->place.text());
@@ -382,7 +371,7 @@ void Reader::read_access(std::vector<Token>& tokens) {
   }
 }
 
-void Reader::read_evaluator(EvaluatorConfig& evaluator) {
+void ConfigReader::read_evaluator(EvaluatorConfig& evaluator) {
   const Node* map = section("evaluator");
   duration(map, "time", std::chrono::milliseconds(1), std::chrono::minutes(1), evaluator.time);
   const Node* memory = map == nullptr ? nullptr : map->find("memory");
@@ -394,7 +383,7 @@ void Reader::read_evaluator(EvaluatorConfig& evaluator) {
     problem(*memory, "'memory' is '" + memory->scalar + "'; expected at least 32MiB");
 }
 
-void Reader::read_log(LogConfig& log) {
+void ConfigReader::read_log(LogConfig& log) {
   const Node* map = section("log");
   if (map == nullptr) return;
   if (map->text("format") == "json") log.format = log::Format::kJson;
@@ -404,7 +393,8 @@ void Reader::read_log(LogConfig& log) {
   if (level == "error") log.level = log::Level::kError;
 }
 
-void Reader::check_cluster(const Node& name, const Node& source, const std::vector<std::string>& clusters) {
+void ConfigReader::check_cluster(const Node& name, const Node& source,
+                                 const std::vector<std::string>& clusters) {
   if (std::find(clusters.begin(), clusters.end(), name.scalar) != clusters.end()) return;
   if (unread_.contains("clusters/" + name.scalar) || unread_.contains("clusters/*")) return;
   const std::string near = nearest(name.scalar, clusters);
@@ -414,7 +404,7 @@ void Reader::check_cluster(const Node& name, const Node& source, const std::vect
               (near.empty() ? "add it there: " + name.scalar + ": {}" : "did you mean '" + near + "'?"));
 }
 
-void Reader::check_sources(const std::vector<std::string>& clusters) {
+void ConfigReader::check_sources(const std::vector<std::string>& clusters) {
   const Node* sources = section("sources");
   if (sources == nullptr) return;
   for (const auto& [name, source] : sources->members) {
@@ -441,7 +431,7 @@ void Reader::check_sources(const std::vector<std::string>& clusters) {
   }
 }
 
-Config Reader::read() {
+Config ConfigReader::read() {
   Config config;
   config.unread = unread_;
   if (const Node* connectors = section("connectors")) config.connectors = *connectors;
@@ -491,7 +481,7 @@ std::optional<Config> read_parts(const std::vector<ConfigText>& texts, const jso
   Unread unread;
   // Others may refer to parts of a file that could not be read, so nothing more is reported then.
   if (!take_valid(*root, schema, layers.clean, unread, problems) || !layers.whole) return std::nullopt;
-  Config config = Reader(*root, unread, problems).read();
+  Config config = ConfigReader(*root, unread, problems).read();
   config.revision = revision_of(texts);
   return config;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "api/access.h"
 #include "app/parts.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -41,10 +42,9 @@ struct StoreConfig {
   Duration keep_runs = std::chrono::hours(24 * 180);
 };
 
-enum class Role : std::uint8_t { kViewer = 1, kOperator, kAdmin };
-std::string_view to_text(Role role);
+using api::Role;
 
-struct Token {
+struct TokenConfig {
   std::string name;
   Role role = Role::kViewer;
   std::string team;                // "": may see everything; else only this team's namespaces
@@ -65,7 +65,7 @@ struct LogConfig {
 struct Config {
   ServerConfig server;
   StoreConfig store;
-  std::vector<Token> tokens;
+  std::vector<TokenConfig> tokens;
   std::vector<std::string> clusters;  // names
   EvaluatorConfig evaluator;
   LogConfig log;

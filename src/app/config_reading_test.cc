@@ -234,7 +234,8 @@ TEST(Merge, problems_name_the_file_they_are_in) {
   read_for_tests(
       {{"a.yaml", "targets: {t: {connector: http}}", 0}, {"b.yaml", "targets: {t: {timeout: soon}}", 1}},
       problems);
-  EXPECT_EQ(all(problems), "b.yaml:1:24: 'timeout': 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
+  EXPECT_EQ(all(problems),
+            "b.yaml:1:24: 'timeout': 'soon' is not a duration; write 30s, 5m, 24h, 30d or 1h30m");
   problems.clear();
   read_for_tests({{"a.yaml", "a: [", 0}, {"b.yaml", "b: [", 0}}, problems);
   EXPECT_EQ(

@@ -281,20 +281,23 @@ TEST(BrokenConfig, missing_keys) {
 TEST(BrokenConfig, units) {
   expect_all({
       {source("dedupe: {window: 60}"),
-       "p.yaml:2:51: 'window': '60' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+       "p.yaml:2:51: 'window': '60' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {source("dedupe: {window: soon}"),
-       "p.yaml:2:51: 'window': 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
-      {source("maxBody: 1 MB"), "p.yaml:2:43: 'maxBody': '1 MB' is no size; write 512, 64KiB, 1MiB or 2GiB"},
-      {source("maxBody: lots"), "p.yaml:2:43: 'maxBody': 'lots' is no size; write 512, 64KiB, 1MiB or 2GiB"},
-      {source("rate: 10"), "p.yaml:2:40: 'rate': '10' is no rate; write 10/s, 100/m or 5/h"},
-      {source("rate: 0/s"), "p.yaml:2:40: 'rate': '0/s' is no rate; write 10/s, 100/m or 5/h"},
+       "p.yaml:2:51: 'window': 'soon' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {source("maxBody: 1 MB"),
+       "p.yaml:2:43: 'maxBody': '1 MB' is not a size; write 512, 64KiB, 1MiB or 2GiB"},
+      {source("maxBody: lots"),
+       "p.yaml:2:43: 'maxBody': 'lots' is not a size; write 512, 64KiB, 1MiB or 2GiB"},
+      {source("rate: 10"), "p.yaml:2:40: 'rate': '10' is not a rate; write 10/s, 100/m or 5/h"},
+      {source("rate: 0/s"), "p.yaml:2:40: 'rate': '0/s' is not a rate; write 10/s, 100/m or 5/h"},
       {target("limits: {rate: 10/day}"),
-       "p.yaml:2:39: 'rate': '10/day' is no rate; write 10/s, 100/m or 5/h"},
+       "p.yaml:2:39: 'rate': '10/day' is not a rate; write 10/s, 100/m or 5/h"},
       {target("timeout: 10"),
-       "p.yaml:2:33: 'timeout': '10' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
-      {step("timeout: 5x"), "p.yaml:5:30: 'timeout': '5x' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+       "p.yaml:2:33: 'timeout': '10' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
+      {step("timeout: 5x"),
+       "p.yaml:5:30: 'timeout': '5x' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {workflow("maxAge: yesterday"),
-       "p.yaml:5:13: 'maxAge': 'yesterday' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+       "p.yaml:5:13: 'maxAge': 'yesterday' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {"store: {retention: {runs: 0s}}", "p.yaml:1:27: 'runs' is '0s'; expected between 1m and 3650d"},
       {"evaluator: {time: 1h}", "p.yaml:1:19: 'time' is '1h'; expected between 1ms and 1m"},
       {"evaluator: {memory: 1MiB}", "p.yaml:1:21: 'memory' is '1MiB'; expected at least 32MiB"},
@@ -384,7 +387,7 @@ TEST(BrokenConfig, storms) {
       {source("storm: {events: 0, within: 5m}"), "p.yaml:2:50: 'events' is 0; expected at least 1"},
       {source("storm: {within: 5m}"), "p.yaml:2:34: 'storm' needs 'events'"},
       {source("storm: {events: 50, within: 5 min}"),
-       "p.yaml:2:62: 'within': '5 min' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+       "p.yaml:2:62: 'within': '5 min' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {source("storm: {events: 50, within: 5m, then: drop}"),
        "p.yaml:2:72: 'then' is 'drop'; expected 'hold'"},
   });
@@ -512,7 +515,7 @@ TEST(BrokenConfig, several_at_once) {
       {"server: {lisen: x}\nsources: {f: {type: flagger, auth: none, rate: fast}}\ntargets: {t: {url: x}}",
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
        "idleTimeout, listen, metrics, publicUrl)\n"
-       "p.yaml:2:48: 'rate': 'fast' is no rate; write 10/s, 100/m or 5/h\n"
+       "p.yaml:2:48: 'rate': 'fast' is not a rate; write 10/s, 100/m or 5/h\n"
        "p.yaml:3:20: 'url' is 'x'; expected a URL such as https://postlude.example.com\n"
        "p.yaml:3:11: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
   });

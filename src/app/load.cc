@@ -18,11 +18,11 @@ namespace postlude::app {
 
 namespace {
 
-// What else the configuration names: read from the disk, and joined to it.
-class Further {
+// Reads the files that the configuration names, and adds them to it.
+class ReferencedFiles {
  public:
-  Further(Config& config, std::vector<ConfigText>& texts, std::vector<std::string>& read,
-          lang::Problems& problems)
+  ReferencedFiles(Config& config, std::vector<ConfigText>& texts, std::vector<std::string>& read,
+                  lang::Problems& problems)
       : config_(config), texts_(texts), read_(read), problems_(problems) {}
 
   // `given` takes the place of the configuration's own folder of connectors. Its texts count for the
@@ -49,7 +49,7 @@ class Further {
       out->add(text.text, text.path, problems_);
       texts_.push_back(text);
     }
-    // What a file that is wrong would have taught, nobody lacks.
+    // An invalid file may have defined the missing names, so these are not reported.
     const bool wrong = std::any_of(problems_.begin() + static_cast<std::ptrdiff_t>(before), problems_.end(),
                                    [](const lang::Problem& p) { return !p.warning; });
     if (!texts || wrong) config_.unread.insert("connectors/*");
@@ -155,14 +155,14 @@ pipeline::RulesInput input_of(const Loaded& loaded) {
   input.admin_url = loaded.config.server.admin_url;
   input.revision = loaded.config.revision;
   input.unread = loaded.config.unread;
-  // That one is not declared has been said.
+  // A cluster that is not declared is already reported.
   for (const auto& [name, source] : loaded.config.sources.members) {
     if (const lang::Node* one = source.find("cluster")) input.clusters.push_back(one->scalar);
     const lang::Node* many = source.find("clusters");
     for (std::size_t i = 0; many != nullptr && i < many->members.size(); ++i)
       input.clusters.push_back(many->members[i].first.scalar);
   }
-  // What is wrong with a calendar has been said; that it is missing is not.
+  // The errors of a calendar are already reported; do not report it as missing.
   for (const auto& [name, calendar] : loaded.config.calendars.members)
     input.unread.insert("calendars/" + name.scalar);
   input.proxies = proxies_of_environment();
@@ -182,10 +182,10 @@ std::optional<Loaded> load_from(const std::vector<std::string>& paths, const std
   if (!config) return std::nullopt;
 
   Loaded loaded;
-  Further further(*config, *texts, read, problems);
-  auto catalogue = further.catalogue(connectors);
-  further.add_folders(*kSchema);
-  loaded.data = std::make_shared<const std::string>(further.tables());
+  ReferencedFiles referenced(*config, *texts, read, problems);
+  auto catalogue = referenced.catalogue(connectors);
+  referenced.add_folders(*kSchema);
+  loaded.data = std::make_shared<const std::string>(referenced.tables());
   loaded.calendars = lang::read_calendars(config->calendars, problems);
   config->revision = revision_of(*texts);
   loaded.config = std::move(*config);

@@ -17,7 +17,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-struct Field {
+struct FieldWords {
   std::string_view name;
   Words words;
   std::string_view none;  // where there are no words
@@ -151,7 +151,7 @@ void check_hook(const Node& node, const Words& hooks, Problems& problems) {
   problems.push_back({glob.place, std::move(why)});
 }
 
-std::vector<Field> fields_of(const Config& config) {
+std::vector<FieldWords> fields_of(const Config& config) {
   Words teams;
   for (const engine::Team& team : config.teams)
     teams.push_back(team.name);
@@ -165,7 +165,7 @@ std::vector<Field> fields_of(const Config& config) {
           {"phase", intake::flagger_phases(), "", true}};
 }
 
-void check_field(const Field& field, const Node& node, Problems& problems) {
+void check_field(const FieldWords& field, const Node& node, Problems& problems) {
   const std::string glob = positive(node.scalar);
   const auto matches = [&](const std::string& word) { return glob_match(glob, word); };
   // A field is empty if it is unknown for the event, as its cluster may be.
@@ -205,7 +205,7 @@ bool refuse_expressions(const Node& node, Problems& problems) {
 }
 
 // Fields whose values are known, or whose form is, in a pattern of `on` or `accept`.
-void check_fields(const Node& pattern, const std::vector<Field>& fields, Problems& problems) {
+void check_fields(const Node& pattern, const std::vector<FieldWords>& fields, Problems& problems) {
   const bool own = of_postlude_alone(pattern);  // the names of its events are those of targets, too
   for (const auto& [key, globs] : pattern.members) {
     if (refuse_expressions(globs, problems)) continue;
@@ -213,7 +213,7 @@ void check_fields(const Node& pattern, const std::vector<Field>& fields, Problem
     check_excluded(key.scalar, globs, problems);
     const std::string& name = key.scalar;  // clang 14 has no binding in a lambda
     const auto field =
-        std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+        std::find_if(fields.begin(), fields.end(), [&](const FieldWords& f) { return f.name == name; });
     const auto check = [&](const Node& glob) {
       if (field != fields.end()) check_field(*field, glob, problems);
       if (name == "namespace" || (name == "name" && !own)) check_kubernetes_name(name, glob, problems);
@@ -258,7 +258,8 @@ bool errors_since(const Problems& problems, std::size_t before) {
 }
 
 // `ends`: it matches ends of rollouts alone. A phase that none has is more than a word we do not know.
-void check_pattern(const Node& pattern, const std::vector<Field>& fields, bool ends, Problems& problems) {
+void check_pattern(const Node& pattern, const std::vector<FieldWords>& fields, bool ends,
+                   Problems& problems) {
   const std::size_t before = problems.size();
   check_fields(pattern, fields, problems);
   if (!ends || errors_since(problems, before)) return;
@@ -347,7 +348,7 @@ void check_approver(const Node& one, const Config& config, Problems& problems) {
   }
   if (config.unread.contains("access/tokens") || config.unread.contains("access/*")) return;
   Words names;
-  for (const Token& token : config.tokens) {
+  for (const TokenConfig& token : config.tokens) {
     const bool may = token.role >= Role::kOperator;
     if (may) names.push_back(token.name);
     if (token.name == name && !may) {
@@ -383,7 +384,7 @@ void check_approvers(const Node& workflow, const Config& config, Problems& probl
 }  // namespace
 
 void check_accept(const Config& config, Problems& problems) {
-  std::vector<Field> fields = fields_of(config);
+  std::vector<FieldWords> fields = fields_of(config);
   for (const auto& [name, source] : config.sources.members) {
     const Node* accept = source.find("accept");
     if (accept == nullptr) continue;
@@ -409,7 +410,7 @@ void check_patterns(const Node& workflow, const Config& config, Problems& proble
   check_approvers(workflow, config, problems);
   const Node* on = workflow.find("on");
   if (on == nullptr) return;
-  const std::vector<Field> fields = fields_of(config);
+  const std::vector<FieldWords> fields = fields_of(config);
   const auto check = [&](const Node& pattern) {
     const std::size_t before = problems.size();
     check_pattern(pattern, fields, only_ends(pattern), problems);

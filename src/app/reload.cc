@@ -21,12 +21,8 @@ constexpr Duration kAgainMax = std::chrono::seconds(60);
 
 api::Options api_options(const Config& config, const SecretLookup& secrets) {
   api::Options options;
-  for (const Token& token : config.tokens) {
-    const api::Role role = token.role == Role::kViewer     ? api::Role::kViewer
-                           : token.role == Role::kOperator ? api::Role::kOperator
-                                                           : api::Role::kAdmin;
-    options.tokens.push_back({token.name, role, token.secrets, token.team});
-  }
+  for (const TokenConfig& token : config.tokens)
+    options.tokens.push_back({token.name, token.role, token.secrets, token.team});
   options.secrets = secrets;
   options.admin_url = config.server.admin_url;
   return options;
@@ -103,30 +99,31 @@ rt::Task<> Reload::follow() {
     AWAIT_DONE(wake_.wait_at_most(kEvery));
     if (stopping_) break;
     const bool asked = std::exchange(asked_, false);
-    AWAIT(Result<Seen> seen, look_at_files(asked));
-    if (!seen && asked) asked_ = true;
-    if (stopping_ || !seen || seen->version == nullptr) continue;
-    fingerprint_ = std::move(seen->fingerprint);
-    read_ = seen->version->read;
-    AWAIT_DONE(consider(std::move(seen->version), asked));
+    AWAIT(Result<ConfigChange> change, look_at_files(asked));
+    if (!change && asked) asked_ = true;
+    if (stopping_ || !change || change->version == nullptr) continue;
+    fingerprint_ = std::move(change->fingerprint);
+    read_ = change->version->read;
+    AWAIT_DONE(consider(std::move(change->version), asked));
     plan_again();
   }
 }
 
-rt::Task<Result<Seen>> Reload::look_at_files(bool asked) {
-  Look last;
+rt::Task<Result<ConfigChange>> Reload::look_at_files(bool asked) {
+  WatchState last;
   last.paths = paths_;
   last.connectors = connectors_;
   last.read = read_;
   last.fingerprint = fingerprint_;
   last.at_once = asked;
   last.again = again_after_ > Duration(0) && rt::steady_now() >= again_at_;
-  std::function<Seen()> call = [last] { return look(last); };
-  AWAIT(Result<Seen> seen, aside_.run(std::move(call)));
-  if (!seen && !std::exchange(no_thread_, true))
-    log::error("changes of the configuration cannot be read at the moment", {{"why", seen.error().message}});
-  if (seen && std::exchange(no_thread_, false)) log::info("changes of the configuration can be read again");
-  co_return seen;
+  std::function<ConfigChange()> call = [last] { return read_if_changed(last); };
+  AWAIT(Result<ConfigChange> change, aside_.run(std::move(call)));
+  if (!change && !std::exchange(no_thread_, true))
+    log::error("changes of the configuration cannot be read at the moment",
+               {{"why", change.error().message}});
+  if (change && std::exchange(no_thread_, false)) log::info("changes of the configuration can be read again");
+  co_return change;
 }
 
 void Reload::plan_again() {

@@ -45,7 +45,7 @@ class Reload {
   void stop();  // follow() ends after the check in progress
 
  private:
-  rt::Task<Result<Seen>> look_at_files(bool asked);
+  rt::Task<Result<ConfigChange>> look_at_files(bool asked);
   void plan_again();
   rt::Task<> consider(std::shared_ptr<Version> version, bool asked);
   rt::Task<> refuse(lang::Problems problems, bool asked);

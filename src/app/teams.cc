@@ -130,7 +130,7 @@ void read_teams(const Node* teams, Config& config, Problems& problems) {
     }
   }
   const std::vector<std::string> names = names_of(config.teams);
-  for (const Token& token : config.tokens) {
+  for (const TokenConfig& token : config.tokens) {
     if (token.team.empty() || std::find(names.begin(), names.end(), token.team) != names.end()) continue;
     if (config.unread.contains("teams/" + token.team) || config.unread.contains("teams/*")) continue;
     problems.push_back({token.place, "the token '" + token.name + "' is for the team '" + token.team +

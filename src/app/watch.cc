@@ -51,7 +51,7 @@ std::string fingerprint(const std::vector<std::string>& read) {
   return all;
 }
 
-Seen look(const Look& last) {
+ConfigChange read_if_changed(const WatchState& last) {
   std::string now = fingerprint(last.read);
   if (!last.at_once) {
     if (now == last.fingerprint && !last.again) return {nullptr, now};
@@ -64,15 +64,15 @@ Seen look(const Look& last) {
   }
   // Files that change while they are read may mix two versions.
   std::vector<std::string> read = last.read;
-  Seen seen;
+  ConfigChange change;
   for (int i = 0; i < kReadTries; ++i) {
     const std::string before = fingerprint(read);
-    seen.version = std::make_shared<Version>(read_version(last.paths, last.connectors));
-    seen.fingerprint = seen.version->print;
-    if (seen.version->read == read && seen.fingerprint == before) break;
-    read = seen.version->read;
+    change.version = std::make_shared<Version>(read_version(last.paths, last.connectors));
+    change.fingerprint = change.version->print;
+    if (change.version->read == read && change.fingerprint == before) break;
+    read = change.version->read;
   }
-  return seen;
+  return change;
 }
 
 }  // namespace postlude::app

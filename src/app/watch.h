@@ -1,6 +1,6 @@
 #pragma once
-// Watch: sees when what the configuration was read from has changed, and reads it again. Blocking calls, for
-// a thread of their own; nothing here is shared with the loop.
+// Watch: detects changes of the configuration's files and reads them again. Blocking calls, for a thread of
+// their own; shares nothing with the loop.
 
 #include <memory>
 #include <string>
@@ -10,32 +10,32 @@
 
 namespace postlude::app {
 
-// One reading of everything: paths, connectors, and what they name.
+// The result of reading everything: the paths, the connectors, and the files that they name.
 struct Version {
   std::optional<Loaded> loaded;
   lang::Problems problems;
-  std::vector<std::string> read;  // the files and folders on which all this depends
-  std::string print;              // their fingerprint, once they were read
+  std::vector<std::string> read;  // all files and folders that were read
+  std::string print;              // their fingerprint after reading
 };
 Version read_version(const std::vector<std::string>& paths, const std::string& connectors);
 
-// Which files there are, and what tells an old one from a new one: device, inode, time, size. Links are
-// followed, so the swap of a mounted ConfigMap is seen, as is an editor's rename.
+// Identifies the versions of these files by device, inode, time and size. Follows links, so it notices the
+// swap of a mounted ConfigMap and an editor's rename.
 std::string fingerprint(const std::vector<std::string>& read);
 
-struct Look {
+struct WatchState {
   std::vector<std::string> paths;
   std::string connectors;
-  std::vector<std::string> read;  // by the version before
-  std::string fingerprint;        // of these, then
-  bool at_once = false;  // whether or not anything changed, and without waiting until writers are done
-  bool again = false;    // whether or not anything changed
+  std::vector<std::string> read;  // files of the version before
+  std::string fingerprint;        // their fingerprint
+  bool at_once = false;           // read even without a change, and do not wait until writers have finished
+  bool again = false;             // read even without a change
 };
-struct Seen {
+struct ConfigChange {
   std::shared_ptr<Version> version;  // nullptr: nothing changed
-  std::string fingerprint;           // of what this version read
+  std::string fingerprint;           // of the files that this version read
 };
-// Bounded: about two seconds and the time that reading takes, a few times over while files keep changing.
-Seen look(const Look& last);
+// Takes about two seconds plus the time of reading, and a few times as long while files keep changing.
+ConfigChange read_if_changed(const WatchState& last);
 
 }  // namespace postlude::app

@@ -27,12 +27,12 @@ class Watching : public testing::Test {
     std::ofstream(folder_ / name) << text;
   }
   // As the daemon does, from one look to the next.
-  Look last_;
+  WatchState last_;
   std::shared_ptr<Version> next() {
-    const Seen seen = look(last_);
-    last_.fingerprint = seen.fingerprint;
-    if (seen.version) last_.read = seen.version->read;
-    return seen.version;
+    const ConfigChange change = read_if_changed(last_);
+    last_.fingerprint = change.fingerprint;
+    if (change.version) last_.read = change.version->read;
+    return change.version;
   }
   void begin(const std::vector<std::string>& paths, const std::string& connectors = "") {
     const Version first = read_version(paths, connectors);

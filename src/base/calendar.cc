@@ -79,7 +79,7 @@ Result<std::uint8_t> days_named(const std::vector<std::string>& names) {
     const auto last = dash == std::string::npos ? first : day_named(std::string_view(name).substr(dash + 1));
     if (!first || !last) {
       return Error(Code::kInvalid,
-                   "'" + cut(name, 40) + "' is no day; write mon tue wed thu fri sat sun, or mon-fri");
+                   "'" + cut(name, 40) + "' is not a day; write mon tue wed thu fri sat sun, or mon-fri");
     }
     for (std::size_t d = *first;; d = (d + 1) % 7) {
       mask |= 1U << d;
@@ -92,7 +92,7 @@ Result<std::uint8_t> days_named(const std::vector<std::string>& names) {
 Result<Calendar::Window> dates(std::string_view from, std::string_view to) {
   const auto wrong = [](std::string_view text) {
     return Error(Code::kInvalid, "'" + cut(std::string(text), 40) +
-                                     "' is no day of the form 2027-02-05, nor with a time 2027-02-05T18:00");
+                                     "' is not a day; write 2027-02-05, or with a time 2027-02-05T18:00");
   };
   const auto first = moment(from);
   if (!first) return wrong(from);
@@ -169,7 +169,7 @@ Result<Calendar::Window> Calendar::Window::make(const std::vector<std::string>& 
     const auto end = time_of_day(to.empty() ? "24:00" : to);
     if (!begin || !end || *begin == hours(24)) {
       return Error(Code::kInvalid, "'" + cut(std::string(begin && *begin < hours(24) ? to : from), 40) +
-                                       "' is no time of day; write 18:00, or 24:00 for its end");
+                                       "' is not a time of day; write 18:00, or 24:00 for its end");
     }
     if (*begin == *end) {
       return Error(Code::kInvalid, "it would be over when it begins; a whole day is from 00:00 to 24:00");

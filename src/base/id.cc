@@ -25,7 +25,7 @@ std::string id_text(std::string_view prefix, std::int64_t value) {
 Result<std::int64_t> parse_id(std::string_view prefix, std::string_view text) {
   const std::string expected = std::string(prefix) + "_…";
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + cut(std::string(text), 40) + "' is no id of the form " + expected);
+    return Error(Code::kInvalid, "'" + cut(std::string(text), 40) + "' is not an id of the form " + expected);
   };
   if (text.size() < prefix.size() + 2 || text.size() > prefix.size() + 1 + kDigits ||
       !text.starts_with(prefix) || text[prefix.size()] != '_') {

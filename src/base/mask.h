@@ -1,5 +1,5 @@
 #pragma once
-// Mask: hides values in any text that is stored, logged or shown.
+// Mask: hides secret values in any text that is stored, logged or shown.
 
 #include <array>
 #include <bitset>
@@ -13,32 +13,32 @@
 
 namespace postlude {
 
-// Hides them in the spellings in which systems repeat them (base/spelled.h); in base64 and base32, also
-// within a longer one, and in hexadecimal, all three also broken into lines; and the user information of any
-// URL. What it costs grows with the text and little with the values.
+// Hides each value in the spellings in which systems repeat it (base/spelled.h); in base64 and base32, also
+// inside a longer encoded text, and in hexadecimal, these three also broken into lines. Also hides the user
+// information of any URL. The cost grows with the text, and little with the number of values.
 class Mask {
  public:
-  // A shorter secret is in half of all texts: hiding it would spoil them and hide nothing. `check --secrets`
-  // says so.
+  // Shorter secrets are not hidden: they occur by accident in half of all texts. `check --secrets` warns
+  // about them.
   static constexpr std::size_t kMaskedMin = 4;
 
-  void add(std::string_view secret);  // next to nothing where it is known
-  void add_base64(std::string text);  // what is itself base64
+  void add(std::string_view secret);  // cheap if the secret is known already
+  void add_base64(std::string text);  // a secret that is base64 itself
   void clear();
-  std::size_t size() const { return forms_.size(); }  // of all spellings that are looked for
+  std::size_t size() const { return forms_.size(); }  // number of spellings that are searched for
 
   std::string mask(std::string_view text) const;
-  // The same within the strings of a JSON text, so that it stays JSON; other text is masked as text.
+  // Masks the strings of a JSON text, which stays valid JSON; any other text is masked as text.
   std::string mask_json(std::string_view text) const;
 
  private:
-  // In which way a form is looked for; those of one way lie together.
+  // How a form is searched for. Forms of one way are stored together.
   enum class Way : std::uint8_t { kText = 0, kBase64, kAnyCase };
   static constexpr std::size_t kWays = 3;
   struct Form {
-    std::string bytes;  // of kAnyCase: small letters
+    std::string bytes;  // for kAnyCase in small letters
     Way way = Way::kText;
-    std::size_t shared = 0;  // so many bytes are those of the form before it
+    std::size_t shared = 0;  // number of leading bytes that are equal to those of the previous form
     bool operator<(const Form& other) const {
       return std::tie(way, bytes) < std::tie(other.way, other.bytes);
     }
@@ -54,7 +54,7 @@ class Mask {
   // The end of the longest form that is spelled there; npos: none is.
   std::size_t end_at(std::string_view text, std::size_t at) const;
   std::size_t longest_from(std::string_view text, std::size_t at, char first) const;
-  // Among the forms of that way with that first byte; 0: none is spelled there.
+  // The same for the forms of one way with this first byte; 0: none.
   std::size_t longest_at(std::string_view text, std::size_t at, Way way, unsigned char first) const;
   void mask_value(json::value& value) const;
   bool nothing_to_hide(std::string_view json_text) const;

@@ -58,7 +58,7 @@ std::string to_rfc3339(Instant t) {
 Result<Instant> parse_rfc3339(std::string_view text) {
   const auto wrong = [&] {
     return Error(Code::kInvalid,
-                 "'" + cut(std::string(text), 40) + "' is no time of the form 2026-11-22T10:11:12Z");
+                 "'" + cut(std::string(text), 40) + "' is not a time of the form 2026-11-22T10:11:12Z");
   };
   const auto year = digits(text, 0, 4);
   const auto month = digits(text, 5, 2);
@@ -213,7 +213,7 @@ std::string to_text(Duration d) {
 Result<Duration> parse_duration(std::string_view text) {
   const auto wrong = [&] {
     return Error(Code::kInvalid,
-                 "'" + cut(std::string(text), 40) + "' is no duration; write 30s, 5m, 24h, 30d or 1h30m");
+                 "'" + cut(std::string(text), 40) + "' is not a duration; write 30s, 5m, 24h, 30d or 1h30m");
   };
   constexpr std::int64_t kMax = 36'500LL * 86400 * kSecond;  // a hundred years
   if (text.empty()) return wrong();
@@ -245,7 +245,8 @@ Result<Duration> parse_duration(std::string_view text) {
 
 Result<Rate> parse_rate(std::string_view text) {
   const auto wrong = [&] {
-    return Error(Code::kInvalid, "'" + cut(std::string(text), 40) + "' is no rate; write 10/s, 100/m or 5/h");
+    return Error(Code::kInvalid,
+                 "'" + cut(std::string(text), 40) + "' is not a rate; write 10/s, 100/m or 5/h");
   };
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos || slash == 0 || slash > 9) return wrong();
@@ -261,7 +262,7 @@ Result<Rate> parse_rate(std::string_view text) {
 Result<std::uint64_t> parse_size(std::string_view text) {
   const auto wrong = [&] {
     return Error(Code::kInvalid,
-                 "'" + cut(std::string(text), 40) + "' is no size; write 512, 64KiB, 1MiB or 2GiB");
+                 "'" + cut(std::string(text), 40) + "' is not a size; write 512, 64KiB, 1MiB or 2GiB");
   };
   std::size_t at = 0;
   std::uint64_t number = 0;

@@ -18,7 +18,7 @@ constexpr int kUsedWrongly = 2;
 constexpr int kCouldNotReach = 3;
 
 struct Remote {
-  Server server;
+  ServerAddress server;
   Output output = Output::kTable;
 };
 

@@ -51,7 +51,7 @@ void add_remote(CLI::App* command, Choices& c) {
           "--server",
           [&c](const std::string& url) { c.remote.server.url = url, c.remote.server.from = "--server"; },
           "Address of the daemon's API (server.admin): a URL, HOST:PORT or :PORT (POSTLUDE_SERVER)")
-      ->default_str(Server().url);
+      ->default_str(ServerAddress().url);
   command->add_option("--token", c.remote.server.token, "API token, one of access.tokens (POSTLUDE_TOKEN)");
 }
 

@@ -69,7 +69,7 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
     for (const SecretRef& ref : source->secrets())
       look(ref, place_of(loaded.config.sources, source->name()), "source '" + source->name() + "'");
   }
-  for (const app::Token& token : loaded.config.tokens) {
+  for (const app::TokenConfig& token : loaded.config.tokens) {
     for (const SecretRef& ref : token.secrets)
       look(ref, token.place, "token '" + token.name + "'");
   }
@@ -154,7 +154,7 @@ namespace {
 json::value view_of(const connector::Waiting* waiting) {
   if (waiting == nullptr) return nullptr;
   json::object view{{"every", to_text(waiting->every())}, {"until", waiting->asks()[0].text}};
-  view["success"] = waiting->may_be_red() ? json::value(waiting->asks()[1].text) : json::value(nullptr);
+  view["success"] = waiting->may_fail() ? json::value(waiting->asks()[1].text) : json::value(nullptr);
   return view;
 }
 

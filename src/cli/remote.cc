@@ -50,7 +50,7 @@ Error error_of(const HttpResponse& response, const std::string& url) {
   }
 }
 
-void warn_of_token(const Server& server, const HttpRequest& request) {
+void warn_of_token(const ServerAddress& server, const HttpRequest& request) {
   static bool warned = false;
   if (warned || server.token.empty() || !sent_in_the_clear(request.target)) return;
   warned = true;
@@ -61,7 +61,7 @@ void warn_of_token(const Server& server, const HttpRequest& request) {
       shown_url(server.url).c_str());
 }
 
-Result<json::value> ask(const Server& server, HttpRequest request, const Shape& shape) {
+Result<json::value> ask(const ServerAddress& server, HttpRequest request, const Shape& shape) {
   warn_of_token(server, request);
   if (!server.token.empty()) request.headers.add("Authorization", "Bearer " + server.token);
   TRY(const HttpResponse response, call(std::move(request)));
@@ -76,7 +76,7 @@ Result<json::value> ask(const Server& server, HttpRequest request, const Shape& 
   return body;
 }
 
-Result<std::string> joined(const Server& server, const std::string& path) {
+Result<std::string> joined(const ServerAddress& server, const std::string& path) {
   TRY(std::string url, url_of(server.url, server.from, ""));
   while (url.ends_with('/'))
     url.pop_back();
@@ -129,14 +129,14 @@ Result<HttpResponse> call(HttpRequest request) {
   return std::move(*answer);
 }
 
-Result<json::value> get(const Server& server, const std::string& path, const Shape& shape) {
+Result<json::value> get(const ServerAddress& server, const std::string& path, const Shape& shape) {
   HttpRequest request;
   request.method = "GET";
   TRY(request.target, joined(server, path));
   return ask(server, std::move(request), shape);
 }
 
-Result<json::value> post(const Server& server, const std::string& path, const json::value& body,
+Result<json::value> post(const ServerAddress& server, const std::string& path, const json::value& body,
                          const Shape& shape) {
   HttpRequest request;
   request.method = "POST";

@@ -9,7 +9,7 @@
 
 namespace postlude::cli {
 
-struct Server {
+struct ServerAddress {
   std::string url = "http://127.0.0.1:8081";  // --server, POSTLUDE_SERVER
   std::string from;                           // the one of the two that gave the URL; "": neither
   std::string token;                          // --token, POSTLUDE_TOKEN
@@ -27,8 +27,8 @@ Result<HttpResponse> call(HttpRequest request);
 
 // kNotFound and so on by the answer's status, with its problem's detail; the body parsed otherwise, which has
 // the members of `shape`.
-Result<json::value> get(const Server& server, const std::string& path, const Shape& shape);
-Result<json::value> post(const Server& server, const std::string& path, const json::value& body,
+Result<json::value> get(const ServerAddress& server, const std::string& path, const Shape& shape);
+Result<json::value> post(const ServerAddress& server, const std::string& path, const json::value& body,
                          const Shape& shape);
 
 // Removes `user:password@` from the URL and sets the header instead, as Go's client does.

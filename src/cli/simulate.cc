@@ -35,7 +35,7 @@ struct Totals {
 };
 
 // The ids of the events since then, oldest first.
-Result<std::vector<std::string>> ids_since(const Server& server, Instant since, std::size_t limit,
+Result<std::vector<std::string>> ids_since(const ServerAddress& server, Instant since, std::size_t limit,
                                            bool& cut) {
   std::vector<std::string> ids;
   std::string after;
@@ -62,7 +62,7 @@ Result<std::vector<std::string>> ids_since(const Server& server, Instant since, 
   return ids;
 }
 
-Result<rehearsal::EventHistory> history_of(const Server& server, const std::string& id) {
+Result<rehearsal::EventHistory> history_of(const ServerAddress& server, const std::string& id) {
   TRY(const json::value view, get(server, "/api/v1/events/" + percent_encode(id), thing_shape("events")));
   TRY(rehearsal::EventHistory event, rehearsal::event_history(view));
   std::vector<std::string> runs;
@@ -157,8 +157,8 @@ json::value value_of(const Simulated& done) {
 }
 
 // nullopt: it is not planned yet.
-Result<std::optional<rehearsal::EventChange>> one(const Server& server, const std::string& id, Played& config,
-                                                  const std::string& workflow) {
+Result<std::optional<rehearsal::EventChange>> one(const ServerAddress& server, const std::string& id,
+                                                  Played& config, const std::string& workflow) {
   auto history = history_of(server, id);
   if (!history && unreachable(history.error())) return history.error();
   if (!history) {  // pruned meanwhile, or too large: the others can still be told

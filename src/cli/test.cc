@@ -182,16 +182,16 @@ class Tests {
       if (!chosen(test.name)) continue;
       const Duration began = rt::steady_now();
       TestDone one{test.name, test.place, TestResult::kPassed, 0, {}, {}};
-      one.seen = rehearsal::play(test, tested.played->loaded->rules, *tested.played->expressions);
-      one.verdict = rehearsal::judge(test, one.seen);
+      one.trial = rehearsal::play(test, tested.played->loaded->rules, *tested.played->expressions);
+      one.comparison = rehearsal::judge(test, one.trial);
       one.seconds = seconds(rt::steady_now() - began);
-      if (!one.verdict.passed()) one.result = TestResult::kFailed;
-      tested.coverage->add(one.seen);
-      if (!one.verdict.passed() && choice_.update && one.seen.errors.empty()) {
-        updates.push_back({i, rehearsal::expectation(one.seen.runs, one.seen.requests)});
+      if (!one.comparison.passed()) one.result = TestResult::kFailed;
+      tested.coverage->add(one.trial);
+      if (!one.comparison.passed() && choice_.update && one.trial.errors.empty()) {
+        updates.push_back({i, rehearsal::expectation(one.trial.runs, one.trial.requests)});
         updated.push_back(done.tests.size());
       }
-      one.seen.details.clear();
+      one.trial.details.clear();
       done.tests.push_back(std::move(one));
     }
     if (!updates.empty()) update(file, updates, updated, done);
@@ -205,7 +205,7 @@ class Tests {
       if (written) {
         done.tests[i].result = TestResult::kUpdated;
       } else {
-        done.tests[i].verdict.why.push_back("not updated: " + written.error().message);
+        done.tests[i].comparison.why.push_back("not updated: " + written.error().message);
       }
     }
   }

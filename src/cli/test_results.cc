@@ -39,15 +39,15 @@ std::string_view word_of(TestResult result) {
 // All that is to be said of a test that did not pass.
 std::string details_of(const TestDone& done, bool colours) {
   std::string out;
-  for (const std::string& why : done.verdict.why)
+  for (const std::string& why : done.comparison.why)
     out += indented(why, "    ");
-  if (!done.verdict.runs.empty())
-    out += "    runs: - expected, + seen\n" + shown_diff(done.verdict.runs, colours);
-  if (!done.verdict.requests.empty())
-    out += "    requests: - expected, + seen\n" + shown_diff(done.verdict.requests, colours);
-  if (!done.seen.notes.empty() && !out.empty()) {
+  if (!done.comparison.runs.empty())
+    out += "    runs: - expected, + seen\n" + shown_diff(done.comparison.runs, colours);
+  if (!done.comparison.requests.empty())
+    out += "    requests: - expected, + seen\n" + shown_diff(done.comparison.requests, colours);
+  if (!done.trial.notes.empty() && !out.empty()) {
     out += "    what happened:\n";
-    for (const std::string& note : done.seen.notes)
+    for (const std::string& note : done.trial.notes)
       out += indented(note, "      ");
   }
   return out;
@@ -133,16 +133,16 @@ json::value value_of(const TestResults& results) {
       broken.push_back(json::object{{"file", file.path}, {"problems", std::move(problems)}});
     }
     for (const TestDone& done : file.tests) {
-      const json::value seen = rehearsal::expectation(done.seen.runs, done.seen.requests);
+      const json::value seen = rehearsal::expectation(done.trial.runs, done.trial.requests);
       tests.push_back(json::object{
           {"file", file.path},
           {"line", done.place.line},
           {"name", done.name},
           {"result", done.result == TestResult::kFailed ? "failed" : word_of(done.result)},
           {"seconds", done.seconds},
-          {"why", json::array(done.verdict.why.begin(), done.verdict.why.end())},
-          {"diff", json::object{{"runs", done.verdict.runs}, {"requests", done.verdict.requests}}},
-          {"notes", json::array(done.seen.notes.begin(), done.seen.notes.end())},
+          {"why", json::array(done.comparison.why.begin(), done.comparison.why.end())},
+          {"diff", json::object{{"runs", done.comparison.runs}, {"requests", done.comparison.requests}}},
+          {"notes", json::array(done.trial.notes.begin(), done.trial.notes.end())},
           {"seen", seen}});
     }
   }

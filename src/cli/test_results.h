@@ -17,8 +17,8 @@ struct TestDone {
   lang::Place place;
   TestResult result = TestResult::kPassed;
   double seconds = 0;
-  rehearsal::Seen seen;
-  rehearsal::Verdict verdict;
+  rehearsal::TrialResult trial;
+  rehearsal::Comparison comparison;
 };
 
 struct TestFileDone {

@@ -87,7 +87,7 @@ std::shared_ptr<const Connector> Connector::read(std::string_view yaml, std::str
   if (!root || std::any_of(problems.begin() + static_cast<std::ptrdiff_t>(before), problems.end(), error)) {
     return nullptr;
   }
-  return Reader(problems).connector(*root);
+  return DefinitionReader(problems).connector(*root);
 }
 
 std::shared_ptr<const Action> Connector::find(std::string_view action) const {

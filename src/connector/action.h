@@ -1,25 +1,25 @@
 #pragma once
-// Action: what a remote system can be asked to do, as data: a list of calls, each built from expressions'
-// values and judged by them. Evaluation happens outside; here is only what to evaluate, and what follows from
-// the values.
+// Action: what a remote system can be asked to do, as data: a list of calls. Values of expressions build each
+// call and interpret its answer. The caller evaluates the expressions; this code says which, and what
+// follows.
 //
 //   for each call of action.plan():
 //     values = evaluate(call.before(), context)         context: event run workflow vars steps with target
-//     requests key prepared = call.prepare(target, values)           skipped, or a request without
-//     credentials
+//                                                       requests key
+//     prepared = call.prepare(target, values)           skipped, or a request without credentials
 //     ... commit it, authorise() it, send it ...
 //     values = evaluate(call.after(), context + {"response": response_context(answer)})
 //     ending = call.interpret(prepared.request, answer, values, now, masker)
-//     requests.<id> = {"request": request_context(prepared.request), "response": response_context(answer)} |
-//     null
+//     requests.<id> = null, or {"request": request_context(prepared.request),
+//                               "response": response_context(answer)}
 //   outputs = plan.outputs(evaluate(plan.result(), context))
 //
-// An action that starts something and waits for it: before its outputs, action.waiting()->judge(evaluate(
-// action.waiting()->asks(), context)); while it is not over, the same again later, without what is proved.
+// An action that starts a job and waits for it: before its outputs, call action.waiting()->judge(evaluate(
+// action.waiting()->asks(), context)). While the job runs, poll again later, by sending the reads only.
 //
-// A call of effect `lookup` that is unclear: the same with action.lookup(); its outputs are the action's, or
-// null. A later use of a step's `key`: the same with action.update(), whose context has `outputs`, those of
-// the use before; its outputs, if any, replace members of these.
+// After an unclear call of effect `lookup`: the same with action.lookup(); its outputs are the action's, or
+// null. For a later use of a step's `key`: the same with action.update(), whose context has the outputs of
+// the use before as `outputs`; its own outputs, if any, replace members of these.
 
 #include <memory>
 #include <optional>
@@ -35,40 +35,40 @@
 
 namespace postlude::connector {
 
-using Values = std::vector<lang::Evaluated>;  // in the order of the expressions they belong to
+using Values = std::vector<lang::Evaluated>;  // in the order of their expressions
 
 struct Prepared {
-  bool skipped = false;  // its `if` said no, or it is for another edition: `.requests.<id>` is null
+  bool skipped = false;  // its `if` is false, or it is for another edition: `.requests.<id>` is null
   HttpRequest request;   // target: the whole URL, or kSecretUrl and a path; no credentials
 };
 
 // How a request ended (contract 9).
 struct Ending {
   RequestResult result = RequestResult::kUnclear;
-  std::string why;                      // for people; "" when it succeeded
-  std::optional<Duration> retry_after;  // what the system asked for
+  std::string why;                      // for people; "" if it succeeded
+  std::optional<Duration> retry_after;  // the delay that the system asked for
   bool counts_for_breaker = false;      // retryable other than 429, and unclear
-  bool answered = false;                // unclear, by a whole 2xx of which no rule says what it means
-  bool misread = false;  // since a rule yields neither true nor false: it will not do better next time
-  bool gone = false;     // refused, since what the first use made is no longer there
+  bool answered = false;                // unclear: a whole 2xx arrived, and no rule says what it means
+  bool misread = false;                 // a rule yields neither true nor false, so repeating does not help
+  bool gone = false;                    // refused, because the object of the first use no longer exists
 };
 
 // One request of an action.
 class Call {
  public:
-  const std::string& id() const;  // "request" where the file gives none
+  const std::string& id() const;  // "request" if the file gives none
   Effect effect() const;
-  OnUnclear on_unclear() const;                // of effect none, and of key once its window is over
-  std::optional<Duration> key_window() const;  // nullopt: the key holds for ever
-  Duration lookup_after() const;               // how long the system's index may lag
+  OnUnclear on_unclear() const;                // for effect none, and for effect key after its window
+  std::optional<Duration> key_window() const;  // nullopt: the system remembers the key for ever
+  Duration lookup_after() const;               // the maximum delay of the system's index
 
   const std::vector<lang::Expression>& before() const;
   // kInvalid, kOverloaded: an expression failed, or the URL would leave the target.
   Result<Prepared> prepare(const Target& target, const Values& values) const;
 
-  // Evaluated only when there is an answer.
+  // Evaluate these only if there is an answer.
   const std::vector<lang::Expression>& after() const;
-  // `values` is empty when there was no answer. What the ending says is masked.
+  // `values` is empty if there is no answer. The ending's text is masked.
   Ending interpret(const HttpRequest& request, const Result<HttpResponse>& answer, const Values& values,
                    Instant now, const Masker& masker) const;
 
@@ -79,48 +79,48 @@ class Call {
   std::shared_ptr<const Impl> impl_;
 };
 
-// Calls in order, and what they yield.
+// Calls in order, and their outputs.
 class Plan {
  public:
   const std::vector<Call>& calls() const { return calls_; }
   const std::vector<lang::Expression>& result() const { return result_; }
-  // JSON object; in a lookup also null: the effect was not found; in an update null: nothing is new.
+  // A JSON object. In a lookup null means that the effect was not found; in an update, that nothing is new.
   // kInvalid, kOverloaded: an expression failed.
   Result<json::value> outputs(const Values& values) const;
 
  private:
-  friend class Reader;
+  friend class DefinitionReader;
   std::vector<Call> calls_;
   std::vector<std::pair<std::string, lang::Template>> outputs_;
   std::optional<lang::Template> found_;  // a lookup's or an update's outputs as one value
   std::vector<lang::Expression> result_;
 };
 
-// How an action that starts something knows whether that is over, and how it ended.
+// Whether a job that an action started has ended, and how.
 class Waiting {
  public:
-  enum class Look : std::uint8_t { kNotYet = 1, kGreen, kRed };
-  struct Seen {
-    Look look = Look::kNotYet;
-    std::string why;  // red: what the file says of it, else which expression said no
+  enum class JobState : std::uint8_t { kRunning = 1, kSucceeded, kFailed };
+  struct JobStatus {
+    JobState state = JobState::kRunning;
+    std::string why;  // of a failure: what `message` yields, else the expression that was false
   };
 
   Duration every() const { return every_; }
-  bool may_be_red() const { return success_; }
-  // Evaluated when all requests have ended well.
+  bool may_fail() const { return success_; }
+  // Evaluate these once all requests have succeeded.
   const std::vector<lang::Expression>& asks() const { return asks_; }
   // kInvalid, kOverloaded: `until` or `success` failed, or yielded neither true nor false.
-  Result<Seen> judge(const Values& values, const Masker& masker) const;
+  Result<JobStatus> judge(const Values& values, const Masker& masker) const;
 
  private:
-  friend class Reader;
+  friend class DefinitionReader;
   Duration every_{};
   std::vector<lang::Expression> asks_;  // `until`, then `success` if there is one, then those of `message`
-  bool success_ = false;                // there is one; else whatever is over is green
+  bool success_ = false;                // there is one; else every job that has ended has succeeded
   std::optional<lang::Template> message_;
 };
 
-class InputSchema;  // input.cc
+class InputSchema;  // see input.cc
 
 class Action {
  public:
@@ -128,28 +128,28 @@ class Action {
   const std::string& name() const { return name_; }
   const std::string& summary() const { return summary_; }
   const std::string& edition() const { return edition_; }  // "": any
-  const json::value& input() const { return input_; }      // JSON Schema of `with`; null for http/request
+  const json::value& input() const { return input_; }      // the JSON Schema of `with`; null for http/request
   const InputSchema* schema() const { return schema_.get(); }
   const json::value& verified() const {
     return verified_;
-  }  // {spec, vector, fake, real}; what has been proved how
+  }  // {spec, vector, fake, real}: how far the action was tested, and how
   const std::vector<std::string>& output_names() const { return output_names_; }
 
   const Plan& plan() const { return plan_; }
   const Plan* lookup() const { return lookup_ ? &*lookup_ : nullptr; }
-  // Changes what an earlier use with the same `key` made; its expressions see the outputs of that use as
-  // `.outputs`. nullptr: the action knows of none.
+  // Updates what an earlier use with the same `key` created. Its expressions see the outputs of that use as
+  // `.outputs`. nullptr: the action has no update.
   const Plan* update() const { return update_ ? &*update_ : nullptr; }
-  // nullptr: it has ended when its requests have.
+  // nullptr: the action has ended once its requests have.
   const Waiting* waiting() const { return waiting_ ? &*waiting_ : nullptr; }
 
-  // All its expressions, to be compiled and announced.
+  // All its expressions, to compile and announce.
   std::vector<lang::Expression> expressions() const;
-  // Hides the members and headers named in `redact` in a JSON text that is going to be stored.
+  // Hides the members and headers named in `redact` in a JSON text before it is stored.
   std::string redact(std::string_view text) const;
 
  private:
-  friend class Reader;
+  friend class DefinitionReader;
   std::string connector_, name_, summary_, edition_;
   json::value input_, verified_;
   std::shared_ptr<const InputSchema> schema_;  // of input_, compiled
@@ -163,7 +163,7 @@ class Action {
 // A connector file.
 class Connector {
  public:
-  // nullptr when it cannot be used; `problems` tells why, each with its place.
+  // nullptr if the file cannot be used; `problems` has the reasons, with places.
   static std::shared_ptr<const Connector> read(std::string_view yaml, std::string_view file,
                                                lang::Problems& problems);
 
@@ -173,12 +173,12 @@ class Connector {
   const std::vector<std::shared_ptr<const Action>>& actions() const { return actions_; }
   std::shared_ptr<const Action> find(std::string_view action) const;  // nullptr: none
 
-  // Adds the connector's own URL and the edition that the URL's host tells; reports a kind of auth that it
-  // does not know, an edition that there is none of, a missing URL.
+  // Adds the connector's own URL, and the edition that belongs to the URL's host. Reports an unsupported kind
+  // of auth, an unknown edition, and a missing URL.
   void settle(Target& target, lang::Problems& problems) const;
 
  private:
-  friend class Reader;
+  friend class DefinitionReader;
   friend class Catalogue;
   std::string name_, summary_, url_;
   std::vector<std::string> auth_;
@@ -187,16 +187,17 @@ class Connector {
   std::vector<std::shared_ptr<const Action>> actions_;
 };
 
-// All connectors of this process: those in the binary, and those of folders, which override them by name.
+// All connectors of this process: the built-in ones, and those of folders, which replace built-in ones by
+// name.
 class Catalogue {
  public:
-  static Catalogue built_in();  // CHECKs that our own files are right
+  static Catalogue built_in();  // CHECKs that the built-in files are valid
   // Adds a file's connector, replacing the one of that name.
   void add(std::string_view yaml, std::string_view file, lang::Problems& problems);
-  // nullptr: none. `http` is there too, without actions: its one action is read with the step (http.h).
+  // nullptr: there is none. `http` has no actions here: its one action is read with the step (http.h).
   const Connector* find(std::string_view name) const;
   std::vector<std::string> names() const;  // sorted
-  // Those of folders.
+  // The connectors of folders.
   const std::set<std::string, std::less<>>& own() const { return own_; }
 
  private:
@@ -211,14 +212,15 @@ json::object response_context(const HttpResponse& response, const json::storage_
 json::object request_context(const HttpRequest& request, const json::storage_ptr& room = {});
 
 // -- input (input.cc)
-// A step's `with`, as evaluated: checked against the action's schema, its defaults filled in. kInvalid names
-// the field, what was found and what is wanted; with `written` also the expression it came from.
+// Checks a step's evaluated `with` against the action's schema, and adds the defaults. kInvalid names the
+// field, the value, and what was expected; with `written` also the expression.
 Result<json::value> validate_input(const Action& action, json::value with,
                                    const lang::Node* written = nullptr);
-// Before anything is evaluated: unknown and missing fields, and those whose value is literal.
+// Checks before evaluation: unknown and missing fields, and fields with literal values.
 void check_input(const Action& action, const lang::Node* with, const lang::Place& step,
                  lang::Problems& problems);
-// draft-07 that we understand wholly; anything else is a problem. nullptr: there was one.
+// Compiles JSON Schema draft-07. Every keyword must be supported; others are problems. nullptr: there was a
+// problem.
 std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, const json::value& schema,
                                                      lang::Problems& problems);
 

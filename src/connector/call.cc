@@ -232,7 +232,7 @@ std::optional<Duration> told_wait(const lang::Evaluated& value, Instant now) {
   return read_wait(view(yielded->get_string()), now);
 }
 
-struct Verdict {
+struct RuleResult {
   std::optional<RequestResult> result;
   std::string trouble;             // why a rule could not be asked
   bool overrules_refusal = false;  // and it was one that says of a 4xx that it is none
@@ -241,7 +241,7 @@ struct Verdict {
 };
 
 // The action's own rules; the first that holds decides.
-Verdict by_rules(const Call::Impl& call, const Values& values) {
+RuleResult by_rules(const Call::Impl& call, const Values& values) {
   struct Rule {
     const std::optional<std::size_t>& at;
     RequestResult result;
@@ -253,22 +253,22 @@ Verdict by_rules(const Call::Impl& call, const Values& values) {
                                       {call.retry, RequestResult::kRetryable},
                                       {call.refuse, RequestResult::kRefused},
                                       {call.unclear, RequestResult::kUnclear}}};
-  Verdict verdict;
+  RuleResult ruled;
   for (const Rule& rule : rules) {
     if (!rule.at) continue;
     const Result<bool> holds = as_bool(values[*rule.at], call.after[*rule.at]);
     if (!holds) {
-      if (verdict.trouble.empty()) verdict.trouble = holds.error().message;
-      verdict.misread = verdict.misread || values[*rule.at].has_value();
-      verdict.overrules_refusal = verdict.overrules_refusal || rule.result == RequestResult::kExists ||
-                                  rule.result == RequestResult::kRetryable;
+      if (ruled.trouble.empty()) ruled.trouble = holds.error().message;
+      ruled.misread = ruled.misread || values[*rule.at].has_value();
+      ruled.overrules_refusal = ruled.overrules_refusal || rule.result == RequestResult::kExists ||
+                                rule.result == RequestResult::kRetryable;
     } else if (*holds) {
-      verdict.result = rule.result;
-      verdict.gone = rule.gone;
-      return verdict;
+      ruled.result = rule.result;
+      ruled.gone = rule.gone;
+      return ruled;
     }
   }
-  return verdict;
+  return ruled;
 }
 
 }  // namespace
@@ -326,7 +326,7 @@ std::string header_objection(std::string_view name) {
            std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   };
   if (name.empty() || !std::all_of(name.begin(), name.end(), token)) {
-    return "`" + std::string(name) + "` is no name for a header";
+    return "`" + std::string(name) + "` cannot be the name of a header";
   }
   for (const char* credential : {"authorization", "proxy-authorization"}) {
     if (equal_ignoring_case(name, credential))
@@ -426,14 +426,14 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
     ending = unanswered(request, answer.error(), masker);
   } else {
     CHECK(values.size() == impl_->after.size());
-    Verdict verdict = by_rules(*impl_, values);
-    ending.result = verdict.result.value_or(by_status(*answer, now));
-    ending.gone = verdict.gone;
-    std::string more = verdict.trouble;
+    RuleResult ruled = by_rules(*impl_, values);
+    ending.result = ruled.result.value_or(by_status(*answer, now));
+    ending.gone = ruled.gone;
+    std::string more = ruled.trouble;
     // A rule that cannot be asked has not said yes: what the answer means is not known.
-    if (!verdict.result && verdict.overrules_refusal && ending.result == RequestResult::kRefused)
+    if (!ruled.result && ruled.overrules_refusal && ending.result == RequestResult::kRefused)
       ending.result = RequestResult::kUnclear;
-    if (!verdict.result && ending.result == RequestResult::kSucceeded) {
+    if (!ruled.result && ending.result == RequestResult::kSucceeded) {
       if (impl_->success || !more.empty()) {
         ending.result = RequestResult::kUnclear;
         if (more.empty()) more = "`success` is not met";
@@ -443,11 +443,11 @@ Ending Call::interpret(const HttpRequest& request, const Result<HttpResponse>& a
       }
     }
     if (ending.result == RequestResult::kSucceeded) return ending;
-    ending.answered = !verdict.result && ending.result == RequestResult::kUnclear && answer->status >= 200 &&
+    ending.answered = !ruled.result && ending.result == RequestResult::kUnclear && answer->status >= 200 &&
                       answer->status < 300;
     // Where the status alone would have settled it, asking again yields the same.
     const RequestResult plain = by_status(*answer, now);
-    ending.misread = !verdict.result && verdict.misread && ending.result == RequestResult::kUnclear &&
+    ending.misread = !ruled.result && ruled.misread && ending.result == RequestResult::kUnclear &&
                      (plain == RequestResult::kSucceeded || plain == RequestResult::kRefused);
     std::string text;
     if (impl_->message) {

@@ -99,11 +99,11 @@ std::shared_ptr<const Action> read_http_request(const lang::Node* with, const la
     problems.push_back({step, "http/request needs `with`: a map with `method`, and `path` or `url`", false});
     return nullptr;
   }
-  return Reader(problems).http_request(*with);
+  return DefinitionReader(problems).http_request(*with);
 }
 
-// It decides what may be done after an unclear end, so that it has to be known beforehand.
-void Reader::read_http_method(const lang::Node& with, Call::Impl& call) {
+// The method decides what may follow an unclear end, so it must be known before the run.
+void DefinitionReader::read_http_method(const lang::Node& with, Call::Impl& call) {
   const lang::Node* method = with.find("method");
   call.method = method == nullptr ? "GET" : upper(method->scalar);
   if (std::find(kMethods.begin(), kMethods.end(), call.method) != kMethods.end()) return;
@@ -124,8 +124,8 @@ void Reader::read_http_method(const lang::Node& with, Call::Impl& call) {
   }
 }
 
-// What is written out of it, with a letter for each expression.
-void Reader::check_path(const lang::Node& path) {
+// Checks the literal parts of the path, with a letter in place of each expression.
+void DefinitionReader::check_path(const lang::Node& path) {
   lang::Problems said;
   std::string text;
   for (const lang::Piece& piece : lang::split_pieces(path.scalar, path.place, said))
@@ -140,7 +140,7 @@ void Reader::check_path(const lang::Node& path) {
 }
 
 // A map of names to text, or an expression that yields one. What is written out is known to be wrong now.
-void Reader::check_pairs(const lang::Node& with, std::string_view key, bool lists) {
+void DefinitionReader::check_pairs(const lang::Node& with, std::string_view key, bool lists) {
   const lang::Node* node = with.find(key);
   if (node == nullptr) return;
   const std::string name(key);
@@ -162,7 +162,7 @@ void Reader::check_pairs(const lang::Node& with, std::string_view key, bool list
   }
 }
 
-void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call) {
   const lang::Node* key_header = with.find("idempotencyHeader");
   const lang::Node* effect = with.find("effect");
   call.effect = default_effect(call.method, key_header != nullptr);
@@ -192,7 +192,7 @@ void Reader::read_http_effect(const lang::Node& with, Call::Impl& call) {
   call.on_unclear = OnUnclear::kHold;
 }
 
-void Reader::read_http_body(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_body(const lang::Node& with, Call::Impl& call) {
   struct Kind {
     const char* key;
     Encoding encoding;
@@ -218,7 +218,7 @@ void Reader::read_http_body(const lang::Node& with, Call::Impl& call) {
   }
 }
 
-void Reader::read_http_headers(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_headers(const lang::Node& with, Call::Impl& call) {
   const lang::Node* headers = with.find("headers");
   const lang::Node* key_header = with.find("idempotencyHeader");
   if (headers != nullptr) {
@@ -240,7 +240,7 @@ void Reader::read_http_headers(const lang::Node& with, Call::Impl& call) {
   }
 }
 
-std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
+std::shared_ptr<const Action> DefinitionReader::http_request(const lang::Node& with) {
   const std::size_t before = problems_.size();
   for (const auto& [key, value] : with.members) {
     bool known = false;
@@ -294,8 +294,8 @@ std::shared_ptr<const Action> Reader::http_request(const lang::Node& with) {
   return http_action(std::move(call));
 }
 
-// Its outputs are those of the answer.
-std::shared_ptr<const Action> Reader::http_action(std::shared_ptr<const Call::Impl> call) {
+// The action's outputs are those of the answer.
+std::shared_ptr<const Action> DefinitionReader::http_action(std::shared_ptr<const Call::Impl> call) {
   auto action = std::make_shared<Action>();
   action->connector_ = "http";
   action->name_ = "request";

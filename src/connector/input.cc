@@ -100,24 +100,25 @@ std::unique_ptr<RE2> compile(std::string_view pattern) {
 
 void check_pattern(const lang::Node& key, const lang::Node& value, bool direct, lang::Problems& problems) {
   if (!direct) {
-    problems.push_back({key.place, "`pattern` is understood within `properties` and `items` alone", false});
+    problems.push_back({key.place, "`pattern` is supported only within `properties` and `items`", false});
     return;
   }
   if (!value.is_scalar()) {
-    problems.push_back({value.place, "a `pattern` is text", false});
+    problems.push_back({value.place, "a `pattern` must be text", false});
     return;
   }
   const auto compiled = compile(value.scalar);
   if (!compiled->ok())
-    problems.push_back({value.place, "this is no regular expression of RE2's: " + compiled->error(), false});
+    problems.push_back(
+        {value.place, "this is not a regular expression that RE2 accepts: " + compiled->error(), false});
 }
 
 void check_types(const lang::Node& type, lang::Problems& problems) {
   const auto check = [&](const lang::Node& name) {
     if (std::find(kTypes.begin(), kTypes.end(), name.scalar) == kTypes.end()) {
-      problems.push_back({name.place,
-                          "`" + name.scalar + "` is no type of JSON Schema; there are: " + join(kTypes, ", "),
-                          false});
+      problems.push_back(
+          {name.place, "`" + name.scalar + "` is not a type of JSON Schema; there are: " + join(kTypes, ", "),
+           false});
     }
   };
   if (type.is_list()) {
@@ -264,15 +265,15 @@ std::string wrong_type(const json::value& value, const json::value& schema) {
          (environment ? ": " + std::string(lang::kNoEnvironmentHere) : "");
 }
 
-struct Fault {
+struct InputFault {
   std::string path;  // with.fields.name
   std::string what;
 };
-std::optional<Fault> explain(const json::value& value, const json::value& schema, const Patterns& patterns,
-                             const std::string& path);
+std::optional<InputFault> explain(const json::value& value, const json::value& schema,
+                                  const Patterns& patterns, const std::string& path);
 
-std::optional<Fault> explain_members(const json::object& object, const json::value& schema,
-                                     const Patterns& patterns, const std::string& path) {
+std::optional<InputFault> explain_members(const json::object& object, const json::value& schema,
+                                          const Patterns& patterns, const std::string& path) {
   const json::value* properties = find(schema, "properties");
   const json::value* open = find(schema, "additionalProperties");
   std::vector<std::string> known;
@@ -287,7 +288,7 @@ std::optional<Fault> explain_members(const json::object& object, const json::val
       if (open == nullptr || !open->is_bool() || open->get_bool() || find(schema, "patternProperties"))
         continue;
       const std::string near = nearest(name, known);
-      return Fault{
+      return InputFault{
           path, "unknown field `" + name + "`" +
                     (near.empty() ? "; there are: " + join(known, ", ") : "; did you mean `" + near + "`?")};
     }
@@ -296,26 +297,27 @@ std::optional<Fault> explain_members(const json::object& object, const json::val
   if (const json::value* required = find(schema, "required"); required && required->is_array()) {
     for (const json::value& name : required->get_array()) {
       if (name.is_string() && !object.contains(name.get_string())) {
-        return Fault{path, "`" + std::string(view(name.get_string())) + "` is missing"};
+        return InputFault{path, "`" + std::string(view(name.get_string())) + "` is missing"};
       }
     }
   }
   return std::nullopt;
 }
 
-std::optional<Fault> explain(const json::value& value, const json::value& schema, const Patterns& patterns,
-                             const std::string& path) {
+std::optional<InputFault> explain(const json::value& value, const json::value& schema,
+                                  const Patterns& patterns, const std::string& path) {
   if (!schema.is_object()) return std::nullopt;
-  if (std::string wrong = wrong_type(value, schema); !wrong.empty()) return Fault{path, std::move(wrong)};
+  if (std::string wrong = wrong_type(value, schema); !wrong.empty())
+    return InputFault{path, std::move(wrong)};
   const bool text = value.is_string();
-  if (text && value.get_string().size() > kTextBytesMax) return Fault{path, "text longer than 64 KiB"};
+  if (text && value.get_string().size() > kTextBytesMax) return InputFault{path, "text longer than 64 KiB"};
   if (const json::value* choices = find(schema, "enum"); choices && choices->is_array()) {
     const json::array& list = choices->get_array();
     if (std::find(list.begin(), list.end(), value) == list.end()) {
       std::vector<std::string> words;
       for (const json::value& choice : list)
         words.push_back(choice.is_string() ? std::string(view(choice.get_string())) : to_text(choice));
-      return Fault{path, shown(value) + " is none of: " + join(words, ", ")};
+      return InputFault{path, shown(value) + " is none of: " + join(words, ", ")};
     }
   }
   if (const std::string_view pattern = find_text(schema, "pattern"); text && !pattern.empty()) {
@@ -323,7 +325,7 @@ std::optional<Fault> explain(const json::value& value, const json::value& schema
     const std::string_view given = view(value.get_string());
     if (known != patterns.end() &&
         !RE2::PartialMatch(re2::StringPiece(given.data(), given.size()), *known->second))
-      return Fault{path, shown(value) + " does not match " + std::string(pattern)};
+      return InputFault{path, shown(value) + " does not match " + std::string(pattern)};
   }
   if (value.is_object()) return explain_members(value.get_object(), schema, patterns, path);
   if (const json::value* items = find(schema, "items"); items && value.is_array()) {
@@ -357,26 +359,27 @@ std::string path_of(const std::vector<std::string>& context) {
   return path;
 }
 
-std::optional<Fault> ask_valijson(const json::value& value, const valijson::Schema& schema) {
+std::optional<InputFault> ask_valijson(const json::value& value, const valijson::Schema& schema) {
   try {
     valijson::Validator validator;
     valijson::ValidationResults results;
     const valijson::adapters::BoostJsonAdapter target(value);
     if (validator.validate(schema, target, &results)) return std::nullopt;
-    std::optional<Fault> fault;
+    std::optional<InputFault> fault;
     std::size_t depth = 0;
     for (const valijson::ValidationResults::Error& error : results) {
       if (fault && error.context.size() <= depth) continue;  // the innermost says most
       depth = error.context.size();
-      fault = Fault{path_of(error.context), error.description};
+      fault = InputFault{path_of(error.context), error.description};
     }
-    return fault ? fault : Fault{"with", "does not fit the action's input"};
+    return fault ? fault : InputFault{"with", "does not fit the action's input"};
   } catch (const std::exception& e) {
-    return Fault{"with", std::string("could not be checked: ") + e.what()};
+    return InputFault{"with", std::string("could not be checked: ") + e.what()};
   }
 }
 
-std::optional<Fault> check(const json::value& value, const json::value& schema, const InputSchema& compiled) {
+std::optional<InputFault> check(const json::value& value, const json::value& schema,
+                                const InputSchema& compiled) {
   if (auto fault = explain(value, schema, compiled.patterns, "with")) return fault;
   return ask_valijson(value, compiled.schema);
 }
@@ -428,7 +431,7 @@ std::shared_ptr<const InputSchema> read_input_schema(const lang::Node& node, con
     parser.populateSchema(valijson::adapters::BoostJsonAdapter(without), compiled->schema);
     return compiled;
   } catch (const std::exception& e) {
-    problems.push_back({node.place, std::string("`input` is no usable JSON Schema: ") + e.what(), false});
+    problems.push_back({node.place, std::string("`input` is not a usable JSON Schema: ") + e.what(), false});
     return nullptr;
   }
 }
@@ -437,7 +440,7 @@ Result<json::value> validate_input(const Action& action, json::value with, const
   if (action.schema() == nullptr) return with;
   if (with.is_null()) with = json::object();
   fill_defaults(with, action.input());
-  const std::optional<Fault> fault = check(with, action.input(), *action.schema());
+  const std::optional<InputFault> fault = check(with, action.input(), *action.schema());
   if (!fault) return with;
   std::string message = fault->path + ": " + fault->what;
   const lang::Node* node = follow(written, fault->path);

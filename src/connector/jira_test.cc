@@ -488,7 +488,7 @@ TEST(JiraTest, UpdatesWhatAKeyMadeBefore) {
     Story story;
     json::object context = testing::context_of(jira(), *input);
     context["outputs"] = json::parse(row.outputs);
-    const testing::Peer peer = [&](const HttpRequest&) { return answer_json(row.status, row.answer); };
+    const testing::FakePeer peer = [&](const HttpRequest&) { return answer_json(row.status, row.answer); };
     testing::go_through(*action->update(), jira(), context, peer, story);
     std::string wanted(row.request);
     wanted.insert(wanted.find('/'), kBase);

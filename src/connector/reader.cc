@@ -95,12 +95,12 @@ bool mentions_key(const std::vector<lang::Expression>& expressions) {
   return false;
 }
 
-void Reader::problem(const lang::Place& place, std::string message) {
+void DefinitionReader::problem(const lang::Place& place, std::string message) {
   problems_.push_back({place, std::move(message), false});
 }
 
-std::optional<std::size_t> Reader::bare(const lang::Node& node, std::string_view key,
-                                        std::vector<lang::Expression>& into) {
+std::optional<std::size_t> DefinitionReader::bare(const lang::Node& node, std::string_view key,
+                                                  std::vector<lang::Expression>& into) {
   const lang::Node* member = node.find(key);
   if (member == nullptr) return std::nullopt;
   std::optional<lang::Expression> expression = lang::read_bare(*member, problems_);
@@ -108,7 +108,7 @@ std::optional<std::size_t> Reader::bare(const lang::Node& node, std::string_view
   return take(*std::move(expression), into);
 }
 
-std::optional<Duration> Reader::duration(const lang::Node* node) {
+std::optional<Duration> DefinitionReader::duration(const lang::Node* node) {
   if (node == nullptr) return std::nullopt;
   const Result<Duration> value = parse_duration(node->scalar);
   if (value) return *value;
@@ -116,8 +116,8 @@ std::optional<Duration> Reader::duration(const lang::Node* node) {
   return std::nullopt;
 }
 
-void Reader::check_members(const lang::Expression& expression, const std::string& root,
-                           const std::vector<std::string>& known, std::string_view where) {
+void DefinitionReader::check_members(const lang::Expression& expression, const std::string& root,
+                                     const std::vector<std::string>& known, std::string_view where) {
   for (const std::string& name : members_of(expression.text, root)) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::string near = nearest(name, known);
@@ -126,12 +126,12 @@ void Reader::check_members(const lang::Expression& expression, const std::string
   }
 }
 
-void Reader::check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope,
-                               bool answered, const std::set<std::size_t>& conditions) {
+void DefinitionReader::check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope,
+                                         bool answered, const std::set<std::size_t>& conditions) {
   for (std::size_t i = 0; i < expressions.size(); ++i) {
     const lang::Expression& expression = expressions[i];
     lang::check_names(expression, answered ? scope.answered : scope.before, problems_);
-    // What a workflow writes is examined with it.
+    // Expressions of a workflow are checked together with the workflow.
     if (scope.connector != nullptr) lang::check_mistakes(expression, conditions.contains(i), problems_);
     if (!scope.open_input)
       check_members(expression, "with", {scope.inputs.begin(), scope.inputs.end()}, "input");
@@ -149,7 +149,7 @@ void Reader::check_expressions(const std::vector<lang::Expression>& expressions,
   }
 }
 
-void Reader::read_id(const lang::Node& node, Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_id(const lang::Node& node, Scope& scope, Call::Impl& into) {
   const lang::Node* id = node.find("id");
   if (id == nullptr) {
     if (scope.count > 1) problem(node.place, "a request among several needs an `id`");
@@ -160,7 +160,7 @@ void Reader::read_id(const lang::Node& node, Scope& scope, Call::Impl& into) {
   if (scope.ids.contains(into.id)) problem(id->place, "two requests have the id `" + into.id + "`");
 }
 
-void Reader::read_method(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_method(const lang::Node& node, const Scope& scope, Call::Impl& into) {
   const lang::Node* path = nullptr;
   for (const std::string_view method : kMethods) {
     const lang::Node* member = node.find(method);
@@ -190,7 +190,7 @@ void Reader::read_method(const lang::Node& node, const Scope& scope, Call::Impl&
   }
 }
 
-void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& into) {
   if (const lang::Node* query = node.find("query")) {
     into.query = take(lang::Template::read(*query, &text_members(), problems_), into.before);
   }
@@ -229,7 +229,7 @@ void Reader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& i
   static_cast<void>(scope);
 }
 
-void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into) {
   const bool safe = into.method == "GET" || into.method == "HEAD";
   if (const lang::Node* own = node.find("effect"); safe || scope.lookup) {
     if (own != nullptr && own->scalar != "read") {
@@ -268,7 +268,7 @@ void Reader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl&
   }
 }
 
-void Reader::read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into) {
   into.success = bare(node, "success", into.after);
   into.exists = bare(node, "exists", into.after);
   into.retry = bare(node, "retry", into.after);
@@ -290,7 +290,7 @@ void Reader::read_rules(const lang::Node& node, const Scope& scope, Call::Impl& 
   }
 }
 
-std::shared_ptr<Call::Impl> Reader::call(const lang::Node& node, Scope& scope) {
+std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope& scope) {
   auto impl = std::make_shared<Call::Impl>();
   read_id(node, scope, *impl);
   impl->edition = node.text("edition");
@@ -312,7 +312,7 @@ std::shared_ptr<Call::Impl> Reader::call(const lang::Node& node, Scope& scope) {
   return impl;
 }
 
-Plan Reader::plan(const lang::Node& requests, Scope& scope) {
+Plan DefinitionReader::plan(const lang::Node& requests, Scope& scope) {
   Plan result;
   scope.count = requests.items.size();
   for (const lang::Node& node : requests.items)
@@ -320,7 +320,7 @@ Plan Reader::plan(const lang::Node& requests, Scope& scope) {
   return result;
 }
 
-void Reader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into) {
+void DefinitionReader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into) {
   const lang::Node* outputs = node.find("outputs");
   if (outputs == nullptr) return;
   lang::check_bare_paths(*outputs, {}, problems_);
@@ -332,7 +332,7 @@ void Reader::read_outputs(const lang::Node& node, const Scope& scope, Plan& into
   check_expressions(into.result_, scope, false);
 }
 
-void Reader::read_last_outputs(const lang::Node& requests, const Scope& scope, Plan& into) {
+void DefinitionReader::read_last_outputs(const lang::Node& requests, const Scope& scope, Plan& into) {
   for (std::size_t i = 0; i < requests.items.size(); ++i) {
     const lang::Node& request = requests.items[i];
     const lang::Node* outputs = request.find("outputs");
@@ -359,7 +359,8 @@ void Reader::read_last_outputs(const lang::Node& requests, const Scope& scope, P
   if (!mentions_key(all)) problem(requests.place, "`lookup` must search for `.key`, and this one does not");
 }
 
-void Reader::check_effects(const lang::Node& node, const Plan& plan, const std::optional<Plan>& lookup) {
+void DefinitionReader::check_effects(const lang::Node& node, const Plan& plan,
+                                     const std::optional<Plan>& lookup) {
   const lang::Node& requests = *node.find("requests");
   const lang::Node* shared = node.find("effect");
   const std::optional<Effect> effect = shared == nullptr ? std::nullopt : effect_named(shared->scalar);
@@ -393,7 +394,7 @@ void Reader::check_effects(const lang::Node& node, const Plan& plan, const std::
 
 // An update that changes nothing is none, and what it did cannot be looked for: `lookup` finds what the first
 // use made.
-void Reader::check_update(const lang::Node& requests, const Plan& update) {
+void DefinitionReader::check_update(const lang::Node& requests, const Plan& update) {
   bool writes = false;
   for (std::size_t i = 0; i < update.calls().size(); ++i) {
     const Effect effect = update.calls()[i].effect();
@@ -408,8 +409,8 @@ void Reader::check_update(const lang::Node& requests, const Plan& update) {
   if (!writes) problem(requests.place, "`update` must change something, but all its requests only read");
 }
 
-// What is asked again and again has to come from something that is read again.
-void Reader::check_until(const lang::Expression& until, const Plan& plan) {
+// Checks that `until` reads the answer of a request that each poll repeats.
+void DefinitionReader::check_until(const lang::Expression& until, const Plan& plan) {
   const std::set<std::string> named = members_of(until.text, "requests");
   const bool reads = std::any_of(plan.calls().begin(), plan.calls().end(), [&](const Call& call) {
     return call.effect() == Effect::kRead && (named.empty() || named.contains(call.id()));
@@ -420,7 +421,7 @@ void Reader::check_until(const lang::Expression& until, const Plan& plan) {
           "these are made again");
 }
 
-void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& into) {
+void DefinitionReader::read_waiting(const lang::Node& node, const Scope& scope, Action& into) {
   const lang::Node* wait = node.find("wait");
   if (wait == nullptr) return;
   Waiting waiting;
@@ -447,7 +448,7 @@ void Reader::read_waiting(const lang::Node& node, const Scope& scope, Action& in
   into.waiting_ = std::move(waiting);
 }
 
-void Reader::check_editions(const Connector& of, const lang::Node& node) {
+void DefinitionReader::check_editions(const Connector& of, const lang::Node& node) {
   std::vector<std::string> known;
   for (const auto& [name, globs] : of.editions_)
     known.push_back(name);
@@ -467,8 +468,8 @@ void Reader::check_editions(const Connector& of, const lang::Node& node) {
   }
 }
 
-std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::Node& connector,
-                                             const lang::Node& name, const lang::Node& node) {
+std::shared_ptr<const Action> DefinitionReader::action(const Connector& of, const lang::Node& connector,
+                                                       const lang::Node& name, const lang::Node& node) {
   auto result = std::make_shared<Action>();
   result->connector_ = of.name_;
   result->name_ = name.scalar;
@@ -520,7 +521,7 @@ std::shared_ptr<const Action> Reader::action(const Connector& of, const lang::No
   return result;
 }
 
-std::shared_ptr<const Connector> Reader::connector(const lang::Node& root) {
+std::shared_ptr<const Connector> DefinitionReader::connector(const lang::Node& root) {
   const Result<json::value> schema = parse_json(connector_schema());
   const std::size_t before = problems_.size();
   lang::check_against(root, *schema, problems_);

@@ -1,6 +1,6 @@
 #pragma once
-// Reader: makes connectors and actions of YAML, and finds everything in them that cannot be meant. Only for
-// this folder.
+// DefinitionReader: reads connectors and actions from YAML, and reports every error in them. Only for this
+// folder.
 
 #include <memory>
 #include <set>
@@ -12,23 +12,23 @@
 
 namespace postlude::connector {
 
-class Reader {
+class DefinitionReader {
  public:
-  explicit Reader(lang::Problems& problems) : problems_(problems) {}
+  explicit DefinitionReader(lang::Problems& problems) : problems_(problems) {}
 
   std::shared_ptr<const Connector> connector(const lang::Node& root);
   std::shared_ptr<const Action> http_request(const lang::Node& with);  // in http.cc
 
  private:
-  // What holds for all requests of one list.
+  // What applies to all requests of one list.
   struct Scope {
-    lang::Where before = lang::Where::kRequest;   // where its expressions stand
-    lang::Where answered = lang::Where::kAnswer;  // and those that judge the answer
-    const lang::Node* action = nullptr;  // whose effect, onUnclear, … hold where a request gives none
+    lang::Where before = lang::Where::kRequest;   // the context of expressions that build a request
+    lang::Where answered = lang::Where::kAnswer;  // the context of those that interpret the answer
+    const lang::Node* action = nullptr;  // its effect, onUnclear, … apply to requests that give none
     const lang::Node* connector = nullptr;
-    std::set<std::string> inputs;  // members of `with`
-    bool open_input = false;       // any member
-    std::set<std::string> ids;     // of requests so far
+    std::set<std::string> inputs;  // the members of `with`
+    bool open_input = false;       // `with` may have any member
+    std::set<std::string> ids;     // of the requests before this one
     bool lookup = false;
     const Plan* updates = nullptr;  // the plan whose outputs are `.outputs`
     std::size_t count = 0;
@@ -63,11 +63,11 @@ class Reader {
   void check_update(const lang::Node& requests, const Plan& update);
   void check_members(const lang::Expression& expression, const std::string& root,
                      const std::vector<std::string>& known, std::string_view where);
-  // `conditions`: which of them must yield true or false.
+  // `conditions`: indexes of the expressions that must yield true or false.
   void check_expressions(const std::vector<lang::Expression>& expressions, const Scope& scope, bool answered,
                          const std::set<std::size_t>& conditions = {});
 
-  // The member as an expression in `into`; nullopt when it is missing or wrong.
+  // Appends the member, as an expression, to `into`; nullopt if it is missing or invalid.
   std::optional<std::size_t> bare(const lang::Node& node, std::string_view key,
                                   std::vector<lang::Expression>& into);
   std::optional<Duration> duration(const lang::Node* node);
@@ -75,7 +75,7 @@ class Reader {
   lang::Problems& problems_;
 };
 
-// Whether `text` uses the member, as in `.with.name`: each name once.
+// The members that `text` uses, as in `.with.name`: each name once.
 std::set<std::string> members_of(std::string_view text, std::string_view root);
 bool mentions_key(const std::vector<lang::Expression>& expressions);
 

@@ -74,7 +74,7 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"bad window",
        requests("      - post: /a\n        effect: key\n        keyWindow: soon\n        body: {k: '${{ .key "
                 "}}'}\n"),
-       "c.yaml:11:20: 'keyWindow': 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m\n"},
+       "c.yaml:11:20: 'keyWindow': 'soon' is not a duration; write 30s, 5m, 24h, 30d or 1h30m\n"},
       {"lookup without lookup",
        requests("      - post: /a\n        effect: lookup\n        body: {k: '${{ .key }}'}\n"),
        "c.yaml:9:9: a request of effect lookup needs `lookup` in its action\n"},
@@ -145,22 +145,23 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        "c.yaml:6:60: where the body decides (`bodyDecides`), `success` must look at `.response.body`, not at "
        "the status alone\n"},
       {"a list of required names that is none", requests("      - get: /a\n", "{required: v}"),
-       "c.yaml:7:12: `input` is no usable JSON Schema: JSON value is not an array.\n"},
+       "c.yaml:7:12: `input` is not a usable JSON Schema: JSON value is not an array.\n"},
       {"a schema that is none", requests("      - get: /a\n", "{properties: {v: 5}}"),
-       "c.yaml:7:12: `input` is no usable JSON Schema: Expected node at /properties/v to contain schema "
+       "c.yaml:7:12: `input` is not a usable JSON Schema: Expected node at /properties/v to contain schema "
        "object or boolean value; actual node type is: integer\n"},
       {"a pattern that is none", requests("      - get: /a\n", "{properties: {v: {pattern: '(a'}}}"),
-       "c.yaml:7:39: this is no regular expression of RE2's: missing ): (a\n"},
+       "c.yaml:7:39: this is not a regular expression that RE2 accepts: missing ): (a\n"},
       {"a pattern in one of several schemas",
        requests("      - get: /a\n", "{properties: {v: {anyOf: [{pattern: a}]}}}"),
-       "c.yaml:7:39: `pattern` is understood within `properties` and `items` alone\n"},
+       "c.yaml:7:39: `pattern` is supported only within `properties` and `items`\n"},
       {"unknown keyword", requests("      - get: /a\n", "{propertys: {}}"),
        "c.yaml:7:13: unknown keyword `propertys` in `input`, which is JSON Schema draft-07; did you mean "
        "`properties`?\n"},
       {"newer keyword", requests("      - get: /a\n", "{properties: {a: {prefixItems: []}}}"),
        "c.yaml:7:30: unknown keyword `prefixItems` in `input`, which is JSON Schema draft-07\n"},
       {"no such type", requests("      - get: /a\n", "{properties: {a: {type: text}}}"),
-       "c.yaml:7:36: `text` is no type of JSON Schema; there are: string, integer, number, boolean, object, "
+       "c.yaml:7:36: `text` is not a type of JSON Schema; there are: string, integer, number, boolean, "
+       "object, "
        "array, null\n"},
       {"unknown format", requests("      - get: /a\n", "{properties: {a: {type: string, format: uri}}}"),
        "c.yaml:7:52: format `uri` is not checked here; there are: date, time, date-time\n"},

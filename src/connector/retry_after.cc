@@ -17,21 +17,21 @@ constexpr double kMillisFrom = 1e11;  // as seconds since 1970 it would be the y
 constexpr double kMicrosFrom = 1e14;
 constexpr std::size_t kBodyMax = 64U << 10U;  // a refusal is short
 
-struct Said {
+struct RetryTime {
   Duration wait{};       // negative: what it names is past
   bool is_time = false;  // a point in time, not a length
 };
 
-// What a number means is told by its size.
-std::optional<Said> from_number(double value, Instant clock) {
+// The size of a number tells its meaning.
+std::optional<RetryTime> from_number(double value, Instant clock) {
   if (!std::isfinite(value)) return std::nullopt;
   if (value < kEpochFrom) {
     const double day = std::chrono::duration<double>(kLongestWait).count();
-    return Said{Duration(std::llround(std::clamp(value, -day, day) * 1e6)), false};
+    return RetryTime{Duration(std::llround(std::clamp(value, -day, day) * 1e6)), false};
   }
   const double seconds = value >= kMicrosFrom ? value / 1e6 : value >= kMillisFrom ? value / 1e3 : value;
   const double away = std::min(seconds, 1e11) - static_cast<double>(micros(clock)) / 1e6;
-  return Said{Duration(std::llround(away * 1e6)), true};
+  return RetryTime{Duration(std::llround(away * 1e6)), true};
 }
 
 std::optional<double> number(std::string_view text) {
@@ -55,21 +55,21 @@ std::optional<Instant> iso_time(std::string_view text) {
   return at ? std::optional(*at) : std::nullopt;
 }
 
-std::optional<Said> read(std::string_view text, Instant clock) {
+std::optional<RetryTime> read(std::string_view text, Instant clock) {
   text = trim(text);
   if (const auto value = number(text)) return from_number(*value, clock);
-  if (const auto at = iso_time(text)) return Said{*at - clock, true};
+  if (const auto at = iso_time(text)) return RetryTime{*at - clock, true};
   if (text.find(':') != std::string_view::npos) {  // an HTTP-date; against the epoch, to see a past one, too
     const Result<Duration> ahead = parse_retry_after(text, clock);
-    if (ahead) return Said{*ahead, true};
+    if (ahead) return RetryTime{*ahead, true};
   }
   // Joined headers, `30, 30`, and parameters, `30;w=60`.
   if (const auto value = number(text.substr(0, text.find_first_of(",;")))) return from_number(*value, clock);
-  if (const Result<Duration> length = parse_duration(text)) return Said{*length, false};
+  if (const Result<Duration> length = parse_duration(text)) return RetryTime{*length, false};
   return std::nullopt;
 }
 
-// What the system's clock shows; ours, where it does not say.
+// The system's clock; ours, if the answer has no Date.
 Instant clock_of(const HttpResponse& response, Instant now) {
   const std::string* date = response.headers.find("date");
   if (date == nullptr || date->find(':') == std::string::npos) return now;
@@ -88,7 +88,7 @@ bool says_zero(const HttpResponse& response, std::string_view name) {
   return left && *left <= 0;
 }
 
-void longest(std::optional<Duration>& wait, const std::optional<Said>& said) {
+void longest(std::optional<Duration>& wait, const std::optional<RetryTime>& said) {
   if (said) wait = std::max(wait.value_or(Duration(0)), said->wait);
 }
 
@@ -178,7 +178,7 @@ class Renewal {
   }
 
  private:
-  void consider(const std::optional<Said>& said, bool used_up) {
+  void consider(const std::optional<RetryTime>& said, bool used_up) {
     if (!said) return;
     any_ = std::max(any_.value_or(said->wait), said->wait);
     if (used_up) used_up_ = std::max(used_up_.value_or(said->wait), said->wait);

@@ -52,7 +52,7 @@ bool not_built(std::string_view word) {
 void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang::Problems& problems) {
   unknown_keys(auth, {std::string(kind_name(into.kind)), "secret"}, "`auth`", problems);
   if (!name.is_scalar() || name.scalar.empty()) {
-    problem(problems, name.place, "`" + std::string(kind_name(into.kind)) + "` wants the name of the field");
+    problem(problems, name.place, "`" + std::string(kind_name(into.kind)) + "` needs the name of the field");
   }
   into.name = name.scalar;
   const lang::Node* secret = auth.find("secret");
@@ -196,7 +196,7 @@ bool control(char c) {
 void read_headers(const lang::Node& headers, Target& target, lang::Problems& problems) {
   for (const auto& [key, value] : headers.members) {
     const bool named = !key.scalar.empty() && std::all_of(key.scalar.begin(), key.scalar.end(), token_char);
-    if (!named) problem(problems, key.place, "`" + key.scalar + "` is no name for a header");
+    if (!named) problem(problems, key.place, "`" + key.scalar + "` cannot be the name of a header");
     if (equal_ignoring_case(key.scalar, "authorization")) {
       problem(problems, key.place, "credentials belong in `auth`, not in `headers`");
     } else if (!value.is_scalar() || std::any_of(value.scalar.begin(), value.scalar.end(), control)) {
@@ -354,7 +354,7 @@ std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& prob
   for (const auto& [key, value] : targets->members) {
     if (key.scalar.empty() || key.scalar.find('/') != std::string::npos) {
       problem(problems, key.place,
-              "`" + key.scalar + "` is no name for a target: steps use it as TARGET/ACTION");
+              "`" + key.scalar + "` cannot be the name of a target: steps use it as TARGET/ACTION");
     }
     result.push_back(read_target(key.scalar, value, problems));
   }

@@ -66,7 +66,7 @@ TEST(ReadTargetsTest, Broken) {
       {"[a]", "t.yaml:1:1: `targets` must be a map of names to targets\n"},
       {"a: b", "t.yaml:1:4: target `a` must be a map with `connector`, `url`, `auth`\n"},
       {"a/b: {connector: http}",
-       "t.yaml:1:1: `a/b` is no name for a target: steps use it as TARGET/ACTION\n"},
+       "t.yaml:1:1: `a/b` cannot be the name of a target: steps use it as TARGET/ACTION\n"},
       {"a: {url: http://h}", "t.yaml:1:4: target `a` needs `connector`\n"},
       {"a: {connector: http, ulr: x}", "t.yaml:1:22: unknown key `ulr` in target `a`; did you mean `url`?\n"},
       {"a: {connector: http, url: ftp://h}", "t.yaml:1:27: `url`: a URL begins with https:// or http://\n"},

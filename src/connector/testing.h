@@ -22,7 +22,7 @@ inline Values evaluate(const std::vector<lang::Expression>& expressions, const j
   return values;
 }
 
-using Peer = std::function<Result<HttpResponse>(const HttpRequest& request)>;
+using FakePeer = std::function<Result<HttpResponse>(const HttpRequest& request)>;
 
 // What an action did: its requests as `METHOD URL body`, and its outputs or the ending of the request that
 // stopped it.
@@ -37,7 +37,7 @@ inline std::string_view word(RequestResult result) {
   return postlude::to_text(result);
 }
 
-inline void go_through(const Plan& plan, const Target& target, json::object& context, const Peer& peer,
+inline void go_through(const Plan& plan, const Target& target, json::object& context, const FakePeer& peer,
                        Story& story) {
   json::object& requests = context["requests"].as_object();
   for (const Call& call : plan.calls()) {
@@ -82,7 +82,7 @@ inline json::object context_of(const Target& target, json::value with) {
   return context;
 }
 
-inline Story carry_out(const Action& action, const Target& target, json::value with, const Peer& peer) {
+inline Story carry_out(const Action& action, const Target& target, json::value with, const FakePeer& peer) {
   Story story;
   json::object context = context_of(target, std::move(with));
   go_through(action.plan(), target, context, peer, story);

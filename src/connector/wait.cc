@@ -6,26 +6,26 @@
 
 namespace postlude::connector {
 
-Result<Waiting::Seen> Waiting::judge(const Values& values, const Masker& masker) const {
+Result<Waiting::JobStatus> Waiting::judge(const Values& values, const Masker& masker) const {
   CHECK(values.size() == asks_.size());
   TRY(const bool over, as_bool(values.front(), asks_.front()));
-  Seen seen;
-  if (!over) return seen;
-  seen.look = Look::kGreen;
-  if (!success_) return seen;
-  TRY(const bool green, as_bool(values[1], asks_[1]));
-  if (green) return seen;
-  seen.look = Look::kRed;
+  JobStatus status;
+  if (!over) return status;
+  status.state = JobState::kSucceeded;
+  if (!success_) return status;
+  TRY(const bool succeeded, as_bool(values[1], asks_[1]));
+  if (succeeded) return status;
+  status.state = JobState::kFailed;
   if (message_) {
     const Result<json::value> message = message_->assemble(Values(values.begin() + 2, values.end()));
     if (message && !message->is_null()) {
       const std::string text =
           message->is_string() ? std::string(view(message->get_string())) : to_text(*message);
-      seen.why = one_line(text, masker);
+      status.why = one_line(text, masker);
     }
   }
-  if (seen.why.empty()) seen.why = "`" + asks_[1].text + "` is false";
-  return seen;
+  if (status.why.empty()) status.why = "`" + asks_[1].text + "` is false";
+  return status;
 }
 
 }  // namespace postlude::connector

@@ -65,7 +65,7 @@ TEST(WaitTest, RefusesWhatCannotBeMeant) {
       {text("    wait: {until: .requests.build.response.body.done, every: 100ms}\n"),
        "c.yaml:10:62: `every` is at least 1s, not 100ms\n"},
       {text("    wait: {until: .requests.build.response.body.done, every: often}\n"),
-       "c.yaml:10:62: 'every': 'often' is no duration; write 30s, 5m, 24h, 30d or 1h30m\n"},
+       "c.yaml:10:62: 'every': 'often' is not a duration; write 30s, 5m, 24h, 30d or 1h30m\n"},
       {text(
            "    wait: {until: .requests.build.response.body.done}\n    update: [{put: /c, effect: state}]\n"),
        "c.yaml:10:11: an action with `update` cannot wait: `until` looks at its requests, and an update "
@@ -84,7 +84,7 @@ TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
   const Waiting* waiting = action->waiting();
   ASSERT_NE(waiting, nullptr);
   EXPECT_EQ(waiting->every(), std::chrono::seconds(30));
-  EXPECT_TRUE(waiting->may_be_red());
+  EXPECT_TRUE(waiting->may_fail());
   EXPECT_EQ(action->expressions().size(), 3U) << "all are announced";
   struct Row {
     const char* build;
@@ -92,10 +92,10 @@ TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
   };
   const std::vector<Row> rows = {
       {R"({"done": false})", "not yet"},
-      {R"({"done": true, "result": "passed"})", "green"},
-      {R"({"done": true, "result": "failed", "number": 7})", "red: build 7"},
+      {R"({"done": true, "result": "passed"})", "succeeded"},
+      {R"({"done": true, "result": "failed", "number": 7})", "failed: build 7"},
       {R"({"done": true, "result": "failed"})",
-       "red: `.requests.build.response.body.result == \"passed\"` is false"},
+       "failed: `.requests.build.response.body.result == \"passed\"` is false"},
       {R"({"done": "yes"})",
        ".requests.build.response.body.done: must yield true or false, not \"yes\" (c.yaml:12:14)"},
   };
@@ -103,10 +103,10 @@ TEST(WaitTest, SaysWhetherItIsOverAndHowItEnded) {
     json::object context;
     context["requests"] = json::object{{"build", {{"response", {{"body", json::parse(row.build)}}}}}};
     const auto seen = waiting->judge(testing::evaluate(waiting->asks(), context), {});
-    const std::string said = !seen                                  ? seen.error().message
-                             : seen->look == Waiting::Look::kNotYet ? "not yet"
-                             : seen->look == Waiting::Look::kGreen  ? "green"
-                                                                    : "red: " + seen->why;
+    const std::string said = !seen                                          ? seen.error().message
+                             : seen->state == Waiting::JobState::kRunning   ? "not yet"
+                             : seen->state == Waiting::JobState::kSucceeded ? "succeeded"
+                                                                            : "failed: " + seen->why;
     EXPECT_EQ(said, row.seen) << row.build;
   }
 }
@@ -127,16 +127,16 @@ TEST(WaitTest, WhatTheFileSaysIsMaskedBeforeItIsShortened) {
   EXPECT_EQ(seen->why, "build ***");
 }
 
-TEST(WaitTest, WithoutSuccessWhateverIsOverIsGreen) {
+TEST(WaitTest, WithoutSuccessAnyEndIsSuccess) {
   const auto action = read("    wait: {until: .requests.build.response.body.done}\n");
   ASSERT_NE(action, nullptr);
   EXPECT_EQ(action->waiting()->every(), std::chrono::seconds(10));
-  EXPECT_FALSE(action->waiting()->may_be_red());
+  EXPECT_FALSE(action->waiting()->may_fail());
   json::object context;
   context["requests"] = json::object{{"build", {{"response", {{"body", {{"done", true}}}}}}}};
   const auto seen = action->waiting()->judge(testing::evaluate(action->waiting()->asks(), context), {});
   ASSERT_TRUE(seen);
-  EXPECT_EQ(seen->look, Waiting::Look::kGreen);
+  EXPECT_EQ(seen->state, Waiting::JobState::kSucceeded);
 }
 
 }  // namespace

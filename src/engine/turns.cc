@@ -21,18 +21,18 @@ bool counts(const Step& step) {
   return !step.element_of && !step.continues;
 }
 
-enum class Seen : std::uint8_t { kNot, kWell, kHurt };
+enum class Visit : std::uint8_t { kNotVisited, kClean, kFailed };
 
 // Whether something on the way to `i` has failed. Each step is looked at once, however many ways there are.
 template <class StepAt, class Failed>
-bool hurt_in(std::uint32_t i, std::vector<Seen>& seen, const StepAt& step, const Failed& failed) {
-  if (seen[i] != Seen::kNot) return seen[i] == Seen::kHurt;
-  seen[i] = Seen::kWell;
+bool failed_upstream(std::uint32_t i, std::vector<Visit>& seen, const StepAt& step, const Failed& failed) {
+  if (seen[i] != Visit::kNotVisited) return seen[i] == Visit::kFailed;
+  seen[i] = Visit::kClean;
   const auto& needs = step(i).needs;
   const bool hurt = std::any_of(needs.begin(), needs.end(), [&](std::uint32_t need) {
-    return failed(need) || hurt_in(need, seen, step, failed);
+    return failed(need) || failed_upstream(need, seen, step, failed);
   });
-  if (hurt) seen[i] = Seen::kHurt;
+  if (hurt) seen[i] = Visit::kFailed;
   return hurt;
 }
 
@@ -90,8 +90,8 @@ class Turns {
 
   // Whether a step that it needs, directly or through others, has failed.
   bool hurt(std::uint32_t i) const {
-    std::vector<Seen> seen(rows_.size(), Seen::kNot);
-    return hurt_in(
+    std::vector<Visit> seen(rows_.size(), Visit::kNotVisited);
+    return failed_upstream(
         i, seen, [&](std::uint32_t s) -> const Step& { return step(s); },
         [&](std::uint32_t s) { return failed(s); });
   }
@@ -337,12 +337,12 @@ bool after_failure(const Run& run, std::uint32_t step) {
   const Step& row = run.steps[step];
   if (row.list == StepList::kOnFailure) return true;
   if (row.list == StepList::kFinally && failed_step(run) != nullptr) return true;
-  std::vector<Seen> seen(run.steps.size(), Seen::kNot);
+  std::vector<Visit> seen(run.steps.size(), Visit::kNotVisited);
   const auto step_at = [&](std::uint32_t s) -> const Step& { return run.steps[s]; };
   const auto failed = [&](std::uint32_t s) {
     return run.steps[s].state == StepState::kFailed && !run.steps[s].continues;
   };
-  return hurt_in(row.element_of.value_or(step), seen, step_at, failed);
+  return failed_upstream(row.element_of.value_or(step), seen, step_at, failed);
 }
 
 std::string cause_of(std::string_view title, std::string_view reason) {

@@ -116,7 +116,7 @@ bool read_uses(const Node& node, StepDefinition& step, Problems& problems) {
   if (slash == std::string::npos || slash == 0 || slash + 1 == step.uses.size()) {
     const std::string near = nearest(step.uses, built_in_names());
     problems.push_back(
-        {uses->place, "'" + step.uses + "' is no action; " +
+        {uses->place, "'" + step.uses + "' is not an action; " +
                           (near.empty() ? "write TARGET/ACTION, say jira/release-version, or one of " +
                                               join(built_in_names(), ", ")
                                         : "did you mean '" + near + "'?")});

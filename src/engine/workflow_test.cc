@@ -183,14 +183,14 @@ TEST(Workflow, RefusesWhatCannotRun) {
   };
   const std::vector<Row> rows{
       {"on: {}\nsteps: [{uses: jira}]\n",
-       "w.yaml:2:16: 'jira' is no action; write TARGET/ACTION, say jira/release-version, or one of wait, "
+       "w.yaml:2:16: 'jira' is not an action; write TARGET/ACTION, say jira/release-version, or one of wait, "
        "approval, callback, assert, set, team/notify"},
       {"on: {}\nsteps: [{uses: gate/open}]\n",
        "w.yaml:2:16: 'gate/open' is not built yet in this version of Postlude: remove the step"},
       {"on: {}\nsteps: [{uses: wait}]\n",
        "w.yaml:2:9: wait needs one of `for: DURATION`, `until: TIME` and `calendar: NAME`"},
       {"on: {}\nsteps: [{uses: wait, with: {for: soon}}]\n",
-       "w.yaml:2:34: 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m"},
+       "w.yaml:2:34: 'soon' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"},
       {"on: {}\nsteps: [{uses: wait, with: {until: x}}]\n",
        "w.yaml:2:36: 'until' is a time such as 2027-02-15T09:00:00+08:00, or an expression that yields one"},
       {"on: {}\nsteps: [{uses: a/b, wait: {every: 100ms}}]\n",

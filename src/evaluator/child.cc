@@ -24,7 +24,7 @@ namespace {
 constexpr std::uint64_t kCompileMicros = 5'000'000;  // CPU time of one program's compilation
 constexpr std::uint64_t kReadMicros = 5'000'000;     // … and of reading a context
 
-Shared* shared = nullptr;
+SharedState* shared = nullptr;
 
 [[noreturn]] void out_of_memory() {
   shared->no_memory = 1;
@@ -42,7 +42,7 @@ void arm(std::uint64_t cpu_micros) {
   setitimer(ITIMER_PROF, &timer, nullptr);
 }
 
-void enter(Phase phase, std::uint32_t running = 0) {
+void enter(ChildPhase phase, std::uint32_t running = 0) {
   shared->running = running;
   shared->phase = static_cast<std::uint32_t>(phase);
   ++shared->progress;
@@ -117,23 +117,23 @@ bool write_all(const std::string& bytes) {
   return true;
 }
 
-class Server {
+class FrameHandler {
  public:
   // The answer to one frame's body; "" when it makes no sense, which ends this process.
   std::string answer(std::string_view body) {
-    Reader in(body);
+    FrameReader in(body);
     const char kind = in.byte();
-    Writer out;
+    FrameWriter out;
     out.byte(kind);
     const bool done = kind == kSetUp     ? set_up(in, out)
                       : kind == kCompile ? compile(in, out)
                                          : evaluate(in, out, kind);
-    enter(Phase::kIdle);
+    enter(ChildPhase::kIdle);
     return done ? std::move(out).frame() : std::string();
   }
 
  private:
-  bool set_up(Reader& in, Writer& out) {
+  bool set_up(FrameReader& in, FrameWriter& out) {
     time_micros_ = in.u64();
     memory_ = in.u64();
     output_ = in.u64();
@@ -143,7 +143,7 @@ class Server {
     return in.ok();
   }
 
-  bool compile(Reader& in, Writer& out) {
+  bool compile(FrameReader& in, FrameWriter& out) {
     if (!programs_) return false;
     for (std::uint32_t n = in.u32(); n > 0 && in.ok(); --n)
       programs_->forget(in.u32());
@@ -152,7 +152,7 @@ class Server {
     for (std::uint32_t n = in.u32(); n > 0 && in.ok(); --n)
       texts.emplace_back(in.text());
     if (!in.ok()) return false;
-    enter(Phase::kCompiling);
+    enter(ChildPhase::kCompiling);
     const auto begin = [] {
       ++shared->progress;
       arm(kCompileMicros);
@@ -164,30 +164,30 @@ class Server {
     return true;
   }
 
-  bool evaluate(Reader& in, Writer& out, char kind) {
+  bool evaluate(FrameReader& in, FrameWriter& out, char kind) {
     if (!programs_ || kind != kEvaluate) return false;
     const double now = in.f64();
     const std::string_view context = in.text();
     const std::uint32_t count = in.u32();
     if (!in.ok()) return false;
-    enter(Phase::kReading);
+    enter(ChildPhase::kReading);
     arm(kReadMicros);
     const std::string unreadable = programs_->set_context(context);
     for (std::uint32_t i = 0; i < count; ++i) {
       const std::uint32_t program = in.u32();
       const std::uint32_t index = in.u32();
       if (!in.ok()) return false;
-      Outcome outcome{Verdict::kInvalid, unreadable};
+      EvaluationResult result{ResultKind::kInvalid, unreadable};
       if (unreadable.empty()) {
-        enter(Phase::kEvaluating, i);
+        enter(ChildPhase::kEvaluating, i);
         arm(time_micros_);
-        outcome = programs_->run(program, index, now, output_);
-        if (out.size() + outcome.text.size() > kAnswersMax) {
-          outcome = {Verdict::kTooMuch, "the values of this step are larger than 64MiB together"};
+        result = programs_->run(program, index, now, output_);
+        if (out.size() + result.text.size() > kAnswersMax) {
+          result = {ResultKind::kTooMuch, "the values of this step are larger than 64MiB together"};
         }
       }
-      out.byte(static_cast<char>(outcome.verdict));
-      out.text(outcome.text);
+      out.byte(static_cast<char>(result.kind));
+      out.text(result.text);
     }
     arm(0);
     programs_->clear_context();
@@ -203,11 +203,11 @@ class Server {
 }  // namespace
 
 void run_child() {
-  void* page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED, kSharedFd, 0);
+  void* page = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED, kSharedFd, 0);
   if (page == MAP_FAILED) _exit(2);
-  shared = static_cast<Shared*>(page);
+  shared = static_cast<SharedState*>(page);
   lock_down();
-  Server server;
+  FrameHandler handler;
   std::string body;
   for (;;) {
     std::uint32_t length = 0;
@@ -217,7 +217,7 @@ void run_child() {
     if (length == 0 || length > kFrameMax) _exit(2);
     body.resize(length);
     if (!read_all(body.data(), length)) _exit(0);
-    const std::string reply = server.answer(body);
+    const std::string reply = handler.answer(body);
     if (reply.empty() || !write_all(reply)) _exit(2);
     if (body.capacity() > 1U << 20U) std::string().swap(body);
   }

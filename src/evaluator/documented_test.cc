@@ -142,13 +142,13 @@ TEST(Natives, WhatTheyRefuse) {
       {"\"1.2.3----RC-SNAPSHOT.12.9.1--.12+788\" | semver | [.prerelease, .build]",
        "[\"---RC-SNAPSHOT.12.9.1--.12\",\"788\"]"},
       {"time(null)",
-       "invalid: time(s): null is no time; there are 2026-11-22T10:11:12Z, 2026-11-22 and unix seconds"},
+       "invalid: time(s): null is not a time; write 2026-11-22T10:11:12Z, 2026-11-22 or unix seconds"},
       {"time(1.5)", "1.5"},
       {"time(\"1700000000\")", "1700000000"},
       {"time(1700000000123)", "1700000000.123"},
       {"time(\" 2026-11-22T10:11:12.5+01:00 \")", "1795338672.5"},
       {"time(\"2026-02-30\") | 1",
-       "invalid: time(s): \"2026-02-30\" is no time; there are 2026-11-22T10:11:12Z, 2026-11-22 and unix "
+       "invalid: time(s): \"2026-02-30\" is not a time; write 2026-11-22T10:11:12Z, 2026-11-22 or unix "
        "seconds"},
       {"[time(1e300)?, time(\"1.2.3\")?, time({})?]", "[]"},
       {"time(1, 2)", "invalid: yielded several values; write first(…) for one or […] for a list of all"},

@@ -206,7 +206,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
       auto process = Process::start(loop, options);
       if (process) {
         slot->process = *std::move(process);
-        Writer out;
+        FrameWriter out;
         out.byte(kSetUp);
         out.u64(static_cast<std::uint64_t>(options.time.count()));
         out.u64(options.memory_bytes);
@@ -239,7 +239,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   void note_fence(std::string_view answer) {
-    Reader in(answer);
+    FrameReader in(answer);
     (void)in.byte();
     const std::string missing(in.text());
     if (missing.empty() || std::exchange(fence_told, true)) return;
@@ -255,7 +255,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
 
   // false: the child died of it, and was buried. The slot is taken; nobody else touches it.
   rt::Task<bool> compile(Slot* slot, ChunkPtr chunk) {
-    Writer out;
+    FrameWriter out;
     out.byte(kCompile);
     out.u32(static_cast<std::uint32_t>(slot->forget.size()));
     for (const std::uint32_t id : slot->forget)
@@ -271,14 +271,14 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
     --chunk->compiling;
     if (!answer) {
       const Death death = bury(*slot);
-      if (!stopping && death.phase == Phase::kCompiling && !death.from_outside) {
+      if (!stopping && death.phase == ChildPhase::kCompiling && !death.from_outside) {
         ++stats.died;
         chunks.split(chunk, "ended its evaluator while it was compiled (" + ending(death) + ")");
       }
       notify();
       co_return false;
     }
-    Reader in(*answer);
+    FrameReader in(*answer);
     in.byte();
     std::vector<std::string> problems;
     for (std::size_t i = 0; i < chunk->texts.size(); ++i)
@@ -437,7 +437,7 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   static std::string request(const Batch& batch, const std::vector<Ref>& refs) {
-    Writer out;
+    FrameWriter out;
     out.byte(kEvaluate);
     out.f64(batch.now);
     out.text(batch.context);
@@ -451,17 +451,17 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
 
   // false: the answer makes no sense. What libjq broke in its own process must not reach ours.
   bool settle(Batch& batch, const std::vector<Ref>& refs, const std::string& answer) {
-    Reader in(answer);
+    FrameReader in(answer);
     in.byte();
     Values values;
     for (std::size_t k = 0; k < batch.open.size(); ++k) {
-      const auto verdict = static_cast<Verdict>(in.byte());
+      const auto kind = static_cast<ResultKind>(in.byte());
       std::string text(in.text());
-      if (verdict == Verdict::kValue) {
+      if (kind == ResultKind::kValue) {
         values.emplace_back(std::move(text));
       } else {
         values.emplace_back(
-            Error(verdict == Verdict::kTooMuch ? Code::kOverloaded : Code::kInvalid, std::move(text)));
+            Error(kind == ResultKind::kTooMuch ? Code::kOverloaded : Code::kInvalid, std::move(text)));
       }
     }
     if (!in.ok()) return false;
@@ -480,13 +480,13 @@ struct Evaluator::Impl : std::enable_shared_from_this<Evaluator::Impl> {
   }
 
   void blame(Batch& batch, const std::vector<Ref>& refs, const Death& death) {
-    if (stopping || death.phase == Phase::kIdle || (death.from_outside && batch.lost == 0))
+    if (stopping || death.phase == ChildPhase::kIdle || (death.from_outside && batch.lost == 0))
       return lose(batch);
-    if (death.phase == Phase::kReading) {
+    if (death.phase == ChildPhase::kReading) {
       const Error error = fate(death);
       return batch.settle_all(Error(error.code, "its context: " + error.message));
     }
-    if (death.phase != Phase::kEvaluating || death.running >= batch.open.size()) return lose(batch);
+    if (death.phase != ChildPhase::kEvaluating || death.running >= batch.open.size()) return lose(batch);
     if (suspects.size() >= kSuspectsMax) suspects.clear();
     suspects.insert(refs[death.running].text());
     batch.values[batch.open[death.running]] = fate(death);

@@ -32,10 +32,10 @@ struct InProcess::Impl {
   Result<std::string> value_of(const Ref& ref, double now_seconds) {
     const std::string& problem = ref.chunk->problems[ref.index];
     if (!problem.empty()) return Error(Code::kInvalid, problem);
-    Outcome outcome = programs.run(ref.chunk->id, ref.index, now_seconds, kValueBytesMax);
-    if (outcome.verdict == Verdict::kValue) return std::move(outcome.text);
-    return Error(outcome.verdict == Verdict::kTooMuch ? Code::kOverloaded : Code::kInvalid,
-                 std::move(outcome.text));
+    EvaluationResult result = programs.run(ref.chunk->id, ref.index, now_seconds, kValueBytesMax);
+    if (result.kind == ResultKind::kValue) return std::move(result.text);
+    return Error(result.kind == ResultKind::kTooMuch ? Code::kOverloaded : Code::kInvalid,
+                 std::move(result.text));
   }
 
   Programs programs;

@@ -136,7 +136,7 @@ std::optional<double> epoch(double value) {
 Result<json::value> time_of(const json::value& given) {
   const auto no_time = [&] {
     return wrong("time(s): " + shown(given) +
-                 " is no time; there are 2026-11-22T10:11:12Z, 2026-11-22 and unix seconds");
+                 " is not a time; write 2026-11-22T10:11:12Z, 2026-11-22 or unix seconds");
   };
   if (given.is_number()) {
     const auto seconds = epoch(given.to_number<double>());

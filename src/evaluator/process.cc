@@ -107,7 +107,7 @@ struct Process::Impl : std::enable_shared_from_this<Process::Impl> {
       ::kill(pid, SIGKILL);
       reap();
     }
-    if (shared != nullptr) munmap(shared, sizeof(Shared));
+    if (shared != nullptr) munmap(shared, sizeof(SharedState));
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -154,7 +154,7 @@ struct Process::Impl : std::enable_shared_from_this<Process::Impl> {
   boost::asio::local::stream_protocol::socket socket;
   boost::asio::steady_timer watch;
   pid_t pid = 0;
-  Shared* shared = nullptr;
+  SharedState* shared = nullptr;
   Duration standstill_max{};
   Duration deadline{};
   std::size_t memory_bytes = 0;
@@ -182,10 +182,10 @@ Result<std::unique_ptr<Process>> Process::start(rt::Loop& loop, const Options& o
   Fd theirs(pair[1]);
   Fd memory(memfd_create("postlude-evaluator", MFD_CLOEXEC));
   if (!theirs.lift() || !memory.lift()) return os_error("descriptors", errno);
-  if (ftruncate(memory.get(), sizeof(Shared)) != 0) return os_error("shared memory", errno);
-  void* page = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
+  if (ftruncate(memory.get(), sizeof(SharedState)) != 0) return os_error("shared memory", errno);
+  void* page = mmap(nullptr, sizeof(SharedState), PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
   if (page == MAP_FAILED) return os_error("shared memory", errno);
-  impl->shared = new (page) Shared;
+  impl->shared = new (page) SharedState;
   if (const int error = spawn(options.command, theirs.get(), memory.get(), impl->pid); error != 0) {
     impl->pid = 0;
     return os_error(options.command[0].c_str(), error);
@@ -243,7 +243,7 @@ void Process::kill() {
 Death Process::death() {
   Impl& impl = *impl_;
   Death death;
-  death.phase = static_cast<Phase>(impl.shared->phase.load());
+  death.phase = static_cast<ChildPhase>(impl.shared->phase.load());
   death.running = impl.shared->running;
   if (impl.pid == 0) return death;
   // Alive after all, say after a frame that made no sense? Then nobody speaks with it any more.

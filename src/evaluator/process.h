@@ -1,5 +1,5 @@
 #pragma once
-// Process: one child, as its parent sees it: a socket, a page of shared memory, a pid. Loop thread only.
+// Process: the parent's side of one child: a socket, a page of shared memory, a pid. Loop thread only.
 
 #include <memory>
 #include <string>
@@ -13,10 +13,10 @@ namespace postlude::evaluator {
 struct Death {
   enum class Cause : std::uint8_t { kTime, kStandstill, kMemory, kSignal, kExit };
   Cause cause = Cause::kExit;
-  int number = 0;  // of the signal, or the exit code
-  Phase phase = Phase::kIdle;
+  int number = 0;  // signal number, or exit code
+  ChildPhase phase = ChildPhase::kIdle;
   std::uint32_t running = 0;
-  bool from_outside = false;  // somebody else's SIGKILL
+  bool from_outside = false;  // somebody else sent SIGKILL
 };
 
 class Process {
@@ -26,13 +26,13 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // Sends one frame and yields the body of the next one that comes back. An error: the child is dead; see
-  // death(). Meanwhile a watch ends the child when it stands still (or, under a sanitizer, when it grows too
+  // Sends one frame and returns the body of the next frame from the child. An error: the child is dead; see
+  // death(). A watchdog kills a child that makes no progress (and, under a sanitizer, one that grows too
   // large).
   rt::Task<Result<std::string>> ask(std::string frame);
 
-  void kill();    // what waits in ask() gets its error
-  Death death();  // after an error; waits for the process's end, which is at hand
+  void kill();    // a waiting ask() returns an error
+  Death death();  // call it after an error; waits until the process has ended, which is soon
 
  private:
   struct Impl;

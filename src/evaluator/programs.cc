@@ -50,46 +50,46 @@ class Jq {
 
   // The program yields its values, no more than two, as one list, and is then run to its end: jq cannot be
   // started again, or torn down, while a generator waits inside a path.
-  Outcome run(jv input, std::size_t output_max) {  // consumes
+  EvaluationResult run(jv input, std::size_t output_max) {  // consumes
     jq_start(state_, input, 0);
     jv values = jq_next(state_);
-    Outcome outcome;
+    EvaluationResult result;
     if (jv_get_kind(values) != JV_KIND_ARRAY) {
-      outcome = failure(values);
+      result = failure(values);
     } else {
       const int count = jv_array_length(jv_copy(values));
-      outcome = count == 1   ? printed(jv_array_get(jv_copy(values), 0), output_max)
-                : count == 0 ? Outcome{Verdict::kInvalid, kNone}
-                             : Outcome{Verdict::kInvalid, kSeveral};
+      result = count == 1   ? printed(jv_array_get(jv_copy(values), 0), output_max)
+               : count == 0 ? EvaluationResult{ResultKind::kInvalid, kNone}
+                            : EvaluationResult{ResultKind::kInvalid, kSeveral};
       jv_free(values);
       jv_free(jq_next(state_));
     }
     jv_free(answer_);
     answer_ = jv_invalid();
-    return outcome;
+    return result;
   }
 
  private:
-  static Outcome printed(jv value, std::size_t output_max) {  // consumes
+  static EvaluationResult printed(jv value, std::size_t output_max) {  // consumes
     jv text = jv_dump_string(value, 0);
     if (static_cast<std::size_t>(jv_string_length_bytes(jv_copy(text))) > output_max) {
       jv_free(text);
-      return {Verdict::kTooMuch, too_much(output_max)};
+      return {ResultKind::kTooMuch, too_much(output_max)};
     }
-    return {Verdict::kValue, text_of(text)};
+    return {ResultKind::kValue, text_of(text)};
   }
 
-  Outcome failure(jv invalid) {  // consumes
+  EvaluationResult failure(jv invalid) {  // consumes
     if (!jv_invalid_has_msg(jv_copy(invalid))) {
       jv_free(invalid);
-      if (jq_halted(state_) != 0) return {Verdict::kInvalid, "halted"};
-      return {Verdict::kInvalid, kNone};
+      if (jq_halted(state_) != 0) return {ResultKind::kInvalid, "halted"};
+      return {ResultKind::kInvalid, kNone};
     }
     jv message = jv_invalid_get_msg(invalid);
     if (jv_get_kind(message) != JV_KIND_STRING) message = jv_dump_string(message, 0);
     std::string text = text_of(message);
     if (text.size() > kMessageMax) text = text.substr(0, kMessageMax) + "…";
-    return {Verdict::kInvalid, std::move(text)};
+    return {ResultKind::kInvalid, std::move(text)};
   }
 
   static void on_error(void* self, jv message) {
@@ -149,7 +149,7 @@ class Jq {
 };
 
 // `if $__i < 2 then … else … end` over expressions, each in parentheses on lines of its own.
-struct Source {
+struct ProgramText {
   std::string text;
   int line = 1;
   std::vector<int> first_line;  // of each expression
@@ -219,8 +219,8 @@ struct Programs::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Source source(const std::vector<std::string>& texts, const std::vector<std::size_t>& which) const {
-    Source s;
+  ProgramText source(const std::vector<std::string>& texts, const std::vector<std::size_t>& which) const {
+    ProgramText s;
     s.add(". as [$__i, $__now, $__c] | def now: $__now;\n");
     s.add(prelude);
     for (const std::string_view name : kBoundNames) {
@@ -236,7 +236,7 @@ struct Programs::Impl {
   }
 
   // The program of these, or nullptr and its complaints.
-  std::unique_ptr<Jq> compile(const Source& s, std::vector<Complaint>& complaints) const {
+  std::unique_ptr<Jq> compile(const ProgramText& s, std::vector<Complaint>& complaints) const {
     (*begin)();
     auto jq = std::make_unique<Jq>(out_of_memory);
     if (jq->compile(s.text)) return jq;
@@ -252,7 +252,7 @@ struct Programs::Impl {
   std::string alone(const std::vector<std::string>& texts, std::size_t index,
                     std::unique_ptr<Jq>* keep = nullptr) const {
     const std::vector<std::size_t> which = {index};
-    const Source s = source(texts, which);
+    const ProgramText s = source(texts, which);
     std::vector<Complaint> complaints;
     auto jq = compile(s, complaints);
     if (jq) {
@@ -269,7 +269,7 @@ struct Programs::Impl {
   }
 
   // Which of `which` the complaints' lines name.
-  static std::set<std::size_t> blamed(const Source& s, const std::vector<std::size_t>& which,
+  static std::set<std::size_t> blamed(const ProgramText& s, const std::vector<std::size_t>& which,
                                       const std::vector<Complaint>& complaints) {
     std::set<std::size_t> out;
     for (const Complaint& c : complaints) {
@@ -322,7 +322,7 @@ std::vector<std::string> Programs::compile(std::uint32_t id, const std::vector<s
     }
   }
   while (!which.empty()) {
-    const Source s = impl.source(texts, which);
+    const ProgramText s = impl.source(texts, which);
     std::vector<Complaint> complaints;
     if (auto jq = impl.compile(s, complaints)) {
       for (std::uint32_t k = 0; k < which.size(); ++k)
@@ -369,13 +369,14 @@ void Programs::clear_context() {
   impl_->context = jv_null();
 }
 
-Outcome Programs::run(std::uint32_t id, std::uint32_t index, double now_seconds, std::size_t output_max) {
+EvaluationResult Programs::run(std::uint32_t id, std::uint32_t index, double now_seconds,
+                               std::size_t output_max) {
   const auto chunk = impl_->chunks.find(id);
   if (chunk == impl_->chunks.end() || index >= chunk->second.places.size()) {
-    return {Verdict::kInvalid, "was never compiled"};
+    return {ResultKind::kInvalid, "was never compiled"};
   }
   const Impl::Place& place = chunk->second.places[index];
-  if (place.jq == nullptr) return {Verdict::kInvalid, "does not compile"};
+  if (place.jq == nullptr) return {ResultKind::kInvalid, "does not compile"};
   jv input = jv_array_sized(3);
   input = jv_array_append(input, jv_number(place.selector));
   input = jv_array_append(input, jv_number(now_seconds));

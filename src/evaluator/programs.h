@@ -1,6 +1,6 @@
 #pragma once
-// Programs: libjq behind a wall. Many expressions are one program with a selector, since compiling any
-// program costs 20 ms and selecting costs nothing. Lives in the child; libjq stays in programs.cc.
+// Programs: wraps libjq, in the child. Joins many expressions into one program with a selector, because
+// compiling any program takes 20 ms and selecting takes no time. libjq is used in programs.cc only.
 
 #include <functional>
 #include <memory>
@@ -13,9 +13,9 @@
 
 namespace postlude::evaluator {
 
-struct Outcome {
-  Verdict verdict = Verdict::kInvalid;
-  std::string text;  // JSON, or why there is none
+struct EvaluationResult {
+  ResultKind kind = ResultKind::kInvalid;
+  std::string text;  // JSON, or the reason why there is no value
 };
 
 class Programs {
@@ -25,15 +25,15 @@ class Programs {
   Programs(const Programs&) = delete;
   Programs& operator=(const Programs&) = delete;
 
-  // A message per expression, "" for those that compiled. One that does not compile harms no other. `begin`
-  // is called before each run of jq's compiler.
+  // Returns a message per expression, "" for those that compiled. An expression that does not compile does
+  // not affect the others. Calls `begin` before each run of jq's compiler.
   std::vector<std::string> compile(std::uint32_t id, const std::vector<std::string>& texts,
                                    const std::function<void()>& begin);
   void forget(std::uint32_t id);
 
   std::string set_context(std::string_view json);  // "" or why it cannot be read
   void clear_context();
-  Outcome run(std::uint32_t id, std::uint32_t index, double now_seconds, std::size_t output_max);
+  EvaluationResult run(std::uint32_t id, std::uint32_t index, double now_seconds, std::size_t output_max);
 
  private:
   struct Impl;

@@ -1,6 +1,6 @@
 #pragma once
-// Wire: what parent and child tell each other: frames on a socket, and four words of shared memory that still
-// speak when the child is dead.
+// Wire: the protocol between parent and child: frames on a socket, and four words of shared memory, which the
+// parent can still read after the child's death.
 
 #include <atomic>
 #include <cstdint>
@@ -12,31 +12,30 @@ namespace postlude::evaluator {
 
 constexpr int kSocketFd = 0;  // in the child
 constexpr int kSharedFd = 3;
-constexpr std::size_t kFrameMax = 96U << 20U;    // either way
+constexpr std::size_t kFrameMax = 96U << 20U;    // in both directions
 constexpr std::size_t kContextMax = 64U << 20U;  // JSON text of one batch
 constexpr std::size_t kAnswersMax = 64U << 20U;  // all values of one batch together
 
-// The first byte of a frame's body. Every request has one answer, which begins with the same byte.
+// The first byte of a frame's body. Each request has one answer, which begins with the same byte.
 constexpr char kSetUp = 'S';    // time_us u64, memory u64, output u64, prelude text -> text (fence.h)
 constexpr char kCompile = 'C';  // forget u32 × id, id u32, n u32 × text -> n × message ("": compiled)
 constexpr char kEvaluate =
-    'E';  // now f64, context text, n u32 × (program u32, index u32) -> n × (Verdict u8, text)
+    'E';  // now f64, context text, n u32 × (program u32, index u32) -> n × (ResultKind u8, text)
 
-enum class Verdict : std::uint8_t { kValue = 1, kInvalid, kTooMuch };
+enum class ResultKind : std::uint8_t { kValue = 1, kInvalid, kTooMuch };
 
-// What the child is doing, for the parent to read when it has died. Values are never renumbered within a
-// build.
-enum class Phase : std::uint32_t { kIdle = 0, kCompiling, kReading, kEvaluating };
-struct Shared {
+// The child's activity, which the parent reads after the child's death. Values may change between builds.
+enum class ChildPhase : std::uint32_t { kIdle = 0, kCompiling, kReading, kEvaluating };
+struct SharedState {
   std::atomic<std::uint32_t> phase{0};
-  std::atomic<std::uint32_t> running{0};    // kEvaluating: which of the batch
-  std::atomic<std::uint32_t> progress{0};   // counts steps, so that a standstill shows
-  std::atomic<std::uint32_t> no_memory{0};  // 1: it ended because an allocation failed
+  std::atomic<std::uint32_t> running{0};    // kEvaluating: index in the batch
+  std::atomic<std::uint32_t> progress{0};   // counts steps, for the parent's watchdog
+  std::atomic<std::uint32_t> no_memory{0};  // 1: the child ended because an allocation failed
 };
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
 // Both sides are the same binary on the same machine: native byte order.
-class Writer {
+class FrameWriter {
  public:
   void byte(char c) { out_ += c; }
   void u32(std::uint32_t v) { raw(&v, sizeof v); }
@@ -47,7 +46,7 @@ class Writer {
     out_ += t;
   }
   std::size_t size() const { return out_.size(); }
-  // With its length in front, ready to be sent.
+  // The frame with its length in front, ready to send.
   std::string frame() && {
     const auto length = static_cast<std::uint32_t>(out_.size() - sizeof(std::uint32_t));
     std::memcpy(out_.data(), &length, sizeof length);
@@ -59,9 +58,9 @@ class Writer {
   std::string out_ = std::string(sizeof(std::uint32_t), '\0');
 };
 
-class Reader {
+class FrameReader {
  public:
-  explicit Reader(std::string_view body) : rest_(body) {}
+  explicit FrameReader(std::string_view body) : rest_(body) {}
   bool ok() const { return ok_; }
   char byte() {
     char c = 0;

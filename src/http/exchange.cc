@@ -60,7 +60,7 @@ bool refused(std::string host) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && refused_v6(v6);
 }
 
-struct Url {
+struct UrlParts {
   std::string scheme;
   std::string host;
 };
@@ -73,11 +73,11 @@ std::string part(CURLU* url, CURLUPart which) {
   return out;
 }
 
-std::optional<Url> parse_url(const std::string& text, unsigned flags) {
+std::optional<UrlParts> parse_url(const std::string& text, unsigned flags) {
   if (text.find('\0') != std::string::npos) return std::nullopt;
   const std::unique_ptr<CURLU, void (*)(CURLU*)> url(curl_url(), curl_url_cleanup);
   if (curl_url_set(url.get(), CURLUPART_URL, text.c_str(), flags) != CURLUE_OK) return std::nullopt;
-  return Url{part(url.get(), CURLUPART_SCHEME), part(url.get(), CURLUPART_HOST)};
+  return UrlParts{part(url.get(), CURLUPART_SCHEME), part(url.get(), CURLUPART_HOST)};
 }
 
 bool is_token(std::string_view text) {

@@ -33,13 +33,13 @@ std::string_view kind_of(const json::value& value) {
   return "something else";
 }
 
-Fault fault(std::string text) {
+BodyProblem fault(std::string text) {
   return {text, text};
 }
 
 // A member that must be text. `needed`: it must be there.
-std::optional<Fault> read_text(const json::value& body, std::string_view key, bool needed,
-                               std::string& into) {
+std::optional<BodyProblem> read_text(const json::value& body, std::string_view key, bool needed,
+                                     std::string& into) {
   const json::value* value = find(body, key);
   if (value == nullptr || (value->is_null() && !needed)) {
     if (!needed) return std::nullopt;
@@ -58,7 +58,7 @@ bool is_label(std::string_view label) {
          std::all_of(label.begin(), label.end(), [&](char c) { return plain(c) || c == '-'; });
 }
 
-std::optional<Fault> check_namespace(const std::string& name) {
+std::optional<BodyProblem> check_namespace(const std::string& name) {
   if (name.empty()) return fault("namespace is empty");
   if (name.size() <= kLabelMax && is_label(name)) return std::nullopt;
   return fault(
@@ -66,7 +66,7 @@ std::optional<Fault> check_namespace(const std::string& name) {
       "inner dashes");
 }
 
-std::optional<Fault> check_name(const std::string& name) {
+std::optional<BodyProblem> check_name(const std::string& name) {
   if (name.empty()) return fault("name is empty");
   const auto labels = split(name, '.');
   if (name.size() <= kNameMax && std::all_of(labels.begin(), labels.end(), is_label)) return std::nullopt;
@@ -75,7 +75,7 @@ std::optional<Fault> check_name(const std::string& name) {
       "and dots");
 }
 
-std::optional<Fault> read_metadata(const json::value& body, Event& event) {
+std::optional<BodyProblem> read_metadata(const json::value& body, Event& event) {
   const json::value* metadata = find(body, "metadata");
   if (metadata == nullptr || metadata->is_null()) return std::nullopt;
   if (!metadata->is_object())
@@ -83,8 +83,8 @@ std::optional<Fault> read_metadata(const json::value& body, Event& event) {
   for (const auto& member : metadata->get_object()) {
     if (member.value().is_string()) continue;
     const std::string kind(kind_of(member.value()));
-    return Fault{"the values of metadata must be text and one is " + kind,
-                 "metadata." + cut(std::string(member.key()), 100) + " must be text and is " + kind};
+    return BodyProblem{"the values of metadata must be text and one is " + kind,
+                       "metadata." + cut(std::string(member.key()), 100) + " must be text and is " + kind};
   }
   event.metadata = to_text(*metadata);
   return std::nullopt;
@@ -92,13 +92,13 @@ std::optional<Fault> read_metadata(const json::value& body, Event& event) {
 
 }  // namespace
 
-std::optional<Fault> read_flagger(std::string_view hook, const std::string& body, const json::value& parsed,
-                                  Event& event) {
+std::optional<BodyProblem> read_flagger(std::string_view hook, const std::string& body,
+                                        const json::value& parsed, Event& event) {
   if (!parsed.is_object())
     return fault("the body must be a JSON object and is " + std::string(kind_of(parsed)));
   event.hook = hook;
   event.payload = body;
-  std::optional<Fault> wrong = read_text(parsed, "namespace", true, event.name_space);
+  std::optional<BodyProblem> wrong = read_text(parsed, "namespace", true, event.name_space);
   if (!wrong) wrong = check_namespace(event.name_space);
   if (!wrong) wrong = read_text(parsed, "name", true, event.name);
   if (!wrong) wrong = check_name(event.name);

@@ -1,5 +1,5 @@
 #pragma once
-// Flagger: what its hooks say, and what makes one call of them the same as another (contract 4).
+// Flagger: reads the bodies of Flagger's hooks, and decides which calls are equal (contract 4).
 
 #include <string>
 
@@ -8,21 +8,21 @@
 
 namespace postlude::intake {
 
-// What is wrong with a body: for the answer (no echo of it), and for the record.
-struct Fault {
+// What is wrong with a body: the text for the answer (no echo of the body), and the text for the record.
+struct BodyProblem {
   std::string answer;
   std::string record;
 };
 
-// `body` is its text less the secrets, `parsed` its tree. On a fault `event` holds what could be read.
-std::optional<Fault> read_flagger(std::string_view hook, const std::string& body, const json::value& parsed,
-                                  Event& event);
+// `body` is the text without secrets, `parsed` its tree. On an error `event` has what could be read.
+std::optional<BodyProblem> read_flagger(std::string_view hook, const std::string& body,
+                                        const json::value& parsed, Event& event);
 
-// Flagger's event hooks add these to the metadata; no other hook's body has all of them.
+// Whether the metadata has all members that Flagger's event hooks add; bodies of other hooks do not.
 bool tells_an_event(const Event& event);
 
-// The sender's own id decides where its proof covers one; else the hook's rule. Also what the call tells of
-// its canary.
+// Uses the sender's own id if its proof covers the id; else the rule of the hook. Also sets what the call
+// says about its canary.
 Identity identity_of(const Event& event, const Headers& headers, Covers covers, Duration dedupe_window);
 
 }  // namespace postlude::intake

@@ -289,7 +289,7 @@ class Judgement {
     return metadata == nullptr ? nullptr : metadata->if_object();
   }
 
-  void refuse_unreadable(const Fault& fault) {
+  void refuse_unreadable(const BodyProblem& fault) {
     const std::string record = hidden_.mask(fault.record);
     if (route_.gate) {
       set(403, kClosed, Keep::kStore, std::string(kClosed) + "; and its body cannot be read: " + record);

@@ -182,10 +182,10 @@ TEST(Sources, FindsWhatIsWrong) {
       {"f: {type: flagger, auth: [none], paths: {/hooks/f: post-rollout}}",
        "'/hooks/f' is kept free: an entry of another type that is pointed at it by mistake must not be "
        "accepted; use /hooks/f/post-rollout"},
-      {"f: {type: flagger, auth: [none], dedupe: {window: soon}}", "'soon' is no duration"},
-      {"f: {type: flagger, auth: [none], maxBody: 1G}", "is no size"},
+      {"f: {type: flagger, auth: [none], dedupe: {window: soon}}", "'soon' is not a duration"},
+      {"f: {type: flagger, auth: [none], maxBody: 1G}", "is not a size"},
       {"f: {type: flagger, auth: [none], maxBody: 0}", "between 1 and 64MiB"},
-      {"f: {type: flagger, auth: [none], rate: many}", "is no rate"},
+      {"f: {type: flagger, auth: [none], rate: many}", "is not a rate"},
       {"f: {type: flagger, auth: [none], accpet: {}}", "did you mean 'accept'?"},
       {"f: {type: flagger, auth: [none], accept: {event: {phse: x}}}",
        "unknown field 'phse'; did you mean 'phase'?"},

@@ -42,7 +42,7 @@ TEST(ReadCalendars, Problems) {
        "c.yaml:3:6: unknown key 'day' in a window; did you mean 'days'? | "
        "c.yaml:3:5: a window has `days` with `from` and `to`, or two dates"},
       {"freeze: {windows: [{days: [freitag]}]}",
-       "c.yaml:1:20: 'freitag' is no day; write mon tue wed thu fri sat sun, or mon-fri"},
+       "c.yaml:1:20: 'freitag' is not a day; write mon tue wed thu fri sat sun, or mon-fri"},
       {"freeze: {windows: [{days: {}}]}", "c.yaml:1:27: `days` is a list of days, say [sat, sun]"},
       {"freeze: {windows: [{from: [1]}]}", "c.yaml:1:27: `from` is a time, \"18:00\", or a day, 2027-02-05"},
       {"freeze: {windows: [fri]}",

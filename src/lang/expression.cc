@@ -96,7 +96,7 @@ std::string refused(const Tokens& tokens, std::size_t& at) {
     if (token.kind == Kind::kSymbol && token.text.starts_with('@') &&
         std::find(kFormats.begin(), kFormats.end(), token.text) == kFormats.end()) {
       return "`" + std::string(token.text) +
-             "` is no format; there are @text @json @csv @tsv @html @uri @sh @base64";
+             "` is not a format; there are @text @json @csv @tsv @html @uri @sh @base64";
     }
     if (!is_function(tokens, i)) continue;
     if (token.text.starts_with("__")) {

@@ -580,7 +580,7 @@ void check_members(const Expression& expression, const std::vector<std::string>&
       why = "`" + so_far + "` is a list: write `" + so_far + "[]." + path.keys[k].name +
             "`, or [0] for its first";
     } else if (members.kind == Members::Kind::kNothing && named) {
-      why = "`" + so_far + "` is no map, and has no `" + path.keys[k].name + "`";
+      why = "`" + so_far + "` is not a map, and has no `" + path.keys[k].name + "`";
     } else if (members.kind == Members::Kind::kNamed || members.kind == Members::Kind::kEach) {
       const std::size_t at = list ? k + 1 : k;
       if (at >= path.keys.size() || path.keys[at].kind != PathKey::Kind::kName) continue;

@@ -238,7 +238,7 @@ TEST(Mistakes, members_that_only_the_configuration_knows) {
        "`.steps.x.outputs` is a list: write `.steps.x.outputs[].name`, or [0] for its first"},
       {Kind::kEachOf, ".steps.x.outputs[0].whatever", ""},
       {Kind::kAnything, ".steps.x.outputs.whatever", ""},
-      {Kind::kNothing, ".steps.x.outputs.name", "`.steps.x.outputs` is no map, and has no `name`"},
+      {Kind::kNothing, ".steps.x.outputs.name", "`.steps.x.outputs` is not a map, and has no `name`"},
   };
   for (const Case& c : cases) {
     Problems problems;

@@ -98,7 +98,7 @@ TEST(SplitPieces, Problems) {
       {"${{ !.a }}", "w.yaml:1:5: `!x` is written `x | not`"},
       {"${{ .a == 'x' }}", "w.yaml:1:11: text stands in double quotes (\"), not in single ones"},
       {"${{ .a | @nope }}",
-       "w.yaml:1:10: `@nope` is no format; there are @text @json @csv @tsv @html @uri @sh @base64"},
+       "w.yaml:1:10: `@nope` is not a format; there are @text @json @csv @tsv @html @uri @sh @base64"},
       {"ok ${{ .x }} then ${{ env }}",
        "w.yaml:1:23: `env` is refused: expressions cannot see the environment; secrets stand in `auth` "
        "blocks"},

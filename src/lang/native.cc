@@ -16,7 +16,7 @@ using Kind = Token::Kind;
 constexpr std::int64_t kExactMax = std::int64_t{1} << 53;  // beyond it doubles have gaps
 constexpr int kDepthMax = 100;
 
-struct Step {
+struct PathStep {
   std::string key;          // of an object …
   std::int64_t index = -1;  // … or, from 0 on, of a list
 };
@@ -24,7 +24,7 @@ struct Step {
 struct Term {
   enum class Kind : std::uint8_t { kPath, kLiteral, kEqual, kUnequal, kAnd, kOr, kNot, kElse, kStatus };
   Kind kind = Kind::kLiteral;
-  std::vector<Step> path;
+  std::vector<PathStep> path;
   json::value literal;   // also what kStatus compares with; null for `always`
   std::vector<Term> of;  // operands
 };
@@ -243,12 +243,12 @@ class Parser {
 };
 
 // A value that is part of the context or of the program, or a boolean made here. `none`: ask jq.
-struct Seen {
+struct Operand {
   const json::value* value = nullptr;  // nullptr: `truth`
   bool truth = false;
   bool none = false;
 
-  static Seen unknown() { return {nullptr, false, true}; }
+  static Operand unknown() { return {nullptr, false, true}; }
   bool falsy() const {
     return value == nullptr ? !truth : value->is_null() || (value->is_bool() && !value->get_bool());
   }
@@ -286,17 +286,17 @@ bool plain(const json::value& v) {
   return false;
 }
 
-Seen follow(const std::vector<Step>& path, const json::value& context) {
+Operand follow(const std::vector<PathStep>& path, const json::value& context) {
   const json::value* at = &context;
-  for (const Step& step : path) {
+  for (const PathStep& step : path) {
     if (at->is_null()) return {&null_value()};
     if (step.index < 0) {
       const auto* object = at->if_object();
-      if (object == nullptr) return Seen::unknown();
+      if (object == nullptr) return Operand::unknown();
       at = object->if_contains(step.key);
     } else {
       const auto* array = at->if_array();
-      if (array == nullptr) return Seen::unknown();
+      if (array == nullptr) return Operand::unknown();
       const auto i = static_cast<std::size_t>(step.index);
       at = i < array->size() ? &(*array)[i] : nullptr;
     }
@@ -305,12 +305,12 @@ Seen follow(const std::vector<Step>& path, const json::value& context) {
   return {at};
 }
 
-Seen run(const Term& term, const json::value& context);
+Operand run(const Term& term, const json::value& context);
 
-Seen equal(const Term& term, const json::value& context) {
-  const Seen a = run(term.of[0], context);
-  const Seen b = run(term.of[1], context);
-  if (a.none || b.none) return Seen::unknown();
+Operand equal(const Term& term, const json::value& context) {
+  const Operand a = run(term.of[0], context);
+  const Operand b = run(term.of[1], context);
+  if (a.none || b.none) return Operand::unknown();
   const bool wanted = term.kind == Term::Kind::kEqual;
   if (a.value == nullptr || b.value == nullptr) {
     const bool made = a.value == nullptr ? a.truth : b.truth;
@@ -318,11 +318,11 @@ Seen equal(const Term& term, const json::value& context) {
     const bool same = other == nullptr ? a.truth == b.truth : other->is_bool() && other->get_bool() == made;
     return {nullptr, same == wanted};
   }
-  if (!plain(*a.value) || !plain(*b.value)) return Seen::unknown();
+  if (!plain(*a.value) || !plain(*b.value)) return Operand::unknown();
   return {nullptr, (*a.value == *b.value) == wanted};
 }
 
-Seen run(const Term& term, const json::value& context) {
+Operand run(const Term& term, const json::value& context) {
   switch (term.kind) {
     case Term::Kind::kPath:
       return follow(term.path, context);
@@ -338,24 +338,24 @@ Seen run(const Term& term, const json::value& context) {
     }
     case Term::Kind::kAnd:
     case Term::Kind::kOr: {
-      const Seen a = run(term.of[0], context);
+      const Operand a = run(term.of[0], context);
       if (a.none) return a;
       if (a.falsy() == (term.kind == Term::Kind::kAnd)) return {nullptr, !a.falsy()};
-      const Seen b = run(term.of[1], context);
+      const Operand b = run(term.of[1], context);
       if (b.none) return b;
       return {nullptr, !b.falsy()};
     }
     case Term::Kind::kNot: {
-      const Seen a = run(term.of[0], context);
+      const Operand a = run(term.of[0], context);
       if (a.none) return a;
       return {nullptr, a.falsy()};
     }
     case Term::Kind::kElse: {
-      const Seen a = run(term.of[0], context);
+      const Operand a = run(term.of[0], context);
       return a.none || !a.falsy() ? a : run(term.of[1], context);
     }
   }
-  return Seen::unknown();
+  return Operand::unknown();
 }
 
 }  // namespace
@@ -377,11 +377,11 @@ std::shared_ptr<const Native> Native::compile(std::string_view expression) {
 
 std::optional<json::value> Native::evaluate(const json::value& context) const {
   if (!context.is_object()) return std::nullopt;
-  const Seen seen = run(impl_->term, context);
-  if (seen.none) return std::nullopt;
-  if (seen.value == nullptr) return json::value(seen.truth);
-  if (!plain(*seen.value)) return std::nullopt;
-  return *seen.value;
+  const Operand result = run(impl_->term, context);
+  if (result.none) return std::nullopt;
+  if (result.value == nullptr) return json::value(result.truth);
+  if (!plain(*result.value)) return std::nullopt;
+  return *result.value;
 }
 
 }  // namespace postlude::lang

@@ -30,7 +30,7 @@ class ViewBuffer : public std::streambuf {
 };
 
 // Why the bracket at `open` has not ended at `at`; without a place if that is not so.
-Problem explain_unclosed(const Source& source, std::size_t open, std::size_t at) {
+Problem explain_unclosed(const YamlSource& source, std::size_t open, std::size_t at) {
   const std::size_t comment = find_hiding_comment(source, open, at);
   if (comment != kNowhere) {
     return {source.place(comment),
@@ -47,7 +47,7 @@ struct Stop {};
 
 class Builder : public YAML::EventHandler {
  public:
-  Builder(const Source& source, Problems& problems) : source_(source), problems_(problems) {}
+  Builder(const YamlSource& source, Problems& problems) : source_(source), problems_(problems) {}
 
   Node take() { return std::move(root_); }
   // Lines, from 0, whose leading whitespace belongs to a quoted or block scalar.
@@ -57,7 +57,7 @@ class Builder : public YAML::EventHandler {
                        [&](const auto& range) { return line > range.first && line < range.second; });
   }
   std::size_t last_end() const { return last_end_; }
-  // Where the outermost [ or { that is still open stands, or kNowhere.
+  // The offset of the outermost [ or { that is still open, or kNowhere.
   std::size_t open_flow() const {
     for (const Frame& frame : frames_) {
       if (frame.flow) return frame.offset;
@@ -317,7 +317,7 @@ class Builder : public YAML::EventHandler {
     return depth + (node.is_list() || node.is_map() ? 1 : 0);
   }
 
-  const Source& source_;
+  const YamlSource& source_;
   Problems& problems_;
   Node root_;
   std::vector<Frame> frames_;
@@ -331,7 +331,7 @@ class Builder : public YAML::EventHandler {
 };
 
 // A line that a tab indents, up to `last`; its offset or kNowhere.
-std::size_t find_tab(const Source& source, const Builder& builder, std::size_t last) {
+std::size_t find_tab(const YamlSource& source, const Builder& builder, std::size_t last) {
   for (std::size_t line = 0; line < source.line_count() && line <= last; ++line) {
     const std::string_view text = source.line(line);
     const std::size_t tab = text.find_first_not_of(' ');
@@ -343,7 +343,8 @@ std::size_t find_tab(const Source& source, const Builder& builder, std::size_t l
   return kNowhere;
 }
 
-Problem explain(const Source& source, const Builder& builder, std::size_t at, const std::string& message) {
+Problem explain(const YamlSource& source, const Builder& builder, std::size_t at,
+                const std::string& message) {
   const auto says = [&](std::size_t offset, std::string text) {
     return Problem{source.place(offset), std::move(text)};
   };
@@ -391,13 +392,13 @@ Problem explain(const Source& source, const Builder& builder, std::size_t at, co
     at = std::max<std::size_t>(at, 2);
     return says(at - 2,
                 "'\\" + std::string(1, source.at(at - 1)) +
-                    "' is no escape in double quotes; use single quotes, or write \\\\ for a backslash");
+                    "' is not an escape in double quotes; use single quotes, or write \\\\ for a backslash");
   }
   return says(at, "not YAML: " + message);
 }
 
-// What is refused before yaml-cpp sees it. It would take some of these for the end of the file.
-std::optional<Problem> find_bad_bytes(const Source& source) {
+// Finds bytes to refuse before yaml-cpp reads them: it would take some of them for the end of the file.
+std::optional<Problem> find_bad_bytes(const YamlSource& source) {
   const std::string_view text = source.text();
   const auto says = [&](std::size_t at, std::string message) {
     return Problem{source.place(at), std::move(message)};
@@ -437,7 +438,7 @@ std::optional<Node> read_yaml(std::string_view text, std::string_view file, Prob
     problems.push_back({{std::string(file), 1, 1}, "the file is longer than 4 MiB"});
     return std::nullopt;
   }
-  const Source source(text, file);
+  const YamlSource source(text, file);
   if (auto bad = find_bad_bytes(source)) {
     problems.push_back(std::move(*bad));
     return std::nullopt;

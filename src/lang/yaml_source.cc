@@ -10,14 +10,14 @@ std::string excerpt(std::string_view text) {
   return shortened(trim(text), kMax);
 }
 
-Source::Source(std::string_view text, std::string_view file) : text_(text), file_(file) {
+YamlSource::YamlSource(std::string_view text, std::string_view file) : text_(text), file_(file) {
   lines_.push_back(0);
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\n') lines_.push_back(i + 1);
   }
 }
 
-Place Source::place(std::size_t offset) const {
+Place YamlSource::place(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const std::size_t line = line_of(offset);
   int column = 1;
@@ -27,7 +27,7 @@ Place Source::place(std::size_t offset) const {
   return {std::string(file_), static_cast<int>(line) + 1, column};
 }
 
-std::size_t Source::skip_properties(std::size_t offset) const {
+std::size_t YamlSource::skip_properties(std::size_t offset) const {
   while (at(offset) == '&' || at(offset) == '!') {
     while (offset < text_.size() && !is_white(text_[offset]))
       ++offset;
@@ -37,7 +37,7 @@ std::size_t Source::skip_properties(std::size_t offset) const {
   return offset;
 }
 
-std::size_t Source::end_of_plain(std::size_t offset, std::string_view value) const {
+std::size_t YamlSource::end_of_plain(std::size_t offset, std::string_view value) const {
   for (const char c : value) {
     if (is_white(c)) {
       while (offset < text_.size() && is_white(text_[offset]))
@@ -51,7 +51,7 @@ std::size_t Source::end_of_plain(std::size_t offset, std::string_view value) con
   return offset;
 }
 
-std::size_t Source::end_of_quoted(std::size_t offset) const {
+std::size_t YamlSource::end_of_quoted(std::size_t offset) const {
   const char quote = at(offset);
   for (std::size_t i = offset + 1; i < text_.size(); ++i) {
     if (text_[i] == '\\' && quote == '"') {
@@ -64,7 +64,7 @@ std::size_t Source::end_of_quoted(std::size_t offset) const {
   return kNowhere;
 }
 
-bool Source::closed(std::size_t offset) const {
+bool YamlSource::closed(std::size_t offset) const {
   std::size_t open = 0;
   for (std::size_t i = offset; i < text_.size(); ++i) {
     const char c = text_[i];
@@ -114,7 +114,7 @@ bool looks_like_value(std::string_view value, std::string_view comment) {
   return has_expression_mark(value) || has_expression_mark(comment) || something_open(value);
 }
 
-std::size_t find_hiding_comment(const Source& source, std::size_t from, std::size_t to) {
+std::size_t find_hiding_comment(const YamlSource& source, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
     const char c = source.at(i);
     if ((c == '"' || c == '\'') && source.quote_opens(i)) {

@@ -1,6 +1,6 @@
 #pragma once
-// Yaml source: a file as written: where lines begin, where tokens end, and whether a comment was meant as
-// one.
+// Yaml source: a file's text: the starts of lines, the ends of tokens, and comments that are probably not
+// meant as comments.
 
 #include <algorithm>
 #include <cstddef>
@@ -21,12 +21,12 @@ inline bool is_white(char c) {
   return is_blank(c) || c == '\n' || c == '\r';
 }
 
-std::string excerpt(std::string_view text);  // what a message quotes: one line, not too long
+std::string excerpt(std::string_view text);  // for quoting in a message: one line, not too long
 
-// Offsets are bytes from the beginning; lines count from 0 here.
-class Source {
+// Offsets are bytes from the start; lines count from 0 here.
+class YamlSource {
  public:
-  Source(std::string_view text, std::string_view file);
+  YamlSource(std::string_view text, std::string_view file);
 
   std::string_view text() const { return text_; }
   std::size_t line_count() const { return lines_.size(); }
@@ -50,17 +50,17 @@ class Source {
       ++offset;
     return offset;
   }
-  // Past `&anchor` and `!tag`.
+  // The offset after `&anchor` and `!tag`.
   std::size_t skip_properties(std::size_t offset) const;
-  // Where a plain scalar that begins at `offset` ends: the text is walked along its value, whose line breaks
-  // are folded. kNowhere: they differ.
+  // The end of a plain scalar that begins at `offset`: compares the text with the parsed value, in which line
+  // breaks are folded. kNowhere: they differ.
   std::size_t end_of_plain(std::size_t offset, std::string_view value) const;
-  // Behind the closing quote, or kNowhere.
+  // The offset after the closing quote, or kNowhere.
   std::size_t end_of_quoted(std::size_t offset) const;
 
-  // Whether the bracket at `offset` has its counterpart.
+  // Whether the bracket at `offset` is closed.
   bool closed(std::size_t offset) const;
-  // Whether a quote begins a quoted text, and is no apostrophe.
+  // Whether the quote opens a quoted text and is not an apostrophe.
   bool quote_opens(std::size_t offset) const {
     return offset == 0 || std::string_view(" \t\r\n,:[{").find(text_[offset - 1]) != kNowhere;
   }
@@ -71,12 +71,11 @@ class Source {
   std::vector<std::size_t> lines_;
 };
 
-// An open quote or bracket. An apostrophe within a word opens nothing.
+// Whether a quote or bracket is open. An apostrophe within a word opens nothing.
 bool something_open(std::string_view value);
-// Whether a comment, which begins with its #, is more likely a part of the value before it: the rule in
-// yaml.h.
+// Whether a comment, given with its #, is probably a part of the value before it: the rule in yaml.h.
 bool looks_like_value(std::string_view value, std::string_view comment);
-// In [from, to): a # that begins a comment and hides a closing bracket or a value.
-std::size_t find_hiding_comment(const Source& source, std::size_t from, std::size_t to);
+// In [from, to): a # that begins a comment which hides a closing bracket or a value.
+std::size_t find_hiding_comment(const YamlSource& source, std::size_t from, std::size_t to);
 
 }  // namespace postlude::lang

@@ -240,7 +240,7 @@ TEST(Yaml, syntax) {
       {"a: `x`", "f:1:4: '`' cannot begin a value: quote it"},
       {"a: %x", "f:1:4: '%' cannot begin a value: quote it"},
       {"a: \"\\q\"",
-       "f:1:5: '\\q' is no escape in double quotes; use single quotes, or write \\\\ for a backslash"},
+       "f:1:5: '\\q' is not an escape in double quotes; use single quotes, or write \\\\ for a backslash"},
       {"a: 'x' y", "f:1:8: 'y' does not belong to the value before it: quote the whole value"},
       {"a: \"x\"y", "f:1:7: 'y' does not belong to the value before it: quote the whole value"},
       {"a: x]", ""},

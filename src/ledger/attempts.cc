@@ -228,9 +228,9 @@ Run seen_by_element(Run& run, std::size_t index) {
   return out;
 }
 
-enum class Row : std::uint8_t { kAsItWas, kToBeWritten };  // what the database has of the step
+enum class RowState : std::uint8_t { kAsItWas, kToBeWritten };  // what the database has of the step
 
-Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row row, Instant now) {
+Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, RowState row, Instant now) {
   Run& run = stored.run;
   CHECK(!terminal(run.state));
   Step& step = run.steps[index];
@@ -252,7 +252,7 @@ Result<Work> claim_in(Ledger& ledger, StoredRun stored, std::size_t index, Row r
   step.due_at = std::nullopt;
   if (!step.first_at) step.first_at = now;
   if (!step.started_at) step.started_at = now;
-  TRY_DONE(row == Row::kAsItWas ? save_lease(ledger, stored, index) : save_step(ledger, stored, index));
+  TRY_DONE(row == RowState::kAsItWas ? save_lease(ledger, stored, index) : save_step(ledger, stored, index));
   TRY_DONE(
       ledger.db().run("INSERT INTO attempts (step, id, number, started_at, outcome, why) "
                       "VALUES ($1, $2, $3, $4, '', '')",
@@ -280,7 +280,7 @@ Result<Work> claim_one(Ledger& ledger, const Due& due, Instant now) {
   std::size_t index = 0;
   while (stored->run.steps[index].id != due.step)
     ++index;
-  return claim_in(ledger, *std::move(stored), index, Row::kAsItWas, now);
+  return claim_in(ledger, *std::move(stored), index, RowState::kAsItWas, now);
 }
 
 // -- recording
@@ -515,7 +515,7 @@ Result<std::optional<Work>> record(Ledger& ledger, const AttemptEnd& end, const 
   const Step& after = leased.stored.run.steps[index];  // there may be more rows than before
   CHECK(after.state != StepState::kRunning || after.spread);
   if (next) {
-    TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, Row::kToBeWritten, end.ended_at));
+    TRY(auto work, claim_in(ledger, std::move(leased.stored), *next, RowState::kToBeWritten, end.ended_at));
     return std::optional<Work>(std::move(work));
   }
   ledger.remember(std::move(leased.stored));

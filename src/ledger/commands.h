@@ -111,8 +111,8 @@ Result<EventDetail> show_event(sql::Connection& db, EventId id);
 Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
 Result<RunBrief> brief_run(sql::Connection& db, RunId id);
 Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max);
-Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& filter);
-Result<std::vector<HeldGroup>> list_held(sql::Connection& db, const Filter& filter);
+Result<std::vector<CauseGroup>> list_failures(sql::Connection& db, const Filter& filter);
+Result<std::vector<CauseGroup>> list_held(sql::Connection& db, const Filter& filter);
 Result<std::vector<HeldStep>> held_steps(sql::Connection& db, const Filter& filter, std::size_t limit);
 Result<Counts> count(sql::Connection& db, Instant now);
 

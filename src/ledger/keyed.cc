@@ -95,9 +95,9 @@ Status forget_keyed(Ledger& ledger, const std::string& target, const std::string
   const std::string by = use.run ? use.run.text() + " (step " + use.step + ")" : "a step";
   switch (use.state) {
     case KeyUse::State::kFirstUse:
-      return Error(Code::kConflict, "the first use of " + name + " is under way in " + by +
-                                        ": what it makes would be made a second time; wait for its end, or "
-                                        "cancel the run");
+      return Error(Code::kConflict,
+                   "the first use of " + name + " is under way in " + by +
+                       ": its object would be created twice; wait for its end, or cancel the run");
     case KeyUse::State::kFirstUseUnclear:
       return Error(Code::kConflict, "it is unclear whether the first use of " + name + ", in " + by +
                                         ", had its effect: settle it with `runs resume` first");

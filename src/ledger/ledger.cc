@@ -51,9 +51,9 @@ Ledger::Ledger(sql::Connection& db, Follow follow) : db_(db), follow_(std::move(
 Status Ledger::load() {
   // Blocks are empty at first: what a former process had reserved and not used stays unused.
   TRY_DONE(db_.each("SELECT seq, chain FROM audit ORDER BY seq DESC LIMIT 1", {}, [&](const sql::Row& row) {
-    memory_.audit_seq = row.integer(0);
+    cached_.audit_seq = row.integer(0);
     const std::string_view chain = row.bytes(1);
-    std::memcpy(memory_.chain.data(), chain.data(), std::min(chain.size(), memory_.chain.size()));
+    std::memcpy(cached_.chain.data(), chain.data(), std::min(chain.size(), cached_.chain.size()));
   }));
   TRY_DONE(load_pauses());
   has_refusals_ = false;
@@ -77,7 +77,7 @@ std::optional<Instant> Ledger::held_since(const StoredRun& stored) const {
 
 Result<std::int64_t> Ledger::next_id(Sequence sequence) {
   const auto index = static_cast<std::size_t>(sequence);
-  Block& block = memory_.blocks[index];
+  Block& block = cached_.blocks[index];
   if (block.next == block.end) {
     std::int64_t end = 0;
     TRY_DONE(
@@ -116,12 +116,12 @@ Status Ledger::audit(Instant at, std::string_view actor, std::string_view action
   action = sql::storable(action, room[1]);
   subject = sql::storable(subject, room[2]);
   detail = sql::storable(detail, room[3]);
-  const std::int64_t seq = ++memory_.audit_seq;
-  memory_.chain = chain_of(memory_.chain, {seq, at, actor, action, subject, detail});
+  const std::int64_t seq = ++cached_.audit_seq;
+  cached_.chain = chain_of(cached_.chain, {seq, at, actor, action, subject, detail});
   return db_.run(
       "INSERT INTO audit (seq, at, actor, action, subject, detail, chain) VALUES ($1, $2, $3, $4, $5, $6, "
       "$7)",
-      {seq, at, actor, action, subject, detail, sql::Blob{{memory_.chain.data(), memory_.chain.size()}}});
+      {seq, at, actor, action, subject, detail, sql::Blob{{cached_.chain.data(), cached_.chain.size()}}});
 }
 
 void Ledger::count_run(const std::string& workflow, std::optional<RunState> from,
@@ -250,11 +250,11 @@ void Ledger::keep_happened() {
   move_to(happening_.held, happened_.held);
 }
 
-void Ledger::forget(const Memory& before) {
+void Ledger::forget(const CachedState& before) {
   db_.roll_back();
   moved_.clear();
   happening_ = {};
-  memory_ = before;
+  cached_ = before;
   forget_texts();
   forget_runs();
   forget_events();

@@ -11,7 +11,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "ledger/halves.h"
+#include "ledger/bounded_cache.h"
 #include "ledger/records.h"
 #include "ledger/stored_run.h"
 #include "model/event.h"
@@ -147,7 +147,7 @@ class Ledger {
   template <class Body>
   Status transact(Body body) {
     TRY_DONE(db_.begin());
-    const Memory before = memory_;
+    const CachedState before = cached_;
     body();
     if (!db_.failed()) {
       const Status flushed = flush();
@@ -172,7 +172,7 @@ class Ledger {
   struct Block {
     std::int64_t next = 0, end = 0;
   };
-  struct Memory {
+  struct CachedState {
     std::array<Block, kSequences> blocks{};
     std::int64_t audit_seq = 0;
     Chain chain{};
@@ -184,17 +184,17 @@ class Ledger {
 
   using Totals = std::array<std::int64_t, 7>;  // by RunState
   Status flush();
-  void forget(const Memory& before);
+  void forget(const CachedState& before);
   void keep_happened();
 
   sql::Connection& db_;
-  Memory memory_;
+  CachedState cached_;
   std::map<std::string, Pinned> pinned_;  // by workflow: the text it was last started with
   std::size_t pinned_bytes_ = 0;
-  Halves<std::shared_ptr<const std::string>> texts_{kRememberedMax, kRememberedBytesMax};
-  Halves<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
-  Halves<StoredRun> large_runs_{kLargeMax, kLargeBytesMax};  // apart, since one would evict all others
-  Halves<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
+  BoundedCache<std::shared_ptr<const std::string>> texts_{kRememberedMax, kRememberedBytesMax};
+  BoundedCache<StoredRun> runs_{kRememberedMax, kRememberedBytesMax};
+  BoundedCache<StoredRun> large_runs_{kLargeMax, kLargeBytesMax};  // apart, since one would evict all others
+  BoundedCache<std::shared_ptr<const Event>> events_{kRememberedMax, kRememberedBytesMax};
   std::unordered_multimap<std::int64_t, Waiter> waiters_;  // by holder
   std::mt19937_64 random_;
   const Follow follow_;

@@ -324,7 +324,7 @@ Error its_elements(const Run& run, const Step& list) {
   const bool more = open.size() > kShown;
   if (more) open.resize(kShown);
   return Error(Code::kConflict, "step " + list.title +
-                                    " is a list under way: skip what is left of it, by its numbers: " +
+                                    " is a list in progress: skip its remaining steps by number: " +
                                     join(open, ", ") + (more ? ", …" : ""));
 }
 
@@ -478,12 +478,14 @@ Status answer(Ledger& ledger, RunId id, std::uint32_t index, const Answer& given
   Run& run = stored.run;
   if (index >= run.steps.size()) return Error(Code::kNotFound, id.text() + " has no such step");
   Step& step = run.steps[index];
-  const std::string_view wanted = given.kind == AnswerKind::kCallback ? "callback" : "approval";
-  if (step.uses != wanted) return Error(Code::kNotFound, "the step is no " + std::string(wanted));
+  const bool callback = given.kind == AnswerKind::kCallback;
+  if (step.uses != (callback ? "callback" : "approval"))
+    return Error(Code::kNotFound,
+                 std::string("the step is not ") + (callback ? "a callback" : "an approval"));
   TRY(const auto before, load_answer(ledger.db(), step.id));
   if (before)
     return Error(Code::kConflict,
-                 "it was answered already, by " + before->by + " at " + to_rfc3339(before->at));
+                 "the step was already answered by " + before->by + " at " + to_rfc3339(before->at));
   if (terminal(run.state))
     return Error(Code::kConflict, id.text() + " has ended: it is " + std::string(to_text(run.state)));
   if (terminal(step.state))

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kPortion = 200;
 
-struct Row {
+struct Candidate {
   std::int64_t id = 0;
   Instant at;
   bool goes = false;
@@ -22,9 +22,9 @@ struct Row {
 
 // Deletes the rows that go; returns the last id looked at, 0 when the walk is over.
 template <class Delete>
-Result<std::int64_t> walk(const std::vector<Row>& rows, Instant before, Delete remove) {
+Result<std::int64_t> walk(const std::vector<Candidate>& rows, Instant before, Delete remove) {
   bool old = false;
-  for (const Row& row : rows) {
+  for (const Candidate& row : rows) {
     if (row.at >= before) continue;
     old = true;
     if (row.goes) TRY_DONE(remove(row));
@@ -35,7 +35,7 @@ Result<std::int64_t> walk(const std::vector<Row>& rows, Instant before, Delete r
 }  // namespace
 
 Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t after) {
-  std::vector<Row> rows;
+  std::vector<Candidate> rows;
   TRY_DONE(ledger.db().each(
       "SELECT id, created_at, finished_at, state, workflow, "
       "EXISTS (SELECT 1 FROM runs o WHERE o.event = runs.event AND o.workflow = runs.workflow AND "
@@ -49,7 +49,7 @@ Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t aft
         const bool goes = !row.null(2) && row.time(2) < before && !row.flag(5);
         rows.push_back({row.integer(0), row.time(1), goes, row.integer(3), row.text(4)});
       }));
-  return walk(rows, before, [&](const Row& row) -> Status {
+  return walk(rows, before, [&](const Candidate& row) -> Status {
     sql::Connection& db = ledger.db();
     TRY_DONE(db.run("DELETE FROM requests WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
     TRY_DONE(db.run("DELETE FROM attempts WHERE step IN (SELECT id FROM steps WHERE run = $1)", {row.id}));
@@ -64,14 +64,14 @@ Result<std::int64_t> prune_runs(Ledger& ledger, Instant before, std::int64_t aft
 
 // Deliveries that made no event, and repeats. The one that made an event is its payload, and goes with it.
 Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64_t after) {
-  std::vector<Row> rows;
+  std::vector<Candidate> rows;
   TRY_DONE(ledger.db().each(
       "SELECT id, received_at, event, verdict FROM deliveries WHERE id > $1 ORDER BY id LIMIT $2",
       {after, kPortion}, [&](const sql::Row& row) {
         const bool repeat = static_cast<Verdict>(row.integer(3)) == Verdict::kDuplicate;
         rows.push_back({row.integer(0), row.time(1), row.null(2) || repeat, 0});
       }));
-  return walk(rows, before, [&](const Row& row) -> Status {
+  return walk(rows, before, [&](const Candidate& row) -> Status {
     TRY_DONE(ledger.db().run("DELETE FROM refusals WHERE delivery = $1", {row.id}));
     return ledger.db().run("DELETE FROM deliveries WHERE id = $1", {row.id});
   });
@@ -79,7 +79,7 @@ Result<std::int64_t> prune_deliveries(Ledger& ledger, Instant before, std::int64
 
 // Events that no run needs, with what tells a repeat of them from a new one.
 Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t after) {
-  std::vector<Row> rows;
+  std::vector<Candidate> rows;
   TRY_DONE(ledger.db().each(
       "SELECT e.id, e.received_at, e.planned = 1 AND "
       "NOT EXISTS (SELECT 1 FROM runs r WHERE r.event = e.id AND r.replay_of IS NULL) AND "
@@ -88,7 +88,7 @@ Result<std::int64_t> prune_events(Ledger& ledger, Instant before, std::int64_t a
       {after, kPortion}, [&](const sql::Row& row) {
         rows.push_back({row.integer(0), row.time(1), row.flag(2), row.integer(3)});
       }));
-  return walk(rows, before, [&](const Row& row) -> Status {
+  return walk(rows, before, [&](const Candidate& row) -> Status {
     sql::Connection& db = ledger.db();
     TRY_DONE(db.run("DELETE FROM known WHERE key IN (SELECT known FROM events WHERE id = $1)", {row.id}));
     // Repeats that outlive it get back what they shared with it.

@@ -406,34 +406,18 @@ Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_
   return out;
 }
 
-Result<std::vector<FailureGroup>> list_failures(sql::Connection& db, const Filter& f) {
+namespace {
+
+// `sql` yields cause, workflow, count, first, last, at. At most 500 groups.
+Result<std::vector<CauseGroup>> groups_of(sql::Connection& db, const std::string& sql, const Filter& f) {
   constexpr int kGroupsMax = 500;
-  std::vector<FailureGroup> out;
-  TRY_DONE(
-      db.each("SELECT cause, workflow, count(*), min(id), max(id) FROM runs WHERE state = 5 AND dismissed = "
-              "0 AND ($1 = "
-              "'' OR team = $1) AND ($2 = '' OR workflow = $2) GROUP BY cause, workflow ORDER BY max(id) "
-              "DESC LIMIT $3",
-              {f.team, f.workflow, kGroupsMax}, [&](const sql::Row& row) {
-                FailureGroup group;
-                group.cause = row.text(0);
-                group.workflow = row.text(1);
-                group.count = row.integer(2);
-                group.first = RunId{row.integer(3)};
-                group.last = RunId{row.integer(4)};
-                out.push_back(std::move(group));
-              }));
-  for (FailureGroup& group : out) {
-    TRY_DONE(db.each("SELECT finished_at, reason FROM runs WHERE id = $1", {group.last.value},
-                     [&](const sql::Row& row) {
-                       group.last_at = row.maybe_time(0);
-                       group.reason = row.text(1);
-                     }));
-  }
+  std::vector<CauseGroup> out;
+  TRY_DONE(db.each(sql, {f.team, f.workflow, kGroupsMax}, [&](const sql::Row& row) {
+    out.push_back({row.text(0), row.text(1), row.integer(2), RunId{row.integer(3)}, RunId{row.integer(4)},
+                   row.maybe_time(5), ""});
+  }));
   return out;
 }
-
-namespace {
 
 // Of runs that have not ended. The index has the held steps alone.
 constexpr std::string_view kHeld =
@@ -442,28 +426,33 @@ constexpr std::string_view kHeld =
 
 }  // namespace
 
-Result<std::vector<HeldGroup>> list_held(sql::Connection& db, const Filter& f) {
-  constexpr int kGroupsMax = 500;
+Result<std::vector<CauseGroup>> list_failures(sql::Connection& db, const Filter& f) {
+  TRY(auto groups, groups_of(db,
+                             "SELECT cause, workflow, count(*), min(id), max(id), NULL FROM runs WHERE "
+                             "state = 5 AND dismissed = 0 AND ($1 = '' OR team = $1) AND ($2 = '' OR "
+                             "workflow = $2) GROUP BY cause, workflow ORDER BY max(id) DESC LIMIT $3",
+                             f));
+  for (CauseGroup& group : groups) {
+    TRY_DONE(db.each("SELECT finished_at, reason FROM runs WHERE id = $1", {group.last.value},
+                     [&](const sql::Row& row) {
+                       group.at = row.maybe_time(0);
+                       group.reason = row.text(1);
+                     }));
+  }
+  return groups;
+}
+
+Result<std::vector<CauseGroup>> list_held(sql::Connection& db, const Filter& f) {
   static const std::string kSql =
       "SELECT s.cause, r.workflow, count(*), min(r.id), max(r.id), min(s.held_at) " + std::string(kHeld) +
       "GROUP BY s.cause, r.workflow ORDER BY max(s.id) DESC LIMIT $3";
-  std::vector<HeldGroup> out;
-  TRY_DONE(db.each(kSql, {f.team, f.workflow, kGroupsMax}, [&](const sql::Row& row) {
-    HeldGroup group;
-    group.cause = row.text(0);
-    group.workflow = row.text(1);
-    group.count = row.integer(2);
-    group.first = RunId{row.integer(3)};
-    group.last = RunId{row.integer(4)};
-    group.since = row.maybe_time(5);
-    out.push_back(std::move(group));
-  }));
-  for (HeldGroup& group : out) {
+  TRY(auto groups, groups_of(db, kSql, f));
+  for (CauseGroup& group : groups) {
     TRY_DONE(db.each("SELECT reason FROM steps WHERE run = $1 AND cause = $2 AND held_at IS NOT NULL",
                      {group.last.value, group.cause},
                      [&](const sql::Row& row) { group.reason = row.text(0); }));
   }
-  return out;
+  return groups;
 }
 
 Result<std::vector<HeldStep>> held_steps(sql::Connection& db, const Filter& f, std::size_t limit) {

@@ -156,23 +156,15 @@ struct Before {
   std::string answer = {};
 };
 
-// Failed runs of one cause that nobody has retried or dismissed.
-struct FailureGroup {
+// The runs of one workflow that failed, or that hold a step, for one cause.
+struct CauseGroup {
   std::string cause, workflow;
-  std::int64_t count = 0;
+  std::int64_t count = 0;  // of runs that failed, or of held steps
   RunId first, last;
-  std::optional<Instant> last_at;
-  std::string reason;  // the last one's
+  std::optional<Instant> at;  // when the last run failed, or since when the first step is held
+  std::string reason;         // the last one's
 };
 
-// Held steps of one cause, in runs that have not ended.
-struct HeldGroup {
-  std::string cause, workflow;
-  std::int64_t count = 0;
-  RunId first, last;
-  std::optional<Instant> since;  // the first one's
-  std::string reason;            // the last one's
-};
 struct HeldStep {
   RunId run;
   std::uint32_t index = 0;

@@ -118,7 +118,7 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
   if (void_) co_return std::nullopt;
 
   updating_ = !kept_.empty();
-  AWAIT(Planned planned, go_through(updating_ ? step_->action->update() : &step_->action->plan(), false));
+  AWAIT(PlanResult planned, go_through(updating_ ? step_->action->update() : &step_->action->plan(), false));
   if (gone_ && !void_) {
     AWAIT(std::optional<Outcome> not_now, begin_anew());
     if (not_now) co_return not_now;
@@ -142,7 +142,7 @@ rt::Task<std::optional<Outcome>> Attempting::carry_out() {
   co_return Succeeded{to_text(outputs)};
 }
 
-rt::Task<Attempting::Planned> Attempting::go_through(const connector::Plan* plan, bool looking) {
+rt::Task<Attempting::PlanResult> Attempting::go_through(const connector::Plan* plan, bool looking) {
   for (const connector::Call& call : plan->calls()) {
     AWAIT(std::optional<Outcome> outcome, one_call(&call, looking));
     if (void_) co_return Outcome(Refused{"the lease is void"});
@@ -219,16 +219,16 @@ rt::Task<std::optional<Outcome>> Attempting::look() {
   const connector::Waiting& waiting = *step_->action->waiting();
   AWAIT(Values values, evaluate(waiting.asks()));
   if (auto not_now = later(values)) co_return not_now;
-  const auto seen = waiting.judge(values, masker_);
-  if (!seen) co_return Refused{seen.error().message};
+  const auto status = waiting.judge(values, masker_);
+  if (!status) co_return Refused{status.error().message};
   const engine::StepDefinition& definition = *step_->definition;
-  switch (seen->look) {
-    case connector::Waiting::Look::kGreen:
+  switch (status->state) {
+    case connector::Waiting::JobState::kSucceeded:
       co_return std::nullopt;
-    case connector::Waiting::Look::kRed:
+    case connector::Waiting::JobState::kFailed:
       if (definition.any_result) co_return std::nullopt;
-      co_return Refused{"the job failed: " + seen->why, Because::kJobFailed};
-    case connector::Waiting::Look::kNotYet:
+      co_return Refused{"the job failed: " + status->why, Because::kJobFailed};
+    case connector::Waiting::JobState::kRunning:
       break;
   }
   const Instant now = rt::now();
@@ -305,7 +305,7 @@ rt::Task<std::variant<bool, Outcome>> Attempting::settle_past(const connector::C
     case engine::Move::kLook: {
       CHECK(step_->action->lookup() != nullptr);
       const json::value requests = context_->as_object()["requests"];
-      AWAIT(Planned looked, go_through(step_->action->lookup(), true));
+      AWAIT(PlanResult looked, go_through(step_->action->lookup(), true));
       context_->as_object()["requests"] = requests;
       if (void_) co_return Outcome(Refused{"the lease is void"});
       if (auto* outcome = std::get_if<Outcome>(&looked))

@@ -71,7 +71,7 @@ class Attempting {
  private:
   // Result of an action's plan (requests, lookup or update): its outputs, or the outcome that ends the
   // attempt.
-  using Planned = std::variant<json::value, Outcome>;
+  using PlanResult = std::variant<json::value, Outcome>;
 
   std::optional<Outcome> past_deadline() const;
   // Evaluates `if`, `forEach` and `with`, and does all of a built-in. nullopt: go on with the action.
@@ -99,8 +99,8 @@ class Attempting {
   bool cannot_be_shown(const connector::Call& call, const Values& values);
   std::optional<Outcome> not_sent(const connector::Call& call, const HttpRequest& request, Request row);
   bool hangs_on_unknown(const connector::Call& call) const;
-  Planned shadowed(const connector::Plan& plan, const Values& values) const;
-  rt::Task<Planned> go_through(const connector::Plan* plan, bool looking);
+  PlanResult shadowed(const connector::Plan& plan, const Values& values) const;
+  rt::Task<PlanResult> go_through(const connector::Plan* plan, bool looking);
   rt::Task<std::optional<Outcome>> one_call(const connector::Call* call, bool looking);
   // Settles the request with what earlier attempts left. true: send it; false: it is settled; or the outcome
   // that ends the attempt.

@@ -138,7 +138,7 @@ bool Attempting::cannot_be_shown(const connector::Call& call, const Values& valu
   return true;
 }
 
-Attempting::Planned Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
+Attempting::PlanResult Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
   json::object outputs;
   auto known = plan.outputs(values);
   if (known && known->is_object()) outputs = std::move(known->as_object());

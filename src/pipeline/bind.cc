@@ -157,7 +157,7 @@ void Rules::check_waiting(const BoundStep& step, lang::Problems& problems) const
   const bool waits = step.action != nullptr && step.action->waiting() != nullptr;
   if (waits && definition.announces) {
     problems.push_back({definition.place, "an announcement cannot wait itself, and " + definition.uses +
-                                              " waits for what it starts"});
+                                              " waits for the job that it starts"});
   }
   if (waits || definition.built_in == BuiltIn::kTeamNotify) return;  // that is each team's own action
   for (const auto& [key, place] : definition.waiting_keys) {
@@ -183,8 +183,9 @@ bool Rules::bind_step(BoundStep& step, lang::Problems& problems) const {
   }
   check_waiting(step, problems);
   if (definition.key && step.action != nullptr && step.action->update() == nullptr) {
-    problems.push_back({definition.place, "'key' needs an action that can update what it made, and " +
-                                              definition.uses + " has no `update`"});
+    problems.push_back(
+        {definition.place, "'key' needs an action that can update the object that it created, and " +
+                               definition.uses + " has no `update`"});
   }
   return !errors_since(problems, before);
 }

@@ -35,7 +35,7 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   const bool was_closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
   const bool opened = guard.note(failed, rt::steady_now());
   const bool closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;
-  signals_->breaker(target, !closed);
+  telemetry_->breaker(target, !closed);
   if (closed && !was_closed) log::info("the target answers again", {{"target", target}});
   if (!opened) return;
   const std::string why(why_of(outcome));

@@ -80,7 +80,7 @@ rt::Task<HttpResponse> Pipeline::receive(HttpRequest request) {
   seen.id = receipt->delivery();
   seen.event = receipt->event();
   if (receipt->duplicate()) seen.verdict = Verdict::kDuplicate, seen.status = 200;
-  signals_->delivery(seen, event.name_space + "/" + event.name, rt::steady_now() - began);
+  telemetry_->delivery(seen, event.name_space + "/" + event.name, rt::steady_now() - began);
 
   if (!receipt->duplicate()) announce(std::move(event), *receipt->event(), to_plan);
   co_return intake::accepted_answer(*route, receipt->delivery(), *receipt->event(),
@@ -129,7 +129,7 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
     end.unanswered = attempting.unanswered;
   }
   end.ended_at = rt::now();
-  signals_->attempt(work, end.outcome, rt::steady_now() - began);
+  telemetry_->attempt(work, end.outcome, rt::steady_now() - began);
   note_target(work.run.steps[work.step].target, end.requests, end.outcome);
 
   const engine::RetryPolicy policy =

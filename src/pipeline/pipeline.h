@@ -17,7 +17,7 @@
 #include "pipeline/expressions.h"
 #include "pipeline/rate.h"
 #include "pipeline/rules.h"
-#include "pipeline/signals.h"
+#include "pipeline/telemetry.h"
 #include "rt/group.h"
 #include "store/store.h"
 
@@ -149,7 +149,7 @@ class Pipeline {
   void note_target(const std::string& target, const std::vector<Request>& requests, const Outcome& outcome);
 
   Parts parts_;
-  std::shared_ptr<Signals> signals_;
+  std::shared_ptr<Telemetry> telemetry_;
   std::shared_ptr<const Rules> rules_;
   Repeated not_recorded_;
   connector::Masker masker_;

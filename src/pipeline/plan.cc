@@ -85,9 +85,10 @@ std::string vars_of(const engine::Workflow& workflow, const Values& values, std:
   return json::serialize(vars);
 }
 
-// What a workflow's `if` says.
-struct Said {
-  Said(const lang::Expression& condition, const lang::Evaluated& answer, const connector::Masker& masker)
+// The result of a workflow's `if`.
+struct ConditionResult {
+  ConditionResult(const lang::Expression& condition, const lang::Evaluated& answer,
+                  const connector::Masker& masker)
       : yes(answer && *answer == "true"), no(answer && *answer == "false") {
     if (yes || no) return;
     const std::string neither = "must yield true or false";
@@ -176,7 +177,7 @@ rt::Task<Pipeline::Choice> Pipeline::choose(std::shared_ptr<const BoundWorkflow>
     trace["if"] = trace_of(*workflow.condition, *asked.context, *asked.condition, masker_);
     choice.planned.trace = masker_.mask_json(json::serialize(trace));
     const std::string said = "if: `" + workflow.condition->text + "` is ";
-    const Said answer(*workflow.condition, *asked.condition, masker_);
+    const ConditionResult answer(*workflow.condition, *asked.condition, masker_);
     if (answer.no) {
       choice.planned.why = said + "false";
       co_return choice;
@@ -243,7 +244,7 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
   AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, workflow.condition.has_value()));
   if (asked.unasked) co_return *asked.unasked;
   if (asked.condition) {
-    const Said answer(*workflow.condition, *asked.condition, masker_);
+    const ConditionResult answer(*workflow.condition, *asked.condition, masker_);
     if (answer.no) {
       co_return Error(Code::kConflict, none + " does not want the event: its `if`, `" +
                                            workflow.condition->text + "`, is false");

@@ -47,10 +47,10 @@ Delivery brief(Delivery delivery) {
 
 Pipeline::Pipeline(Parts parts)
     : parts_(std::move(parts)),
-      signals_(std::make_shared<Signals>(parts_.loop, parts_.metrics)),
+      telemetry_(std::make_shared<Telemetry>(parts_.loop, parts_.metrics)),
       background_(parts_.loop, "refused deliveries") {
-  parts_.store.listen([signals = std::weak_ptr(signals_)](const store::Happened& happened) {
-    if (const auto alive = signals.lock()) alive->happened(happened);
+  parts_.store.listen([telemetry = std::weak_ptr(telemetry_)](const store::Happened& happened) {
+    if (const auto alive = telemetry.lock()) alive->happened(happened);
   });
 }
 
@@ -79,7 +79,7 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
     AWAIT(const auto stored, parts_.store.append_rejected(std::move(judged.delivery), judged.identity));
     if (!stored) co_return not_taken(route, std::move(seen), stored.error());
     seen.id = *stored;
-    signals_->delivery(seen, judged.identity.named, rt::steady_now() - began);
+    telemetry_->delivery(seen, judged.identity.named, rt::steady_now() - began);
     co_return intake::filtered_answer(route, *stored);
   }
   intake::Refusal refusal = std::move(*judged.refusal);
@@ -89,7 +89,7 @@ rt::Task<HttpResponse> Pipeline::keep(intake::Route route, intake::Judged judged
     AWAIT(const auto stored, parts_.store.append_rejected(std::move(refusal.delivery), judged.identity));
     if (!stored) co_return not_taken(route, std::move(seen), stored.error());
     seen.id = *stored;
-    signals_->delivery(seen, judged.identity.named, Duration(0));
+    telemetry_->delivery(seen, judged.identity.named, Duration(0));
     co_return intake::problem_answer(refusal);
   }
   co_return refused(std::move(refusal), trace);
@@ -100,16 +100,16 @@ Pipeline::Trace Pipeline::trace_of_refusal(std::string_view proof) {
       rates_.take("refused", kSampled, 1, rt::steady_now()) == 1) {
     return Trace::kStore;
   }
-  return signals_->take_refusal(proof) ? Trace::kLog : Trace::kCount;
+  return telemetry_->take_refusal(proof) ? Trace::kLog : Trace::kCount;
 }
 
 HttpResponse Pipeline::refused(intake::Refusal refusal, Trace trace) {
   HttpResponse answer = intake::problem_answer(refusal);
-  signals_->count_delivery(refusal.delivery);
+  telemetry_->count_delivery(refusal.delivery);
   if (refused_.empty()) refused_since_ = rt::now();
   ++refused_[refusal.status];
   if (trace == Trace::kStore) background_.start(store_refusal(brief(std::move(refusal.delivery))));
-  if (trace == Trace::kLog) signals_->write_delivery(refusal.delivery, "");
+  if (trace == Trace::kLog) telemetry_->write_delivery(refusal.delivery, "");
   return answer;
 }
 
@@ -121,7 +121,7 @@ HttpResponse Pipeline::too_large(const HttpRequest& request) {
 }
 
 HttpResponse Pipeline::broken(int status, const std::string& why) {
-  signals_->broken(status, why);
+  telemetry_->broken(status, why);
   return intake::problem_answer(status, why);
 }
 
@@ -129,7 +129,7 @@ rt::Task<> Pipeline::store_refusal(Delivery delivery) {
   Delivery seen = without_content(delivery);
   AWAIT(const auto stored, parts_.store.append_rejected(std::move(delivery), Identity()));
   if (stored) seen.id = *stored;
-  signals_->log_delivery(seen, "");
+  telemetry_->log_delivery(seen, "");
   if (!stored) log::warn("a refused delivery could not be recorded", {{"why", stored.error().message}});
 }
 
@@ -138,11 +138,11 @@ HttpResponse Pipeline::not_taken(const intake::Route& route, Delivery seen, cons
     seen.verdict = Verdict::kRejected;
     seen.status = 422;
     seen.reason = error.message;
-    signals_->delivery(seen, "", Duration(0));
+    telemetry_->delivery(seen, "", Duration(0));
     return intake::problem_answer(422, error.message);
   }
   refused_at_ = rt::steady_now();
-  signals_->not_stored(route.source->name(), route.hook, error.message);
+  telemetry_->not_stored(route.source->name(), route.hook, error.message);
   return intake::problem_answer(route, 503, "the store is not writable");
 }
 
@@ -199,7 +199,7 @@ rt::Task<> Pipeline::settle() {
   AWAIT_DONE(sum_up());
   AWAIT(const bool all, background_.close(std::chrono::milliseconds(300)));
   if (!all) background_.abandon();
-  signals_->stop();
+  telemetry_->stop();
 }
 
 }  // namespace postlude::pipeline

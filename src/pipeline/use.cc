@@ -7,7 +7,7 @@ namespace postlude::pipeline {
 
 void Pipeline::use(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
-  signals_->use(*rules_);
+  telemetry_->use(*rules_);
   pinned_.clear();
   // Secrets of the version before stay hidden: answers to its requests may still arrive.
   renew_masker(Duration(0));

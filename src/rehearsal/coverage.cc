@@ -69,7 +69,7 @@ class Count {
     if ((waits_for_others(definition.built_in) && definition.with.find("timeout") != nullptr) ||
         (waiting != nullptr && definition.wait.timeout))
       one(key_of(i, "over"), definition.place, "the time of " + name + " is never over");
-    if (waiting != nullptr && waiting->may_be_red() && !definition.any_result)
+    if (waiting != nullptr && waiting->may_fail() && !definition.any_result)
       one(key_of(i, "red"), definition.place, "the result of " + name + " is never red");
   }
 
@@ -92,12 +92,12 @@ int percent(std::size_t reached, std::size_t all) {
   return all == 0 ? 100 : static_cast<int>(reached * 100 / all);
 }
 
-void Coverage::add(const Seen& seen) {
-  for (const store::Planned& planned : seen.plan) {
+void Coverage::add(const TrialResult& trial) {
+  for (const store::Planned& planned : trial.plan) {
     const std::string answer = answer_of(planned.trace);
     if (!answer.empty()) reached_[planned.workflow].insert("if " + answer);
   }
-  for (const store::RunBrief& detail : seen.details)
+  for (const store::RunBrief& detail : trial.details)
     add_run(detail.run);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Coverage: which steps and branches of a configuration's workflows its tests have reached, and which not.
+// Coverage: which steps and branches of the workflows the tests have reached.
 
 #include <map>
 #include <set>
@@ -26,10 +26,10 @@ class Coverage {
  public:
   explicit Coverage(std::shared_ptr<const pipeline::Rules> rules) : rules_(std::move(rules)) {}
 
-  void add(const Seen& seen);
-  // In the order of the configuration. Counted: that a workflow runs; its `if` true and false; of each step
-  // that it runs, its `if` true and false, and, where it waits with a time limit that it gives itself, that
-  // the time is over. Where what it starts may end red and fail it, also that.
+  void add(const TrialResult& trial);
+  // In the order of the configuration. Counts: a workflow runs; its `if` is true, and false; for each step of
+  // it, its `if` is true, and false; for a step that waits with a time limit of its own, the timeout; for a
+  // step whose job can fail, that failure.
   std::vector<WorkflowCoverage> report() const;
 
  private:

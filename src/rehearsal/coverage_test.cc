@@ -6,13 +6,13 @@ namespace postlude::rehearsal {
 namespace {
 
 std::vector<std::string> gaps_of(const std::shared_ptr<const pipeline::Rules>& rules, const Step& step) {
-  Seen seen;
+  TrialResult trial;
   store::RunBrief brief;
   brief.run.workflow = "w";
   brief.run.steps = {step};
-  seen.details.push_back(std::move(brief));
+  trial.details.push_back(std::move(brief));
   Coverage coverage(rules);
-  coverage.add(seen);
+  coverage.add(trial);
   std::vector<std::string> out;
   for (const WorkflowCoverage& workflow : coverage.report()) {
     for (const WorkflowCoverage::Gap& gap : workflow.gaps)

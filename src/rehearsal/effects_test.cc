@@ -24,13 +24,13 @@
 namespace postlude::rehearsal {
 namespace effects {
 
-std::string text_of(const Seen& seen) {
+std::string text_of(const Observed& seen) {
   constexpr const char* kStates[] = {"succeeded", "failed", "held", "superseded"};
   std::string out = kStates[static_cast<std::size_t>(seen.state)];
   return out + " " + std::to_string(seen.effects) + "/" + std::to_string(seen.sends) + "/" +
          std::to_string(seen.lookups);
 }
-void PrintTo(const Seen& seen, std::ostream* out) {
+void PrintTo(const Observed& seen, std::ostream* out) {
   *out << text_of(seen) << ", keys " << seen.keys << (seen.outputs ? ", outputs" : ", no outputs");
 }
 
@@ -42,10 +42,10 @@ using effects::Crash;
 using effects::kConnector;
 using effects::Kind;
 using effects::Model;
+using effects::Observed;
 using effects::Policy;
 using effects::Receiver;
 using effects::Rule;
-using effects::Seen;
 using effects::Send;
 using effects::State;
 using effects::text_of;
@@ -191,8 +191,8 @@ class Cell {
     const std::uint64_t when = request ? at.request : at.record;
     if (request || crash == Crash::kBeforeRecord || crash == Crash::kAfterRecord) {
       rehearsal_->memory().fault = [=](std::uint64_t n) {
-        if (n != when) return store::Fault::kNone;
-        return before ? store::Fault::kCrashBefore : store::Fault::kCrashAfter;
+        if (n != when) return store::CommitFault::kNone;
+        return before ? store::CommitFault::kCrashBefore : store::CommitFault::kCrashAfter;
       };
     }
     receiver_.is_heard = crash == Crash::kNone || crash == Crash::kBeforeCommit ||
@@ -248,8 +248,8 @@ class Cell {
     return step.finished_at.value_or(Instant::max()) - step.started_at.value_or(Instant());
   }
 
-  Seen seen() {
-    Seen out;
+  Observed seen() {
+    Observed out;
     const auto detail = rehearsal_->ask(rehearsal_->store().run(run_));
     EXPECT_TRUE(detail && *detail);
     const Step& step = (*detail)->run.steps.at(0);
@@ -357,7 +357,7 @@ Cells play(const Rule& rule, const std::shared_ptr<const pipeline::Rules>& rules
           done.push_back(then.verbs[i - 1]);
         }
         if (!done.empty() && done.back() == Verb::kNewer) continue;  // that is another run
-        const Seen now = cell.seen();
+        const Observed now = cell.seen();
         EXPECT_EQ(now, model.seen()) << "after " << i << " of them";
         if (const auto column = column_of(done)) out[*column] = text_of(now);
       }

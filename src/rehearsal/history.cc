@@ -53,7 +53,7 @@ std::optional<postlude::Answer> answer_of(const json::value& view) {
 }
 
 // From what expressions saw of it: {status, headers, body, text}.
-void read_answer(const json::value& response, Exchange& into) {
+void read_answer(const json::value& response, StoredExchange& into) {
   if (!response.is_object()) return;
   const json::value* status = find(response, "status");
   if (status == nullptr || !status->is_int64()) return;
@@ -77,8 +77,8 @@ void read_answer(const json::value& response, Exchange& into) {
   if (!into.cut) into.answer = std::move(answer);
 }
 
-Exchange exchange_of(const json::value& view, const std::string& uses) {
-  Exchange out;
+StoredExchange exchange_of(const json::value& view, const std::string& uses) {
+  StoredExchange out;
   out.target = target_of(uses);
   out.name = text(view, "request");
   out.why = text(view, "why");
@@ -98,8 +98,8 @@ Exchange exchange_of(const json::value& view, const std::string& uses) {
   return out;
 }
 
-Exchange exchange_of(const Request& request, const std::string& uses) {
-  Exchange out;
+StoredExchange exchange_of(const Request& request, const std::string& uses) {
+  StoredExchange out;
   out.target = target_of(uses);
   out.method = request.method;
   out.url = request.url;
@@ -154,7 +154,7 @@ Result<EventHistory> event_history(const json::value& view) {
   const auto received = time(view, "receivedAt");
   const json::value* payload = find(view, "payload");
   if (!out.id.starts_with("evt_") || !received || payload == nullptr)
-    return Error(Code::kInvalid, "the daemon's answer is no event");
+    return Error(Code::kInvalid, "the daemon's answer is not an event");
   out.given.source = text(view, "source");
   out.given.hook = text(view, "hook");
   out.given.cluster = text(view, "cluster");
@@ -177,7 +177,7 @@ Result<RunHistory> run_history(const json::value& view) {
   RunHistory out;
   out.id = text(view, "id");
   if (!out.id.starts_with("run_") || find(view, "steps") == nullptr)
-    return Error(Code::kInvalid, "the daemon's answer is no run");
+    return Error(Code::kInvalid, "the daemon's answer is not a run");
   out.workflow = text(view, "workflow");
   out.state = text(view, "state");
   out.reason = text(view, "reason");

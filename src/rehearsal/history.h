@@ -1,6 +1,6 @@
 #pragma once
-// History: what happened because of an event, as a daemon's API tells it, or as a rehearsal's store has it;
-// both in one form, so that they can be compared.
+// History: what an event caused, read from a daemon's API or from a rehearsal's store into one form, so that
+// both can be compared.
 
 #include <optional>
 #include <string>
@@ -11,8 +11,8 @@
 namespace postlude::rehearsal {
 
 // A request as it was stored: secrets masked, without credentials.
-struct Exchange {
-  std::string target;  // "": not known
+struct StoredExchange {
+  std::string target;  // "": unknown
   std::string method;
   std::string url;
   std::string name;      // of the request: "update.…" where it changed what an earlier use had made
@@ -21,27 +21,27 @@ struct Exchange {
   bool settled = false;  // a person said what became of it
   json::value headers;
   json::value body;
-  std::string result;  // as the contract has it: succeeded, unclear, shadow, …
+  std::string result;  // in the contract's words: succeeded, unclear, shadow, …
   Duration took{};
-  std::optional<HttpResponse> answer;  // nullopt: there was none, or it is not whole
-  bool cut = false;                    // the answer was longer than what is stored
-  bool left_out = false;               // what was sent and answered is not told
+  std::optional<HttpResponse> answer;  // nullopt: none, or an incomplete one
+  bool cut = false;                    // the stored answer was shortened
+  bool left_out = false;               // the request and answer are not included
 };
 
 struct StepHistory {
-  std::string id;  // "" when it has none
+  std::string id;  // "" if it has none
   std::string uses;
-  std::string item;  // of forEach, as JSON
+  std::string item;  // forEach: the element as JSON
   bool announces = false;
-  std::string target, key;  // of `key`; "": it has none
-  std::size_t retried = 0;  // how often a person let it go on after it had been refused
+  std::string target, key;  // from `key`; "": none
+  std::size_t retried = 0;  // number of times that a person continued it after a refusal
   std::string state;
   Because because = Because::kOther;
   json::value outputs;
   std::optional<postlude::Answer> answer;  // that it was given
   std::optional<Instant> started_at, finished_at;
-  std::optional<Instant> now;  // what expressions saw as `now`
-  std::vector<Exchange> exchanges;
+  std::optional<Instant> now;  // the value of `now` in expressions
+  std::vector<StoredExchange> exchanges;
 };
 
 struct RunHistory {
@@ -61,13 +61,12 @@ struct EventHistory {
   std::vector<RunHistory> runs;  // oldest first
 };
 
-// Of GET /api/v1/events/{id} (its runs are left out) and GET /api/v1/runs/{id}. kInvalid: this is something
-// else.
+// Reads GET /api/v1/events/{id} (without its runs) and GET /api/v1/runs/{id}. kInvalid: another kind of JSON.
 Result<EventHistory> event_history(const json::value& view);
 Result<RunHistory> run_history(const json::value& view);
 RunHistory run_history(const store::RunDetail& detail);
 
-// The path of a stored URL: behind its host, or behind ***; without the query.
+// The path of a stored URL, after its host or after ***, without the query.
 std::string path_of_url(std::string_view url);
 
 }  // namespace postlude::rehearsal

@@ -67,7 +67,7 @@ TEST(HistoryTest, ReadsWhatTheApiShows) {
   EXPECT_TRUE(step.item.empty());
   EXPECT_FALSE(step.announces);
   ASSERT_EQ(step.exchanges.size(), 4U);
-  const Exchange& first = step.exchanges[0];
+  const StoredExchange& first = step.exchanges[0];
   EXPECT_EQ(first.target, "hub");
   EXPECT_EQ(first.key, "k1");
   EXPECT_EQ(first.took, std::chrono::milliseconds(1500));

@@ -75,8 +75,8 @@ void People::give_what_is_due() {
     due_.erase(due_.begin() + static_cast<std::ptrdiff_t>(i));
     states_[due.reply] = State::kGiven;
     const Reply& reply = replies_[due.reply];
-    const auto taken = rehearsal_.ask(rehearsal_.store().answer(
-        due.run, due.step, postlude::Answer{reply.kind, reply.by, reply.body, rt::now()}));
+    const auto taken = rehearsal_.ask(
+        rehearsal_.store().answer(due.run, due.step, Answer{reply.kind, reply.by, reply.body, rt::now()}));
     if (!taken || !*taken) {
       refused_.push_back("the answer to step '" + reply.step + "' (" + reply.place.text() +
                          ") was not taken: " + (taken ? taken->error().message : "the process died"));

@@ -94,11 +94,11 @@ class RehearsalTest : public testing::Test {
     ASSERT_TRUE(begun) << begun.error().message;
     rehearsal_ = *std::move(begun);
   }
-  Answer answer(const Sent& sent) {
+  ScriptedAnswer answer(const Sent& sent) {
     history_ += text_of(sent);
     sent_.push_back(sent);
     if (answers_.empty()) return {milliseconds(20), response(200)};
-    Answer out = answers_.front();
+    ScriptedAnswer out = answers_.front();
     answers_.erase(answers_.begin());
     return out;
   }
@@ -116,7 +116,7 @@ class RehearsalTest : public testing::Test {
     return detail && *detail ? (*detail)->run : postlude::Run();
   }
 
-  std::vector<Answer> answers_;
+  std::vector<ScriptedAnswer> answers_;
   std::vector<Sent> sent_;
   std::string history_;
   std::unique_ptr<Rehearsal> rehearsal_;
@@ -168,7 +168,7 @@ TEST_F(RehearsalTest, ARunKeepsNoMoreThanItMay) {
       - {uses: hub/request, with: {method: PUT, path: /told, body: "${{ .failure.reason }}"}}
 )");
   const std::string body = "\"" + std::string(1'000'000, 'x') + "\"";
-  answers_ = std::vector<Answer>(20, Answer{milliseconds(20), response(200, body)});
+  answers_ = std::vector<ScriptedAnswer>(20, ScriptedAnswer{milliseconds(20), response(200, body)});
   accept();
   EXPECT_TRUE(rehearsal_->run_until_quiet(hours(1)));
   const postlude::Run run = only_run();
@@ -311,13 +311,15 @@ TEST_F(RehearsalTest, GoesOnAfterACrashAtAnyCommit) {
   ASSERT_TRUE(rehearsal_->run_until_quiet(hours(1)));
   const std::uint64_t commits = rehearsal_->memory().commits();
   ASSERT_GE(commits, 5U);
-  for (const store::Fault fault : {store::Fault::kCrashBefore, store::Fault::kCrashAfter}) {
+  for (const store::CommitFault fault : {store::CommitFault::kCrashBefore, store::CommitFault::kCrashAfter}) {
     for (std::uint64_t at = 2; at <= commits; ++at) {
       sent_.clear();
       begin(kOneStep);
-      rehearsal_->memory().fault = [&](std::uint64_t n) { return n == at ? fault : store::Fault::kNone; };
+      rehearsal_->memory().fault = [&](std::uint64_t n) {
+        return n == at ? fault : store::CommitFault::kNone;
+      };
       auto event = rehearsal_->accept({"flagger", "post-rollout", "", kPayload, std::nullopt});
-      const bool lost = !event && fault == store::Fault::kCrashBefore;
+      const bool lost = !event && fault == store::CommitFault::kCrashBefore;
       int crashes = 0;
       while (!rehearsal_->run_until_quiet(hours(1)) && crashes < 3) {
         ASSERT_TRUE(rehearsal_->crashed());
@@ -341,7 +343,8 @@ TEST_F(RehearsalTest, GoesOnAfterACrashAtAnyCommit) {
 TEST_F(RehearsalTest, LosesNothingToAFullDisk) {
   begin(kOneStep);
   rehearsal_->memory().fault = [](std::uint64_t n) {  // it takes the event, and nothing else
-    return n > 2 && rt::now() < Options().start + minutes(10) ? store::Fault::kFull : store::Fault::kNone;
+    return n > 2 && rt::now() < Options().start + minutes(10) ? store::CommitFault::kFull
+                                                              : store::CommitFault::kNone;
   };
   accept();
   EXPECT_TRUE(rehearsal_->run_until_quiet(hours(24)));
@@ -380,8 +383,9 @@ TEST_F(RehearsalTest, RepeatsItself) {
     int commits = 0;
     rehearsal_->memory().latency = [] { return milliseconds(3); };
     rehearsal_->memory().fault = [&](std::uint64_t n) {
-      return ++commits == 9 ? (n % 2 == 0 ? store::Fault::kCrashBefore : store::Fault::kCrashAfter)
-                            : store::Fault::kNone;
+      return ++commits == 9
+                 ? (n % 2 == 0 ? store::CommitFault::kCrashBefore : store::CommitFault::kCrashAfter)
+                 : store::CommitFault::kNone;
     };
     for (int i = 0; i < 8; ++i)
       answers_.push_back({milliseconds(10), Error(Code::kUnavailable, "refused")});

@@ -32,7 +32,7 @@ class Recorded {
   explicit Recorded(const EventHistory& then) {
     for (const RunHistory& run : then.runs) {
       for (const StepHistory& step : run.steps) {
-        for (const Exchange& exchange : step.exchanges) {
+        for (const StoredExchange& exchange : step.exchanges) {
           if (exchange.result != "shadow" && !exchange.cut && !exchange.left_out)
             all_.push_back({&exchange, &step, &run, false});
         }
@@ -42,11 +42,11 @@ class Recorded {
 
   bool knows(const Sent& sent) const { return find(sent) < all_.size(); }
 
-  rehearsal::Answer take(const Sent& sent) {
+  rehearsal::ScriptedAnswer take(const Sent& sent) {
     const std::size_t index = find(sent);
     if (index == all_.size()) return {Duration(0), Error(Code::kUnavailable, "its answer is not known")};
     all_[index].used = true;
-    const Exchange& then = *all_[index].then;
+    const StoredExchange& then = *all_[index].then;
     if (then.answer) return {then.took, *then.answer};
     const bool never_sent = then.result == "retryable";
     return {then.took, Error(never_sent ? Code::kUnavailable : Code::kUnknown, said_of(then))};
@@ -59,7 +59,7 @@ class Recorded {
 
  private:
   struct Entry {
-    const Exchange* then = nullptr;
+    const StoredExchange* then = nullptr;
     const StepHistory* of = nullptr;
     const RunHistory* in = nullptr;
     bool used = false;
@@ -67,7 +67,7 @@ class Recorded {
 
   // The recorded error of a call without an answer, without the prefix `METHOD PATH: ` that is added again.
   // Messages quote it.
-  static std::string said_of(const Exchange& then) {
+  static std::string said_of(const StoredExchange& then) {
     const std::size_t at = then.why.find(": ");
     if (!then.why.starts_with(then.method + " ") || at == std::string::npos) return "no answer came";
     return then.why.substr(at + 2);
@@ -91,7 +91,7 @@ class Recorded {
     const std::string path = path_of_url(shown.target);
     std::size_t again = all_.size();
     for (std::size_t i = 0; i < all_.size(); ++i) {
-      const Exchange& then = *all_[i].then;
+      const StoredExchange& then = *all_[i].then;
       if (!fits(all_[i]) || then.method != shown.method || path_of_url(then.url) != path) continue;
       if (!then.target.empty() && then.target != sent.target) continue;
       if (!all_[i].used) return i;
@@ -142,7 +142,7 @@ const StepHistory* same_step(const RunHistory& then, const Run& run, const Step&
 // How a person answered for a held step.
 std::optional<store::ResumeAs> resumed_as(const StepHistory& then) {
   if (then.because == Because::kPersonFailed) return store::ResumeAs::kFail;
-  for (const Exchange& exchange : then.exchanges) {
+  for (const StoredExchange& exchange : then.exchanges) {
     if (!exchange.settled) continue;
     return exchange.result == "retryable" ? store::ResumeAs::kRepeat : store::ResumeAs::kDone;
   }
@@ -256,7 +256,7 @@ json::value without_own(const json::value& value, const std::set<std::string>& k
 std::set<std::string> keys_of(const RunHistory& run) {
   std::set<std::string> out;
   for (const StepHistory& step : run.steps) {
-    for (const Exchange& exchange : step.exchanges) {
+    for (const StoredExchange& exchange : step.exchanges) {
       if (!exchange.key.empty()) out.insert(exchange.key);
     }
   }
@@ -273,7 +273,7 @@ std::string text_of(const RunHistory& run, const std::string& event, bool with_e
     std::string heading = "step " + (step.id.empty() ? step.uses : step.id + " (" + step.uses + ")") +
                           (step.item.empty() ? "" : " of " + step.item) +
                           (step.announces ? ", announcing" : "") + "\n";
-    for (const Exchange& exchange : step.exchanges) {
+    for (const StoredExchange& exchange : step.exchanges) {
       json::object details;
       if (exchange.headers.is_object() && !exchange.headers.get_object().empty())
         details["headers"] = canonical(exchange.headers);
@@ -300,7 +300,7 @@ std::string text_of(const RunHistory& run, const std::string& event, bool with_e
 std::vector<std::string> unknowns_of(const RunHistory& run) {
   std::vector<std::string> out;
   for (const StepHistory& step : run.steps) {
-    for (const Exchange& exchange : step.exchanges) {
+    for (const StoredExchange& exchange : step.exchanges) {
       if (exchange.result == "shadow")
         out.push_back("new, answer unknown: " + exchange.method + " " + exchange.url);
     }
@@ -311,13 +311,13 @@ std::vector<std::string> unknowns_of(const RunHistory& run) {
 bool leaves_out(const RunHistory& run) {
   return std::any_of(run.steps.begin(), run.steps.end(), [](const StepHistory& step) {
     return std::any_of(step.exchanges.begin(), step.exchanges.end(),
-                       [](const Exchange& exchange) { return exchange.left_out; });
+                       [](const StoredExchange& exchange) { return exchange.left_out; });
   });
 }
 
 // The object of an update no longer existed; the record does not tell what it was.
 bool made_anew(const RunHistory& run) {
-  const auto updates = [](const Exchange& exchange) { return exchange.name.starts_with("update."); };
+  const auto updates = [](const StoredExchange& exchange) { return exchange.name.starts_with("update."); };
   return std::any_of(run.steps.begin(), run.steps.end(), [&](const StepHistory& step) {
     return !step.exchanges.empty() && updates(step.exchanges.front()) &&
            !std::all_of(step.exchanges.begin(), step.exchanges.end(), updates);
@@ -342,7 +342,7 @@ RunChange compare(const RunHistory* then, const RunHistory* now, const std::stri
   }
   if (then != nullptr && made_anew(*then)) {
     out.change = Change::kSkipped;
-    out.notes = {"skipped: what a step with `key` was to update was gone then, so it cannot be simulated"};
+    out.notes = {"skipped: the object of a step's `key` no longer existed, so the run cannot be simulated"};
     return out;
   }
   // How it ends is worth a line only where both ends are known.

@@ -18,11 +18,11 @@ using lang::Place;
 using lang::Problems;
 
 // A member of both forms of a value: with its places, and with its types.
-struct Value {
+struct TestValue {
   const Node* node;
   const json::value* json;
 
-  Value operator[](std::string_view key) const {
+  TestValue operator[](std::string_view key) const {
     const Node* inner = node == nullptr ? nullptr : node->find(key);
     return {inner, inner == nullptr || json == nullptr ? nullptr : find(*json, key)};
   }
@@ -36,15 +36,15 @@ struct Value {
     if (node == nullptr) return;
     const json::array& items = json->as_array();
     for (std::size_t i = 0; i < node->items.size(); ++i)
-      visit(Value{&node->items[i], &items[i]});
+      visit(TestValue{&node->items[i], &items[i]});
   }
 };
 
-class Reader {
+class TestReader {
  public:
-  explicit Reader(Problems& problems) : problems_(problems) {}
+  explicit TestReader(Problems& problems) : problems_(problems) {}
 
-  Test test(const Value& value) {
+  Test test(const TestValue& value) {
     Test out;
     out.place = value.place();
     out.name = value["name"].text();
@@ -53,39 +53,39 @@ class Reader {
     out.source_place = value["event"]["source"].place();
     for (const auto& [key, into] :
          {std::pair{"hook", &out.hook_place}, std::pair{"cluster", &out.cluster_place}}) {
-      const Value written = value["event"][key];
+      const TestValue written = value["event"][key];
       *into = written ? written.place() : out.source_place;
     }
-    value["responses"].each([&](const Value& one) { out.responses.push_back(response(one)); });
-    value["approvals"].each([&](const Value& one) { out.replies.push_back(approval(one)); });
-    value["callbacks"].each([&](const Value& one) { out.replies.push_back(callback(one)); });
-    const Value expect = value["expect"];
-    if (const Value runs = expect["runs"]) {
+    value["responses"].each([&](const TestValue& one) { out.responses.push_back(response(one)); });
+    value["approvals"].each([&](const TestValue& one) { out.replies.push_back(approval(one)); });
+    value["callbacks"].each([&](const TestValue& one) { out.replies.push_back(callback(one)); });
+    const TestValue expect = value["expect"];
+    if (const TestValue runs = expect["runs"]) {
       out.runs.emplace();
-      runs.each([&](const Value& one) { out.runs->push_back(run(one)); });
+      runs.each([&](const TestValue& one) { out.runs->push_back(run(one)); });
     }
-    if (const Value requests = expect["requests"]) {
+    if (const TestValue requests = expect["requests"]) {
       out.requests.emplace();
-      requests.each([&](const Value& one) { out.requests->push_back({one.place(), message(one)}); });
+      requests.each([&](const TestValue& one) { out.requests->push_back({one.place(), message(one)}); });
     }
     return out;
   }
 
  private:
-  Instant time(const Value& value, Instant otherwise) {
+  Instant time(const TestValue& value, Instant otherwise) {
     if (!value) return otherwise;
     const auto parsed = parse_rfc3339(value.text());
     if (!parsed) problems_.push_back({value.place(), parsed.error().message});
     return parsed ? *parsed : otherwise;
   }
 
-  Given event(const Value& value) {
+  Given event(const TestValue& value) {
     Given out;
     out.source = value["source"].text();
     out.hook = value["hook"].text("post-rollout");
     out.cluster = value["cluster"].text();
     json::value payload = *value["payload"].json;
-    const Value more = value["metadata"];
+    const TestValue more = value["metadata"];
     if (more && out.source == "postlude") {
       out.metadata = to_text(*more.json);
     } else if (more) {
@@ -96,33 +96,33 @@ class Reader {
     }
     told(value, payload, out);
     out.payload = to_text(payload);
-    if (const Value at = value["receivedAt"]) out.received_at = time(at, Instant());
+    if (const TestValue at = value["receivedAt"]) out.received_at = time(at, Instant());
     return out;
   }
 
-  // What a cluster would tell after the call.
-  void told(const Value& value, const json::value& payload, Given& out) {
+  // The cluster's report after the call.
+  void told(const TestValue& value, const json::value& payload, Given& out) {
     for (const auto& [key, into] : {std::pair{"release", &out.release}, std::pair{"canary", &out.canary}}) {
-      const Value facts = value[key];
+      const TestValue facts = value[key];
       if (!facts || facts.json->is_null()) continue;
       if (out.source == "postlude")
         problems_.push_back({facts.place(), std::string("an event of our own has no '") + key + "'"});
       *into = to_text(*facts.json);
     }
-    if (const Value outcome = value["outcome"]) {
+    if (const TestValue outcome = value["outcome"]) {
       out.outcome = outcome.json->is_null() ? "" : outcome.text();
     } else if (value["release"]["kind"].text() == "unchanged" && find_text(payload, "phase") == "Succeeded") {
       out.outcome = "unchanged";
     }
   }
 
-  static Duration duration(const Value& value) {
+  static Duration duration(const TestValue& value) {
     if (!value) return Duration(0);
     const auto parsed = parse_duration(value.text());
     return parsed ? *parsed : Duration(0);  // the schema has said so
   }
 
-  static Headers headers(const Value& value) {
+  static Headers headers(const TestValue& value) {
     Headers out;
     if (!value) return out;
     for (const auto& member : value.json->as_object())
@@ -130,7 +130,7 @@ class Reader {
     return out;
   }
 
-  Response response(const Value& value) {
+  Response response(const TestValue& value) {
     Response out;
     out.place = value.place();
     out.written = value["request"].text();
@@ -144,7 +144,7 @@ class Reader {
     }
     out.answer.status = value["status"] ? static_cast<int>(value["status"].json->to_number<int>()) : 200;
     out.answer.headers = headers(value["headers"]);
-    if (const Value body = value["body"]) {
+    if (const TestValue body = value["body"]) {
       const bool text = body.json->is_string();
       out.answer.body = text ? std::string(view(body.json->get_string())) : to_text(*body.json);
       if (out.answer.headers.find("content-type") == nullptr)
@@ -167,7 +167,7 @@ class Reader {
     return out;
   }
 
-  static Reply approval(const Value& value) {
+  static Reply approval(const TestValue& value) {
     Reply out;
     out.place = value.place();
     out.step = value["step"].text();
@@ -178,7 +178,7 @@ class Reader {
     return out;
   }
 
-  static Reply callback(const Value& value) {
+  static Reply callback(const TestValue& value) {
     Reply out;
     out.place = value.place();
     out.step = value["step"].text();
@@ -189,12 +189,12 @@ class Reader {
     return out;
   }
 
-  static ExpectedRun run(const Value& value) {
+  static ExpectedRun run(const TestValue& value) {
     ExpectedRun out;
     out.place = value["workflow"].place();
     out.workflow = value["workflow"].text();
     out.state = value["state"].text();
-    if (const Value steps = value["steps"]) {
+    if (const TestValue steps = value["steps"]) {
       for (const auto& [key, state] : steps.node->members) {
         out.steps.emplace_back(key.scalar, state.scalar);
         out.step_places.push_back(key.place);
@@ -203,14 +203,14 @@ class Reader {
     return out;
   }
 
-  static Message message(const Value& value) {
+  static Message message(const TestValue& value) {
     Message out;
     out.target = value["target"].text();
     out.method = value["method"].text();
     out.path = value["path"].text();
-    if (const Value query = value["query"]) out.query = query.json->as_object();
+    if (const TestValue query = value["query"]) out.query = query.json->as_object();
     out.headers = headers(value["headers"]).list;
-    if (const Value body = value["body"]) out.body = *body.json;
+    if (const TestValue body = value["body"]) out.body = *body.json;
     return out;
   }
 
@@ -314,10 +314,10 @@ std::optional<TestFile> read_tests(std::string text, const std::string& path, co
   if (wrong()) return std::nullopt;
 
   const json::value typed = lang::typed(*root, schema);
-  const Value whole{&*root, &typed};
+  const TestValue whole{&*root, &typed};
   TestFile file;
   file.path = path;
-  const Value config = whole["config"];
+  const TestValue config = whole["config"];
   file.config_place = config ? config.place() : root->place;
   if (config && config.node->is_list()) {
     for (const Node& item : config.node->items)
@@ -325,8 +325,8 @@ std::optional<TestFile> read_tests(std::string text, const std::string& path, co
   } else {
     file.config.push_back(beside(path, config.text(".")));
   }
-  Reader reader(problems);
-  whole["tests"].each([&](const Value& one) { file.tests.push_back(reader.test(one)); });
+  TestReader reader(problems);
+  whole["tests"].each([&](const TestValue& one) { file.tests.push_back(reader.test(one)); });
   refuse_same_names(file, problems);
   if (wrong()) return std::nullopt;
   file.text = std::move(text);

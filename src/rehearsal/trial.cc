@@ -52,7 +52,7 @@ class World {
   World(const Test& test, const pipeline::Rules& rules)
       : test_(test), rules_(rules), uses_(test.responses.size(), 0) {}
 
-  rehearsal::Answer answer(const Sent& sent) {
+  rehearsal::ScriptedAnswer answer(const Sent& sent) {
     const connector::Target* target = rules_.target(sent.target);
     const Message message =
         message_of(sent.target, target == nullptr ? std::string_view() : target->url, sent.shown());
@@ -149,47 +149,47 @@ std::vector<std::string> waits_of(const Run& run) {
   return out;
 }
 
-void look_at_runs(Rehearsal& rehearsal, EventId event, Seen& seen) {
-  seen.details = runs_of(rehearsal);
-  for (const store::RunBrief& detail : seen.details) {
-    seen.runs.push_back(seen_run(detail.run));
+void look_at_runs(Rehearsal& rehearsal, EventId event, TrialResult& trial) {
+  trial.details = runs_of(rehearsal);
+  for (const store::RunBrief& detail : trial.details) {
+    trial.runs.push_back(seen_run(detail.run));
     if (!terminal(detail.run.state)) {
       for (std::string& why : waits_of(detail.run))
-        seen.waits.push_back(std::move(why));
+        trial.waits.push_back(std::move(why));
     }
     for (const Step& step : detail.run.steps) {
       if (step.state != StepState::kFailed) continue;
-      seen.notes.push_back(detail.run.workflow + ": step '" + step_label(step.name, step.definition) +
-                           "' failed: " + step.reason);
+      trial.notes.push_back(detail.run.workflow + ": step '" + step_label(step.name, step.definition) +
+                            "' failed: " + step.reason);
     }
     if (detail.run.state == RunState::kFailed && !detail.run.reason.empty())
-      seen.notes.push_back(detail.run.workflow + " failed: " + detail.run.reason);
+      trial.notes.push_back(detail.run.workflow + " failed: " + detail.run.reason);
   }
   auto stored = rehearsal.ask(rehearsal.store().event(event));
   if (!stored || !*stored) return;
-  seen.plan = std::move((*stored)->plan);
-  for (const store::Planned& planned : seen.plan) {
-    if (!planned.runs) seen.notes.push_back(planned.workflow + " does not run: " + planned.why);
+  trial.plan = std::move((*stored)->plan);
+  for (const store::Planned& planned : trial.plan) {
+    if (!planned.runs) trial.notes.push_back(planned.workflow + " does not run: " + planned.why);
   }
 }
 
-void say_what_is_unanswered(const World& world, Seen& seen) {
-  seen.cut_short = true;
+void say_what_is_unanswered(const World& world, TrialResult& trial) {
+  trial.cut_short = true;
   for (std::size_t i = 0; i < std::min(world.unanswered.size(), kPasteMax); ++i) {
     const Message& message = world.unanswered[i];
     Message shown = message;
     std::erase_if(shown.headers, [](const Header& h) { return is_ordinary(h); });
-    seen.errors.push_back("there is no response for this request:\n" +
-                          indented(yaml_text(value_of(shown)), 4) + "  add to `responses`, say\n    " +
-                          paste(message));
+    trial.errors.push_back("there is no response for this request:\n" +
+                           indented(yaml_text(value_of(shown)), 4) + "  add to `responses`, say\n    " +
+                           paste(message));
   }
 }
 
 }  // namespace
 
-Seen play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
-          pipeline::Expressions& expressions) {
-  Seen seen;
+TrialResult play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
+                 pipeline::Expressions& expressions) {
+  TrialResult trial;
   World world(test, *rules);
   Options options;
   options.start = test.now;
@@ -197,18 +197,18 @@ Seen play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
   auto begun = Rehearsal::begin(
       rules, expressions, [&world](const Sent& sent) { return world.answer(sent); }, std::move(options));
   if (!begun) {
-    seen.errors.push_back("the test could not begin: " + begun.error().message);
-    return seen;
+    trial.errors.push_back("the test could not begin: " + begun.error().message);
+    return trial;
   }
   Rehearsal& rehearsal = **begun;
   const auto event = rehearsal.accept(test.event);
   if (!event) {
     const bool filtered = event.error().code == Code::kDenied;
-    (filtered ? seen.notes : seen.errors)
+    (filtered ? trial.notes : trial.errors)
         .push_back(filtered ? event.error().message
                             : "the event would not be taken: " + event.error().message);
-    if (filtered) seen.errors = world.unused();
-    return seen;
+    if (filtered) trial.errors = world.unused();
+    return trial;
   }
   People people(rehearsal, test.replies);
   bool too_long = false;
@@ -219,29 +219,29 @@ Seen play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
     return too_long;
   };
   people.run_until_quiet(enough, kAtMost);
-  look_at_runs(rehearsal, *event, seen);
-  seen.requests = world.messages;
+  look_at_runs(rehearsal, *event, trial);
+  trial.requests = world.messages;
   if (!world.unanswered.empty()) {
-    say_what_is_unanswered(world, seen);
-    return seen;
+    say_what_is_unanswered(world, trial);
+    return trial;
   }
   if (too_long) {
-    seen.errors.push_back(world.messages.size() > kRequestsMax
-                              ? "stopped: more than " + std::to_string(kRequestsMax) + " requests went out"
-                              : "stopped: it took longer than " + to_text(kRealAtMost));
+    trial.errors.push_back(world.messages.size() > kRequestsMax
+                               ? "stopped: more than " + std::to_string(kRequestsMax) + " requests went out"
+                               : "stopped: it took longer than " + to_text(kRealAtMost));
   }
   for (std::vector<std::string> problems : {people.problems(), world.unused()})
-    seen.errors.insert(seen.errors.end(), problems.begin(), problems.end());
-  return seen;
+    trial.errors.insert(trial.errors.end(), problems.begin(), problems.end());
+  return trial;
 }
 
-Verdict judge(const Test& test, const Seen& seen) {
-  Verdict out;
-  out.why = seen.errors;
-  if (seen.cut_short) return out;
+Comparison judge(const Test& test, const TrialResult& trial) {
+  Comparison out;
+  out.why = trial.errors;
+  if (trial.cut_short) return out;
   if (!test.runs && !test.requests) {
     out.why.emplace_back("`expect` says nothing: `postlude test --update` writes what was seen");
-    out.why.insert(out.why.end(), seen.waits.begin(), seen.waits.end());
+    out.why.insert(out.why.end(), trial.waits.begin(), trial.waits.end());
     return out;
   }
   // A run may be expected to wait; where it is not, what it waits for is missing in the test.
@@ -255,11 +255,11 @@ Verdict judge(const Test& test, const Seen& seen) {
     CHECK(state.has_value());
     return terminal(*state);
   };
-  const bool waiting = std::any_of(seen.runs.begin(), seen.runs.end(),
+  const bool waiting = std::any_of(trial.runs.begin(), trial.runs.end(),
                                    [&](const SeenRun& run) { return !ended(run) && !as_expected(run); });
-  if (waiting) out.why.insert(out.why.end(), seen.waits.begin(), seen.waits.end());
-  if (test.runs) out.runs = diff_of_runs(*test.runs, seen.runs);
-  if (test.requests) out.requests = diff_of_requests(*test.requests, seen.requests);
+  if (waiting) out.why.insert(out.why.end(), trial.waits.begin(), trial.waits.end());
+  if (test.runs) out.runs = diff_of_runs(*test.runs, trial.runs);
+  if (test.requests) out.requests = diff_of_requests(*test.requests, trial.requests);
   return out;
 }
 

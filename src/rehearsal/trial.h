@@ -9,7 +9,7 @@
 
 namespace postlude::rehearsal {
 
-struct Seen {
+struct TrialResult {
   std::vector<SeenRun> runs;  // in the order of the configuration
   std::vector<Message> requests;
   std::vector<std::string> errors;  // it did not end as it should: the test's answers need mending
@@ -21,15 +21,15 @@ struct Seen {
   std::vector<store::Planned> plan;
 };
 
-Seen play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
-          pipeline::Expressions& expressions);
+TrialResult play(const Test& test, const std::shared_ptr<const pipeline::Rules>& rules,
+                 pipeline::Expressions& expressions);
 
-struct Verdict {
+struct Comparison {
   std::vector<std::string> why;  // empty: it passed
   std::string runs;              // differences
   std::string requests;
   bool passed() const { return why.empty() && runs.empty() && requests.empty(); }
 };
-Verdict judge(const Test& test, const Seen& seen);
+Comparison judge(const Test& test, const TrialResult& trial);
 
 }  // namespace postlude::rehearsal

@@ -34,7 +34,7 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
   for (const Row& row : rows) {
     SCOPED_TRACE(std::string(row.action) + row.policy + (row.answered ? ", answered" : ", never answered"));
     idle_ = !row.acted;
-    first_ = Answer{row.answered ? Duration(seconds(8)) : Duration(minutes(5)), HttpResponse()};
+    first_ = ScriptedAnswer{row.answered ? Duration(seconds(8)) : Duration(minutes(5)), HttpResponse()};
     first_->result->status = 200;
     first_->result->body = "{}";
     begin(rules("", std::string("{id: do, uses: desk/") + row.action + row.policy + "}"));
@@ -76,7 +76,7 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
 // After a crash an action goes on at the first write that is not proved: what was answered is not sent again,
 // and what follows sees its answer.
 TEST_F(TurnsTest, AnActionGoesOnAtTheFirstWriteNotProved) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 200;
   first_->result->headers.add("Content-Type", "application/json");
   first_->result->body = R"({"id":"d1"})";
@@ -101,7 +101,7 @@ TEST_F(TurnsTest, AnActionGoesOnAtTheFirstWriteNotProved) {
 // Claimed before the other had sent anything, and ready only after it was answered: what was made meanwhile
 // is met all the same.
 TEST_F(TurnsTest, WhatAnotherRunDidMeanwhileIsMet) {
-  first_ = Answer{seconds(8), HttpResponse()};
+  first_ = ScriptedAnswer{seconds(8), HttpResponse()};
   first_->result->status = 200;
   first_->result->body = "{}";
   begin(rules("", "{id: do, uses: desk/two}"));
@@ -189,7 +189,7 @@ TEST_F(TurnsTest, AWaitForATurnCanOutlastTheKeysWindow) {
 
 // Who waits for a key goes on as soon as it is free, and looks ever more seldom until then.
 TEST_F(TurnsTest, AKeyIsTakenUpAsSoonAsItIsFree) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 503;
   first_->result->headers.add("Retry-After", "3000");
   begin(rules("", "{id: do, uses: desk/card, key: chat}"));

@@ -33,8 +33,8 @@ class VerbsTest : public DeskTest {
     return done ? *done : Status(Error(Code::kUnknown, "it did not end"));
   }
   void answer(const std::string& name, AnswerKind kind) {
-    const auto done = rehearsal_->ask(rehearsal_->store().answer(
-        only_run().id, step(name).index, postlude::Answer{kind, "amy", "{}", rt::now()}));
+    const auto done = rehearsal_->ask(
+        rehearsal_->store().answer(only_run().id, step(name).index, Answer{kind, "amy", "{}", rt::now()}));
     ASSERT_TRUE(done && *done) << (*done).error().message;
   }
   std::vector<postlude::Run> runs_;
@@ -45,7 +45,7 @@ using Texts = std::vector<std::string>;
 // Releases of other canaries are neither older nor newer, whatever their runs queue behind.
 TEST_F(VerbsTest, OnlyTheSameCanarysReleaseSupersedes) {
   for (const char* concurrency : {"{key: '\"x\"', policy: parallel}", "{policy: parallel}"}) {
-    first_ = Answer{milliseconds(5), HttpResponse()};
+    first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
     first_->result->status = 503;
     first_->result->headers.add("Retry-After", "60");
     begin(rules("", "{id: do, uses: desk/note, with: {text: '${{ .event.name }}'}}", concurrency));
@@ -61,7 +61,7 @@ TEST_F(VerbsTest, OnlyTheSameCanarysReleaseSupersedes) {
 
 // The same canary's does, though its runs queue behind different keys.
 TEST_F(VerbsTest, TheSameCanarysReleaseSupersedesWhateverItsKey) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 503;
   first_->result->headers.add("Retry-After", "60");
   begin(rules("", "{id: do, uses: desk/note, with: {text: '${{ .event.id }}'}}",
@@ -108,8 +108,8 @@ TEST_F(VerbsTest, ACallbackThatCameInTimeIsTakenAfterIt) {
       const auto run = only_run().id;
       const auto at = step("done").index;
       // The answer is on disk, and the process dies before anybody has looked.
-      const auto kept = rehearsal_->ask(rehearsal_->store().answer(
-          run, at, postlude::Answer{AnswerKind::kCallback, "ci", "{\"ok\":1}", rt::now()}));
+      const auto kept = rehearsal_->ask(
+          rehearsal_->store().answer(run, at, Answer{AnswerKind::kCallback, "ci", "{\"ok\":1}", rt::now()}));
       ASSERT_TRUE(kept && *kept);
       rehearsal_->crash_and_restart(hours(1));
     }
@@ -163,7 +163,7 @@ TEST_F(VerbsTest, AnIfThatNamesTheElementIsAskedForEach) {
 
 // A list that has failed is left out with what failed of it: nothing of it is sent again.
 TEST_F(VerbsTest, AFailedListIsSkippedWhole) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 400;
   begin(rules(
       "",
@@ -185,7 +185,7 @@ TEST_F(VerbsTest, AFailedListIsSkippedWhole) {
 
 // What said no because something had failed is asked anew once that is done again.
 TEST_F(VerbsTest, ARetryAsksAnewWhatLookedAtTheFailure) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 400;
   begin(rules(
       "",
@@ -218,7 +218,7 @@ TEST_F(VerbsTest, ARunWithoutItsValuesCannotBeRetried) {
 
 // Nobody is asked again what their silence has settled.
 TEST_F(VerbsTest, ARetryLeavesAnApprovalThatWasSkippedInTime) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 400;
   begin(rules(
       "",
@@ -255,7 +255,7 @@ TEST_F(VerbsTest, AReplaySendsElementsAsTheyWere) {
 // What a key stands for was made, and nobody knows what it yielded: the next use does not make another by
 // itself.
 TEST_F(VerbsTest, WhatAKeyStandsForIsNotMadeTwiceInSilence) {
-  first_ = Answer{milliseconds(5), HttpResponse()};
+  first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
   first_->result->status = 500;
   begin(rules("", "{id: do, uses: desk/ticket, key: x}"));
   const auto resume = [&](store::ResumeAs as) {

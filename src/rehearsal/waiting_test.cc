@@ -89,8 +89,8 @@ class WaitingTest : public testing::Test {
   }
 
   // A CI whose builds take `takes_`, and end as `result_` says; the same key is the same build.
-  Answer answer(const Sent& sent) {
-    Answer out{milliseconds(5), HttpResponse()};
+  ScriptedAnswer answer(const Sent& sent) {
+    ScriptedAnswer out{milliseconds(5), HttpResponse()};
     out.result->status = 200;
     out.result->headers.add("Content-Type", "application/json");
     const bool start = sent.as_sent.method == "POST";
@@ -310,12 +310,15 @@ TEST_F(WaitingTest, StartsOnceWheneverTheProcessDies) {
     accept();
     done();
     const std::uint64_t commits = rehearsal_->memory().commits();
-    for (const store::Fault fault : {store::Fault::kCrashBefore, store::Fault::kCrashAfter}) {
+    for (const store::CommitFault fault :
+         {store::CommitFault::kCrashBefore, store::CommitFault::kCrashAfter}) {
       for (std::uint64_t at = 3; at <= commits; ++at) {
         SCOPED_TRACE(std::string(action) + " " + std::to_string(at));
         begin(std::string("{id: b, uses: ci/") + action + "}");
         accept();
-        rehearsal_->memory().fault = [&](std::uint64_t n) { return n == at ? fault : store::Fault::kNone; };
+        rehearsal_->memory().fault = [&](std::uint64_t n) {
+          return n == at ? fault : store::CommitFault::kNone;
+        };
         int crashes = 0;
         while (!rehearsal_->run_until_quiet(hours(3)) && crashes++ < 3)
           rehearsal_->crash_and_restart(seconds(2));

@@ -50,7 +50,7 @@ rt::Task<Result<HttpResponse>> Wire::send(HttpRequest request, http::Peer peer,
   Sent sent = sent_of(peer);
   sent.number = ++sent_;
   sent.as_sent = std::move(request);
-  Answer answer = responder_(sent);
+  ScriptedAnswer answer = responder_(sent);
   const bool late = answer.delay > peer.timeout;
   AWAIT_DONE(rt::sleep_for(late ? peer.timeout : answer.delay));
   if (!answer.result && answer.result.error().code == Code::kUnavailable) co_return answer.result.error();

@@ -1,5 +1,5 @@
 #pragma once
-// Wire: stands in for the network: every request goes to a responder, which says what comes back, and when.
+// Wire: stands in for the network: passes every request to a responder, which gives the answer and its delay.
 
 #include <cstdint>
 #include <functional>
@@ -9,11 +9,11 @@
 
 namespace postlude::rehearsal {
 
-// What every secret is here; one that is a whole URL is kSecretUrl.
+// The value of every secret here; of one that is a whole URL, kSecretUrl.
 constexpr std::string_view kSecret = "***";
 constexpr std::string_view kSecretUrl = "https://secret.invalid";
 
-// A request that went out.
+// A request that was sent.
 struct Sent {
   std::uint64_t number = 0;  // of its rehearsal, from 1
   Instant at;                // by the wall clock
@@ -21,27 +21,27 @@ struct Sent {
   std::string attempt;       // "att_7"
   std::string request;       // the call's name in its action: "create", "lookup.create"
   std::string effect;        // read, state, upsert, key, lookup, none
-  std::string workflow;      // whose run sent it
-  std::string step;          // its id; "": it has none
+  std::string workflow;      // of the run that sent it
+  std::string step;          // id; "": it has none
   HttpRequest as_sent;
 
-  HttpRequest shown() const;  // with *** wherever a secret is, also where it is encoded
+  HttpRequest shown() const;  // with *** in place of every secret, also encoded ones
 };
 
-// What becomes of it. An error: kUnavailable, no byte was handed over; kUnknown, it was, and no answer came,
-// whatever the receiver has made of it: that is the responder's own business. An answer that takes longer
-// than the target's timeout, or is larger than may be, is kUnknown too.
-struct Answer {
+// The answer to a request. An error: kUnavailable: no byte was sent; kUnknown: the request was sent and no
+// answer arrived; the responder decides whether the receiver acted. An answer that takes longer than the
+// target's timeout, or is too large, becomes kUnknown too.
+struct ScriptedAnswer {
   Duration delay{};
   Result<HttpResponse> result;
 };
-using Responder = std::function<Answer(const Sent&)>;  // called when the request arrives
-// Whether the responder will know an answer; false: the request is shown, as in a shadow run, and not sent.
+using Responder = std::function<ScriptedAnswer(const Sent&)>;  // called when the request arrives
+// Whether the responder has an answer; false: the request is shown, as in a shadow run, and not sent.
 using Answers = std::function<bool(const Sent&)>;
 
 class Wire final : public http::Sender {
  public:
-  // `sent` counts what goes out, over the lives of several.
+  // `sent` counts the requests, also over several objects.
   Wire(const Responder& responder, const Answers& answers, std::uint64_t& sent)
       : responder_(responder), answers_(answers), sent_(sent) {}
 

@@ -24,7 +24,7 @@ std::string what(const std::exception_ptr& failure) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "something that is no std::exception";
+    return "something other than a std::exception";
   }
 }
 

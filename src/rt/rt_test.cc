@@ -327,7 +327,7 @@ TEST(GroupDeath, EndsTheProcessOnAnException) {
   };
   EXPECT_EXIT(dies(throws_out()), testing::ExitedWithCode(1), "an exception left a coroutine.*test.*a bug");
   EXPECT_EXIT(dies(throws_a_number()), testing::ExitedWithCode(1),
-              "an exception left a coroutine.*test.*no std::exception");
+              "an exception left a coroutine.*test.*other than a std::exception");
 }
 
 TEST(Group, LetsWhoeverRunsTheLoopEndInOrder) {

@@ -383,8 +383,8 @@ class Sqlite final : public Connection {
     return SQLITE_OK;
   }
 
-  // What the system said when one of the two files was last written, truncated or synced in vain. Not
-  // sqlite3_system_errno(): a commit leaves it as it was.
+  // The errno of the last failed write, truncation or sync of one of the two files. Not
+  // sqlite3_system_errno(): a commit does not reset it.
   int last_errno(int which) {
     sqlite3_file* file = nullptr;
     int error = 0;
@@ -424,9 +424,9 @@ class Sqlite final : public Connection {
     } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
       met = Error(Code::kUnavailable, "the database is busy: " + said);
     } else if (damaged && options_.read_only && in_service_) {
-      log::error("the database is damaged: what stands there cannot be read; restore a backup",
+      log::error("the database is damaged, and some rows cannot be read; restore a backup",
                  {{"file", path_}, {"what", said}, {"code", rc}, {"at", what}});
-      met = Error(Code::kCorrupt, "the database is damaged where this stands: " + said);
+      met = Error(Code::kCorrupt, "the database is damaged, and this row cannot be read: " + said);
     } else if (!in_service_) {
       met = Error(damaged ? Code::kCorrupt : Code::kUnavailable,
                   "cannot use the database " + path_ + ": " + said);

@@ -213,7 +213,7 @@ std::optional<std::string> CommitNote::lost(std::int64_t commit) {
   what += behind > 0 ? ": up to " + std::to_string(behind) + " commits are lost" : ": they are lost";
   log::error(
       "the write-ahead log is damaged, and events that were acknowledged are lost: check the disk, and ask "
-      "the senders to send again what they sent last before this start",
+      "the senders to repeat their last calls before this start",
       {{"what", what}, {"kept", found.copy}});
   return what;
 }

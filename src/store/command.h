@@ -33,10 +33,10 @@ class Command {
 };
 
 template <class Source, class T>
-class Call final : public Command<Source> {
+class FunctionCommand final : public Command<Source> {
  public:
   using Work = std::function<Result<T>(Source&)>;
-  explicit Call(Work work) : work_(std::move(work)) {}
+  explicit FunctionCommand(Work work) : work_(std::move(work)) {}
   void apply(Source& source) override { result_.emplace(work_(source)); }
   void refuse(const Error& error) override { result_.emplace(error); }
   Result<T> take() { return *std::move(result_); }

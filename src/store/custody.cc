@@ -92,8 +92,8 @@ Status Custody::rescue(sql::Connection& db) {
   if (rt::steady_now() >= next_told_) {
     next_told_ = rt::steady_now() + std::chrono::minutes(1);
     log::error(
-        "what is stored could not be copied; trying again each second: make room in the database's folder "
-        "and do not end this process, it alone has what was stored",
+        "the database could not be copied; trying again each second: make room in its folder, and do not end "
+        "this process: only this process still has the data",
         {{"file", lock_.path()}, {"why", copy.error().message}});
   }
   next_try_ = rt::steady_now() + kTryAgain;

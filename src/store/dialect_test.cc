@@ -26,10 +26,10 @@ namespace {
 using sql::Value;
 
 // What the parameters of each text were, by the threads of all stores of this process.
-class Seen {
+class StatementLog {
  public:
-  static Seen& all() {
-    static auto* seen = new Seen;  // outlives the threads
+  static StatementLog& all() {
+    static auto* seen = new StatementLog;  // outlives the threads
     return *seen;
   }
   void add(std::string_view text, const Value* values, std::size_t count) {
@@ -163,7 +163,7 @@ class Dialect : public ::testing::Environment {
  public:
   void SetUp() override {
     sql::watch_statements([](std::string_view text, const Value* values, std::size_t count) {
-      Seen::all().add(text, values, count);
+      StatementLog::all().add(text, values, count);
     });
   }
 
@@ -177,7 +177,7 @@ class Dialect : public ::testing::Environment {
       migrations.insert(bare(statement));
     }
     std::string ran;
-    for (const auto& [text, kinds] : Seen::all().texts()) {
+    for (const auto& [text, kinds] : StatementLog::all().texts()) {
       if (of_sqlite(text) || migrations.contains(bare(text))) continue;
       lines.push_back(prepare(lines.size() + 1, text, kinds));
       ran += unnumbered(text) + "\n";

@@ -94,7 +94,7 @@ Result<FileLock> FileLock::take(const std::string& spelled) {
   lock.database_fd_ = open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (lock.database_fd_ < 0 || fstat(lock.database_fd_, &lock.database_) != 0)
     return Error(Code::kInvalid, "cannot open the database " + path + ": " + reason(errno));
-  if (!S_ISREG(lock.database_.st_mode)) return Error(Code::kInvalid, path + " is no ordinary file");
+  if (!S_ISREG(lock.database_.st_mode)) return Error(Code::kInvalid, path + " is not an ordinary file");
   // Not one of fcntl()'s, which are SQLite's and its readers'.
   if (flock(lock.database_fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Error(Code::kInvalid, "cannot lock " + path + ": " + reason(errno));

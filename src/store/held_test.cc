@@ -35,13 +35,13 @@ TEST_P(HeldTest, steps_are_grouped_by_cause_and_workflow) {
   const auto groups = driver_.wait(store_->held({}));
   ASSERT_TRUE(groups);
   ASSERT_EQ(groups->size(), 3U);
-  const HeldGroup& most = groups->at(2);
+  const CauseGroup& most = groups->at(2);
   EXPECT_EQ(most.cause, "no answer");
   EXPECT_EQ(most.workflow, "a");
   EXPECT_EQ(most.count, 2);
   EXPECT_EQ(most.first, first);
   EXPECT_EQ(most.last, second);
-  EXPECT_EQ(most.since, at(2));
+  EXPECT_EQ(most.at, at(2));
   EXPECT_EQ(most.reason, "one: no answer (run 11)");
   EXPECT_EQ(count_held("a", "no answer"), 2U);
   EXPECT_EQ(count_held("", "no answer"), 3U);

@@ -7,13 +7,13 @@
 namespace postlude::store {
 
 struct Inline::State : std::enable_shared_from_this<Inline::State> {
-  State(rt::Loop& loop_in, std::shared_ptr<Memory> memory_in, const Options& options, Tell tell_in)
+  State(rt::Loop& loop_in, std::shared_ptr<Memory> memory_in, const Options& options, OnCommit on_commit_in)
       : loop(loop_in),
         memory(std::move(memory_in)),
         ledger(memory->db(), options.follow),
         group_max(options.group_max),
         queue_max(options.queue_max),
-        tell(std::move(tell_in)) {}
+        on_commit(std::move(on_commit_in)) {}
 
   void plan_write() {
     if (writing || closed || writes.empty()) return;
@@ -28,18 +28,19 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
       group.push_back(std::move(writes.front()));
       writes.pop_front();
     }
-    apply(group);
+    high = std::max(high, group.size());
+    apply_or_each(group, [this](const auto& part) { return apply(part); });
     if (memory->crashed()) {
       closed = true;
       held = std::make_shared<Finished<Ledger>>(std::move(group));
       loop.stop();
       return;
     }
-    News news = news_of(ledger, {});
+    CommitReport report = report_of(ledger, {});
     auto finished = std::make_shared<Finished<Ledger>>(std::move(group));
-    auto deliver = [self = shared_from_this(), finished, news = std::move(news)] {
+    auto deliver = [self = shared_from_this(), finished, report = std::move(report)] {
       self->writing = false;
-      self->tell(news);
+      self->on_commit(report);
       finished->resume();
       self->plan_write();
     };
@@ -53,22 +54,12 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
     }
   }
 
-  void apply(const std::vector<std::shared_ptr<Write>>& group) {
-    high = std::max(high, group.size());
-    const Status applied = apply_group(ledger, group);
-    if (applied) {
-      ++commits;
-      commands += group.size();
-      return;
-    }
-    if (group.size() == 1 || applied.error().code != Code::kOverloaded) return;
-    for (const auto& command : group) {  // as the writer does
-      if (memory->crashed()) return;
-      if (apply_group(ledger, {command})) {
-        ++commits;
-        ++commands;
-      }
-    }
+  Status apply(const std::vector<std::shared_ptr<Write>>& part) {
+    if (memory->crashed()) return ok();  // nobody is left to apply it
+    TRY_DONE(apply_group(ledger, part));
+    ++commits;
+    commands += part.size();
+    return ok();
   }
 
   void read_one() {
@@ -91,7 +82,7 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
   Ledger ledger;
   const std::size_t group_max;
   const std::size_t queue_max;
-  Tell tell;
+  OnCommit on_commit;
   std::deque<std::shared_ptr<Write>> writes;
   std::deque<std::shared_ptr<Read>> reads;
   std::shared_ptr<Finished<Ledger>> held;  // what the crash kept from being told
@@ -102,8 +93,8 @@ struct Inline::State : std::enable_shared_from_this<Inline::State> {
   std::size_t high = 0;
 };
 
-Inline::Inline(rt::Loop& loop, std::shared_ptr<Memory> memory, const Options& options, Tell tell)
-    : state_(std::make_shared<State>(loop, std::move(memory), options, std::move(tell))) {}
+Inline::Inline(rt::Loop& loop, std::shared_ptr<Memory> memory, const Options& options, OnCommit on_commit)
+    : state_(std::make_shared<State>(loop, std::move(memory), options, std::move(on_commit))) {}
 
 Inline::~Inline() {
   state_->closed = true;

@@ -9,7 +9,7 @@ namespace postlude::store {
 
 class Inline final : public Worker {
  public:
-  Inline(rt::Loop& loop, std::shared_ptr<Memory> memory, const Options& options, Tell tell);
+  Inline(rt::Loop& loop, std::shared_ptr<Memory> memory, const Options& options, OnCommit on_commit);
   ~Inline() override;  // like a crash: drops queued commands and the coroutines that wait for them
 
   bool push(std::shared_ptr<Write> command) override;

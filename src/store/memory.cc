@@ -14,16 +14,16 @@ class Memory::Watched final : public sql::Connection {
   Watched(std::unique_ptr<sql::Connection> db, Memory& memory) : db_(std::move(db)), memory_(memory) {}
 
   Status commit() override {
-    const Fault met = memory_.fault ? memory_.fault(++commits) : (++commits, Fault::kNone);
-    if (met == Fault::kFull || met == Fault::kCrashBefore) {
+    const CommitFault met = memory_.fault ? memory_.fault(++commits) : (++commits, CommitFault::kNone);
+    if (met == CommitFault::kFull || met == CommitFault::kCrashBefore) {
       db_->roll_back();
-      crashed = met == Fault::kCrashBefore;
+      crashed = met == CommitFault::kCrashBefore;
       if (crashed) return Error(Code::kCancelled, "the process died before it committed");
       return Error(Code::kOverloaded, "the disk is full");
     }
     Status done = db_->commit();
     CHECK(done.has_value());  // memory does not fail
-    crashed = met == Fault::kCrashAfter;
+    crashed = met == CommitFault::kCrashAfter;
     if (memory_.on_commit) memory_.on_commit();
     return done;
   }

@@ -15,7 +15,7 @@ class Connection;
 
 namespace postlude::store {
 
-enum class Fault : std::uint8_t {
+enum class CommitFault : std::uint8_t {
   kNone = 1,
   kFull,         // the disk is full: nothing of the group is kept
   kCrashBefore,  // the process dies, and nothing of the group is kept
@@ -31,7 +31,7 @@ class Memory {
 
   // Hooks; each may be empty. The fault to inject into a commit, by its number, from 1. A crash stops the
   // loop at once.
-  std::function<Fault(std::uint64_t commit)> fault;
+  std::function<CommitFault(std::uint64_t commit)> fault;
   // Called after each commit, before the waiting calls complete: for checks of the stored state.
   std::function<void()> on_commit;
   // Duration of a commit in virtual time; other commands queue meanwhile.

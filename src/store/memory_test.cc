@@ -92,7 +92,7 @@ TEST_F(MemoryTest, ShowsEachCommitBeforeAnybodyIsTold) {
 TEST_F(MemoryTest, KeepsNothingOfAGroupThatTheDiskHadNoRoomFor) {
   const std::uint64_t first = memory_->commits() + 1;
   memory_->fault = [&](std::uint64_t n) {
-    return n == first || n == first + 2 ? Fault::kFull : Fault::kNone;
+    return n == first || n == first + 2 ? CommitFault::kFull : CommitFault::kNone;
   };
   for (const char* what : {"a", "b", "c"})  // together, then each alone
     note(what);
@@ -103,7 +103,7 @@ TEST_F(MemoryTest, KeepsNothingOfAGroupThatTheDiskHadNoRoomFor) {
 }
 
 TEST_F(MemoryTest, DiesBeforeACommitOrAfterIt) {
-  for (const Fault fault : {Fault::kCrashBefore, Fault::kCrashAfter}) {
+  for (const CommitFault fault : {CommitFault::kCrashBefore, CommitFault::kCrashAfter}) {
     seen_.clear();
     const std::string before = kept();
     note("kept");
@@ -120,7 +120,7 @@ TEST_F(MemoryTest, DiesBeforeACommitOrAfterIt) {
     EXPECT_EQ(rt::steady_now(), then);
     open();
     EXPECT_FALSE(memory_->crashed());
-    EXPECT_EQ(kept(), before + (fault == Fault::kCrashAfter ? "kept last too " : "kept "));
+    EXPECT_EQ(kept(), before + (fault == CommitFault::kCrashAfter ? "kept last too " : "kept "));
     note("again");
     run();
     EXPECT_EQ(group_->size(), 0U);
@@ -133,10 +133,10 @@ TEST_F(MemoryTest, CannotBeOpenedWhereTheFirstCommitFails) {
   rt::Loop loop(clock_);
   Options options;
   options.memory = memory_;
-  memory_->fault = [](std::uint64_t) { return Fault::kFull; };
+  memory_->fault = [](std::uint64_t) { return CommitFault::kFull; };
   EXPECT_EQ(Store::open(loop, options).error().code, Code::kOverloaded);
   EXPECT_FALSE(memory_->crashed());
-  memory_->fault = [](std::uint64_t) { return Fault::kCrashBefore; };
+  memory_->fault = [](std::uint64_t) { return CommitFault::kCrashBefore; };
   EXPECT_FALSE(Store::open(loop, options));
   EXPECT_TRUE(memory_->crashed());
   memory_->fault = nullptr;

@@ -51,7 +51,7 @@ struct Opened {
   std::optional<std::string> damage;  // what its log has lost
 };
 
-// Who begins with an empty database beside a rescued one has most likely not been told.
+// Logs the rescued copies: an operator who starts with an empty database beside one has probably not seen it.
 void name_rescued(const std::string& path) {
   const std::filesystem::path database(path);
   std::error_code unknown;
@@ -99,18 +99,18 @@ Result<std::string> path_in(const std::string& url) {
   return Error(Code::kInvalid, "the store's url is to be sqlite:PATH");
 }
 
-// What the loop knows of the work there is. Shared, since a group's news may arrive after the store has
+// The loop's knowledge of pending work. Shared, because a group's report may arrive after the store has
 // closed.
 struct Horizon {
   explicit Horizon(rt::Loop& loop) : changed(loop) {}
 
-  void learn(const News& news) {
-    const bool sooner = news.next_due && (!next_due || *news.next_due < *next_due);
-    next_due = news.next_due;
-    work = work || news.made_work;
-    made_event = made_event || news.made_event;
-    if (listener) listener(news.happened);
-    if (news.made_work || sooner) changed.wake();
+  void learn(const CommitReport& report) {
+    const bool sooner = report.next_due && (!next_due || *report.next_due < *next_due);
+    next_due = report.next_due;
+    work = work || report.made_work;
+    made_event = made_event || report.made_event;
+    if (listener) listener(report.happened);
+    if (report.made_work || sooner) changed.wake();
   }
 
   bool work = true;  // nobody has looked yet
@@ -125,21 +125,21 @@ struct Horizon {
 struct Store::Impl {
   explicit Impl(rt::Loop& loop) : horizon(std::make_shared<Horizon>(loop)) {}
 
-  Tell teller() const {
-    return [h = horizon](const News& news) { h->learn(news); };
+  OnCommit on_commit() const {
+    return [h = horizon](const CommitReport& report) { h->learn(report); };
   }
 
   template <class T>
-  rt::Task<Result<T>> write(typename Call<Ledger, T>::Work work_in) {
-    const auto call = std::make_shared<Call<Ledger, T>>(std::move(work_in));
+  rt::Task<Result<T>> write(typename FunctionCommand<Ledger, T>::Work work_in) {
+    const auto call = std::make_shared<FunctionCommand<Ledger, T>>(std::move(work_in));
     if (!worker->push(std::static_pointer_cast<Write>(call)))
       co_return Error(Code::kOverloaded, "too many writes are waiting");
     AWAIT_DONE(sleep_in(&call->sleeper));
     co_return call->take();
   }
   template <class T>
-  rt::Task<Result<T>> read(typename Call<sql::Connection, T>::Work work_in) {
-    const auto call = std::make_shared<Call<sql::Connection, T>>(std::move(work_in));
+  rt::Task<Result<T>> read(typename FunctionCommand<sql::Connection, T>::Work work_in) {
+    const auto call = std::make_shared<FunctionCommand<sql::Connection, T>>(std::move(work_in));
     if (!worker->push(std::static_pointer_cast<Read>(call)))
       co_return Error(Code::kOverloaded, "too many reads are waiting");
     AWAIT_DONE(sleep_in(&call->sleeper));
@@ -162,7 +162,7 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
   std::optional<std::string> damage;
   if (options.memory != nullptr) {
     options.memory->revive();
-    impl->worker = std::make_unique<Inline>(loop, options.memory, options, impl->teller());
+    impl->worker = std::make_unique<Inline>(loop, options.memory, options, impl->on_commit());
   } else {
     TRY(const std::string spelled, path_in(options.url));
     TRY(FileLock lock, FileLock::take(spelled));
@@ -173,7 +173,7 @@ Result<std::unique_ptr<Store>> Store::open(rt::Loop& loop, Options options) {
     damage = std::move(opened.damage);
     const auto custody = std::make_shared<Custody>(*impl->lock);
     impl->worker = std::make_unique<Threads>(loop, std::move(opened.writer), std::move(opened.reader),
-                                             options, impl->teller(),
+                                             options, impl->on_commit(),
                                              [custody](sql::Connection& db) { return custody->look(db); });
   }
   Ledger& ledger = impl->worker->ledger();
@@ -409,8 +409,8 @@ rt::Task<Result<RunDetail>> Store::run(RunId id, std::size_t exchanges_max) {
       [id, exchanges_max](sql::Connection& db) { return ledger::show_run(db, id, exchanges_max); });
 }
 
-rt::Task<Result<std::vector<FailureGroup>>> Store::failures(Filter filter) {
-  return impl_->read<std::vector<FailureGroup>>(
+rt::Task<Result<std::vector<CauseGroup>>> Store::failures(Filter filter) {
+  return impl_->read<std::vector<CauseGroup>>(
       [f = std::move(filter)](sql::Connection& db) { return ledger::list_failures(db, f); });
 }
 
@@ -419,8 +419,8 @@ rt::Task<Result<std::vector<KeyUse>>> Store::keys(KeyFilter filter, Page page) {
       [f = std::move(filter), page](sql::Connection& db) { return ledger::list_keys(db, f, page); });
 }
 
-rt::Task<Result<std::vector<HeldGroup>>> Store::held(Filter filter) {
-  return impl_->read<std::vector<HeldGroup>>(
+rt::Task<Result<std::vector<CauseGroup>>> Store::held(Filter filter) {
+  return impl_->read<std::vector<CauseGroup>>(
       [f = std::move(filter)](sql::Connection& db) { return ledger::list_held(db, f); });
 }
 
@@ -447,7 +447,7 @@ rt::Task<Result<AuditCheck>> Store::verify_audit() {
 }
 
 rt::Task<Status> Store::writable() {
-  // Whoever asks often is answered from the last time, so that a probe costs no sync of its own.
+  // Frequent callers get the last result, so that a probe costs no sync of its own.
   if (impl_->writable_at && rt::steady_now() - *impl_->writable_at < kWritableFor) co_return ok();
   AWAIT_TRY([[maybe_unused]] const Done done, impl_->write<Done>([](Ledger& ledger) {
     return ledger.db().run(

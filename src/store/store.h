@@ -63,13 +63,12 @@ using ledger::Attempt;
 using ledger::AttemptEnd;
 using ledger::AuditCheck;
 using ledger::Before;
+using ledger::CauseGroup;
 using ledger::Claim;
 using ledger::Counts;
 using ledger::EventDetail;
-using ledger::FailureGroup;
 using ledger::Filter;
 using ledger::Happened;
-using ledger::HeldGroup;
 using ledger::HeldStep;
 using ledger::holds;
 using ledger::IfBusy;
@@ -209,10 +208,10 @@ class Store {
   rt::Task<Result<std::vector<RunLine>>> runs(Filter filter, Page page);
   rt::Task<Result<RunBrief>> brief(RunId id);
   rt::Task<Result<RunDetail>> run(RunId id, std::size_t exchanges_max = kExchangesShown);
-  rt::Task<Result<std::vector<FailureGroup>>> failures(Filter filter);  // newest first; 500 at most
+  rt::Task<Result<std::vector<CauseGroup>>> failures(Filter filter);  // newest first; 500 at most
   rt::Task<Result<std::vector<KeyUse>>> keys(KeyFilter filter,
                                              Page page);  // by target and key; `after`: how many to skip
-  rt::Task<Result<std::vector<HeldGroup>>> held(Filter filter);  // newest first; 500 at most
+  rt::Task<Result<std::vector<CauseGroup>>> held(Filter filter);  // newest first; 500 at most
   rt::Task<Result<std::vector<HeldStep>>> held_steps(Filter filter,
                                                      std::size_t limit);  // of one cause; oldest first
   rt::Task<Result<std::vector<Pause>>> pauses();

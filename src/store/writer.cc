@@ -6,17 +6,17 @@
 namespace postlude::store {
 
 namespace {
-constexpr Duration kLookEvery = std::chrono::milliseconds(500);
+constexpr Duration kCheckEvery = std::chrono::milliseconds(500);
 }
 
-Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell,
-               Look look)
+Writer::Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options,
+               OnCommit on_commit, WriteCheck check)
     : loop_(loop),
       db_(std::move(db)),
       ledger_(*db_, options.follow),
       group_max_(options.group_max),
-      tell_(std::move(tell)),
-      look_(std::move(look)),
+      on_commit_(std::move(on_commit)),
+      check_(std::move(check)),
       queue_(options.queue_max) {}
 
 Writer::~Writer() {
@@ -34,20 +34,18 @@ Stats Writer::stats() const {
 }
 
 void Writer::work() {
-  while (auto taken = queue_.take_within(group_max_, kLookEvery)) {
+  while (auto taken = queue_.take_within(group_max_, kCheckEvery)) {
     std::vector<std::shared_ptr<Write>> group = std::move(*taken);
-    const Status ours = look_ ? look_(*db_) : ok();
+    const Status ours = check_ ? check_(*db_) : ok();
     if (group.empty()) continue;
-    const Status applied = ours ? apply_timed(group) : refuse(group, ours.error());
-    if (!applied && applied.error().code == Code::kOverloaded && group.size() > 1) {
-      // One of them met a full disk, and took its neighbours with it. The small ones may still fit. What kept
-      // all of them out would keep out each, for as long.
-      for (const auto& command : group)
-        (void)apply_timed({command});
+    if (ours) {
+      apply_or_each(group, [this](const auto& part) { return apply_timed(part); });
+    } else {
+      (void)refuse(group, ours.error());
     }
-    loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), tell = tell_,
-                news = news_of(ledger_, std::exchange(made_, {}))] {
-      tell(news);
+    loop_.post([finished = std::make_shared<Finished<Ledger>>(std::move(group)), on_commit = on_commit_,
+                report = report_of(ledger_, std::exchange(made_, {}))] {
+      on_commit(report);
       finished->resume();
     });
     const Status tidied = db_->tidy();
@@ -70,10 +68,11 @@ Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& err
   return error;
 }
 
-News news_of(Ledger& ledger, std::vector<Happened::Commit> commits) {
-  News news{ledger.take_made_work(), ledger.take_made_event(), ledger.next_due(), ledger.take_happened()};
-  news.happened.commits = std::move(commits);
-  return news;
+CommitReport report_of(Ledger& ledger, std::vector<Happened::Commit> commits) {
+  CommitReport report{ledger.take_made_work(), ledger.take_made_event(), ledger.next_due(),
+                      ledger.take_happened()};
+  report.happened.commits = std::move(commits);
+  return report;
 }
 
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group) {
@@ -84,6 +83,14 @@ Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& gr
     }
   });
   return done ? done : refuse(group, done.error());
+}
+
+void apply_or_each(const std::vector<std::shared_ptr<Write>>& group,
+                   const std::function<Status(const std::vector<std::shared_ptr<Write>>&)>& apply) {
+  const Status applied = apply(group);
+  if (applied || applied.error().code != Code::kOverloaded || group.size() == 1) return;
+  for (const auto& command : group)
+    (void)apply({command});
 }
 
 Reader::Reader(rt::Loop& loop, std::unique_ptr<sql::Connection> db, std::size_t queue_max)

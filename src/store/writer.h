@@ -80,20 +80,25 @@ class Queue {
 };
 
 // What the loop learns from a group, besides the results of its commands.
-struct News {
+struct CommitReport {
   bool made_work = false;
   bool made_event = false;
   std::optional<Instant> next_due;
   Happened happened;
 };
-using Tell = std::function<void(const News&)>;  // called on the loop thread, before the commands complete
-using Look = std::function<Status(sql::Connection&)>;  // called before each group and every second; an error
-                                                       // forbids writing
+// Called on the loop thread, before the commands complete.
+using OnCommit = std::function<void(const CommitReport&)>;
+// Called before each group, and twice a second. An error forbids writing.
+using WriteCheck = std::function<Status(sql::Connection&)>;
 
-News news_of(Ledger& ledger, std::vector<Happened::Commit> commits);
+CommitReport report_of(Ledger& ledger, std::vector<Happened::Commit> commits);
 
 // Applies the group in one transaction. An error: nothing of it was kept, and each command got the error.
 Status apply_group(Ledger& ledger, const std::vector<std::shared_ptr<Write>>& group);
+// Applies the group with `apply`. If the disk was full, applies each command by itself: one of them may have
+// taken its neighbours with it, and small ones may still fit.
+void apply_or_each(const std::vector<std::shared_ptr<Write>>& group,
+                   const std::function<Status(const std::vector<std::shared_ptr<Write>>&)>& apply);
 // Gives the error to each command, and returns it.
 Status refuse(const std::vector<std::shared_ptr<Write>>& group, const Error& error);
 
@@ -110,8 +115,8 @@ class Worker {
 
 class Writer {
  public:
-  Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, Tell tell,
-         Look look = {});
+  Writer(rt::Loop& loop, std::unique_ptr<sql::Connection> db, const Options& options, OnCommit on_commit,
+         WriteCheck check = {});
   ~Writer();  // commits what is queued
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -129,10 +134,10 @@ class Writer {
   std::unique_ptr<sql::Connection> db_;
   Ledger ledger_;
   const std::size_t group_max_;
-  Tell tell_;
-  Look look_;
+  OnCommit on_commit_;
+  WriteCheck check_;
   Queue<Ledger> queue_;
-  std::vector<Happened::Commit> made_;  // commits since the last call of tell_
+  std::vector<Happened::Commit> made_;  // commits since the last call of on_commit_
   std::atomic<std::uint64_t> commits_{0}, commands_{0};
   std::thread thread_;
 };
@@ -159,9 +164,9 @@ class Reader {
 class Threads final : public Worker {
  public:
   Threads(rt::Loop& loop, std::unique_ptr<sql::Connection> writer, std::unique_ptr<sql::Connection> reader,
-          const Options& options, Tell tell, Look look)
+          const Options& options, OnCommit on_commit, WriteCheck check)
       : reader_(loop, std::move(reader), options.queue_max),
-        writer_(loop, std::move(writer), options, std::move(tell), std::move(look)) {}
+        writer_(loop, std::move(writer), options, std::move(on_commit), std::move(check)) {}
 
   bool push(std::shared_ptr<Write> command) override { return writer_.push(std::move(command)); }
   bool push(std::shared_ptr<Read> command) override { return reader_.push(std::move(command)); }

@@ -39,11 +39,11 @@ class Shut final : public sql::Connection {
 int begins(Code code) {
   int begun = 0;
   rt::Loop loop;
-  std::vector<std::shared_ptr<Call<Ledger, Done>>> calls;
+  std::vector<std::shared_ptr<FunctionCommand<Ledger, Done>>> calls;
   {
-    Writer writer(loop, std::make_unique<Shut>(code, &begun), Options(), [](const News&) {});
+    Writer writer(loop, std::make_unique<Shut>(code, &begun), Options(), [](const CommitReport&) {});
     for (int i = 0; i < 3; ++i) {
-      calls.push_back(std::make_shared<Call<Ledger, Done>>([](Ledger&) { return ok(); }));
+      calls.push_back(std::make_shared<FunctionCommand<Ledger, Done>>([](Ledger&) { return ok(); }));
       EXPECT_TRUE(writer.push(calls.back()));
     }
     EXPECT_TRUE(writer.begin());

@@ -152,7 +152,7 @@ BROKEN = {
                  ["2:41: 'steps' has 0 entries; expected at least 1"]),
     "no duration": (
         "sources: {a: {type: flagger, auth: {bearer: {env: T}}, dedupe: {window: 60}}}\n",
-        ["1:73: 'window': '60' is no duration; write 30s, 5m, 24h, 30d or 1h30m"]),
+        ["1:73: 'window': '60' is not a duration; write 30s, 5m, 24h, 30d or 1h30m"]),
     "one port for two": (
         "server: {listen: '127.0.0.1:8080', admin: '127.0.0.1:8080'}\n",
         ["1:43: 'listen' is 127.0.0.1:8080 and 'admin' is 127.0.0.1:8080; expected two ports"]),

@@ -142,7 +142,7 @@ ERRORS = {
     "a method that is a list": (workflow(["{uses: ci/request, with: {method: [PUT], path: /x}}"]), "`method` is a list; expected one of GET"),
     "no method": (workflow(["{uses: ci/request, with: {method: , path: /x}}"]), "`method` is empty; expected one of GET"),
     "a key's header that is computed": (
-        workflow(["{uses: ci/request, with: {method: PUT, idempotencyHeader: '${{ 1 }}', path: /x}}"]), "is no name for a header"),
+        workflow(["{uses: ci/request, with: {method: PUT, idempotencyHeader: '${{ 1 }}', path: /x}}"]), "cannot be the name of a header"),
     "sources, misspelt": (workflow([VERSION]).replace("sources:", "sourcs:"), "did you mean 'sources'?"),
     "targets, misspelt": (workflow([VERSION]).replace("targets:", "target:"), "did you mean 'targets'?"),
     "a connector, misspelt": (

@@ -114,4 +114,4 @@ def test_check_knows_which_actions_can(daemon, fakes):
     refused = daemon(config % fakes.url, start=False, environment={"TOKEN": "x"})
     done = refused.cli("check", refused.config_file)
     assert done.returncode == 1
-    assert "'key' needs an action that can update what it made, and slack/webhook has no `update`" in done.stdout
+    assert "'key' needs an action that can update the object that it created, and slack/webhook has no `update`" in done.stdout

@@ -91,7 +91,7 @@ def test_an_invalid_change_is_refused_whole(daemon, fakes):
     refused = wait_refused(server)
     # lines count with the two that Daemon writes before the text
     assert refused["problems"] == [
-        f"{server.config_file}:10:14: 'timeout': 'soon' is no duration; write 30s, 5m, 24h, 30d or 1h30m",
+        f"{server.config_file}:10:14: 'timeout': 'soon' is not a duration; write 30s, 5m, 24h, 30d or 1h30m",
         f"{server.config_file}:11:5: unknown key 'stepz' in the workflow 'w'; did you mean 'steps'? (concurrency, finally, "
         "if, maxAge, mode, on, onFailure, steps, timeout, vars)"]
     now = state(server)
@@ -114,7 +114,7 @@ def test_an_invalid_change_is_refused_whole(daemon, fakes):
     assert server.metrics()["postlude_config_valid"] == 1
     wait_until(lambda: [a[0] for a in audit(server)] == ["config.rejected", "config.rejected", "config.loaded"],
                why="their audit records")
-    assert "'soon' is no duration" in audit(server)[0][1]
+    assert "'soon' is not a duration" in audit(server)[0][1]
 
 
 def test_what_jq_refuses_is_refused(daemon, fakes):

@@ -247,7 +247,7 @@ def test_shadow_starts_nothing_and_does_not_wait(daemon, fakes, folder):
     (OFTEN, "expect: red", "'expect' is 'red'; expected 'success' or 'any'"),
     (OFTEN, "wait: {timout: 3m}", "unknown key 'timout' in 'wait'; did you mean 'timeout'?"),
     (OFTEN, "wait: {every: 10ms}", "'every' is at least 1s, not 10ms"),
-    (OFTEN, "wait: {timeout: soon}", "'soon' is no duration"),
+    (OFTEN, "wait: {timeout: soon}", "'soon' is not a duration"),
     (OFTEN, "wait: 40m", "'wait' is '40m'; expected a map"),
 ])
 def test_check_of_a_step(ci, folder, was, is_now, said):

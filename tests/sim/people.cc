@@ -21,8 +21,8 @@ bool People::done(const char* what, const std::optional<Status>& status) {
   return !status || *status;
 }
 
-std::vector<People::Seen> People::steps(const char* where) {
-  std::vector<Seen> out;
+std::vector<People::StepRow> People::steps(const char* where) {
+  std::vector<StepRow> out;
   world_.query(
       std::string(
           "SELECT s.run, s.id, s.idx, s.state, r.state, s.uses, s.title, s.held_at IS NOT NULL, s.asks, "
@@ -85,7 +85,7 @@ void People::do_something() {
   }
 }
 
-bool People::answer(const Seen& step, bool rejects) {
+bool People::answer(const StepRow& step, bool rejects) {
   Answer given;
   given.kind = rejects ? AnswerKind::kRejected : AnswerKind::kApproved;
   given.by = kWho;
@@ -132,7 +132,7 @@ bool People::call_back(std::string url, bool wrong) {
   return accepted;
 }
 
-bool People::resume(const Seen& step) {
+bool People::resume(const StepRow& step) {
   Draw& draw = world_.draw;
   const auto as = draw.below(3) == 0   ? store::ResumeAs::kDone
                   : draw.below(2) == 0 ? store::ResumeAs::kRepeat
@@ -236,7 +236,7 @@ void People::prune() {
 bool People::help_out() {
   bool helped = false;
   // A hold first: what is waited for behind it may need it.
-  for (const Seen& step : steps("r.state <= 3 AND s.state = 3")) {
+  for (const StepRow& step : steps("r.state <= 3 AND s.state = 3")) {
     if (world_.memory->crashed()) return true;
     if (step.held) {
       helped = resume(step) || helped;
@@ -245,7 +245,7 @@ bool People::help_out() {
     }
   }
   if (helped) return true;
-  for (const Seen& step : steps("r.state <= 3 AND s.state = 3 AND s.uses = 'callback'")) {
+  for (const StepRow& step : steps("r.state <= 3 AND s.state = 3 AND s.uses = 'callback'")) {
     if (step.had_answer) continue;
     const pipeline::Link link{pipeline::LinkKind::kCallback, RunId{step.run},
                               static_cast<std::uint32_t>(step.index)};

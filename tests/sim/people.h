@@ -25,17 +25,17 @@ class People {
   void unpause_all();
 
  private:
-  struct Seen {
+  struct StepRow {
     std::int64_t run = 0, step = 0, index = 0, state = 0, run_state = 0;
     std::string uses, title;
     bool held = false, asks = false, had_answer = false;
   };
 
-  std::vector<Seen> steps(const char* where);
+  std::vector<StepRow> steps(const char* where);
   std::int64_t some_run(const char* where = "1 = 1");
-  bool answer(const Seen& step, bool rejects);
+  bool answer(const StepRow& step, bool rejects);
   bool call_back(std::string url, bool wrong);
-  bool resume(const Seen& step);
+  bool resume(const StepRow& step);
   void retry(std::int64_t run);
   void replay(std::int64_t run);
   void cancel(std::int64_t run);

@@ -28,7 +28,7 @@ std::string text_in(const json::value& body, std::string_view key) {
 
 }  // namespace
 
-rehearsal::Answer Systems::answer(const rehearsal::Sent& sent) {
+rehearsal::ScriptedAnswer Systems::answer(const rehearsal::Sent& sent) {
   Heard heard;
   heard.arrival = world_.check.arrived(sent);
   heard.method = sent.as_sent.method;
@@ -44,7 +44,7 @@ rehearsal::Answer Systems::answer(const rehearsal::Sent& sent) {
     heard.callback = text_in(*body, "callback");
   }
   const Fate befalls = fate(heard);
-  rehearsal::Answer out = meet(befalls, heard);
+  rehearsal::ScriptedAnswer out = meet(befalls, heard);
   world_.note([&] {
     return std::to_string(sent.number) + " " + sent.attempt + " " + sent.request + " (" + sent.effect + ") " +
            sent.as_sent.method + " " + sent.as_sent.target + " by " + heard.arrival.by + " key " +

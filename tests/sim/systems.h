@@ -18,7 +18,7 @@ class Systems {
   explicit Systems(World& world) : world_(world) {}
 
   void draw();  // how bad this seed's network is
-  rehearsal::Answer answer(const rehearsal::Sent& sent);
+  rehearsal::ScriptedAnswer answer(const rehearsal::Sent& sent);
   const std::vector<std::string>& callbacks() const { return callbacks_; }  // URLs that were handed out
 
  private:
@@ -55,9 +55,9 @@ class Systems {
   Fate fate(const Heard& heard);
   HttpResponse act(const Heard& heard);  // does it, and says so
   void act_sometime(Heard heard);        // now, later, or never
-  rehearsal::Answer meet(Fate fate, const Heard& heard);
-  rehearsal::Answer limited(const Heard& heard);
-  rehearsal::Answer busy(const Heard& heard);
+  rehearsal::ScriptedAnswer meet(Fate fate, const Heard& heard);
+  rehearsal::ScriptedAnswer limited(const Heard& heard);
+  rehearsal::ScriptedAnswer busy(const Heard& heard);
   HttpResponse keyed(const Heard& heard, Duration window);
   HttpResponse make_thing(const Heard& heard);
   HttpResponse make_name(const Heard& heard);

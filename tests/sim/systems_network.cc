@@ -31,7 +31,7 @@ std::string http_date(std::int64_t epoch) {
   return std::string(text, length);
 }
 
-rehearsal::Answer lost(Duration delay, const char* how) {
+rehearsal::ScriptedAnswer lost(Duration delay, const char* how) {
   return {delay, Error(Code::kUnknown, how)};
 }
 
@@ -90,7 +90,7 @@ void Systems::act_sometime(Heard heard) {
   }
 }
 
-rehearsal::Answer Systems::meet(Fate fate, const Heard& heard) {
+rehearsal::ScriptedAnswer Systems::meet(Fate fate, const Heard& heard) {
   static const std::map<Fate, std::string> names{{Fate::kAnswered, "answered"},
                                                  {Fate::kRefusedConnection, "connection refused"},
                                                  {Fate::kLost, "lost"},
@@ -162,7 +162,7 @@ rehearsal::Answer Systems::meet(Fate fate, const Heard& heard) {
 }
 
 // A dialect of "later", and how long it asks for at the least.
-rehearsal::Answer Systems::limited(const Heard& heard) {
+rehearsal::ScriptedAnswer Systems::limited(const Heard& heard) {
   Draw& draw = world_.draw;
   const std::int64_t wait = 2 + static_cast<std::int64_t>(draw.below(30));
   const std::string text = std::to_string(wait);
@@ -206,7 +206,7 @@ rehearsal::Answer Systems::limited(const Heard& heard) {
   return {delay, std::move(out)};
 }
 
-rehearsal::Answer Systems::busy(const Heard& heard) {
+rehearsal::ScriptedAnswer Systems::busy(const Heard& heard) {
   HttpResponse out = bare(503);
   const std::int64_t wait = 1 + static_cast<std::int64_t>(world_.draw.below(60));
   out.headers.add("Retry-After", std::to_string(wait));

@@ -111,19 +111,19 @@ void World::draw_faults() {
   }
 }
 
-store::Fault World::fault() {
-  if (!broken_.empty()) return store::Fault::kCrashBefore;  // there is nothing more to be seen
-  if (calm) return store::Fault::kNone;
+store::CommitFault World::fault() {
+  if (!broken_.empty()) return store::CommitFault::kCrashBefore;  // there is nothing more to be seen
+  if (calm) return store::CommitFault::kNone;
   if (draw.chance(full_)) {
     tally.met("commit: full");
     note([] { return std::string("the disk is full"); });
-    return store::Fault::kFull;
+    return store::CommitFault::kFull;
   }
-  if (!draw.chance(dies_)) return store::Fault::kNone;
+  if (!draw.chance(dies_)) return store::CommitFault::kNone;
   const bool before = draw.chance(500);
   tally.met(before ? "died before a commit" : "died after a commit");
   note([&] { return std::string(before ? "dies before a commit" : "dies after a commit"); });
-  return before ? store::Fault::kCrashBefore : store::Fault::kCrashAfter;
+  return before ? store::CommitFault::kCrashBefore : store::CommitFault::kCrashAfter;
 }
 
 // What the dead process believes to hold.

@@ -64,7 +64,7 @@ class World {
 
   void write(std::string line);
   void draw_faults();
-  store::Fault fault();
+  store::CommitFault fault();
   void pass(Duration d);  // with crashes and what follows from them
   void revive();
   void remember_leases();

@@ -141,9 +141,9 @@ class DeskTest : public testing::Test {
     ASSERT_TRUE(begun) << begun.error().message;
     rehearsal_ = *std::move(begun);
   }
-  Answer answer(const Sent& sent) {
+  ScriptedAnswer answer(const Sent& sent) {
     const json::value body = sent.as_sent.body.empty() ? json::value() : json::parse(sent.as_sent.body);
-    Answer out{takes_, HttpResponse()};
+    ScriptedAnswer out{takes_, HttpResponse()};
     out.result->status = 200;
     out.result->headers.add("Content-Type", "application/json");
     out.result->body = answers_;
@@ -184,7 +184,7 @@ class DeskTest : public testing::Test {
   }
 
   Duration takes_ = milliseconds(5);
-  std::optional<Answer> first_;
+  std::optional<ScriptedAnswer> first_;
   std::size_t breaks_ = 0;  // the arrival, counted from 1, that is answered 500
   bool idle_ = false;       // the receiver does not act on the first
   bool made_ = false;

@@ -48,14 +48,14 @@ enum class Verb { kRetry, kReplay, kAgain, kNewer, kDone, kRepeat, kFail };
 
 enum class State { kSucceeded, kFailed, kHeld, kSkipped };
 
-struct Seen {
+struct Observed {
   State state = State::kFailed;  // of the newest run's step
   int effects = 0;               // that the receiver holds and did not before
   int sends = 0;
   int lookups = 0;
   int keys = 0;          // distinct ones that were sent
   bool outputs = false;  // of that step: known
-  bool operator==(const Seen&) const = default;
+  bool operator==(const Observed&) const = default;
 };
 
 class Model {
@@ -124,8 +124,8 @@ class Model {
     }
   }
 
-  Seen seen() const {
-    Seen out;
+  Observed seen() const {
+    Observed out;
     out.state = runs_.back().state;
     out.outputs = runs_.back().outputs;
     for (const auto& [key, count] : made_)

@@ -72,7 +72,7 @@ class Receiver {
   static constexpr Duration kLookupAfter = std::chrono::seconds(5);  // of the connector above
   Receiver(const Rule& rule, std::deque<Send> coming) : rule_(rule), coming_(std::move(coming)) {}
 
-  Answer answer(const Sent& sent) {
+  ScriptedAnswer answer(const Sent& sent) {
     const auto url = split(sent.as_sent.target, '?');
     const std::string query = url.size() > 1 ? std::string(url[1]) : "";
     if (url[0].ends_with("/look")) {
@@ -126,7 +126,7 @@ class Receiver {
   }
   static std::string id_of(const std::string& key) { return R"({"id":"made for )" + key + "\"}"; }
 
-  Answer apply(const std::string& key, Instant at) {
+  ScriptedAnswer apply(const std::string& key, Instant at) {
     Send send = taken_ ? Send::kExists : Send::kSucceeded;
     if (!coming_.empty()) {
       send = coming_.front();

@@ -1,4 +1,4 @@
-#include "pipeline/signals.h"
+#include "pipeline/telemetry.h"
 
 #include "base/log.h"
 #include "base/text.h"
@@ -51,7 +51,7 @@ const auto& outcome_names() {
 
 }  // namespace
 
-Signals::Signals(rt::Loop& loop, m::Metrics& metrics)
+Telemetry::Telemetry(rt::Loop& loop, m::Metrics& metrics)
     : metrics_(metrics),
       intake_(metrics.histogram(m::kIntakeSeconds, {})),
       commit_seconds_(metrics.histogram(m::kCommitSeconds, {})),
@@ -64,7 +64,7 @@ Signals::Signals(rt::Loop& loop, m::Metrics& metrics)
     broken_[status] = metrics_.counter(m::kBrokenRequests, {std::to_string(status)});
 }
 
-void Signals::know(const std::string& source, const std::string& hook) {
+void Telemetry::know(const std::string& source, const std::string& hook) {
   By<Hook>& of_source = hooks_[source];
   if (of_source.contains(hook)) return;
   Hook& made = of_source[hook];
@@ -73,7 +73,7 @@ void Signals::know(const std::string& source, const std::string& hook) {
   if (!source.empty()) made.not_stored = metrics_.counter(m::kNotStored, {source, hook});
 }
 
-void Signals::use(const Rules& rules) {
+void Telemetry::use(const Rules& rules) {
   for (const std::string& path : rules.sources().paths()) {
     const auto route = rules.sources().route(path);
     if (route) know(route->source->name(), route->hook);
@@ -92,7 +92,7 @@ void Signals::use(const Rules& rules) {
   }
 }
 
-const Signals::Hook& Signals::hook(std::string_view source, std::string_view hook) const {
+const Telemetry::Hook& Telemetry::hook(std::string_view source, std::string_view hook) const {
   const auto of_source = hooks_.find(source);
   if (of_source != hooks_.end()) {
     const auto found = of_source->second.find(hook);
@@ -101,7 +101,7 @@ const Signals::Hook& Signals::hook(std::string_view source, std::string_view hoo
   return hooks_.find("")->second.find("")->second;  // whoever called cannot name a series
 }
 
-Signals::Action& Signals::action(const std::string& target, const std::string& uses) {
+Telemetry::Action& Telemetry::action(const std::string& target, const std::string& uses) {
   By<Action>& of_target = actions_[target];
   const auto found = of_target.find(uses);
   if (found != of_target.end()) return found->second;
@@ -115,7 +115,7 @@ Signals::Action& Signals::action(const std::string& target, const std::string& u
   return made;
 }
 
-Signals::Workflow& Signals::workflow(const std::string& name) {
+Telemetry::Workflow& Telemetry::workflow(const std::string& name) {
   const auto found = workflows_.find(name);
   if (found != workflows_.end()) return found->second;
   Workflow& made = workflows_[name];
@@ -127,28 +127,28 @@ Signals::Workflow& Signals::workflow(const std::string& name) {
 
 // -- what comes in
 
-void Signals::delivery(const Delivery& delivery, const std::string& canary, Duration took) {
+void Telemetry::delivery(const Delivery& delivery, const std::string& canary, Duration took) {
   count_delivery(delivery);
   if (took != Duration(0)) intake_.observe(seconds(took));
   if (delivery.verdict != Verdict::kAccepted) log_delivery(delivery, canary);
 }
 
-void Signals::count_delivery(const Delivery& delivery) {
+void Telemetry::count_delivery(const Delivery& delivery) {
   const auto verdict = static_cast<std::size_t>(delivery.verdict) - 1;
   hook(delivery.source, delivery.hook).verdicts[verdict].add();
 }
 
-void Signals::log_delivery(const Delivery& d, const std::string& canary) {
+void Telemetry::log_delivery(const Delivery& d, const std::string& canary) {
   const bool room = d.verdict == Verdict::kRejected ? take_refusal(d.proof)
                                                     : log::enabled(log::Level::kInfo) && repeated_.take();
   if (room) write_delivery(d, canary);
 }
 
-bool Signals::take_refusal(std::string_view proof) {
+bool Telemetry::take_refusal(std::string_view proof) {
   return log::enabled(log::Level::kWarn) && (proof.empty() ? without_proof_ : refused_).take();
 }
 
-void Signals::write_delivery(const Delivery& d, const std::string& canary) {
+void Telemetry::write_delivery(const Delivery& d, const std::string& canary) {
   const auto level = d.verdict == Verdict::kRejected ? log::Level::kWarn : log::Level::kInfo;
   log::write(level, "delivery " + std::string(to_text(d.verdict)),
              {{"delivery", d.id ? d.id.text() : ""},
@@ -164,14 +164,14 @@ void Signals::write_delivery(const Delivery& d, const std::string& canary) {
               {"remote", d.remote}});
 }
 
-void Signals::not_stored(const std::string& source, const std::string& hook_name, std::string_view why) {
+void Telemetry::not_stored(const std::string& source, const std::string& hook_name, std::string_view why) {
   hook(source, hook_name).not_stored.add();
   if (!refused_.take()) return;
   log::error("a delivery could not be stored and was answered 503",
              {{"source", source}, {"hook", hook_name}, {"why", words(why)}});
 }
 
-void Signals::broken(int status, std::string_view why) {
+void Telemetry::broken(int status, std::string_view why) {
   const auto known = broken_.find(status);
   const m::Counter counter =
       known != broken_.end() ? known->second : metrics_.counter(m::kBrokenRequests, {std::to_string(status)});
@@ -182,7 +182,7 @@ void Signals::broken(int status, std::string_view why) {
 
 // -- what is done
 
-void Signals::attempt(const store::Work& work, const Outcome& outcome, Duration took) {
+void Telemetry::attempt(const store::Work& work, const Outcome& outcome, Duration took) {
   const Step& step = work.run.steps[work.step];
   Action& of = action(step.target, step.uses);
   of.attempts[outcome.index()].add();
@@ -210,11 +210,11 @@ void Signals::attempt(const store::Work& work, const Outcome& outcome, Duration 
               {"why", words(why_of(outcome))}});
 }
 
-void Signals::breaker(const std::string& target, bool open) {
+void Telemetry::breaker(const std::string& target, bool open) {
   metrics_.set(m::kBreakerOpen, {target}, open ? 1 : 0);
 }
 
-void Signals::happened(const store::Happened& happened) {
+void Telemetry::happened(const store::Happened& happened) {
   for (const store::Happened::Commit& commit : happened.commits) {
     commit_seconds_.observe(seconds(commit.took));
     commit_commands_.observe(static_cast<double>(commit.commands));
@@ -233,7 +233,7 @@ void Signals::happened(const store::Happened& happened) {
   }
 }
 
-void Signals::log_held(const store::StepHeld& held) {
+void Telemetry::log_held(const store::StepHeld& held) {
   if (!log::enabled(log::Level::kWarn)) return;
   const std::string number = std::to_string(held.number);
   log::warn("a step is held for a person", {{"run", held.run.text()},
@@ -247,7 +247,7 @@ void Signals::log_held(const store::StepHeld& held) {
                                                        number + " --as done, repeat or fail"}});
 }
 
-void Signals::log_end(const store::RunEnd& end) {
+void Telemetry::log_end(const store::RunEnd& end) {
   const auto level = end.state == RunState::kFailed ? log::Level::kError : log::Level::kInfo;
   if (!log::enabled(level)) return;
   log::write(level, "run " + std::string(to_text(end.state)),
@@ -260,7 +260,7 @@ void Signals::log_end(const store::RunEnd& end) {
               {"why", words(end.reason)}});
 }
 
-void Signals::stop() {
+void Telemetry::stop() {
   without_proof_.stop();
   refused_.stop();
   repeated_.stop();

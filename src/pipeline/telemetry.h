@@ -1,6 +1,6 @@
 #pragma once
-// Signals: metrics and log lines of the pipeline. Every occurrence is counted; those that people may need to
-// know of get a log line.
+// Telemetry: metrics and log lines of the pipeline. Every occurrence is counted; those that people may need
+// to know of get a log line.
 //
 // Series of configured things exist from the start, at 0. Labels come only from the configuration. Log lines
 // that strangers can cause are limited. Loop thread only.
@@ -16,9 +16,9 @@
 
 namespace postlude::pipeline {
 
-class Signals {
+class Telemetry {
  public:
-  Signals(rt::Loop& loop, metrics::Metrics& metrics);
+  Telemetry(rt::Loop& loop, metrics::Metrics& metrics);
 
   void use(const Rules& rules);  // creates their series
 

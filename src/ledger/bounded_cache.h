@@ -1,6 +1,6 @@
 #pragma once
-// Halves: a bounded cache by id, in two halves. When the newer half is full, the older one is dropped and the
-// newer one takes its place. For store/ only. Not thread-safe.
+// BoundedCache: a bounded cache by id, in two halves. When the newer half is full, the older one is dropped
+// and the newer one takes its place. For store/ only. Not thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -10,9 +10,9 @@
 namespace postlude::ledger {
 
 template <class T>
-class Halves {
+class BoundedCache {
  public:
-  Halves(std::size_t count_max, std::size_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
+  BoundedCache(std::size_t count_max, std::size_t bytes_max) : count_max_(count_max), bytes_max_(bytes_max) {}
 
   // Replaces the value of that id. A value of more than a quarter of `bytes_max` is not kept.
   void put(std::int64_t id, T value, std::size_t bytes) {
