@@ -1,9 +1,8 @@
-// The context of expressions: `.event`, `.run`, `.steps` and the rest (contract 7).
+#include "pipeline/context.h"
 
 #include "base/json_numbers.h"
 #include "base/text.h"
 #include "engine/turns.h"
-#include "pipeline/attempt.h"
 #include "pipeline/links.h"
 
 namespace postlude::pipeline {

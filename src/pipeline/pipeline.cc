@@ -15,6 +15,7 @@
 #include "engine/team.h"
 #include "intake/answer.h"
 #include "pipeline/attempt.h"
+#include "pipeline/context.h"
 
 namespace postlude::pipeline {
 
@@ -115,19 +116,17 @@ rt::Task<Result<std::optional<store::Work>>> Pipeline::advance(store::Work work)
   renew_masker();
   const auto bound = bound_for(work.run.workflow, *work.text);
   store::AttemptEnd end;
-  end.lease = work.lease;
-  end.outcome = Refused{bound ? "" : "the workflow it began with: " + bound.error().message};
   if (bound) {
-    Attempting attempting(parts_, masker_, rules_, *bound, work, {target_rates_, stopping_});
-    AWAIT(std::optional<Outcome> outcome, attempting.carry_out());  // evaluate, commit, send, interpret
-    if (!outcome) co_return Error(Code::kConflict, "the lease is void");
-    end.outcome = masked(std::move(*outcome), masker_);
-    end.requests = std::move(attempting.ended);
-    end.input = std::move(attempting.input);
-    end.step_now = attempting.step_now;
-    end.trace = std::move(attempting.trace);
-    end.unanswered = attempting.unanswered;
+    Attempting attempting(parts_, masker_, rules_, *bound, work,
+                          {target_rates_, [this] { return stopping_; }});
+    AWAIT(auto attempted, attempting.carry_out());  // evaluate, commit, send, interpret
+    if (!attempted) co_return Error(Code::kConflict, "the lease is void");
+    end = *std::move(attempted);
+  } else {
+    end.lease = work.lease;
+    end.outcome = Refused{"the workflow it began with: " + bound.error().message};
   }
+  end.outcome = masked(std::move(end.outcome), masker_);
   end.ended_at = rt::now();
   telemetry_->attempt(work, end.outcome, rt::steady_now() - began);
   note_target(work.run.steps[work.step].target, end.requests, end.outcome);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/turns.h"
-#include "pipeline/attempt.h"
+#include "pipeline/context.h"
 #include "pipeline/pipeline.h"
 
 namespace postlude::pipeline {

@@ -1,9 +1,6 @@
-// Shadow runs: what would be sent is shown, and a word stands for what hangs on an answer that was never
-// asked for, so that later steps are shown as well.
+#include "pipeline/shadow.h"
 
 #include <algorithm>
-
-#include "pipeline/attempt.h"
 
 namespace postlude::pipeline {
 
@@ -50,25 +47,25 @@ Hangs hangs(const lang::Expression& expression, const json::value& context) {
 
 }  // namespace
 
-bool Attempting::shadows() const {
-  return work_.run.shadow || parts_.client.leaves_out();
+bool Shadow::shadows() const {
+  return state_.work.run.shadow || state_.parts.client.leaves_out();
 }
 
-bool Attempting::stands_in(std::string_view text) const {
+bool Shadow::stands_in(std::string_view text) const {
   return shadows() && holds_word(text);
 }
 
-bool Attempting::stands_in(const json::value& value) const {
+bool Shadow::stands_in(const json::value& value) const {
   return shadows() && holds_word(to_text(value));
 }
 
 // The word, for each value that could not be had or is not known for want of an answer. What shows the word
 // itself stays.
-void Attempting::stand_in(const std::vector<lang::Expression>& expressions, Values& values) const {
+void Shadow::stand_in(const std::vector<lang::Expression>& expressions, Values& values) const {
   if (!shadows()) return;
   for (std::size_t i = 0; i < values.size() && i < expressions.size(); ++i) {
     if (values[i] && holds_word(*values[i])) continue;
-    const Hangs on = hangs(expressions[i], *context_);
+    const Hangs on = hangs(expressions[i], *state_.context);
     const bool unknown = on == Hangs::kWholly ||
                          (on == Hangs::kPartly && (!values[i] || *values[i] == "null")) ||
                          (on == Hangs::kInput && !values[i]);
@@ -77,32 +74,34 @@ void Attempting::stand_in(const std::vector<lang::Expression>& expressions, Valu
 }
 
 // A shadow run tells nobody, so it waits for nobody; but it first shows what it would tell them.
-Outcome Attempting::shown_at_once(const json::value& outputs) const {
-  const auto& steps = work_.run.steps;
+Outcome Shadow::shown_at_once(const json::value& outputs) const {
+  const auto& steps = state_.work.run.steps;
   const bool announced = std::none_of(steps.begin(), steps.end(), [&](const Step& step) {
-    return step.announces == row_.index && !terminal(step.state);
+    return step.announces == state_.row.index && !terminal(step.state);
   });
   if (announced) return Succeeded{to_text(outputs)};
-  const Duration waited = rt::now() - row_.started_at.value_or(rt::now());
+  const Duration waited = rt::now() - state_.row.started_at.value_or(rt::now());
   const Duration again = std::clamp<Duration>(waited, std::chrono::seconds(1), std::chrono::minutes(1));
   return Waits{rt::now() + again, "shadow: no announcement is sent; waits until it is shown"};
 }
 
-// Shows the request that would have been sent; the results of its answer are unknown.
-std::optional<Outcome> Attempting::not_sent(const connector::Call& call, const HttpRequest& request,
-                                            Request row) {
+void Shadow::show(const connector::Call& call, const HttpRequest& request, Request row) {
   row.result = RequestResult::kShadow;
   row.why = "shadow: not sent";
-  ended.push_back(std::move(row));
-  requests_of(call.id()) =
+  state_.end.requests.push_back(std::move(row));
+  state_.request(call.id()) =
       json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
-  dry_ = true;
+  left_out_ = true;
   unknown_.insert(call.id());
-  return std::nullopt;
+}
+
+void Shadow::leave_out(const connector::Call& call) {
+  unknown_.insert(call.id());
+  state_.request(call.id()) = nullptr;
 }
 
 // A read that is built from an answer nobody has would be one of something else.
-bool Attempting::hangs_on_unknown(const connector::Call& call) const {
+bool Shadow::hangs_on_unknown(const connector::Call& call) const {
   if (unknown_.empty()) return false;
   constexpr std::string_view kBefore = "requests.";
   for (const lang::Expression& expression : call.before()) {
@@ -116,7 +115,7 @@ bool Attempting::hangs_on_unknown(const connector::Call& call) const {
 }
 
 // The same for an answer of an earlier step.
-bool Attempting::asks_for_word(const HttpRequest& request) const {
+bool Shadow::asks_for_word(const HttpRequest& request) const {
   if (!shadows()) return false;
   if (holds_word(request.target) || holds_word(request.body) ||
       request.target.find(kShadowInUrl) != std::string::npos ||
@@ -126,23 +125,21 @@ bool Attempting::asks_for_word(const HttpRequest& request) const {
   return std::any_of(headers.begin(), headers.end(), [](const Header& h) { return holds_word(h.value); });
 }
 
-// The request cannot even be built, because the placeholder is in a place where the system needs another kind
-// of value.
-bool Attempting::cannot_be_shown(const connector::Call& call, const Values& values) {
+bool Shadow::cannot_be_shown(const connector::Call& call, const Values& values) {
   const bool word =
       std::any_of(values.begin(), values.end(), [&](const auto& v) { return v && stands_in(*v); }) ||
-      stands_in(context_->as_object()["with"]);
-  if (!dry_ && !word) return false;
-  dry_ = true;
+      stands_in(state_.seen()["with"]);
+  if (!left_out_ && !word) return false;
+  left_out_ = true;
   unknown_.insert(call.id());
   return true;
 }
 
-Attempting::PlanResult Attempting::shadowed(const connector::Plan& plan, const Values& values) const {
+json::value Shadow::outputs(const connector::Plan& plan, const Values& values) const {
   json::object outputs;
   auto known = plan.outputs(values);
   if (known && known->is_object()) outputs = std::move(known->as_object());
-  for (const std::string& name : step_->action->output_names()) {
+  for (const std::string& name : state_.step->action->output_names()) {
     if (!outputs.contains(name) || outputs[name].is_null()) outputs[name] = kShadow;
   }
   return json::value(std::move(outputs));

@@ -1,0 +1,240 @@
+#include "pipeline/exchanging.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "connector/retry_after.h"
+#include "pipeline/context.h"
+
+namespace postlude::pipeline {
+
+namespace {
+
+constexpr std::size_t kStoredBodyMax = 64U << 10U;
+constexpr std::size_t kStoredUrlMax = 8U << 10U;
+// A later attempt that continues after a write may need its answer.
+constexpr std::size_t kStoredProofMax = 1U << 20U;
+
+std::string headers_json(const Headers& headers) {
+  json::object object;
+  for (const Header& h : headers.list)
+    object[h.name] = h.value;
+  return json::serialize(object);
+}
+
+// Hidden first and then cut: part of a secret is no longer known as one, nor is a cut document as JSON.
+std::string stored_body(const std::string& body, std::size_t most, const connector::Action& action,
+                        const connector::Masker& masker) {
+  return shortened(masker.mask_json(action.redact(body)), most, kCutMark);
+}
+
+// Puts `.response` into the row as it is stored: the same members, long bodies cut.
+void store_response(Request& row, const json::value& shown, const HttpResponse& response,
+                    const connector::Action& action, const connector::Masker& masker) {
+  const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
+  row.cut = response.body.size() > most;
+  if (!row.cut) {
+    row.response = masker.mask_json(action.redact(json::serialize(shown)));
+    return;
+  }
+  HttpResponse shorter = response;
+  shorter.body = stored_body(response.body, most, action, masker);
+  row.response = masker.mask_json(action.redact(json::serialize(connector::response_context(shorter))));
+}
+
+}  // namespace
+
+// A claim that only ends a step took none.
+Exchanging::~Exchanging() {
+  if (asked_ > 0 || state_.work.overdue) return;
+  const connector::Target* target = state_.rules->target(state_.row.target);
+  if (target != nullptr && target->limits.rate) turns_.rates.give_back(target->name, 1);
+}
+
+rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, Calls calls,
+                                                   HttpRequest request, std::optional<Duration> send_before) {
+  // An action of many requests may take long.
+  if (auto over = state_.past_deadline()) co_return *std::move(over);
+  Request row = row_of(*call, calls, request);
+  const bool reads = row.effect == Effect::kRead;
+  if (reads ? shadow_.asks_for_word(request) : state_.work.run.shadow) {
+    shadow_.show(*call, request, std::move(row));
+    co_return std::nullopt;
+  }
+  AWAIT(std::optional<Outcome> not_now, take_turn());
+  if (not_now) co_return *std::move(not_now);
+  auto to_send = authorised(request);
+  if (!to_send) co_return Refused{to_send.error().message};
+  http::Peer peer = peer_of(*call, calls, row);
+  peer.proxy = connector::proxy_for(*state_.target, to_send->target);
+  if (!state_.parts.client.answers(*to_send, peer)) {
+    shadow_.show(*call, request, std::move(row));
+    co_return std::nullopt;
+  }
+
+  if (!reads) {
+    AWAIT(std::optional<End> stopped, commit(&row, calls));
+    if (stopped) co_return stopped;
+  } else {
+    row.sent_at = rt::now();
+  }
+
+  // Waiting for a turn and for the commit takes time, in which the window of a key can close.
+  std::function<bool()> may_send;
+  if (send_before) may_send = [until = *send_before] { return rt::steady_now() < until; };
+  AWAIT(const Result<HttpResponse> answer,
+        state_.parts.client.send(std::move(*to_send), peer, std::move(may_send)));
+  AWAIT(const connector::Ending ending, judge(call, &request, &answer, &row));
+  std::optional<End> end = end_of(*call, calls, row, ending);
+  state_.end.requests.push_back(std::move(row));
+  co_return end;
+}
+
+Request Exchanging::row_of(const connector::Call& call, Calls calls, const HttpRequest& request) const {
+  const connector::Action& action = *state_.step->action;
+  const connector::Masker& masker = state_.masker;
+  Request row;
+  row.attempt = state_.work.lease.attempt;
+  row.name = PastEffects::name_of(call, calls);
+  row.effect = calls == Calls::kLookup ? Effect::kRead : call.effect();
+  if (row.effect != Effect::kRead) row.key = view(state_.seen().at("key").as_string());
+  row.method = request.method;
+  row.url = shortened(masker.mask(request.target), kStoredUrlMax, kCutMark);
+  row.headers = masker.mask_json(action.redact(headers_json(request.headers)));
+  row.body = stored_body(request.body, kStoredBodyMax, action, masker);
+  return row;
+}
+
+http::Peer Exchanging::peer_of(const connector::Call& call, Calls calls, const Request& row) const {
+  const connector::Target& target = *state_.target;
+  const Step& step = state_.row;
+  http::Peer peer;
+  peer.pool = target.name;
+  peer.pool_max = target.limits.concurrency;
+  peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect)) + " " +
+               state_.work.run.workflow + (step.name.empty() ? "" : " " + step.name);
+  peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
+  peer.ca_file = target.ca_file;
+  peer.cert_file = target.cert_file;
+  peer.key_file = target.key_file;
+  peer.timeout = past_.rule_of(call, calls).timeout;
+  peer.response_bytes_max = target.response_bytes_max;
+  return peer;
+}
+
+// Waits until the target's rate has room for one more request. Nothing of it has been committed yet, so that
+// nothing is in doubt meanwhile.
+rt::Task<std::optional<Outcome>> Exchanging::take_turn() {
+  const connector::Target& target = *state_.target;
+  if (asked_++ == 0 || !target.limits.rate) co_return std::nullopt;
+  const Duration now = rt::steady_now();
+  const Duration until = now + turns_.rates.reserve(target.name, *target.limits.rate, now);
+  while (rt::steady_now() < until) {
+    std::optional<Outcome> over = state_.past_deadline();
+    if (turns_.stopping()) over = Retryable{"shutting down", Duration(0), false, true};
+    if (over) {
+      turns_.rates.give_back(target.name, 1);
+      co_return over;
+    }
+    AWAIT_DONE(rt::sleep_for(std::min<Duration>(until - rt::steady_now(), std::chrono::milliseconds(500))));
+  }
+  co_return std::nullopt;
+}
+
+Result<HttpRequest> Exchanging::authorised(const HttpRequest& request) {
+  return connector::authorise(request, *state_.target, [this](const SecretRef& ref) {
+    auto secret = state_.parts.secrets(ref);
+    if (secret) state_.masker.learn(*state_.target, *secret);  // it may have changed a moment ago
+    return secret;
+  });
+}
+
+rt::Task<std::optional<End>> Exchanging::commit(Request* row, Calls calls) {
+  store::AttemptEnd& end = state_.end;
+  std::int64_t seen = 0;
+  for (const Request& request : state_.work.before)
+    seen = request.of_other_run ? std::max(seen, request.id) : seen;
+  store::Store::NewRequest wanted{
+      end.lease, *row, end.requests, end.input, end.step_now, end.trace, calls == Calls::kUpdate, seen};
+  AWAIT(Result<Request> committed, state_.parts.store.commit_request(std::move(wanted)));
+  if (committed) {
+    *row = std::move(*committed);
+    end.requests.clear();
+    end.input.reset();
+    end.step_now.reset();
+    end.trace.reset();
+    co_return std::nullopt;
+  }
+  switch (committed.error().code) {
+    case Code::kConflict:
+      co_return Void();
+    case Code::kDenied:
+      co_return Skipped{"superseded: a newer release of this canary has done this step",
+                        Because::kSuperseded};
+    case Code::kUnavailable:
+      co_return Retryable{committed.error().message, std::chrono::seconds(1), false, true};
+    case Code::kInvalid:
+    case Code::kNotFound:
+    case Code::kOverloaded:
+    case Code::kUnknown:
+    case Code::kCorrupt:
+    case Code::kCancelled:
+      break;
+  }
+  // Nothing was sent. The attempt's outcome records the earlier answers.
+  co_return Retryable{"the store did not take the request: " + committed.error().message, std::nullopt,
+                      false};
+}
+
+// Completes the row, and sets `.response` and, if it went well, `.requests.<id>`.
+rt::Task<connector::Ending> Exchanging::judge(const connector::Call* call, const HttpRequest* request,
+                                              const Result<HttpResponse>* answer, Request* row) {
+  row->ended_at = rt::now();
+  Values values;
+  if (*answer) {
+    json::value& shown = state_.seen()["response"];
+    shown = connector::response_context(**answer, shown.storage());
+    AWAIT(values, state_.evaluate(call->after()));
+    row->status = (*answer)->status;
+    store_response(*row, state_.seen().at("response"), **answer, *state_.step->action, state_.masker);
+  }
+  connector::Ending ending = call->interpret(*request, *answer, values, rt::now(), state_.masker);
+  row->result = ending.result;
+  row->why = bounded(state_.masker.mask(ending.why));
+  if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
+    json::object& exchanged = state_.request(call->id()).emplace_object();
+    exchanged["request"] = connector::request_context(*request, exchanged.storage());
+    exchanged["response"] = state_.seen().at("response");
+    // With a 202 as well as with a 429.
+    if (state_.step->action->waiting() != nullptr)
+      not_before_ = std::max(not_before_, connector::retry_after(**answer, rt::now()).value_or(Duration(0)));
+  }
+  co_return ending;
+}
+
+std::optional<End> Exchanging::end_of(const connector::Call& call, Calls calls, const Request& row,
+                                      const connector::Ending& ending) const {
+  const std::string why = state_.masker.mask(ending.why);
+  switch (ending.result) {
+    case RequestResult::kSucceeded:
+    case RequestResult::kExists:
+    case RequestResult::kShadow:
+      return std::nullopt;
+    case RequestResult::kRefused:
+      if (ending.gone && calls == Calls::kUpdate) return Gone();
+      return Refused{why};
+    case RequestResult::kRetryable:
+      return Retryable{why, ending.retry_after, ending.counts_for_breaker};
+    case RequestResult::kOpen:
+    case RequestResult::kUnclear:
+      break;
+  }
+  const engine::EffectRule rule = past_.rule_of(call, calls);
+  Unclear out{why, calls == Calls::kLookup ? Effect::kRead : rule.effect, rule.on_unclear};
+  out.answered = ending.answered;
+  out.misread = ending.misread;
+  if (calls != Calls::kLookup && row.status == 0) out.cause = PastEffects::no_answer(row);
+  return out;
+}
+
+}  // namespace postlude::pipeline
