@@ -283,7 +283,7 @@ class Examining {
       for (const Expression& e : *list)
         expression(e, conditions.contains(e.text));
     }
-    if (bound.connector == "http" && bound.action != nullptr) {
+    if (bound.action != nullptr && bound.action->written()) {
       for (const Expression& e : bound.action->expressions())
         if (e.place.file != "http/request") expression(e, conditions.contains(e.text));
     }

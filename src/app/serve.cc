@@ -19,6 +19,7 @@
 #include "http/client.h"
 #include "intake/answer.h"
 #include "metrics/catalogue.h"
+#include "pipeline/edges.h"
 #include "pipeline/pump.h"
 #include "rt/notify.h"
 #include "rt/signals.h"
@@ -49,8 +50,9 @@ class Daemon {
         store_(std::move(store)),
         evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
         client_(loop, {}),
+        edges_(client_),
         expressions_(evaluator_),
-        pipeline_({loop, *store_, client_, expressions_, metrics_, secrets_}),
+        pipeline_({loop, *store_, edges_, expressions_, metrics_, secrets_}),
         pump_(loop, pipeline_, *store_, {}),
         api_({}, *store_, pipeline_, metrics_),
         links_(api_.access(), *store_, pipeline_),
@@ -328,6 +330,7 @@ class Daemon {
   std::unique_ptr<store::Store> store_;  // destroyed late: commits what is queued
   evaluator::Evaluator evaluator_;
   http::Client client_;
+  pipeline::Edges edges_;
   pipeline::Expressions expressions_;
   pipeline::Pipeline pipeline_;
   pipeline::Pump pump_;

@@ -4,6 +4,7 @@
 
 #include "app/patterns.h"
 #include "base/text.h"
+#include "connector/written.h"
 #include "lang/schema.h"
 
 namespace postlude::app {
@@ -45,7 +46,10 @@ engine::Team read_team(const Node& name, const Node& node) {
 void check_targets(const engine::Team& team, const Node& node, const Config& config, Problems& problems) {
   const Node* list = node.find("targets");
   if (list == nullptr) return;
-  std::vector<std::string> known{"http"};  // there without being configured
+  std::vector<std::string> known;
+  for (const connector::Written& one : connector::written_connectors()) {
+    if (one.bare) known.emplace_back(one.name);
+  }
   for (const auto& [name, target] : config.targets.members)
     known.push_back(name.scalar);
   for (const Node& item : list->items) {

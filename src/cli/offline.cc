@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "connector/http.h"
+#include "connector/written.h"
 #include "lang/schema_for_editors.h"
 #include "rt/group.h"
 
@@ -133,13 +133,10 @@ int connectors_list(const std::string& connectors, Output output) {
   for (const std::string& name : catalogue->names()) {
     const connector::Connector* found = catalogue->find(name);
     std::vector<std::string> actions;
-    if (found == nullptr || name == "http") {  // its one action is made from the step
-      actions.emplace_back("request");
-    } else {
-      for (const auto& action : found->actions())
-        actions.push_back(action->name());
-    }
-    const std::string summary = found == nullptr ? "Any HTTP request (built in)." : found->summary();
+    if (const connector::Written* written = connector::written(name)) actions = written->action_names();
+    for (const auto& action : found->actions())
+      actions.push_back(action->name());
+    const std::string& summary = found->summary();
     items.push_back(json::object{
         {"name", name}, {"summary", summary}, {"actions", json::array(actions.begin(), actions.end())}});
     rows.push_back({name, join(actions, " "), summary});
@@ -158,13 +155,10 @@ json::value view_of(const connector::Waiting* waiting) {
   return view;
 }
 
-int show_http(Output output) {
-  const char* const kSummary = "any HTTP request (built in)";
+json::value view_of(const connector::WrittenAction& action, const std::string& connector, std::string& text) {
   json::object properties;
-  std::string text = std::string("http: ") + kSummary +
-                     "\nauth: any\n\nhttp/request\n  One request, written in the step. A `condition` is an "
-                     "expression.\n";
-  for (const connector::HttpInput& input : connector::http_inputs()) {
+  text += "\n" + connector + "/" + std::string(action.name) + "\n  " + std::string(action.summary) + "\n";
+  for (const connector::WrittenInput& input : action.inputs) {
     json::object one{{"type", input.type}, {"description", input.what}};
     if (!input.otherwise.empty()) one["default"] = input.otherwise;
     properties[input.name] = std::move(one);
@@ -172,16 +166,24 @@ int show_http(Output output) {
             std::string(input.type) + (input.otherwise.empty() ? "" : "; default: ") +
             std::string(input.otherwise) + ")\n";
   }
-  const std::vector<std::string> effects = connector::http_effects();
-  text += "  outputs: status, headers, body\n  effects: " + join(effects, ", ") +
+  text += "  outputs: " + join(action.outputs, ", ") + "\n  effects: " + join(action.effects, ", ") +
           "\n  waits: no; a `callback` step does, and an action of a connector with `wait:`\n";
-  const json::object request{{"name", "request"},
-                             {"summary", "Any HTTP request."},
-                             {"input", json::object{{"properties", std::move(properties)}}},
-                             {"outputs", json::array{"status", "headers", "body"}},
-                             {"effects", json::array(effects.begin(), effects.end())},
-                             {"wait", nullptr}};
-  print(output, json::object{{"name", "http"}, {"summary", kSummary}, {"actions", json::array{request}}},
+  return json::object{{"name", action.name},
+                      {"summary", action.summary},
+                      {"input", json::object{{"properties", std::move(properties)}}},
+                      {"outputs", json::array(action.outputs.begin(), action.outputs.end())},
+                      {"effects", json::array(action.effects.begin(), action.effects.end())},
+                      {"wait", nullptr}};
+}
+
+int show_written(const connector::Written& connector, Output output) {
+  const std::string name(connector.name);
+  json::array actions;
+  std::string text = name + ": " + std::string(connector.shown) +
+                     "\nauth: " + (connector.bare ? "any" : join(connector.auth, ", ")) + "\n";
+  for (const connector::WrittenAction& action : connector.actions)
+    actions.push_back(view_of(action, name, text));
+  print(output, json::object{{"name", name}, {"summary", connector.shown}, {"actions", std::move(actions)}},
         text);
   return kFine;
 }
@@ -191,7 +193,7 @@ int show_http(Output output) {
 int connectors_show(const std::string& connectors, const std::string& name, Output output) {
   const auto catalogue = catalogue_or_complain(connectors);
   if (!catalogue) return kFoundWrong;
-  if (name == "http") return show_http(output);
+  if (const connector::Written* written = connector::written(name)) return show_written(*written, output);
   const connector::Connector* found = catalogue->find(name);
   if (found == nullptr) {
     const std::vector<std::string> names = catalogue->names();

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "connector/embedded.h"
 #include "connector/reader.h"
+#include "connector/written.h"
 #include "lang/yaml.h"
 
 namespace postlude::connector {
@@ -98,6 +99,7 @@ std::shared_ptr<const Action> Connector::find(std::string_view action) const {
 }
 
 void Connector::settle(Target& target, lang::Problems& problems) const {
+  if (written(name_) != nullptr) return;  // it knows nothing of the system
   const auto problem = [&](std::string message) {
     problems.push_back({target.place, "target `" + target.name + "`: " + message, false});
   };
@@ -131,11 +133,13 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
 
 Catalogue Catalogue::built_in() {
   Catalogue catalogue;
-  auto http = std::make_shared<Connector>();
-  http->name_ = "http";
-  http->summary_ = "Any HTTP API; the request is written in the step";
-  http->auth_ = {"none", "bearer", "basic", "header", "query", "body", "url"};
-  catalogue.connectors_.push_back(std::move(http));
+  for (const Written& one : written_connectors()) {
+    auto connector = std::make_shared<Connector>();
+    connector->name_ = one.name;
+    connector->summary_ = one.summary;
+    connector->auth_ = one.auth;
+    catalogue.connectors_.push_back(std::move(connector));
+  }
   for (const std::string_view name : embedded_names()) {
     if (!name.ends_with(".yaml")) continue;
     lang::Problems problems;

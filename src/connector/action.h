@@ -3,16 +3,16 @@
 // call and interpret its answer. The caller evaluates the expressions; this code says which, and what
 // follows.
 //
-//   for each call of action.plan():
-//     values = evaluate(call.before(), context)         context: event run workflow vars steps with target
-//                                                       requests key
-//     prepared = call.prepare(target, values)           skipped, or a request without credentials
-//     ... commit it, authorise() it, send it ...
-//     values = evaluate(call.after(), context + {"response": response_context(answer)})
-//     ending = call.interpret(prepared.request, answer, values, now, masker)
-//     requests.<id> = null, or {"request": request_context(prepared.request),
-//                               "response": response_context(answer)}
+//   for each call of action.plan():                 context: event run workflow vars steps with target
+//     values = evaluate(call.before(), context)              requests key
+//     ask = call.prepare(target, values)            null: skipped; without credentials
+//     ... commit it, authorise() it, have an edge carry it out ...
+//     values = evaluate(call.after(), context + {"response": context_of(reply)})
+//     ending = call.interpret(ask, reply, values, now, masker)
+//     requests.<id> = {"request": context_of(ask), "response": context_of(reply)} | null
 //   outputs = plan.outputs(evaluate(plan.result(), context))
+//
+// authorise() and context_of() are those of the call's kind (kind.h).
 //
 // An action that starts a job and waits for it: before its outputs, call action.waiting()->judge(evaluate(
 // action.waiting()->asks(), context)). While the job runs, poll again later, by sending the reads only.
@@ -28,19 +28,12 @@
 #include <string_view>
 #include <vector>
 
-#include "connector/target.h"
+#include "connector/kind.h"
 #include "lang/template.h"
-#include "model/http.h"
-#include "model/run.h"
 
 namespace postlude::connector {
 
 using Values = std::vector<lang::Evaluated>;  // in the order of their expressions
-
-struct Prepared {
-  bool skipped = false;  // its `if` is false, or it is for another edition: `.requests.<id>` is null
-  HttpRequest request;   // target: the whole URL, or kSecretUrl and a path; no credentials
-};
 
 // How a request ended (contract 9).
 struct Ending {
@@ -57,25 +50,30 @@ struct Ending {
 class Call {
  public:
   const std::string& id() const;  // "request" if the file gives none
+  const Kind& kind() const;
   Effect effect() const;
   OnUnclear on_unclear() const;                // for effect none, and for effect key after its window
   std::optional<Duration> key_window() const;  // nullopt: the system remembers the key for ever
   Duration lookup_after() const;               // the maximum delay of the system's index
 
   const std::vector<lang::Expression>& before() const;
-  // kInvalid, kOverloaded: an expression failed, or the URL would leave the target.
-  Result<Prepared> prepare(const Target& target, const Values& values) const;
+  // nullopt: its `if` said no, or it is for another edition: `.requests.<id>` is null. kInvalid, kOverloaded:
+  // an expression failed, or its result may not be asked.
+  Result<std::optional<Ask>> prepare(const Target& target, const Values& values) const;
 
   // Evaluate these only if there is an answer.
   const std::vector<lang::Expression>& after() const;
-  // `values` is empty if there is no answer. The ending's text is masked.
-  Ending interpret(const HttpRequest& request, const Result<HttpResponse>& answer, const Values& values,
-                   Instant now, const Masker& masker) const;
+  // The ending's text is masked.
+  Ending interpret(const Ask& ask, const Reply& reply, const Values& values, Instant now,
+                   const Masker& masker) const;
+  // There is no reply.
+  Ending interpret(const Ask& ask, const Error& error, const Masker& masker) const;
 
   struct Impl;
   explicit Call(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
  private:
+  Ending settled(Ending ending) const;
   std::shared_ptr<const Impl> impl_;
 };
 
@@ -143,6 +141,9 @@ class Action {
   // nullptr: the action has ended once its requests have.
   const Waiting* waiting() const { return waiting_ ? &*waiting_ : nullptr; }
 
+  // It is written in a step, with expressions of the workflow (written.h).
+  bool written() const { return written_; }
+
   // All its expressions, to compile and announce.
   std::vector<lang::Expression> expressions() const;
   // Hides the members and headers named in `redact` in a JSON text before it is stored.
@@ -158,6 +159,7 @@ class Action {
   std::optional<Plan> lookup_;
   std::optional<Plan> update_;
   std::optional<Waiting> waiting_;
+  bool written_ = false;
 };
 
 // A connector file.
@@ -194,7 +196,7 @@ class Catalogue {
   static Catalogue built_in();  // CHECKs that the built-in files are valid
   // Adds a file's connector, replacing the one of that name.
   void add(std::string_view yaml, std::string_view file, lang::Problems& problems);
-  // nullptr: there is none. `http` has no actions here: its one action is read with the step (http.h).
+  // nullptr: there is none. Those whose actions are written in steps have no actions here (written.h).
   const Connector* find(std::string_view name) const;
   std::vector<std::string> names() const;  // sorted
   // The connectors of folders.
@@ -204,12 +206,6 @@ class Catalogue {
   std::set<std::string, std::less<>> own_;
   std::vector<std::shared_ptr<const Connector>> connectors_;
 };
-
-// `.response` {status, headers (names in lower case), body (JSON if it is JSON, else text; null when empty),
-// text}.
-json::object response_context(const HttpResponse& response, const json::storage_ptr& room = {});
-// `.requests.<id>.request` {method, url, headers, body}.
-json::object request_context(const HttpRequest& request, const json::storage_ptr& room = {});
 
 // -- input (input.cc)
 // Checks a step's evaluated `with` against the action's schema, and adds the defaults. kInvalid names the

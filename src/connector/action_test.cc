@@ -118,8 +118,7 @@ TEST(InterpretTest, WithoutAnAnswer) {
     HttpRequest request;
     request.method = "POST";
     request.target = "https://h/a";
-    const Ending ending =
-        action->plan().calls()[0].interpret(request, Error(row.code, "it broke"), {}, kNow, {});
+    const Ending ending = action->plan().calls()[0].interpret(request, Error(row.code, "it broke"), {});
     EXPECT_EQ(ending.result, row.result);
     EXPECT_EQ(ending.counts_for_breaker, row.breaker);
     EXPECT_EQ(ending.why, "POST /a: it broke");

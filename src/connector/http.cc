@@ -11,7 +11,7 @@ namespace {
 
 std::vector<std::string> names_of_inputs() {
   std::vector<std::string> out;
-  for (const HttpInput& input : http_inputs())
+  for (const WrittenInput& input : http_inputs())
     out.emplace_back(input.name);
   return out;
 }
@@ -63,8 +63,8 @@ Effect default_effect(std::string_view method, bool keyed) {
 
 }  // namespace
 
-const std::vector<HttpInput>& http_inputs() {
-  static const std::vector<HttpInput> kInputs{
+const std::vector<WrittenInput>& http_inputs() {
+  static const std::vector<WrittenInput> kInputs{
       {"method", "text", "GET", "GET, HEAD, POST, PUT, PATCH or DELETE; no expression"},
       {"path", "text", "", "from the target's `url` on, such as /api/jobs; a query belongs in `query`"},
       {"url", "text", "", "in place of `path`: a whole URL, on the target's host"},
@@ -103,10 +103,10 @@ std::shared_ptr<const Action> read_http_request(const lang::Node* with, const la
 }
 
 // The method decides what may follow an unclear end, so it must be known before the run.
-void DefinitionReader::read_http_method(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_method(const lang::Node& with, HttpForm& form) {
   const lang::Node* method = with.find("method");
-  call.method = method == nullptr ? "GET" : upper(method->scalar);
-  if (std::find(kMethods.begin(), kMethods.end(), call.method) != kMethods.end()) return;
+  form.method = method == nullptr ? "GET" : upper(method->scalar);
+  if (std::find(kMethods.begin(), kMethods.end(), form.method) != kMethods.end()) return;
   const std::string all = join(kMethods, ", ");
   if (method->scalar.find("${{") != std::string::npos) {
     problem(method->place,
@@ -162,10 +162,10 @@ void DefinitionReader::check_pairs(const lang::Node& with, std::string_view key,
   }
 }
 
-void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call, const HttpForm& form) {
   const lang::Node* key_header = with.find("idempotencyHeader");
   const lang::Node* effect = with.find("effect");
-  call.effect = default_effect(call.method, key_header != nullptr);
+  call.effect = default_effect(form.method, key_header != nullptr);
   if (effect != nullptr) {
     const std::optional<Effect> named = effect_named(effect->scalar);
     if (!named || *named == Effect::kLookup) {
@@ -174,11 +174,11 @@ void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call
       return;
     }
     if (*named == Effect::kRead &&
-        (call.method == "PUT" || call.method == "PATCH" || call.method == "DELETE")) {
-      problem(effect->place, "`" + call.method + "` is not read; its effect is state, upsert, key or none");
+        (form.method == "PUT" || form.method == "PATCH" || form.method == "DELETE")) {
+      problem(effect->place, "`" + form.method + "` is not read; its effect is state, upsert, key or none");
     }
-    if (*named != Effect::kRead && (call.method == "GET" || call.method == "HEAD")) {
-      problem(effect->place, "`" + call.method + "` is read; its `effect` can only be read");
+    if (*named != Effect::kRead && (form.method == "GET" || form.method == "HEAD")) {
+      problem(effect->place, "`" + form.method + "` is read; its `effect` can only be read");
     }
     call.effect = *named;
   }
@@ -192,33 +192,33 @@ void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call
   call.on_unclear = OnUnclear::kHold;
 }
 
-void DefinitionReader::read_http_body(const lang::Node& with, Call::Impl& call) {
-  struct Kind {
+void DefinitionReader::read_http_body(const lang::Node& with, Call::Impl& call, HttpForm& form) {
+  struct BodyKind {
     const char* key;
     Encoding encoding;
   };
-  const std::array<Kind, 3> kinds = {
+  const std::array<BodyKind, 3> kinds = {
       {{"body", Encoding::kJson}, {"form", Encoding::kForm}, {"text", Encoding::kText}}};
-  for (const Kind& kind : kinds) {
+  for (const BodyKind& kind : kinds) {
     const lang::Node* node = with.find(kind.key);
     if (node == nullptr) continue;
-    if (call.encoding != Encoding::kNone) {
+    if (form.encoding != Encoding::kNone) {
       problem(node->place, "a request has one of `body`, `form`, `text`");
       return;
     }
-    if (call.method == "GET" || call.method == "HEAD")
-      problem(node->place, "a request with `" + call.method + "` has no body");
-    call.encoding = kind.encoding;
+    if (form.method == "GET" || form.method == "HEAD")
+      problem(node->place, "a request with `" + form.method + "` has no body");
+    form.encoding = kind.encoding;
     if (kind.encoding == Encoding::kText) {
-      call.body = take(lang::Template::read_text(*node, problems_), call.before);
+      form.body = take(lang::Template::read_text(*node, problems_), call.before);
     } else {
       const json::value* schema = kind.encoding == Encoding::kForm ? &text_members() : nullptr;
-      call.body = take(lang::Template::read(*node, schema, problems_), call.before);
+      form.body = take(lang::Template::read(*node, schema, problems_), call.before);
     }
   }
 }
 
-void DefinitionReader::read_http_headers(const lang::Node& with, Call::Impl& call) {
+void DefinitionReader::read_http_headers(const lang::Node& with, Call::Impl& call, HttpForm& form) {
   const lang::Node* headers = with.find("headers");
   const lang::Node* key_header = with.find("idempotencyHeader");
   if (headers != nullptr) {
@@ -235,8 +235,30 @@ void DefinitionReader::read_http_headers(const lang::Node& with, Call::Impl& cal
   if (headers != nullptr && !headers->is_map() && key_header != nullptr) {
     problem(headers->place, "beside `idempotencyHeader`, `headers` must be a map");
   } else if (headers != nullptr || key_header != nullptr) {
-    call.headers = take(
+    form.headers = take(
         lang::Template::read(with_key_header(headers, key_header), &text_members(), problems_), call.before);
+  }
+}
+
+// `path` or `url`, and `query`.
+void DefinitionReader::read_http_place(const lang::Node& with, Call::Impl& call, HttpForm& form) {
+  const lang::Node* path = with.find("path");
+  const lang::Node* url = with.find("url");
+  if ((path == nullptr) == (url == nullptr)) {
+    problem(with.place, "http/request needs `path` (from the target's URL on) or `url`, one of them");
+  } else {
+    form.whole_url = url != nullptr;
+    const lang::Node& place = path != nullptr ? *path : *url;
+    form.path = take(lang::Template::read_text(place, problems_), call.before);
+    if (path != nullptr && !place.scalar.empty() && place.scalar[0] != '/' &&
+        !place.scalar.starts_with("${{")) {
+      problem(place.place, "a path begins with a slash; the host is the target's");
+    } else if (path != nullptr) {
+      check_path(place);
+    }
+  }
+  if (const lang::Node* query = with.find("query")) {
+    form.query = take(lang::Template::read(*query, &text_members(), problems_), call.before);
   }
 }
 
@@ -253,32 +275,17 @@ std::shared_ptr<const Action> DefinitionReader::http_request(const lang::Node& w
                 (near.empty() ? "; it has: " + join(kKeys, ", ") : "; did you mean `" + near + "`?"));
   }
   auto call = std::make_shared<Call::Impl>();
-  call->accept_json = false;
-  read_http_method(with, *call);
-  const lang::Node* path = with.find("path");
-  const lang::Node* url = with.find("url");
-  if ((path == nullptr) == (url == nullptr)) {
-    problem(with.place, "http/request needs `path` (from the target's URL on) or `url`, one of them");
-  } else {
-    call->whole_url = url != nullptr;
-    const lang::Node& place = path != nullptr ? *path : *url;
-    call->path = take(lang::Template::read_text(place, problems_), call->before);
-    if (path != nullptr && !place.scalar.empty() && place.scalar[0] != '/' &&
-        !place.scalar.starts_with("${{")) {
-      problem(place.place, "a path begins with a slash; the host is the target's");
-    } else if (path != nullptr) {
-      check_path(place);
-    }
-  }
-  if (const lang::Node* query = with.find("query")) {
-    call->query = take(lang::Template::read(*query, &text_members(), problems_), call->before);
-  }
-  read_http_headers(with, *call);
+  auto form = std::make_shared<HttpForm>();
+  form->accept_json = false;
+  read_http_method(with, *form);
+  read_http_place(with, *call, *form);
+  read_http_headers(with, *call, *form);
   check_pairs(with, "query", true);
   check_pairs(with, "headers", false);
   check_pairs(with, "form", true);
-  read_http_body(with, *call);
-  read_http_effect(with, *call);
+  read_http_body(with, *call, *form);
+  read_http_effect(with, *call, *form);
+  call->form = std::move(form);
   call->success = bare(with, "success", call->after);
   call->retry = bare(with, "retry", call->after);
   call->refuse = bare(with, "refuse", call->after);
@@ -300,6 +307,7 @@ std::shared_ptr<const Action> DefinitionReader::http_action(std::shared_ptr<cons
   action->connector_ = "http";
   action->name_ = "request";
   action->summary_ = "Send a request.";
+  action->written_ = true;
   action->plan_.calls_.emplace_back(std::move(call));
   for (const char* name : {"status", "headers", "body"}) {
     const std::string text = "${{ .requests.request.response." + std::string(name) + " }}";

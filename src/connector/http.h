@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connector/action.h"
+#include "connector/written.h"
 
 namespace postlude::connector {
 
@@ -16,11 +17,8 @@ namespace postlude::connector {
 std::shared_ptr<const Action> read_http_request(const lang::Node* with, const lang::Place& step,
                                                 lang::Problems& problems);
 
-// What `with` may have, for people.
-struct HttpInput {
-  std::string_view name, type, otherwise, what;  // otherwise: the default; "": none
-};
-const std::vector<HttpInput>& http_inputs();
+// What `with` may have.
+const std::vector<WrittenInput>& http_inputs();
 // What each method's effect is, unless `effect` says another: "GET read".
 std::vector<std::string> http_effects();
 

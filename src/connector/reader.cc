@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/written.h"
 #include "lang/schema.h"
 #include "lang/secrets.h"
 
@@ -160,27 +161,28 @@ void DefinitionReader::read_id(const lang::Node& node, Scope& scope, Call::Impl&
   if (scope.ids.contains(into.id)) problem(id->place, "two requests have the id `" + into.id + "`");
 }
 
-void DefinitionReader::read_method(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_method(const lang::Node& node, const Scope& scope, Call::Impl& into,
+                                   HttpForm& form) {
   const lang::Node* path = nullptr;
   for (const std::string_view method : kMethods) {
     const lang::Node* member = node.find(method);
     if (member == nullptr) continue;
     if (path != nullptr) {
-      problem(member->place, "a request has one method; this one has `" + lower(into.method) + "` and `" +
+      problem(member->place, "a request has one method; this one has `" + lower(form.method) + "` and `" +
                                  std::string(method) + "`");
       return;
     }
     path = member;
     for (const char c : method)
-      into.method += static_cast<char>(c - 'a' + 'A');
+      form.method += static_cast<char>(c - 'a' + 'A');
   }
   if (path == nullptr) {
     problem(node.place, scope.lookup ? "a request in `lookup` needs `get` or `post`"
                                      : "a request needs one of: get, head, post, put, patch, delete");
     return;
   }
-  into.path = take(lang::Template::read_text(*path, problems_), into.before);
-  for (std::size_t i = into.path.begin; i < into.before.size(); ++i) {
+  form.path = take(lang::Template::read_text(*path, problems_), into.before);
+  for (std::size_t i = form.path.begin; i < into.before.size(); ++i) {
     if (into.before[i].text.find("@uri") == std::string::npos) {
       problem(into.before[i].place, "an expression in a path must end in `| @uri`");
     }
@@ -190,9 +192,9 @@ void DefinitionReader::read_method(const lang::Node& node, const Scope& scope, C
   }
 }
 
-void DefinitionReader::read_body(const lang::Node& node, const Scope& scope, Call::Impl& into) {
+void DefinitionReader::read_body(const lang::Node& node, Call::Impl& into, HttpForm& form) {
   if (const lang::Node* query = node.find("query")) {
-    into.query = take(lang::Template::read(*query, &text_members(), problems_), into.before);
+    form.query = take(lang::Template::read(*query, &text_members(), problems_), into.before);
   }
   if (const lang::Node* headers = node.find("headers")) {
     for (const auto& [key, value] : headers->members) {
@@ -207,38 +209,39 @@ void DefinitionReader::read_body(const lang::Node& node, const Scope& scope, Cal
                              true});
       }
     }
-    into.headers = take(lang::Template::read(*headers, &text_members(), problems_), into.before);
+    form.headers = take(lang::Template::read(*headers, &text_members(), problems_), into.before);
   }
   for (const char* key : {"query", "headers", "body", "form", "message"}) {
     if (const lang::Node* text = node.find(key)) lang::check_bare_paths(*text, {}, problems_);
   }
   const lang::Node* body = node.find("body");
-  const lang::Node* form = node.find("form");
+  const lang::Node* fields = node.find("form");
   const lang::Node* encode = node.find("encode");
-  if (body != nullptr && form != nullptr) problem(form->place, "a request has `body` or `form`, not both");
+  if (body != nullptr && fields != nullptr)
+    problem(fields->place, "a request has `body` or `form`, not both");
   if (encode != nullptr && body == nullptr) problem(encode->place, "`encode` needs `body`");
-  const lang::Node* either = form != nullptr ? form : body;
+  const lang::Node* either = fields != nullptr ? fields : body;
   if (either == nullptr) return;
-  if (into.method == "GET" || into.method == "HEAD") {
-    problem(either->place, "a request with `" + lower(into.method) + "` has no body");
+  if (form.method == "GET" || form.method == "HEAD") {
+    problem(either->place, "a request with `" + lower(form.method) + "` has no body");
   }
-  const std::string how = form != nullptr ? "form" : encode != nullptr ? encode->scalar : "json";
-  into.encoding = how == "form" ? Encoding::kForm : how == "text" ? Encoding::kText : Encoding::kJson;
-  const json::value* schema = into.encoding == Encoding::kForm ? &text_members() : nullptr;
-  into.body = take(lang::Template::read(*either, schema, problems_), into.before);
-  static_cast<void>(scope);
+  const std::string how = fields != nullptr ? "form" : encode != nullptr ? encode->scalar : "json";
+  form.encoding = how == "form" ? Encoding::kForm : how == "text" ? Encoding::kText : Encoding::kJson;
+  const json::value* schema = form.encoding == Encoding::kForm ? &text_members() : nullptr;
+  form.body = take(lang::Template::read(*either, schema, problems_), into.before);
 }
 
-void DefinitionReader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into) {
-  const bool safe = into.method == "GET" || into.method == "HEAD";
+void DefinitionReader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into,
+                                   const std::string& method) {
+  const bool safe = method == "GET" || method == "HEAD";
   if (const lang::Node* own = node.find("effect"); safe || scope.lookup) {
     if (own != nullptr && own->scalar != "read") {
-      problem(own->place, "`" + lower(into.method) + "` is read; its `effect` can only be read");
+      problem(own->place, "`" + lower(method) + "` is read; its `effect` can only be read");
     }
     into.effect = Effect::kRead;
     return;
   }
-  if (into.method.empty()) return;  // said already
+  if (method.empty()) return;  // said already
   const lang::Node* effect = given(node, scope.action, "effect");
   if (effect == nullptr) {
     problem(node.place,
@@ -247,9 +250,9 @@ void DefinitionReader::read_effect(const lang::Node& node, const Scope& scope, C
     return;
   }
   into.effect = effect_named(effect->scalar).value_or(Effect::kNone);
-  if (into.effect == Effect::kRead && into.method != "POST") {
+  if (into.effect == Effect::kRead && method != "POST") {
     problem(effect->place,
-            "`" + lower(into.method) + "` is not read; its effect is state, upsert, key, lookup or none");
+            "`" + lower(method) + "` is not read; its effect is state, upsert, key, lookup or none");
   }
   const lang::Node* on_unclear = given(node, scope.action, "onUnclear");
   if (on_unclear != nullptr) {
@@ -295,9 +298,11 @@ std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope
   read_id(node, scope, *impl);
   impl->edition = node.text("edition");
   impl->condition = bare(node, "if", impl->before);
-  read_method(node, scope, *impl);
-  read_body(node, scope, *impl);
-  read_effect(node, scope, *impl);
+  auto form = std::make_shared<HttpForm>();
+  read_method(node, scope, *impl, *form);
+  read_body(node, *impl, *form);
+  read_effect(node, scope, *impl, form->method);
+  impl->form = std::move(form);
   read_rules(node, scope, *impl);
   std::set<std::size_t> conditions;
   if (impl->condition) conditions.insert(*impl->condition);
@@ -528,8 +533,8 @@ std::shared_ptr<const Connector> DefinitionReader::connector(const lang::Node& r
   if (problems_.size() > before && lang::any_error(problems_)) return nullptr;
   auto result = std::make_shared<Connector>();
   result->name_ = root.text("connector");
-  if (result->name_ == "http")
-    problem(root.find("connector")->place, "`http` is built in and cannot be replaced");
+  if (written(result->name_) != nullptr)
+    problem(root.find("connector")->place, "`" + result->name_ + "` is built in and cannot be replaced");
   result->summary_ = read_summary(root);
   result->auth_ = scalars(root.find("auth"));
   if (const lang::Node* url = root.find("url")) {

@@ -9,6 +9,7 @@
 
 #include "connector/action.h"
 #include "connector/call.h"
+#include "connector/http_form.h"
 
 namespace postlude::connector {
 
@@ -34,12 +35,13 @@ class DefinitionReader {
     std::size_t count = 0;
   };
 
-  void read_http_headers(const lang::Node& with, Call::Impl& call);
-  void read_http_method(const lang::Node& with, Call::Impl& call);
+  void read_http_headers(const lang::Node& with, Call::Impl& call, HttpForm& form);
+  void read_http_method(const lang::Node& with, HttpForm& form);
+  void read_http_place(const lang::Node& with, Call::Impl& call, HttpForm& form);
   void check_path(const lang::Node& path);
   void check_pairs(const lang::Node& with, std::string_view key, bool lists);
-  void read_http_effect(const lang::Node& with, Call::Impl& call);
-  void read_http_body(const lang::Node& with, Call::Impl& call);
+  void read_http_effect(const lang::Node& with, Call::Impl& call, const HttpForm& form);
+  void read_http_body(const lang::Node& with, Call::Impl& call, HttpForm& form);
   std::shared_ptr<const Action> http_action(std::shared_ptr<const Call::Impl> call);
 
   void problem(const lang::Place& place, std::string message);
@@ -48,9 +50,9 @@ class DefinitionReader {
   Plan plan(const lang::Node& requests, Scope& scope);
   std::shared_ptr<Call::Impl> call(const lang::Node& node, Scope& scope);
   void read_id(const lang::Node& node, Scope& scope, Call::Impl& into);
-  void read_method(const lang::Node& node, const Scope& scope, Call::Impl& into);
-  void read_body(const lang::Node& node, const Scope& scope, Call::Impl& into);
-  void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_method(const lang::Node& node, const Scope& scope, Call::Impl& into, HttpForm& form);
+  void read_body(const lang::Node& node, Call::Impl& into, HttpForm& form);
+  void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into, const std::string& method);
   void read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into);
   void read_outputs(const lang::Node& node, const Scope& scope, Plan& into);
   // Of a lookup, and of an update: one value, on the last request.

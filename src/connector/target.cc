@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/written.h"
 #include "lang/secrets.h"
 
 namespace postlude::connector {
@@ -228,17 +229,8 @@ void read_url(const lang::Node& node, Target& target, lang::Problems& problems) 
     problem(problems, url->place, "`auth: {url: …}` stands instead of `url`; give one of them");
     return;
   }
-  const Result<Url> parsed = parse_url(url->scalar);
-  if (!parsed) {
-    problem(problems, url->place, "`url`: " + parsed.error().message);
-    return;
-  }
-  if (!parsed->query.empty() || url->scalar.find('?') != std::string::npos) {
-    problem(problems, url->place, "`url` may have no query; secrets go into `auth`, the rest into the steps");
-  }
-  target.url = parsed->origin() + parsed->path;
-  while (!target.url.empty() && target.url.back() == '/')
-    target.url.pop_back();
+  const Status read = kind_of_connector(target.connector).read_url(url->scalar, target.url);
+  if (!read) problem(problems, url->place, read.error().message);
 }
 
 Target read_target(const std::string& name, const lang::Node& node, lang::Problems& problems) {

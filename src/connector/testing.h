@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "connector/action.h"
+#include "connector/http_kind.h"
 
 namespace postlude::connector::testing {
 
@@ -42,13 +43,13 @@ inline void go_through(const Plan& plan, const Target& target, json::object& con
   json::object& requests = context["requests"].as_object();
   for (const Call& call : plan.calls()) {
     requests[call.id()] = nullptr;
-    const Result<Prepared> prepared = call.prepare(target, evaluate(call.before(), context));
+    const Result<std::optional<Ask>> prepared = call.prepare(target, evaluate(call.before(), context));
     if (!prepared) {
       story.stopped = "cannot be built: " + prepared.error().message;
       return;
     }
-    if (prepared->skipped) continue;
-    const HttpRequest& request = prepared->request;
+    if (!*prepared) continue;
+    const auto& request = std::get<HttpRequest>(**prepared);
     story.requests.push_back(request.method + " " + request.target +
                              (request.body.empty() ? "" : " " + request.body));
     story.headers.push_back(request.headers);
@@ -61,7 +62,8 @@ inline void go_through(const Plan& plan, const Target& target, json::object& con
           json::object{{"request", request_context(request)}, {"response", response_context(*answer)}};
       context.erase("response");
     }
-    const Ending ending = call.interpret(request, answer, values, kNow, {});
+    const Ending ending = answer ? call.interpret(request, *answer, values, kNow, {})
+                                 : call.interpret(request, answer.error(), {});
     if (ending.result != RequestResult::kSucceeded && ending.result != RequestResult::kExists) {
       story.stopped = std::string(word(ending.result)) + ": " + ending.why;
       return;

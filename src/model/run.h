@@ -66,7 +66,8 @@ enum class RequestResult : std::uint8_t {
 };
 std::string_view to_text(RequestResult result);
 
-// One HTTP exchange of an attempt, as stored: secrets masked, bodies cut at 64 KiB.
+// One exchange of an attempt, as stored: secrets masked, bodies cut at 64 KiB. Of a call that is not HTTP the
+// method, the URL and the body are its text form (connector/kind.h).
 struct Request {
   std::int64_t id = 0;  // 0 until stored
   AttemptId attempt;

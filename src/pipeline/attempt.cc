@@ -119,7 +119,8 @@ rt::Task<std::optional<Attempting::PlanResult>> Attempting::one_call(const conne
   auto prepared = call->prepare(*state_.target, values);
   if (!prepared && shadow_.cannot_be_shown(*call, values)) co_return std::nullopt;
   if (!prepared) co_return PlanResult(End(Refused{prepared.error().message}));
-  if (prepared->skipped) {
+  std::optional<Ask>& ask = *prepared;
+  if (!ask) {
     state_.request(call->id()) = nullptr;
     co_return std::nullopt;
   }
@@ -130,8 +131,7 @@ rt::Task<std::optional<Attempting::PlanResult>> Attempting::one_call(const conne
     if (std::holds_alternative<PastEffects::Settled>(settled)) co_return std::nullopt;
     send_before = std::get<PastEffects::Send>(settled).before;
   }
-  AWAIT(std::optional<End> end,
-        exchanging_.carry_out(call, calls, std::move(prepared->request), send_before));
+  AWAIT(std::optional<End> end, exchanging_.carry_out(call, calls, *std::move(ask), send_before));
   if (end) co_return PlanResult(*std::move(end));
   co_return std::nullopt;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "connector/http.h"
+#include "connector/written.h"
 #include "engine/built_in.h"
 #include "pipeline/rules.h"
 
@@ -46,7 +46,7 @@ std::vector<lang::Expression> all_of(const BoundStep& step) {
   add(step.each);
   add(step.key);
   add(step.leaves);
-  if (step.connector == "http" && step.action != nullptr) add(step.action->expressions());
+  if (step.action != nullptr && step.action->written()) add(step.action->expressions());
   return all;
 }
 
@@ -208,13 +208,14 @@ bool Rules::bind_action(BoundStep& step, lang::Problems& problems) const {
   }
   step.target = found->name;
   step.connector = found->connector;
-  if (found->connector == "http") {
-    if (definition.action != "request") {
-      problems.push_back(
-          {place, "the connector http has no action '" + definition.action + "'; it has request"});
+  if (const connector::Written* written = connector::written(found->connector)) {
+    const connector::WrittenAction* action = written->find(definition.action);
+    if (action == nullptr) {
+      problems.push_back({place, "the connector " + found->connector + " has no action '" +
+                                     definition.action + "'; it has " + join(written->action_names(), ", ")});
       return false;
     }
-    step.action = connector::read_http_request(with, place, problems);
+    step.action = action->read(with, place, problems);
     return true;
   }
   const connector::Connector* known = catalogue_->find(found->connector);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "connector/retry_after.h"
 #include "pipeline/context.h"
 
 namespace postlude::pipeline {
@@ -23,23 +22,24 @@ std::string headers_json(const Headers& headers) {
 }
 
 // Hidden first and then cut: part of a secret is no longer known as one, nor is a cut document as JSON.
-std::string stored_body(const std::string& body, std::size_t most, const connector::Action& action,
+std::string stored_body(std::string_view body, std::size_t most, const connector::Action& action,
                         const connector::Masker& masker) {
   return shortened(masker.mask_json(action.redact(body)), most, kCutMark);
 }
 
 // Puts `.response` into the row as it is stored: the same members, long bodies cut.
-void store_response(Request& row, const json::value& shown, const HttpResponse& response,
+void store_response(Request& row, const json::value& shown, const Reply& reply,
                     const connector::Action& action, const connector::Masker& masker) {
+  const connector::Kind& kind = connector::kind_of(reply);
+  const std::string_view body = kind.body_of(reply);
   const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
-  row.cut = response.body.size() > most;
+  row.cut = body.size() > most;
   if (!row.cut) {
     row.response = masker.mask_json(action.redact(json::serialize(shown)));
     return;
   }
-  HttpResponse shorter = response;
-  shorter.body = stored_body(response.body, most, action, masker);
-  row.response = masker.mask_json(action.redact(json::serialize(connector::response_context(shorter))));
+  const Reply shorter = kind.with_body(reply, stored_body(body, most, action, masker));
+  row.response = masker.mask_json(action.redact(json::serialize(kind.context_of(shorter, {}))));
 }
 
 }  // namespace
@@ -51,24 +51,23 @@ Exchanging::~Exchanging() {
   if (target != nullptr && target->limits.rate) turns_.rates.give_back(target->name, 1);
 }
 
-rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, Calls calls,
-                                                   HttpRequest request, std::optional<Duration> send_before) {
+rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, Calls calls, Ask ask,
+                                                   std::optional<Duration> send_before) {
   // An action of many requests may take long.
   if (auto over = state_.past_deadline()) co_return *std::move(over);
-  Request row = row_of(*call, calls, request);
+  Request row = row_of(*call, calls, ask);
   const bool reads = row.effect == Effect::kRead;
-  if (reads ? shadow_.asks_for_word(request) : state_.work.run.shadow) {
-    shadow_.show(*call, request, std::move(row));
+  if (reads ? shadow_.asks_for_word(ask) : state_.work.run.shadow) {
+    shadow_.show(*call, ask, std::move(row));
     co_return std::nullopt;
   }
   AWAIT(std::optional<Outcome> not_now, take_turn());
   if (not_now) co_return *std::move(not_now);
-  auto to_send = authorised(request);
+  auto to_send = authorised(ask);
   if (!to_send) co_return Refused{to_send.error().message};
-  http::Peer peer = peer_of(*call, calls, row);
-  peer.proxy = connector::proxy_for(*state_.target, to_send->target);
-  if (!state_.parts.client.answers(*to_send, peer)) {
-    shadow_.show(*call, request, std::move(row));
+  Line line = line_of(*call, calls, row);
+  if (!state_.parts.edge.answers(*to_send, line)) {
+    shadow_.show(*call, ask, std::move(row));
     co_return std::nullopt;
   }
 
@@ -80,46 +79,49 @@ rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, 
   }
 
   // Waiting for a turn and for the commit takes time, in which the window of a key can close.
-  std::function<bool()> may_send;
-  if (send_before) may_send = [until = *send_before] { return rt::steady_now() < until; };
-  AWAIT(const Result<HttpResponse> answer,
-        state_.parts.client.send(std::move(*to_send), peer, std::move(may_send)));
-  AWAIT(const connector::Ending ending, judge(call, &request, &answer, &row));
+  if (send_before) line.may_send = [until = *send_before] { return rt::steady_now() < until; };
+  AWAIT(const Result<Reply> reply, state_.parts.edge.carry_out(std::move(*to_send), std::move(line)));
+  row.ended_at = rt::now();
+  connector::Ending ending;
+  if (reply) {
+    AWAIT(ending, judge(call, &ask, &*reply, &row));
+  } else {
+    ending = call->interpret(ask, reply.error(), state_.masker);
+  }
+  row.result = ending.result;
+  row.why = bounded(state_.masker.mask(ending.why));
   std::optional<End> end = end_of(*call, calls, row, ending);
   state_.end.requests.push_back(std::move(row));
   co_return end;
 }
 
-Request Exchanging::row_of(const connector::Call& call, Calls calls, const HttpRequest& request) const {
+Request Exchanging::row_of(const connector::Call& call, Calls calls, const Ask& ask) const {
   const connector::Action& action = *state_.step->action;
   const connector::Masker& masker = state_.masker;
+  const connector::AskText text = call.kind().text_of(ask);
   Request row;
   row.attempt = state_.work.lease.attempt;
   row.name = PastEffects::name_of(call, calls);
   row.effect = calls == Calls::kLookup ? Effect::kRead : call.effect();
   if (row.effect != Effect::kRead) row.key = view(state_.seen().at("key").as_string());
-  row.method = request.method;
-  row.url = shortened(masker.mask(request.target), kStoredUrlMax, kCutMark);
-  row.headers = masker.mask_json(action.redact(headers_json(request.headers)));
-  row.body = stored_body(request.body, kStoredBodyMax, action, masker);
+  row.method = text.verb;
+  row.url = shortened(masker.mask(text.whole_place()), kStoredUrlMax, kCutMark);
+  row.headers = masker.mask_json(action.redact(headers_json(text.headers)));
+  row.body = stored_body(text.body, kStoredBodyMax, action, masker);
   return row;
 }
 
-http::Peer Exchanging::peer_of(const connector::Call& call, Calls calls, const Request& row) const {
-  const connector::Target& target = *state_.target;
-  const Step& step = state_.row;
-  http::Peer peer;
-  peer.pool = target.name;
-  peer.pool_max = target.limits.concurrency;
-  peer.about = row.attempt.text() + " " + row.name + " " + std::string(to_text(row.effect)) + " " +
-               state_.work.run.workflow + (step.name.empty() ? "" : " " + step.name);
-  peer.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
-  peer.ca_file = target.ca_file;
-  peer.cert_file = target.cert_file;
-  peer.key_file = target.key_file;
-  peer.timeout = past_.rule_of(call, calls).timeout;
-  peer.response_bytes_max = target.response_bytes_max;
-  return peer;
+Line Exchanging::line_of(const connector::Call& call, Calls calls, const Request& row) const {
+  Line line;
+  line.target = state_.target;
+  line.fresh = row.effect == Effect::kNone || row.effect == Effect::kLookup;
+  line.timeout = past_.rule_of(call, calls).timeout;
+  line.attempt = row.attempt;
+  line.request = row.name;
+  line.effect = row.effect;
+  line.workflow = state_.work.run.workflow;
+  line.step = state_.row.name;
+  return line;
 }
 
 // Waits until the target's rate has room for one more request. Nothing of it has been committed yet, so that
@@ -141,8 +143,8 @@ rt::Task<std::optional<Outcome>> Exchanging::take_turn() {
   co_return std::nullopt;
 }
 
-Result<HttpRequest> Exchanging::authorised(const HttpRequest& request) {
-  return connector::authorise(request, *state_.target, [this](const SecretRef& ref) {
+Result<Ask> Exchanging::authorised(const Ask& ask) {
+  return connector::kind_of(ask).authorise(ask, *state_.target, [this](const SecretRef& ref) {
     auto secret = state_.parts.secrets(ref);
     if (secret) state_.masker.learn(*state_.target, *secret);  // it may have changed a moment ago
     return secret;
@@ -186,28 +188,23 @@ rt::Task<std::optional<End>> Exchanging::commit(Request* row, Calls calls) {
                       false};
 }
 
-// Completes the row, and sets `.response` and, if it went well, `.requests.<id>`.
-rt::Task<connector::Ending> Exchanging::judge(const connector::Call* call, const HttpRequest* request,
-                                              const Result<HttpResponse>* answer, Request* row) {
-  row->ended_at = rt::now();
-  Values values;
-  if (*answer) {
-    json::value& shown = state_.seen()["response"];
-    shown = connector::response_context(**answer, shown.storage());
-    AWAIT(values, state_.evaluate(call->after()));
-    row->status = (*answer)->status;
-    store_response(*row, state_.seen().at("response"), **answer, *state_.step->action, state_.masker);
-  }
-  connector::Ending ending = call->interpret(*request, *answer, values, rt::now(), state_.masker);
-  row->result = ending.result;
-  row->why = bounded(state_.masker.mask(ending.why));
+// Sets `.response`, also in the row, and if it went well `.requests.<id>`.
+rt::Task<connector::Ending> Exchanging::judge(const connector::Call* call, const Ask* ask, const Reply* reply,
+                                              Request* row) {
+  const connector::Kind& kind = connector::kind_of(*reply);
+  json::value& shown = state_.seen()["response"];
+  shown = kind.context_of(*reply, shown.storage());
+  AWAIT(const Values values, state_.evaluate(call->after()));
+  row->status = kind.plain_end(*reply, rt::now()).status;
+  store_response(*row, state_.seen().at("response"), *reply, *state_.step->action, state_.masker);
+  connector::Ending ending = call->interpret(*ask, *reply, values, rt::now(), state_.masker);
   if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
     json::object& exchanged = state_.request(call->id()).emplace_object();
-    exchanged["request"] = connector::request_context(*request, exchanged.storage());
+    exchanged["request"] = kind.context_of(*ask, exchanged.storage());
     exchanged["response"] = state_.seen().at("response");
     // With a 202 as well as with a 429.
     if (state_.step->action->waiting() != nullptr)
-      not_before_ = std::max(not_before_, connector::retry_after(**answer, rt::now()).value_or(Duration(0)));
+      not_before_ = std::max(not_before_, kind.retry_after(*reply, rt::now()).value_or(Duration(0)));
   }
   co_return ending;
 }

@@ -25,19 +25,19 @@ class Exchanging {
   Exchanging& operator=(const Exchanging&) = delete;
 
   // nullopt: it went well, or is only shown. `send_before`: not later than that, by the steady clock.
-  rt::Task<std::optional<End>> carry_out(const connector::Call* call, Calls calls, HttpRequest request,
+  rt::Task<std::optional<End>> carry_out(const connector::Call* call, Calls calls, Ask ask,
                                          std::optional<Duration> send_before);
   // How long the system asked to wait before it is polled again.
   Duration not_before() const { return not_before_; }
 
  private:
-  Request row_of(const connector::Call& call, Calls calls, const HttpRequest& request) const;
-  http::Peer peer_of(const connector::Call& call, Calls calls, const Request& row) const;
+  Request row_of(const connector::Call& call, Calls calls, const Ask& ask) const;
+  Line line_of(const connector::Call& call, Calls calls, const Request& row) const;
   rt::Task<std::optional<Outcome>> take_turn();
-  Result<HttpRequest> authorised(const HttpRequest& request);
+  Result<Ask> authorised(const Ask& ask);
   rt::Task<std::optional<End>> commit(Request* row, Calls calls);
-  rt::Task<connector::Ending> judge(const connector::Call* call, const HttpRequest* request,
-                                    const Result<HttpResponse>* answer, Request* row);
+  rt::Task<connector::Ending> judge(const connector::Call* call, const Ask* ask, const Reply* reply,
+                                    Request* row);
   std::optional<End> end_of(const connector::Call& call, Calls calls, const Request& row,
                             const connector::Ending& ending) const;
 

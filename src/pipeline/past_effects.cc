@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/check.h"
-#include "base/text.h"
 #include "pipeline/context.h"
 
 namespace postlude::pipeline {
@@ -21,7 +20,7 @@ Duration next_look(const PastEffects::Look& look) {
 }
 
 // What a lookup found, as the answer of the request that it looked for.
-Request found(const Request& past, json::value outputs, const connector::Masker& masker) {
+Request found(const Request& past, const json::object& response, const connector::Masker& masker) {
   Request row = past;
   row.id = 0;
   row.of_other_run = false;
@@ -30,8 +29,7 @@ Request found(const Request& past, json::value outputs, const connector::Masker&
   row.result = RequestResult::kExists;
   row.status = 0;
   row.why = "found by looking for it";
-  row.response = masker.mask_json(json::serialize(json::object{
-      {"status", nullptr}, {"headers", json::object()}, {"body", std::move(outputs)}, {"text", ""}}));
+  row.response = masker.mask_json(json::serialize(response));
   return row;
 }
 
@@ -114,15 +112,15 @@ PastEffects::Next PastEffects::next(const connector::Call& call, Calls calls) {
       if (state_.row.attempts == 1 && state_.row.unclear) return Held{met, cause};
       return Unclear{met, Effect::kNone, OnUnclear::kFail, {}, false, false, false, cause};
     case engine::Move::kLook:
-      return Look{*next.past, now, next.at, what, met};
+      break;
   }
-  CHECK(false);
+  return Look{*next.past, now, next.at, what, met};
 }
 
 PastEffects::Next PastEffects::looked(const connector::Call& call, Calls calls, const Look& look,
                                       json::value outputs) {
   if (!outputs.is_null()) {
-    Request row = found(look.past, std::move(outputs), state_.masker);
+    Request row = found(look.past, call.kind().context_of_found(std::move(outputs)), state_.masker);
     remember(call, row);
     // Proved from here on: no later look at an index says otherwise.
     state_.end.requests.push_back(std::move(row));
@@ -159,17 +157,8 @@ bool PastEffects::settled(const connector::Call& call, Calls calls) {
 }
 
 void PastEffects::remember(const connector::Call& call, const Request& proved) {
-  json::object request{{"method", proved.method}, {"url", proved.url}};
-  json::object headers;  // as request_context() has them
-  const json::value stored = parsed(proved.headers, json::object());
-  if (stored.is_object()) {
-    for (const auto& header : stored.get_object())
-      headers[lower(std::string_view(header.key()))] = header.value();
-  }
-  request["headers"] = std::move(headers);
-  request["body"] = parsed(proved.body, proved.body.empty() ? json::value() : json::value(proved.body));
-  state_.request(call.id()) =
-      json::object{{"request", std::move(request)}, {"response", parsed(proved.response, nullptr)}};
+  state_.request(call.id()) = json::object{{"request", call.kind().context_of(proved)},
+                                           {"response", parsed(proved.response, nullptr)}};
 }
 
 }  // namespace postlude::pipeline

@@ -11,9 +11,9 @@
 
 #include "base/repeated.h"
 #include "engine/breaker.h"
-#include "http/sender.h"
 #include "http/server.h"
 #include "intake/judge.h"
+#include "pipeline/edge.h"
 #include "pipeline/expressions.h"
 #include "pipeline/rate.h"
 #include "pipeline/rules.h"
@@ -26,7 +26,7 @@ namespace postlude::pipeline {
 struct Parts {
   rt::Loop& loop;
   store::Store& store;
-  http::Sender& client;
+  Edge& edge;
   Expressions& expressions;
   metrics::Metrics& metrics;
   SecretLookup secrets;

@@ -9,6 +9,7 @@
 #include "evaluator/evaluator.h"
 #include "http/client.h"
 #include "lang/yaml.h"
+#include "pipeline/edges.h"
 
 namespace postlude::pipeline {
 namespace {
@@ -95,7 +96,8 @@ TEST_F(PumpTest, PlansWhatIsTooMuchToBeReadAtOnce) {
   const SecretLookup secrets = [](const SecretRef&) -> Result<std::string> {
     return Error(Code::kNotFound, "none");
   };
-  Pipeline pipeline({loop_, *store_, client, expressions, metrics, secrets});
+  Edges edges(client);
+  Pipeline pipeline({loop_, *store_, edges, expressions, metrics, secrets});
   pipeline.use(built);
   Pump pump(loop_, pipeline, *store_, {});
   rt::Group group(loop_, "test");

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
-#include "connector/http.h"
+#include "connector/written.h"
 
 namespace postlude::pipeline {
 
@@ -69,14 +69,6 @@ std::shared_ptr<const std::string> pinned_data(const RulesInput& input) {
                                              "}");
 }
 
-// `http/request` needs no target where the step gives the whole URL.
-connector::Target bare_http_target() {
-  connector::Target target;
-  target.name = "http";
-  target.connector = "http";
-  return target;
-}
-
 }  // namespace
 
 namespace {
@@ -88,7 +80,7 @@ void collect(const BoundStep& step, std::vector<lang::Expression>& own,
   append(own, step.each);
   append(own, step.key);
   append(own, step.leaves);
-  if (step.connector == "http" && step.action != nullptr) append(written, step.action->expressions());
+  if (step.action != nullptr && step.action->written()) append(written, step.action->expressions());
   for (const auto& [team, notify] : step.teams)
     collect(*notify, own, written);
 }
@@ -97,7 +89,7 @@ void collect_actions(const BoundStep& step, std::vector<const connector::Action*
                      std::vector<lang::Expression>& all) {
   for (const auto& [team, notify] : step.teams)
     collect_actions(*notify, seen, all);
-  if (step.action == nullptr || step.connector == "http") return;
+  if (step.action == nullptr || step.action->written()) return;
   if (std::find(seen.begin(), seen.end(), step.action.get()) != seen.end()) return;
   seen.push_back(step.action.get());
   append(all, step.action->expressions());
@@ -207,7 +199,6 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input,
   rules->targets_ = connector::read_targets(input.targets, problems);
   for (connector::Target& target : rules->targets_) {
     target.proxies = input.proxies;
-    if (target.connector == "http") continue;
     const connector::Connector* found = catalogue->find(target.connector);
     if (found != nullptr) {
       lang::Problems settled;
@@ -222,9 +213,12 @@ std::shared_ptr<const Rules> Rules::read(const RulesInput& input,
                                             absent(target.connector, catalogue->names())});
     }
   }
-  if (rules->target("http") == nullptr) {
-    rules->targets_.push_back(bare_http_target());
-    rules->targets_.back().proxies = input.proxies;
+  for (const connector::Written& one : connector::written_connectors()) {
+    if (!one.bare || rules->target(one.name) != nullptr) continue;
+    connector::Target target;
+    target.name = target.connector = one.name;
+    target.proxies = input.proxies;
+    rules->targets_.push_back(std::move(target));
   }
 
   if (input.workflows != nullptr) {

@@ -23,7 +23,7 @@ struct BoundStep {
   std::shared_ptr<const connector::Action> action;  // nullptr: a built-in
   std::string target;                               // "": a built-in
   std::string connector;
-  std::optional<lang::Template> with;    // empty for http/request, whose `with` is the action
+  std::optional<lang::Template> with;    // empty where `with` is the action, as of http/request
   std::vector<lang::Expression> leaves;  // of `with`
   std::vector<lang::Expression> each;    // of `forEach`
   std::vector<lang::Expression> key;     // of `key`

@@ -48,7 +48,7 @@ Hangs hangs(const lang::Expression& expression, const json::value& context) {
 }  // namespace
 
 bool Shadow::shadows() const {
-  return state_.work.run.shadow || state_.parts.client.leaves_out();
+  return state_.work.run.shadow || state_.parts.edge.leaves_out();
 }
 
 bool Shadow::stands_in(std::string_view text) const {
@@ -85,12 +85,12 @@ Outcome Shadow::shown_at_once(const json::value& outputs) const {
   return Waits{rt::now() + again, "shadow: no announcement is sent; waits until it is shown"};
 }
 
-void Shadow::show(const connector::Call& call, const HttpRequest& request, Request row) {
+void Shadow::show(const connector::Call& call, const Ask& ask, Request row) {
   row.result = RequestResult::kShadow;
   row.why = "shadow: not sent";
   state_.end.requests.push_back(std::move(row));
   state_.request(call.id()) =
-      json::object{{"request", connector::request_context(request)}, {"response", nullptr}};
+      json::object{{"request", call.kind().context_of(ask, {})}, {"response", nullptr}};
   left_out_ = true;
   unknown_.insert(call.id());
 }
@@ -115,13 +115,13 @@ bool Shadow::hangs_on_unknown(const connector::Call& call) const {
 }
 
 // The same for an answer of an earlier step.
-bool Shadow::asks_for_word(const HttpRequest& request) const {
+bool Shadow::asks_for_word(const Ask& ask) const {
   if (!shadows()) return false;
-  if (holds_word(request.target) || holds_word(request.body) ||
-      request.target.find(kShadowInUrl) != std::string::npos ||
-      request.body.find(kShadowInUrl) != std::string::npos)
-    return true;
-  const auto& headers = request.headers.list;
+  const connector::AskText text = connector::kind_of(ask).text_of(ask);
+  for (const std::string& part : {text.whole_place(), text.body}) {
+    if (holds_word(part) || part.find(kShadowInUrl) != std::string::npos) return true;
+  }
+  const auto& headers = text.headers.list;
   return std::any_of(headers.begin(), headers.end(), [](const Header& h) { return holds_word(h.value); });
 }
 

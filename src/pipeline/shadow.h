@@ -29,13 +29,13 @@ class Shadow {
   Outcome shown_at_once(const json::value& outputs) const;
 
   // Whether a request depends on the word, or on a request that was left out: it is not to be sent.
-  bool asks_for_word(const HttpRequest& request) const;
+  bool asks_for_word(const Ask& ask) const;
   bool hangs_on_unknown(const connector::Call& call) const;
   // The request cannot even be built, because the word is in a place where the system needs another kind of
   // value.
   bool cannot_be_shown(const connector::Call& call, const Values& values);
   // Shows the request that would have been sent; the results of its answer are unknown.
-  void show(const connector::Call& call, const HttpRequest& request, Request row);
+  void show(const connector::Call& call, const Ask& ask, Request row);
   // It is not even shown.
   void leave_out(const connector::Call& call);
   // Whether a write was left out: later answers are unknown.

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "connector/kind.h"
 #include "rehearsal/diff.h"
 #include "rehearsal/yaml_text.h"
 
@@ -77,29 +78,26 @@ bool is_ordinary(const Header& header) {
   return (name == "accept" || name == "content-type") && header.value == "application/json";
 }
 
-Message message_of(const std::string& target, std::string_view target_url, const HttpRequest& shown) {
+Message message_of(const std::string& target, std::string_view target_url, const Ask& shown) {
+  const connector::AskText text = connector::kind_of(shown).text_of(shown);
   Message out;
   out.target = target;
-  out.method = shown.method;
-  out.path = shown.target;
-  if (const std::size_t question = out.path.find('?'); question != std::string::npos) {
-    out.query = read_query(std::string_view(out.path).substr(question + 1));
-    out.path.resize(question);
-  }
+  out.method = text.verb;
+  out.path = text.place;
+  if (text.query) out.query = read_query(*text.query);
   const std::string_view base = target_url.empty() ? connector::kSecretUrl : target_url;
   if (out.path.starts_with(base) && (out.path.size() == base.size() || out.path[base.size()] == '/'))
     out.path.erase(0, base.size());
   if (out.path.empty()) out.path = "/";
-  out.headers = shown.headers.list;
-  if (shown.body.empty()) return out;
-  const bool is_json = lower(shown.headers.get("content-type")).find("json") != std::string::npos;
-  auto parsed = is_json ? parse_json(shown.body) : Result<json::value>(Error(Code::kInvalid, ""));
+  out.headers = text.headers.list;
+  if (text.body.empty()) return out;
+  auto parsed = text.json ? parse_json(text.body) : Result<json::value>(Error(Code::kInvalid, ""));
   if (parsed) {
     out.body = std::move(*parsed);
-  } else if (valid_utf8(shown.body)) {
-    out.body = json::value(shown.body);
+  } else if (valid_utf8(text.body)) {
+    out.body = json::value(text.body);
   } else {
-    out.body = json::value("(" + std::to_string(shown.body.size()) + " bytes that are no text)");
+    out.body = json::value("(" + std::to_string(text.body.size()) + " bytes that are no text)");
   }
   return out;
 }

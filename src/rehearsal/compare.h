@@ -23,7 +23,7 @@ struct SeenRun {
 };
 
 // The form in which people read a request that was sent. `target_url`: "" if the target's URL is a secret.
-Message message_of(const std::string& target, std::string_view target_url, const HttpRequest& shown);
+Message message_of(const std::string& target, std::string_view target_url, const Ask& shown);
 
 // Whether (nearly) all requests have this header, so that tests need not expect it.
 bool is_ordinary(const Header& header);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "connector/target.h"
+#include "connector/kind.h"
 
 namespace postlude::rehearsal {
 
@@ -52,28 +52,10 @@ std::optional<postlude::Answer> answer_of(const json::value& view) {
   return postlude::Answer{kind->second, text(view, "by"), to_text(member(view, "body")), *at};
 }
 
-// From what expressions saw of it: {status, headers, body, text}.
+// From what expressions saw of it.
 void read_answer(const json::value& response, StoredExchange& into) {
-  if (!response.is_object()) return;
-  const json::value* status = find(response, "status");
-  if (status == nullptr || !status->is_int64()) return;
-  HttpResponse answer;
-  answer.status = static_cast<int>(status->get_int64());
-  if (const json::value* headers = find(response, "headers"); headers != nullptr && headers->is_object()) {
-    for (const auto& header : headers->get_object()) {
-      if (header.value().is_string())
-        answer.headers.add(std::string_view(header.key()), std::string(view(header.value().get_string())));
-    }
-  }
-  const json::value* body = find(response, "body");
-  const json::value* whole = find(response, "text");
-  if (whole != nullptr && whole->is_string()) {
-    answer.body = view(whole->get_string());
-  } else if (body != nullptr && body->is_string()) {
-    answer.body = view(body->get_string());
-  } else if (body != nullptr && !body->is_null()) {
-    answer.body = to_text(*body);
-  }
+  std::optional<Reply> answer = connector::reply_of(response);
+  if (!answer) return;
   if (!into.cut) into.answer = std::move(answer);
 }
 

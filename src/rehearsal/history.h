@@ -23,9 +23,9 @@ struct StoredExchange {
   json::value body;
   std::string result;  // in the contract's words: succeeded, unclear, shadow, …
   Duration took{};
-  std::optional<HttpResponse> answer;  // nullopt: none, or an incomplete one
-  bool cut = false;                    // the stored answer was shortened
-  bool left_out = false;               // the request and answer are not included
+  std::optional<Reply> answer;  // nullopt: none, or an incomplete one
+  bool cut = false;             // the stored answer was shortened
+  bool left_out = false;        // the request and answer are not included
 };
 
 struct StepHistory {

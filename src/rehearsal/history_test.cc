@@ -72,9 +72,9 @@ TEST(HistoryTest, ReadsWhatTheApiShows) {
   EXPECT_EQ(first.key, "k1");
   EXPECT_EQ(first.took, std::chrono::milliseconds(1500));
   ASSERT_TRUE(first.answer);
-  EXPECT_EQ(first.answer->status, 201);
-  EXPECT_EQ(first.answer->headers.get("X"), "y");
-  EXPECT_EQ(first.answer->body, R"({"ok":true})");
+  EXPECT_EQ(std::get<HttpResponse>(*first.answer).status, 201);
+  EXPECT_EQ(std::get<HttpResponse>(*first.answer).headers.get("X"), "y");
+  EXPECT_EQ(std::get<HttpResponse>(*first.answer).body, R"({"ok":true})");
   EXPECT_FALSE(step.exchanges[1].answer);
   EXPECT_FALSE(step.exchanges[1].cut);
   EXPECT_FALSE(step.exchanges[2].answer);  // half an answer is none

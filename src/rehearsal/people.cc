@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kRunsMax = 1'000;
 
-bool wanted(const Reply& reply, const Run& run, const Step& step) {
+bool wanted(const GivenAnswer& reply, const Run& run, const Step& step) {
   if (reply.step != step.name || step.announces) return false;
   if (!reply.workflow.empty() && reply.workflow != run.workflow) return false;
   if (reply.kind == AnswerKind::kCallback) return step.uses == "callback" && !step.element_of;
@@ -30,7 +30,7 @@ std::vector<store::RunBrief> runs_of(Rehearsal& rehearsal) {
   return out;
 }
 
-People::People(Rehearsal& rehearsal, std::vector<Reply> replies)
+People::People(Rehearsal& rehearsal, std::vector<GivenAnswer> replies)
     : rehearsal_(rehearsal), replies_(std::move(replies)), states_(replies_.size(), State::kOpen) {}
 
 bool People::quiet() {
@@ -74,7 +74,7 @@ void People::give_what_is_due() {
     const Due due = due_[i];
     due_.erase(due_.begin() + static_cast<std::ptrdiff_t>(i));
     states_[due.reply] = State::kGiven;
-    const Reply& reply = replies_[due.reply];
+    const GivenAnswer& reply = replies_[due.reply];
     const auto taken = rehearsal_.ask(
         rehearsal_.store().answer(due.run, due.step, Answer{reply.kind, reply.by, reply.body, rt::now()}));
     if (!taken || !*taken) {

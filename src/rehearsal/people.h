@@ -12,7 +12,7 @@
 
 namespace postlude::rehearsal {
 
-struct Reply {
+struct GivenAnswer {
   lang::Place place;
   std::string workflow;  // "": any
   std::string step;      // its id
@@ -25,7 +25,7 @@ struct Reply {
 // Runs a rehearsal until nothing is left to do, and gives answers meanwhile.
 class People {
  public:
-  People(Rehearsal& rehearsal, std::vector<Reply> replies);
+  People(Rehearsal& rehearsal, std::vector<GivenAnswer> replies);
 
   // false: stopped by `enough` or `at_most`.
   bool run_until_quiet(const std::function<bool()>& enough, Duration at_most);
@@ -49,7 +49,7 @@ class People {
   void give_what_is_due();
 
   Rehearsal& rehearsal_;
-  const std::vector<Reply> replies_;
+  const std::vector<GivenAnswer> replies_;
   std::vector<State> states_;
   std::vector<Due> due_;
   std::set<std::int64_t> answered_;  // ids of the steps' rows

@@ -76,7 +76,7 @@ HttpResponse response(int status, std::string body = "{}") {
 }
 
 std::string text_of(const Sent& sent) {
-  const HttpRequest shown = sent.shown();
+  const auto shown = std::get<HttpRequest>(sent.shown());
   std::string out = to_rfc3339(sent.at) + " " + std::to_string(sent.number) + " " + sent.target + " " +
                     sent.attempt + " " + sent.request + " " + sent.effect + " " + shown.method + " " +
                     shown.target;
@@ -184,7 +184,8 @@ TEST_F(RehearsalTest, ARunKeepsNoMoreThanItMay) {
       << run.reason;
   ASSERT_EQ(sent_.size(), 21U);
   EXPECT_NE(sent_.back().request.find("request"), std::string::npos);
-  EXPECT_NE(sent_.back().shown().body.find("no room for its input and outputs"), std::string::npos);
+  EXPECT_NE(std::get<HttpRequest>(sent_.back().shown()).body.find("no room for its input and outputs"),
+            std::string::npos);
 }
 
 TEST_F(RehearsalTest, WaitsForThreeDaysAtOnce) {
@@ -205,14 +206,14 @@ TEST_F(RehearsalTest, ShowsRequestsAsTheyGoOutLessTheSecrets) {
   accept();
   rehearsal_->run_until_quiet(hours(24 * 30));
   ASSERT_EQ(sent_.size(), 1U);
-  const HttpRequest shown = sent_[0].shown();
+  const auto shown = std::get<HttpRequest>(sent_[0].shown());
   EXPECT_EQ(sent_[0].target, "hub");
   EXPECT_EQ(sent_[0].effect, "state");
   EXPECT_EQ(shown.method, "PUT");
   EXPECT_EQ(shown.target, "https://hub.example.com/x/app");
   EXPECT_EQ(shown.body, R"({"n":"APP"})");
   EXPECT_EQ(shown.headers.get("Authorization"), "Basic ***");
-  EXPECT_EQ(sent_[0].as_sent.headers.get("Authorization"), "Basic Ym90OioqKg==");
+  EXPECT_EQ(sent_[0].http().headers.get("Authorization"), "Basic Ym90OioqKg==");
 }
 
 TEST_F(RehearsalTest, HidesAUrlThatIsASecret) {
@@ -222,7 +223,7 @@ TEST_F(RehearsalTest, HidesAUrlThatIsASecret) {
   accept();
   rehearsal_->run_until_quiet(hours(1));
   ASSERT_EQ(sent_.size(), 1U);
-  EXPECT_EQ(sent_[0].shown().target, "***/a");
+  EXPECT_EQ(std::get<HttpRequest>(sent_[0].shown()).target, "***/a");
 }
 
 TEST_F(RehearsalTest, TriesAgainLaterAndLater) {
@@ -335,7 +336,7 @@ TEST_F(RehearsalTest, GoesOnAfterACrashAtAnyCommit) {
       EXPECT_GE(sent_.size(), 1U);
       EXPECT_LE(sent_.size(), 2U);
       for (const Sent& sent : sent_)
-        EXPECT_EQ(sent.as_sent.body, R"({"a":1})");
+        EXPECT_EQ(sent.http().body, R"({"a":1})");
     }
   }
 }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "connector/kind.h"
 #include "rehearsal/diff.h"
 #include "rehearsal/people.h"
 #include "rehearsal/yaml_text.h"
@@ -87,12 +88,13 @@ class Recorded {
   // tried is chance.
   template <class Fits>
   std::size_t find_among(const Sent& sent, Fits fits) const {
-    const HttpRequest shown = sent.shown();
-    const std::string path = path_of_url(shown.target);
+    const Ask shown = sent.shown();
+    const connector::AskText text = connector::kind_of(shown).text_of(shown);
+    const std::string path = path_of_url(text.whole_place());
     std::size_t again = all_.size();
     for (std::size_t i = 0; i < all_.size(); ++i) {
       const StoredExchange& then = *all_[i].then;
-      if (!fits(all_[i]) || then.method != shown.method || path_of_url(then.url) != path) continue;
+      if (!fits(all_[i]) || then.method != text.verb || path_of_url(then.url) != path) continue;
       if (!then.target.empty() && then.target != sent.target) continue;
       if (!all_[i].used) return i;
       again = then.result == "retryable" || then.result == "unclear" ? i : all_.size();
@@ -157,12 +159,12 @@ bool took_answer(const StepHistory& step) {
 }
 
 // The recorded answers of people and other systems.
-std::vector<Reply> replies_of(const EventHistory& then) {
-  std::vector<Reply> out;
+std::vector<GivenAnswer> replies_of(const EventHistory& then) {
+  std::vector<GivenAnswer> out;
   for (const RunHistory& run : then.runs) {
     for (const StepHistory& step : run.steps) {
       if (step.id.empty() || !took_answer(step)) continue;
-      Reply reply;
+      GivenAnswer reply;
       reply.workflow = run.workflow;
       reply.step = step.id;
       reply.kind = step.answer->kind;

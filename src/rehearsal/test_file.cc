@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "connector/kind.h"
 #include "lang/schema.h"
 #include "lang/yaml.h"
 
@@ -142,14 +143,11 @@ class TestReader {
       out.query = read_query(std::string_view(out.path).substr(question + 1));
       out.path.resize(question);
     }
-    out.answer.status = value["status"] ? static_cast<int>(value["status"].json->to_number<int>()) : 200;
-    out.answer.headers = headers(value["headers"]);
-    if (const TestValue body = value["body"]) {
-      const bool text = body.json->is_string();
-      out.answer.body = text ? std::string(view(body.json->get_string())) : to_text(*body.json);
-      if (out.answer.headers.find("content-type") == nullptr)
-        out.answer.headers.add("Content-Type", text ? "text/plain; charset=utf-8" : "application/json");
-    }
+    connector::ReplyText answer;
+    if (value["status"]) answer.status = static_cast<int>(value["status"].json->to_number<int>());
+    answer.headers = headers(value["headers"]);
+    if (const TestValue body = value["body"]) answer.body = *body.json;
+    out.answer = connector::kind_of_verb(out.method).reply_of(std::move(answer));
     const std::string fault = value["fault"].text();
     if (fault == "refused") out.fault = NoAnswer::kRefused;
     if (fault == "reset") out.fault = NoAnswer::kReset;
@@ -167,8 +165,8 @@ class TestReader {
     return out;
   }
 
-  static Reply approval(const TestValue& value) {
-    Reply out;
+  static GivenAnswer approval(const TestValue& value) {
+    GivenAnswer out;
     out.place = value.place();
     out.step = value["step"].text();
     out.kind = value["answer"].text() == "approve" ? AnswerKind::kApproved : AnswerKind::kRejected;
@@ -178,8 +176,8 @@ class TestReader {
     return out;
   }
 
-  static Reply callback(const TestValue& value) {
-    Reply out;
+  static GivenAnswer callback(const TestValue& value) {
+    GivenAnswer out;
     out.place = value.place();
     out.step = value["step"].text();
     out.kind = AnswerKind::kCallback;
@@ -363,7 +361,7 @@ void check_names(const TestFile& file, const pipeline::Rules& rules, Problems& p
     for (const Response& response : test.responses) {
       if (!response.target.empty()) check_one("target", response.target, targets, response.place, problems);
     }
-    for (const Reply& reply : test.replies)
+    for (const GivenAnswer& reply : test.replies)
       check_one("step", reply.step, ids, reply.place, problems);
     for (const ExpectedRequest& request : test.requests.value_or(std::vector<ExpectedRequest>()))
       check_one("target", request.message.target, targets, request.place, problems);

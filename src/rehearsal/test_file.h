@@ -45,7 +45,7 @@ struct Response {
   std::string method;
   std::string path;
   std::optional<json::object> query;  // nullopt: any
-  HttpResponse answer;
+  Reply answer;
   std::optional<NoAnswer> fault;
   Duration delay{};
   bool repeat = false;
@@ -60,7 +60,7 @@ struct Test {
   lang::Place cluster_place;
   Instant now;
   std::vector<Response> responses;
-  std::vector<Reply> replies;  // approvals and callbacks
+  std::vector<GivenAnswer> replies;  // approvals and callbacks
   std::optional<std::vector<ExpectedRun>> runs;
   std::optional<std::vector<ExpectedRequest>> requests;
 };

@@ -35,8 +35,8 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
     SCOPED_TRACE(std::string(row.action) + row.policy + (row.answered ? ", answered" : ", never answered"));
     idle_ = !row.acted;
     first_ = ScriptedAnswer{row.answered ? Duration(seconds(8)) : Duration(minutes(5)), HttpResponse()};
-    first_->result->status = 200;
-    first_->result->body = "{}";
+    first_->http().status = 200;
+    first_->http().body = "{}";
     begin(rules("", std::string("{id: do, uses: desk/") + row.action + row.policy + "}"));
     accept("app");
     ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
@@ -77,9 +77,9 @@ TEST_F(TurnsTest, AReplayWaitsForTheOriginalsRequest) {
 // and what follows sees its answer.
 TEST_F(TurnsTest, AnActionGoesOnAtTheFirstWriteNotProved) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 200;
-  first_->result->headers.add("Content-Type", "application/json");
-  first_->result->body = R"({"id":"d1"})";
+  first_->http().status = 200;
+  first_->http().headers.add("Content-Type", "application/json");
+  first_->http().body = R"({"id":"d1"})";
   takes_ = seconds(3);
   begin(rules("", "{id: do, uses: desk/both}"));
   accept("app");
@@ -102,8 +102,8 @@ TEST_F(TurnsTest, AnActionGoesOnAtTheFirstWriteNotProved) {
 // is met all the same.
 TEST_F(TurnsTest, WhatAnotherRunDidMeanwhileIsMet) {
   first_ = ScriptedAnswer{seconds(8), HttpResponse()};
-  first_->result->status = 200;
-  first_->result->body = "{}";
+  first_->http().status = 200;
+  first_->http().body = "{}";
   begin(rules("", "{id: do, uses: desk/two}"));
   accept("app");
   ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
@@ -190,8 +190,8 @@ TEST_F(TurnsTest, AWaitForATurnCanOutlastTheKeysWindow) {
 // Who waits for a key goes on as soon as it is free, and looks ever more seldom until then.
 TEST_F(TurnsTest, AKeyIsTakenUpAsSoonAsItIsFree) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 503;
-  first_->result->headers.add("Retry-After", "3000");
+  first_->http().status = 503;
+  first_->http().headers.add("Retry-After", "3000");
   begin(rules("", "{id: do, uses: desk/card, key: chat}"));
   accept("first");
   ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));

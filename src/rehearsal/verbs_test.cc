@@ -46,8 +46,8 @@ using Texts = std::vector<std::string>;
 TEST_F(VerbsTest, OnlyTheSameCanarysReleaseSupersedes) {
   for (const char* concurrency : {"{key: '\"x\"', policy: parallel}", "{policy: parallel}"}) {
     first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-    first_->result->status = 503;
-    first_->result->headers.add("Retry-After", "60");
+    first_->http().status = 503;
+    first_->http().headers.add("Retry-After", "60");
     begin(rules("", "{id: do, uses: desk/note, with: {text: '${{ .event.name }}'}}", concurrency));
     accept("older");
     ASSERT_TRUE(rehearsal_->run_until([&] { return arrivals_.size() == 1; }, minutes(1)));
@@ -62,8 +62,8 @@ TEST_F(VerbsTest, OnlyTheSameCanarysReleaseSupersedes) {
 // The same canary's does, though its runs queue behind different keys.
 TEST_F(VerbsTest, TheSameCanarysReleaseSupersedesWhateverItsKey) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 503;
-  first_->result->headers.add("Retry-After", "60");
+  first_->http().status = 503;
+  first_->http().headers.add("Retry-After", "60");
   begin(rules("", "{id: do, uses: desk/note, with: {text: '${{ .event.id }}'}}",
               "{key: .event.id, policy: parallel}"));
   accept("app");
@@ -164,7 +164,7 @@ TEST_F(VerbsTest, AnIfThatNamesTheElementIsAskedForEach) {
 // A list that has failed is left out with what failed of it: nothing of it is sent again.
 TEST_F(VerbsTest, AFailedListIsSkippedWhole) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 400;
+  first_->http().status = 400;
   begin(rules(
       "",
       "{id: each, uses: desk/note, forEach: '[1, 2]', with: {text: 'no. ${{ .item }}'}}, {id: then, uses: "
@@ -186,7 +186,7 @@ TEST_F(VerbsTest, AFailedListIsSkippedWhole) {
 // What said no because something had failed is asked anew once that is done again.
 TEST_F(VerbsTest, ARetryAsksAnewWhatLookedAtTheFailure) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 400;
+  first_->http().status = 400;
   begin(rules(
       "",
       "{id: do, uses: desk/note, with: {text: do}}, {id: after, uses: desk/note, needs: [do], if: 'always "
@@ -219,7 +219,7 @@ TEST_F(VerbsTest, ARunWithoutItsValuesCannotBeRetried) {
 // Nobody is asked again what their silence has settled.
 TEST_F(VerbsTest, ARetryLeavesAnApprovalThatWasSkippedInTime) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 400;
+  first_->http().status = 400;
   begin(rules(
       "",
       "{id: ask, uses: approval, with: {message: Is it well, timeout: 1h, onTimeout: skip}}, {id: do, uses: "
@@ -256,7 +256,7 @@ TEST_F(VerbsTest, AReplaySendsElementsAsTheyWere) {
 // itself.
 TEST_F(VerbsTest, WhatAKeyStandsForIsNotMadeTwiceInSilence) {
   first_ = ScriptedAnswer{milliseconds(5), HttpResponse()};
-  first_->result->status = 500;
+  first_->http().status = 500;
   begin(rules("", "{id: do, uses: desk/ticket, key: x}"));
   const auto resume = [&](store::ResumeAs as) {
     RunId held;

@@ -91,16 +91,15 @@ class WaitingTest : public testing::Test {
   // A CI whose builds take `takes_`, and end as `result_` says; the same key is the same build.
   ScriptedAnswer answer(const Sent& sent) {
     ScriptedAnswer out{milliseconds(5), HttpResponse()};
-    out.result->status = 200;
-    out.result->headers.add("Content-Type", "application/json");
-    const bool start = sent.as_sent.method == "POST";
-    const std::string target = sent.as_sent.target;
+    out.http().status = 200;
+    out.http().headers.add("Content-Type", "application/json");
+    const bool start = sent.http().method == "POST";
+    const std::string target = sent.http().target;
     if (start) {
       ++starts_;
-      const std::string key(sent.as_sent.body.empty() ? ""
-                                                      : find_text(json::parse(sent.as_sent.body), "key"));
+      const std::string key(sent.http().body.empty() ? "" : find_text(json::parse(sent.http().body), "key"));
       begun_.emplace(key, sent.at);
-      out.result->body = R"({"id":"b1","state":"running"})";
+      out.http().body = R"({"id":"b1","state":"running"})";
       if (cut_ > 0) {
         --cut_;
         out.result = Error(Code::kUnknown, "reset");
@@ -109,22 +108,22 @@ class WaitingTest : public testing::Test {
     }
     if (target.find("/find") != std::string::npos) {
       ++searches_;
-      out.result->body = begun_.empty() || hidden_ ? "null" : R"({"id":"b1"})";
+      out.http().body = begun_.empty() || hidden_ ? "null" : R"({"id":"b1"})";
       return out;
     }
     ++looks_;
     looked_at_.push_back(sent.at);
     if (failing_ > 0) {
       --failing_;
-      out.result->status = 503;
+      out.http().status = 503;
       return out;
     }
-    if (!retry_after_.empty()) out.result->headers.add("Retry-After", retry_after_);
+    if (!retry_after_.empty()) out.http().headers.add("Retry-After", retry_after_);
     const bool done = !begun_.empty() && sent.at >= begun_.begin()->second + takes_;
-    out.result->body = json::serialize(json::object{{"id", "b1"},
-                                                    {"idle", idle_},
-                                                    {"state", done ? "done" : "running"},
-                                                    {"result", done ? json::value(result_) : json::value()}});
+    out.http().body = json::serialize(json::object{{"id", "b1"},
+                                                   {"idle", idle_},
+                                                   {"state", done ? "done" : "running"},
+                                                   {"result", done ? json::value(result_) : json::value()}});
     return out;
   }
   void accept(const std::string& name = "app") {

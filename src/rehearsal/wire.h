@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "http/sender.h"
+#include "pipeline/edge.h"
 
 namespace postlude::rehearsal {
 
@@ -23,31 +23,36 @@ struct Sent {
   std::string effect;        // read, state, upsert, key, lookup, none
   std::string workflow;      // of the run that sent it
   std::string step;          // id; "": it has none
-  HttpRequest as_sent;
+  Ask as_sent;
 
-  HttpRequest shown() const;  // with *** in place of every secret, also encoded ones
+  Ask shown() const;  // with *** in place of every secret, also encoded ones
+  const HttpRequest& http() const { return std::get<HttpRequest>(as_sent); }  // for a call of that kind
 };
 
 // The answer to a request. An error: kUnavailable: no byte was sent; kUnknown: the request was sent and no
 // answer arrived; the responder decides whether the receiver acted. An answer that takes longer than the
 // target's timeout, or is too large, becomes kUnknown too.
 struct ScriptedAnswer {
+  ScriptedAnswer(Duration delay_in, Reply reply) : delay(delay_in), result(std::move(reply)) {}
+  ScriptedAnswer(Duration delay_in, Error error) : delay(delay_in), result(std::move(error)) {}
+
   Duration delay{};
-  Result<HttpResponse> result;
+  Result<Reply> result;
+
+  HttpResponse& http() { return std::get<HttpResponse>(*result); }  // of a call of that kind
 };
 using Responder = std::function<ScriptedAnswer(const Sent&)>;  // called when the request arrives
 // Whether the responder has an answer; false: the request is shown, as in a shadow run, and not sent.
 using Answers = std::function<bool(const Sent&)>;
 
-class Wire final : public http::Sender {
+class Wire final : public pipeline::Edge {
  public:
   // `sent` counts the requests, also over several objects.
   Wire(const Responder& responder, const Answers& answers, std::uint64_t& sent)
       : responder_(responder), answers_(answers), sent_(sent) {}
 
-  rt::Task<Result<HttpResponse>> send(HttpRequest request, http::Peer peer,
-                                      std::function<bool()> may_send = nullptr) override;
-  bool answers(const HttpRequest& request, const http::Peer& peer) override;
+  rt::Task<Result<Reply>> carry_out(Ask ask, pipeline::Line line) override;
+  bool answers(const Ask& ask, const pipeline::Line& line) override;
   bool leaves_out() const override { return answers_ != nullptr; }
 
  private:

@@ -231,7 +231,7 @@ def test_skipping_an_approval_before_it_asks(daemon, fakes):
 
     wait_until(lambda: len(asking()) == 2)
     refused = act(server, f"runs/{run}/skip", {"step": "ok"}, bearer("ADA"))
-    assert refused.status == 409 and refused.json["detail"].endswith("by its numbers: " + ", ".join(map(str, asking()))), refused
+    assert refused.status == 409 and refused.json["detail"].endswith("by number: " + ", ".join(map(str, asking()))), refused
     refused = act(server, f"runs/{run}/resume", {"as": "done"}, bearer("ADA"))
     assert refused.status == 409 and refused.json["detail"] == f"no step of {run} is held"
     for step in asking():

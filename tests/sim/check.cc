@@ -366,7 +366,7 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
   const bool write = sent.effect != "read";
   if (write) {
     auto row = row_of(sent);
-    if (!row) world_.breaks("9", sent.as_sent.method + " " + sent.as_sent.target + " has no committed row");
+    if (!row) world_.breaks("9", sent.http().method + " " + sent.http().target + " has no committed row");
     if (row) a = *std::move(row);
   }
   a.write = write;
@@ -374,11 +374,11 @@ Arrival Check::arrived(const rehearsal::Sent& sent) {
   a.attempt = attempt ? attempt->value : 0;
   a.number = sent.number;
   a.at = world_.steady();
-  const std::string_view url = sent.as_sent.path();
+  const std::string_view url = sent.http().path();
   const std::size_t host = url.find("//");
   const std::size_t slash = url.find('/', host == std::string_view::npos ? 0 : host + 2);
   a.path = slash == std::string_view::npos ? "/" : url.substr(slash);
-  const auto body = parse_json(sent.as_sent.body);
+  const auto body = parse_json(sent.http().body);
   if (body && body->is_object()) {
     a.by = find_text(*body, "by");
     a.rev = find_text(*body, "rev");

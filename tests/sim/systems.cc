@@ -31,13 +31,13 @@ std::string text_in(const json::value& body, std::string_view key) {
 rehearsal::ScriptedAnswer Systems::answer(const rehearsal::Sent& sent) {
   Heard heard;
   heard.arrival = world_.check.arrived(sent);
-  heard.method = sent.as_sent.method;
+  heard.method = sent.http().method;
   heard.path = heard.arrival.path;
-  const std::string& url = sent.as_sent.target;
+  const std::string& url = sent.http().target;
   const std::size_t query = url.find("key=");
   if (query != std::string::npos) heard.query_key = url.substr(query + 4);
-  heard.header_key = sent.as_sent.headers.get("Idempotency-Key");
-  const auto body = parse_json(sent.as_sent.body);
+  heard.header_key = sent.http().headers.get("Idempotency-Key");
+  const auto body = parse_json(sent.http().body);
   if (body && body->is_object()) {
     heard.body_key = text_in(*body, "key");
     heard.name = text_in(*body, "name");
@@ -47,13 +47,13 @@ rehearsal::ScriptedAnswer Systems::answer(const rehearsal::Sent& sent) {
   rehearsal::ScriptedAnswer out = meet(befalls, heard);
   world_.note([&] {
     return std::to_string(sent.number) + " " + sent.attempt + " " + sent.request + " (" + sent.effect + ") " +
-           sent.as_sent.method + " " + sent.as_sent.target + " by " + heard.arrival.by + " key " +
+           sent.http().method + " " + sent.http().target + " by " + heard.arrival.by + " key " +
            heard.arrival.key.substr(0, 8) + ": " +
-           (out.result ? std::to_string(out.result->status)
+           (out.result ? std::to_string(out.http().status)
                        : "no answer (" + out.result.error().message + ")") +
-           (out.result && out.result->status == 429 && !out.result->headers.list.empty()
-                ? " (" + out.result->headers.list.back().name + ": " + out.result->headers.list.back().value +
-                      ") " + out.result->body
+           (out.result && out.http().status == 429 && !out.http().headers.list.empty()
+                ? " (" + out.http().headers.list.back().name + ": " + out.http().headers.list.back().value +
+                      ") " + out.http().body
                 : "") +
            " after " + to_text(out.delay);
   });

@@ -142,18 +142,18 @@ class DeskTest : public testing::Test {
     rehearsal_ = *std::move(begun);
   }
   ScriptedAnswer answer(const Sent& sent) {
-    const json::value body = sent.as_sent.body.empty() ? json::value() : json::parse(sent.as_sent.body);
+    const json::value body = sent.http().body.empty() ? json::value() : json::parse(sent.http().body);
     ScriptedAnswer out{takes_, HttpResponse()};
-    out.result->status = 200;
-    out.result->headers.add("Content-Type", "application/json");
-    out.result->body = answers_;
-    if (sent.request == "lookup.look") out.result->body = made_ ? R"({"id":"x"})" : "null";
+    out.http().status = 200;
+    out.http().headers.add("Content-Type", "application/json");
+    out.http().body = answers_;
+    if (sent.request == "lookup.look") out.http().body = made_ ? R"({"id":"x"})" : "null";
     if (sent.request == "do") made_ = made_ || !(arrivals_.empty() && idle_);
     if (arrivals_.empty() && first_) {
       out.delay = first_->delay;
       out.result = first_->result;
     }
-    if (arrivals_.size() + 1 == breaks_) out.result->status = 500;
+    if (arrivals_.size() + 1 == breaks_) out.http().status = 500;
     arrivals_.push_back({sent.at, sent.at + std::min<Duration>(out.delay, seconds(30)), sent.request,
                          std::string(find_text(body, "key")), std::string(find_text(body, "text"))});
     return out;

@@ -73,7 +73,7 @@ class Receiver {
   Receiver(const Rule& rule, std::deque<Send> coming) : rule_(rule), coming_(std::move(coming)) {}
 
   ScriptedAnswer answer(const Sent& sent) {
-    const auto url = split(sent.as_sent.target, '?');
+    const auto url = split(sent.http().target, '?');
     const std::string query = url.size() > 1 ? std::string(url[1]) : "";
     if (url[0].ends_with("/look")) {
       if (!searching_) ++lookups;
@@ -84,7 +84,7 @@ class Receiver {
       const auto found = made_.find(key);
       return {std::chrono::milliseconds(20), json_answer(200, found == made_.end() ? "null" : id_of(key))};
     }
-    const json::value body = sent.as_sent.body.empty() ? json::value() : json::parse(sent.as_sent.body);
+    const json::value body = sent.http().body.empty() ? json::value() : json::parse(sent.http().body);
     const std::string key(find_text(body, "key"));
     const bool newer = rule_.kind == Kind::kRead ? query == "event=c2" : find_text(body, "event") == "c2";
     if (newer) return {std::chrono::milliseconds(20), json_answer(200, R"({"id":"newer"})")};

@@ -1,0 +1,31 @@
+#pragma once
+// HttpForm: an HTTP request with expressions in it. Only for this folder.
+
+#include <optional>
+#include <string>
+
+#include "connector/form.h"
+
+namespace postlude::connector {
+
+enum class Encoding : std::uint8_t { kNone = 1, kJson, kForm, kText };
+
+struct HttpForm final : Form {
+  const Kind& kind() const override;
+  // kInvalid also: the URL would leave the target.
+  Result<Ask> build(const Target& target, const Values& values) const override;
+
+  std::string method;
+  Slice path;
+  bool whole_url = false;   // `path` is a URL, which must be the target's own host
+  bool accept_json = true;  // says Accept: application/json unless the file says otherwise
+  std::optional<Slice> query, headers, body;
+  Encoding encoding = Encoding::kNone;
+};
+
+// Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.
+std::string header_objection(std::string_view name);
+// "" or why this text cannot be the path of a request.
+std::string path_objection(std::string_view path);
+
+}  // namespace postlude::connector

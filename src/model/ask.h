@@ -1,0 +1,14 @@
+#pragma once
+// Ask: what an action asks of a system, and Reply: what comes back; one alternative for each kind of call.
+// connector/kind.h knows what they mean, pipeline/edge.h carries them out.
+
+#include <variant>
+
+#include "model/http.h"
+
+namespace postlude {
+
+using Ask = std::variant<HttpRequest>;
+using Reply = std::variant<HttpResponse>;
+
+}  // namespace postlude
