@@ -9,7 +9,8 @@ killed on the way, and what the systems then have. The stories are data: example
       killed   {TARGET: METHOD PATH}: such a request is carried out, and then Postlude is killed and starts again
       runs     {WORKFLOW: STATE}: all runs of this call
     has      {TARGET: {KIND: [OBJECT, …]}}: all objects of that kind in the fake at the end. An object is compared by the
-             members that are given; a member {has: [TEXT, …]} contains these texts, one {lacks: […]} none of them.
+             members that are given; a member {has: [TEXT, …]} contains these texts, one {lacks: […]} none of them;
+             count: {MEMBER: N} says how many elements a member has.
 
 Only the URLs and secrets of the targets are replaced, by a second file of configuration and by the environment.
 """
@@ -136,6 +137,9 @@ def differences(thing, wanted):
     """The members that are not as they are wanted."""
     found = []
     for name, value in wanted.items():
+        if name == "count":
+            found += [(member, thing[member]) for member, number in value.items() if len(thing[member]) != number]
+            continue
         seen = thing.get(name)
         if isinstance(value, dict) and set(value) <= {"has", "lacks"}:
             found += [(name, text) for text in value.get("has", []) if text not in str(seen)]
