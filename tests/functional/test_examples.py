@@ -7,6 +7,7 @@ killed on the way, and what the systems then have. The stories are data: example
       hook, phase, name, metadata …   what Flagger calls (post-rollout, Succeeded, podinfo)
       lost     {TARGET: METHOD PATH}: such a request is carried out, and its answer never comes
       killed   {TARGET: METHOD PATH}: such a request is carried out, and then Postlude is killed and starts again
+      hurry    {TARGET: N}: a job of that system is over at the look after the Nth
       runs     {WORKFLOW: STATE}: all runs of this call
     has      {TARGET: {KIND: [OBJECT, …]}}: all objects of that kind in the fake at the end. An object is compared by the
              members that are given; a member {has: [TEXT, …]} contains these texts, one {lacks: […]} none of them;
@@ -92,9 +93,10 @@ class Story:
             event = self.send(daemon, call)
             for target, write in call.get("killed", {}).items():
                 self.wait_applied(self.worlds[target])
+                self.wait_still(daemon, event)
                 daemon.kill()
                 daemon.start()
-            runs = self.ended(daemon, event, call["runs"])
+            runs = self.ended(daemon, event, call)
             assert runs == call["runs"], (number, self.why(daemon, event))
             for target, world in self.worlds.items():
                 assert not world.fault, f"call {number}: {target} was not asked {world.write}"
@@ -118,9 +120,27 @@ class Story:
                                for r in world.requests), 30, why=f"{world.write} at {world.path}")
 
     @staticmethod
-    def ended(daemon, event, wanted):
-        """{workflow: state} of the event's runs, when all of them have ended and the wanted ones are there."""
+    def wait_still(daemon, event):
+        """Only the answer that does not come is waited for: what runs beside it is done, and not lost as well."""
+        seen = []
+
         def look():
+            seen.append([(step["id"], step["state"]) for run in daemon.runs_of(event)
+                         for step in daemon.api("runs/" + run["id"])["steps"]])
+            return len(seen) > 1 and seen[-1] == seen[-2]
+        wait_until(look, 4, 0.2, "a standstill")
+
+    def hurry(self, looks):
+        for target, number in looks.items():
+            for _, job in self.worlds[target].vendor.objects:
+                job["looks"] = 99 if job["looks"] >= number else job["looks"]
+
+    def ended(self, daemon, event, call):
+        """{workflow: state} of the event's runs, when all of them have ended and the wanted ones are there."""
+        wanted = call["runs"]
+
+        def look():
+            self.hurry(call.get("hurry", {}))
             runs = {run["workflow"]: run["state"] for run in daemon.runs_of(event)}
             planned = daemon.api(f"events/{event}")["planned"]
             return (runs,) if planned and set(wanted) <= set(runs) and set(runs.values()) <= set(TERMINAL) else None
