@@ -45,7 +45,8 @@ from fake_wire import LOCK, Answer, Effects, Request
 
 
 class Slack:
-    CHANNELS = {"#releases": "C0RELEASES", "#alerts": "C0ALERTS", "#pay": "C0PAY"}
+    CHANNELS = {"#releases": "C0RELEASES", "#alerts": "C0ALERTS", "#pay": "C0PAY",
+                "#customers": "C0CUSTOMERS"}
 
     def __init__(self, effects):
         self.effects = effects

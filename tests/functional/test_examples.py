@@ -8,6 +8,7 @@ killed on the way, and what the systems then have. The stories are data: example
       lost     {TARGET: METHOD PATH}: such a request is carried out, and its answer never comes
       killed   {TARGET: METHOD PATH}: such a request is carried out, and then Postlude is killed and starts again
       hurry    {TARGET: N}: a job of that system is over at the look after the Nth
+      approve  true: a person says yes to what is asked
       runs     {WORKFLOW: STATE}: all runs of this call
     has      {TARGET: {KIND: [OBJECT, …]}}: all objects of that kind in the fake at the end. An object is compared by the
              members that are given; a member {has: [TEXT, …]} contains these texts, one {lacks: […]} none of them;
@@ -141,7 +142,11 @@ class Story:
 
         def look():
             self.hurry(call.get("hurry", {}))
-            runs = {run["workflow"]: run["state"] for run in daemon.runs_of(event)}
+            found = daemon.runs_of(event)
+            runs = {run["workflow"]: run["state"] for run in found}
+            for run in found:
+                if call.get("approve") and run["state"] == "waiting":
+                    daemon.cli("runs", "approve", run["id"])  # refused while something else is waited for
             planned = daemon.api(f"events/{event}")["planned"]
             return (runs,) if planned and set(wanted) <= set(runs) and set(runs.values()) <= set(TERMINAL) else None
         return wait_until(look, 60, 0.1, f"the end of {', '.join(wanted)}")[0]
