@@ -63,6 +63,24 @@ bool follows_on_unclear(const pipeline::BoundStep& step) {
          (update != nullptr && std::any_of(update->calls().begin(), update->calls().end(), asks));
 }
 
+// Of a request that is written in a step; connectors check theirs with their target.
+void check_signature(const pipeline::BoundStep& step, const connector::Target& target,
+                     lang::Problems& problems) {
+  const auto calls = step.action->calls();
+  const bool signs = std::any_of(calls.begin(), calls.end(), [](const auto& call) { return call.signs(); });
+  if (signs && target.auth.sign.empty()) {
+    problems.push_back(
+        {step.definition->place, "the request is signed, and the target '" + target.name +
+                                     "' names no secret for it: add `sign: {env: NAME}` to its `auth`"});
+  } else if (!signs && !target.auth.sign.empty()) {
+    warn(step.definition->place,
+         "the target '" + target.name +
+             "' names a secret to sign with, and this request is not signed: write "
+             "`sign` in `with`, say `sign: standard-webhooks`",
+         problems);
+  }
+}
+
 }  // namespace
 
 void check_target(const connector::Target& target, lang::Problems& problems) {
@@ -82,6 +100,7 @@ void check_use_of_target(const pipeline::BoundStep& step, const connector::Targe
              " has none: what is unclear is repeated or looked up; leave `onUnclear` out",
          problems);
   }
+  if (target.connector == "http") check_signature(step, target, problems);
   if (target.connector != "slack") return;
   const bool webhook = target.auth.kind == Auth::Kind::kUrl;
   if (webhook && definition.action == "message") {

@@ -57,6 +57,8 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
     }
   };
   for (const connector::Target& target : loaded.rules->targets()) {
+    for (const SecretRef& ref : target.auth.sign)
+      look(ref, target.place, "target '" + target.name + "'");
     for (const SecretRef& ref : target.auth.secrets) {
       look(ref, target.place, "target '" + target.name + "'");
       const auto found = target.auth.kind == connector::Auth::Kind::kUrl ? lookup(ref) : std::string();
@@ -188,6 +190,11 @@ int show_written(const connector::Written& connector, Output output) {
   return kFine;
 }
 
+bool signed_calls(const connector::Action& action) {
+  const auto calls = action.calls();
+  return std::any_of(calls.begin(), calls.end(), [](const auto& call) { return call.signs(); });
+}
+
 }  // namespace
 
 int connectors_show(const std::string& connectors, const std::string& name, Output output) {
@@ -210,6 +217,7 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
                       {"outputs", json::array(action->output_names().begin(), action->output_names().end())},
                       {"takesKey", action->update() != nullptr},
                       {"wait", view_of(action->waiting())},
+                      {"signed", signed_calls(*action)},
                       {"verified", action->verified()}};
     text += "\n" + found->name() + "/" + action->name() +
             (action->edition().empty() ? "" : " (" + action->edition() + ")") + "\n  " + action->summary() +
@@ -234,6 +242,7 @@ int connectors_show(const std::string& connectors, const std::string& name, Outp
       text += "\n  waits: looks every " + to_text(action->waiting()->every()) + " until " +
               action->waiting()->asks().front().text;
     }
+    if (signed_calls(*action)) text += "\n  signed, with the target's `auth: {sign: S}`";
     text += "\n  verified: " + to_text(action->verified()) + "\n";
     actions.push_back(std::move(view));
   }

@@ -58,6 +58,14 @@ Result<json::value> Plan::outputs(const Values& values) const {
   return json::value(std::move(outputs));
 }
 
+std::vector<Call> Action::calls() const {
+  std::vector<Call> all;
+  for (const Plan* plan : {&plan_, lookup(), update()}) {
+    if (plan != nullptr) all.insert(all.end(), plan->calls().begin(), plan->calls().end());
+  }
+  return all;
+}
+
 std::vector<lang::Expression> Action::expressions() const {
   std::vector<lang::Expression> all;
   for (const Plan* plan : {&plan_, lookup(), update()}) {
@@ -107,6 +115,18 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
   if (std::find(auth_.begin(), auth_.end(), kind) == auth_.end()) {
     problem("connector " + name_ + " does not support auth `" + kind + "`; valid: " + join(auth_, ", "));
   }
+  bool signs = false;
+  bool must = false;
+  for (const auto& action : actions_) {
+    for (const Call& call : action->calls()) {
+      signs = signs || call.signs();
+      must = must || call.needs_signature();
+    }
+  }
+  if (!target.auth.sign.empty() && !signs)
+    problem("connector " + name_ + " signs nothing: remove `sign` from its `auth`");
+  if (target.auth.sign.empty() && must)
+    problem("connector " + name_ + " signs its requests: name the secret, as in `auth: {sign: {env: NAME}}`");
   if (target.url.empty() && target.auth.kind != Auth::Kind::kUrl) {
     if (url_.empty()) problem("`url` is missing");
     target.url = url_;

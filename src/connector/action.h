@@ -60,6 +60,11 @@ class Call {
   // nullopt: its `if` said no, or it is for another edition: `.requests.<id>` is null. kInvalid, kOverloaded:
   // an expression failed, or its result may not be asked.
   Result<std::optional<Ask>> prepare(const Target& target, const Values& values) const;
+  // Adds the credentials and signs, as late as possible: what comes back must not be stored, shown or
+  // evaluated, and must not be sent twice. kNotFound, kInvalid: a secret is missing, or cannot be used.
+  Result<Ask> authorise(Ask ask, const Target& target, const Credentials& credentials) const;
+  bool signs() const;            // its request is signed, if the target names a secret for it
+  bool needs_signature() const;  // and the target must name one
 
   // Evaluate these only if there is an answer.
   const std::vector<lang::Expression>& after() const;
@@ -144,6 +149,7 @@ class Action {
   // It is written in a step, with expressions of the workflow (written.h).
   bool written() const { return written_; }
 
+  std::vector<Call> calls() const;  // of all its lists
   // All its expressions, to compile and announce.
   std::vector<lang::Expression> expressions() const;
   // Hides the members and headers named in `redact` in a JSON text before it is stored.

@@ -196,6 +196,18 @@ Result<std::optional<Ask>> Call::prepare(const Target& target, const Values& val
   return std::optional<Ask>(std::move(ask));
 }
 
+Result<Ask> Call::authorise(Ask ask, const Target& target, const Credentials& credentials) const {
+  return impl_->form->authorise(std::move(ask), target, credentials);
+}
+
+bool Call::signs() const {
+  return impl_->form->signs();
+}
+
+bool Call::needs_signature() const {
+  return impl_->form->needs_signature();
+}
+
 Ending Call::interpret(const Ask& ask, const Error& error, const Masker& masker) const {
   return settled(unanswered(kind().name_of(ask), error, masker));
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "connector/action.h"
+#include "connector/kind.h"
 
 namespace postlude::connector {
 
@@ -27,6 +28,12 @@ class Form {
   virtual const Kind& kind() const = 0;
   // Without credentials. kInvalid, kOverloaded: an expression failed, or the result may not be asked.
   virtual Result<Ask> build(const Target& target, const Values& values) const = 0;
+  // Adds the credentials, as the kind does, and what else this call has to have last.
+  virtual Result<Ask> authorise(Ask ask, const Target& target, const Credentials& credentials) const {
+    return kind().authorise(std::move(ask), target, credentials.secrets);
+  }
+  virtual bool signs() const { return false; }
+  virtual bool needs_signature() const { return false; }
 };
 
 }  // namespace postlude::connector

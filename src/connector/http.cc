@@ -55,6 +55,20 @@ lang::Node with_key_header(const lang::Node* headers, const lang::Node* key_head
   return result;
 }
 
+// The name of the header that carries the key: Standard Webhooks have one of their own.
+std::optional<lang::Node> key_header_of(const lang::Node& with) {
+  if (const lang::Node* named = with.find("idempotencyHeader")) return *named;
+  const lang::Node* sign = with.find("sign");
+  if (sign == nullptr || sign->scalar != "standard-webhooks") return std::nullopt;
+  const lang::Node* headers = with.find("headers");
+  if (headers != nullptr) {
+    for (const auto& [key, value] : headers->members) {
+      if (equal_ignoring_case(key.scalar, kWebhookId)) return std::nullopt;
+    }
+  }
+  return scalar(std::string(kWebhookId), sign->place);
+}
+
 Effect default_effect(std::string_view method, bool keyed) {
   if (method == "GET" || method == "HEAD") return Effect::kRead;
   if (method == "PUT" || method == "DELETE") return Effect::kState;
@@ -79,7 +93,9 @@ const std::vector<WrittenInput>& http_inputs() {
       {"refuse", "condition", "3xx, other 4xx", "on `.response`: it had no effect, and the step fails"},
       {"effect", "read, state, upsert, key or none", "by method, see effects",
        "what may follow where nobody knows whether it arrived (docs/effects.md)"},
-      {"idempotencyHeader", "text", "", "the name of a header that carries the request's idempotency key"}};
+      {"idempotencyHeader", "text", "", "the name of a header that carries the request's idempotency key"},
+      {"sign", "standard-webhooks, dingtalk, feishu, github or {hmac: {header, …}}", "",
+       "how the request is signed, with the secret in the target's `auth: {sign: S}`"}};
   return kInputs;
 }
 
@@ -163,9 +179,9 @@ void DefinitionReader::check_pairs(const lang::Node& with, std::string_view key,
 }
 
 void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call, const HttpForm& form) {
-  const lang::Node* key_header = with.find("idempotencyHeader");
+  const std::optional<lang::Node> key_header = key_header_of(with);
   const lang::Node* effect = with.find("effect");
-  call.effect = default_effect(form.method, key_header != nullptr);
+  call.effect = default_effect(form.method, key_header.has_value());
   if (effect != nullptr) {
     const std::optional<Effect> named = effect_named(effect->scalar);
     if (!named || *named == Effect::kLookup) {
@@ -184,7 +200,7 @@ void DefinitionReader::read_http_effect(const lang::Node& with, Call::Impl& call
   }
   if (call.effect == Effect::kKey) {
     call.key_window = kKeyWindow;
-    if (key_header == nullptr && !mentions_key(call.before)) {
+    if (!key_header && !mentions_key(call.before)) {
       problem(effect == nullptr ? with.place : effect->place,
               "effect key needs `idempotencyHeader`, or `.key` in the request");
     }
@@ -220,7 +236,8 @@ void DefinitionReader::read_http_body(const lang::Node& with, Call::Impl& call, 
 
 void DefinitionReader::read_http_headers(const lang::Node& with, Call::Impl& call, HttpForm& form) {
   const lang::Node* headers = with.find("headers");
-  const lang::Node* key_header = with.find("idempotencyHeader");
+  const std::optional<lang::Node> named = key_header_of(with);
+  const lang::Node* key_header = named ? &*named : nullptr;
   if (headers != nullptr) {
     for (const auto& [key, value] : headers->members) {
       const std::string objection = header_objection(key.scalar);
@@ -285,6 +302,7 @@ std::shared_ptr<const Action> DefinitionReader::http_request(const lang::Node& w
   check_pairs(with, "form", true);
   read_http_body(with, *call, *form);
   read_http_effect(with, *call, *form);
+  if (const lang::Node* sign = with.find("sign")) read_sign(*sign, *form);
   call->form = std::move(form);
   call->success = bare(with, "success", call->after);
   call->retry = bare(with, "retry", call->after);

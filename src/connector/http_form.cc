@@ -178,4 +178,10 @@ Result<Ask> HttpForm::build(const Target& target, const Values& values) const {
   return Ask(std::move(request));
 }
 
+Result<Ask> HttpForm::authorise(Ask ask, const Target& target, const Credentials& credentials) const {
+  TRY(HttpRequest request, connector::authorise(std::get<HttpRequest>(std::move(ask)), target, credentials,
+                                                signing ? &*signing : nullptr));
+  return Ask(std::move(request));
+}
+
 }  // namespace postlude::connector

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "connector/form.h"
+#include "connector/sign.h"
 
 namespace postlude::connector {
 
@@ -14,6 +15,9 @@ struct HttpForm final : Form {
   const Kind& kind() const override;
   // kInvalid also: the URL would leave the target.
   Result<Ask> build(const Target& target, const Values& values) const override;
+  Result<Ask> authorise(Ask ask, const Target& target, const Credentials& credentials) const override;
+  bool signs() const override { return signing.has_value(); }
+  bool needs_signature() const override { return signing && signing->needs_secret(); }
 
   std::string method;
   Slice path;
@@ -21,6 +25,7 @@ struct HttpForm final : Form {
   bool accept_json = true;  // says Accept: application/json unless the file says otherwise
   std::optional<Slice> query, headers, body;
   Encoding encoding = Encoding::kNone;
+  std::optional<Signing> signing;
 };
 
 // Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.

@@ -146,7 +146,8 @@ class HttpKind final : public Kind {
   }
 
   Result<Ask> authorise(Ask ask, const Target& target, const SecretLookup& lookup) const override {
-    TRY(HttpRequest request, connector::authorise(std::get<HttpRequest>(std::move(ask)), target, lookup));
+    TRY(HttpRequest request,
+        connector::authorise(std::get<HttpRequest>(std::move(ask)), target, Credentials{lookup, {}, false}));
     return Ask(std::move(request));
   }
 

@@ -43,7 +43,7 @@ Masker Masker::of(const Target& target, const SecretLookup& lookup) {
 }
 
 void Masker::add_auth(const Target& target, const SecretLookup& lookup) {
-  for (const SecretRef& ref : target.auth.secrets) {
+  for (const SecretRef& ref : target.auth.all_secrets()) {
     const Result<std::string> secret = lookup(ref);
     if (secret) add_forms(target.auth, *secret);
   }
@@ -68,8 +68,8 @@ void Masker::add_forms(const Auth& auth, const std::string& secret) {
     add_part(pair.substr(pair.find('=') + 1));  // npos + 1: the whole of it
 }
 
-void Masker::learn(const Target& target, const std::string& secret) {
-  std::string& last = learnt_[target.name];
+void Masker::learn(const Target& target, const SecretRef& ref, const std::string& secret) {
+  std::string& last = learnt_[target.name + " " + to_text(ref)];
   if (last == secret) return;
   add_forms(target.auth, secret);
   last = secret;

@@ -40,6 +40,12 @@ const lang::Node* given(const lang::Node& request, const lang::Node* action, std
   return own != nullptr || action == nullptr ? own : action->find(key);
 }
 
+// Of the request, or of all requests of the action or the connector.
+const lang::Node* sign_of(const lang::Node& request, const lang::Node* action, const lang::Node* connector) {
+  const lang::Node* own = given(request, action, "sign");
+  return own != nullptr || connector == nullptr ? own : connector->find("sign");
+}
+
 bool looks_at_body(const lang::Expression& expression) {
   return expression.text.find(".body") != std::string::npos ||
          expression.text.find(".text") != std::string::npos;
@@ -231,6 +237,14 @@ void DefinitionReader::read_body(const lang::Node& node, Call::Impl& into, HttpF
   form.body = take(lang::Template::read(*either, schema, problems_), into.before);
 }
 
+void DefinitionReader::read_sign(const lang::Node& sign, HttpForm& form) {
+  form.signing = read_signing(sign, problems_);
+  if (!form.signing || form.method.empty()) return;
+  const bool body = form.body.has_value();
+  if (form.signing->scheme == Signing::Scheme::kFeishu && (!body || form.encoding != Encoding::kJson))
+    problem(sign.place, "Feishu's signature goes into a JSON body: the request needs `body`");
+}
+
 void DefinitionReader::read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into,
                                    const std::string& method) {
   const bool safe = method == "GET" || method == "HEAD";
@@ -302,6 +316,19 @@ std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope
   read_method(node, scope, *impl, *form);
   read_body(node, *impl, *form);
   read_effect(node, scope, *impl, form->method);
+  if (const lang::Node* sign = sign_of(node, scope.action, scope.connector)) {
+    read_sign(*sign, *form);
+    const lang::Node* headers = node.find("headers");
+    const bool named = headers != nullptr &&
+                       std::any_of(headers->members.begin(), headers->members.end(), [](const auto& member) {
+                         return equal_ignoring_case(member.first.scalar, kWebhookId);
+                       });
+    if (form->signing && form->signing->scheme == Signing::Scheme::kStandardWebhooks && !named) {
+      problem(node.place,
+              "Standard Webhooks sign the header `webhook-id`: set it, as in `headers: {webhook-id: "
+              "'${{ .key }}'}`");
+    }
+  }
   impl->form = std::move(form);
   read_rules(node, scope, *impl);
   std::set<std::size_t> conditions;

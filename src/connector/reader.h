@@ -52,6 +52,7 @@ class DefinitionReader {
   void read_id(const lang::Node& node, Scope& scope, Call::Impl& into);
   void read_method(const lang::Node& node, const Scope& scope, Call::Impl& into, HttpForm& form);
   void read_body(const lang::Node& node, Call::Impl& into, HttpForm& form);
+  void read_sign(const lang::Node& sign, HttpForm& form);
   void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into, const std::string& method);
   void read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into);
   void read_outputs(const lang::Node& node, const Scope& scope, Plan& into);

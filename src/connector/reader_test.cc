@@ -174,7 +174,7 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"unknown key", requests("      - {get: /a, sucess: 'true'}\n"),
        "c.yaml:9:19: unknown key 'sucess' in entry 1 of 'requests'; did you mean 'success'? (body, "
        "bodyDecides, delete, edition, effect, encode, exists, form, get, head, headers, id, if, keyWindow, "
-       "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, success, "
+       "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, sign, success, "
        "unclear)\n"},
       {"not built: paginate", requests("      - {get: /a, paginate: {}}\n"),
        "c.yaml:9:19: 'paginate' of a request is not built yet in this version of Postlude: remove it\n"},
@@ -205,8 +205,29 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"outputs where nothing is updated", requests("      - {get: '/a/${{ .outputs.x | @uri }}'}\n"),
        "c.yaml:9:23: `.outputs` stands in a connector's `update`; those of an earlier step are "
        "`.steps.ID.outputs`\n"},
-      {"not built: sign", requests("      - get: /a\n    sign: {}\n"),
-       "c.yaml:10:5: 'sign' of an action is not built yet in this version of Postlude: remove it\n"},
+      {"no such signature", requests("      - get: /a\n    sign: dingtak\n"),
+       "c.yaml:10:11: 'sign' is 'dingtak'; did you mean 'dingtalk'? (standard-webhooks, dingtalk, feishu, "
+       "github)\n"},
+      {"a signature over nothing",
+       requests("      - get: /a\n    sign: {hmac: {header: X-Signature, content: '{timestamp}'}}\n"),
+       "c.yaml:10:49: `content` must hold {body}: else the signature does not cover it\n"
+       "c.yaml:10:18: `content` holds {timestamp}, so the receiver must be told it: name a "
+       "`timestampHeader`, or "
+       "write {timestamp} in `prefix`\n"},
+      {"a signature of what is not known",
+       requests("      - get: /a\n    sign: {hmac: {header: X-Signature, content: '{time}.{body}'}}\n"),
+       "c.yaml:10:49: `{time}` is unknown in `content`; valid: {timestamp}, {body}, {method}, {path}\n"},
+      {"a time that is not signed",
+       requests("      - get: /a\n    sign: {hmac: {header: X-Signature, timestampHeader: X-Time}}\n"),
+       "c.yaml:10:18: the timestamp is sent, but not signed: write it into `content`, as in "
+       "'{timestamp}.{body}'\n"},
+      {"Standard Webhooks without an id",
+       requests("      - {post: /a, effect: state, body: {}}\n    sign: standard-webhooks\n"),
+       "c.yaml:9:9: Standard Webhooks sign the header `webhook-id`: set it, as in `headers: {webhook-id: "
+       "'${{ .key "
+       "}}'}`\n"},
+      {"Feishu without a body", requests("      - get: /a\n    sign: feishu\n"),
+       "c.yaml:10:11: Feishu's signature goes into a JSON body: the request needs `body`\n"},
       {"wait of a request", requests("      - {get: /a, wait: {every: 1s}}\n"),
        "c.yaml:9:19: 'wait' cannot stand here: `wait` belongs to the action, beside `requests`: it is asked "
        "when all of them have ended well\n"},

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/sign.h"
 #include "connector/written.h"
 #include "lang/secrets.h"
 
@@ -47,11 +48,11 @@ void unknown_keys(const lang::Node& map, const std::vector<std::string>& known, 
 
 // The words of an `auth` block that a later build understands.
 bool not_built(std::string_view word) {
-  return word == "oauth2" || word == "githubApp" || word == "sigv4" || word == "kubernetes" || word == "sign";
+  return word == "oauth2" || word == "githubApp" || word == "sigv4" || word == "kubernetes";
 }
 
 void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang::Problems& problems) {
-  unknown_keys(auth, {std::string(kind_name(into.kind)), "secret"}, "`auth`", problems);
+  unknown_keys(auth, {std::string(kind_name(into.kind)), "secret", "sign"}, "`auth`", problems);
   if (!name.is_scalar() || name.scalar.empty()) {
     problem(problems, name.place, "`" + std::string(kind_name(into.kind)) + "` needs the name of the field");
   }
@@ -101,8 +102,13 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
       return result;
     }
   }
-  const lang::Node& key = auth.members.front().first;
-  const lang::Node& value = auth.members.front().second;
+  if (const lang::Node* sign = auth.find("sign")) {
+    result.sign = lang::read_secrets(*sign, problems);
+    if (auth.members.size() == 1) return result;
+  }
+  const std::size_t first = auth.members.front().first.scalar == "sign" ? 1 : 0;  // the order is the writer's
+  const lang::Node& key = auth.members[first].first;
+  const lang::Node& value = auth.members[first].second;
   const auto* known =
       std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& k) { return k.name == key.scalar; });
   if (known == kKinds.end()) {
@@ -139,7 +145,7 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
       result.secrets = lang::read_secrets(value, problems);
       break;
   }
-  unknown_keys(auth, {key.scalar}, "`auth`", problems);
+  unknown_keys(auth, {key.scalar, "sign"}, "`auth`", problems);
   return result;
 }
 
@@ -353,17 +359,29 @@ std::vector<Target> read_targets(const lang::Node* targets, lang::Problems& prob
   return result;
 }
 
-Result<HttpRequest> authorise(HttpRequest request, const Target& target, const SecretLookup& lookup) {
-  const Auth& auth = target.auth;
-  if (auth.kind == Auth::Kind::kNone) return request;
-  if (auth.secrets.empty()) return Error(Code::kInvalid, "target " + target.name + " names no secret");
-  const Result<std::string> found = lookup(auth.secrets.front());
+std::vector<SecretRef> Auth::all_secrets() const {
+  std::vector<SecretRef> all = secrets;
+  all.insert(all.end(), sign.begin(), sign.end());
+  return all;
+}
+
+namespace {
+
+// The first of these secrets, as it can be sent.
+Result<std::string> read_secret(const std::vector<SecretRef>& refs, const Target& target,
+                                const SecretLookup& lookup) {
+  if (refs.empty()) return Error(Code::kInvalid, "target " + target.name + " names no secret");
+  Result<std::string> found = lookup(refs.front());
   if (!found) return Error(found.error().code, "target '" + target.name + "': " + found.error().message);
-  const std::string& secret = *found;
-  if (secret.empty() || std::any_of(secret.begin(), secret.end(), control)) {
-    return Error(Code::kInvalid, "the secret of target " + target.name +
-                                     " is empty or not one line: " + auth.secrets.front().name);
+  if (found->empty() || std::any_of(found->begin(), found->end(), control)) {
+    return Error(Code::kInvalid,
+                 "the secret of target " + target.name + " is empty or not one line: " + refs.front().name);
   }
+  return found;
+}
+
+Status add_secret(HttpRequest& request, const Target& target, const std::string& secret) {
+  const Auth& auth = target.auth;
   switch (auth.kind) {
     case Auth::Kind::kNone:
       break;
@@ -381,13 +399,31 @@ Result<HttpRequest> authorise(HttpRequest request, const Target& target, const S
       request.target += percent_encode(auth.name) + "=" + percent_encode(secret);
       break;
     case Auth::Kind::kBody:
-      TRY_DONE(add_to_body(request, auth.name, secret));
-      break;
+      return add_to_body(request, auth.name, secret);
     case Auth::Kind::kUrl:
-      TRY_DONE(add_url(request, target, secret));
-      break;
+      return add_url(request, target, secret);
   }
-  return request;
+  return ok();
+}
+
+}  // namespace
+
+Result<HttpRequest> authorise(HttpRequest request, const Target& target, const Credentials& credentials,
+                              const Signing* signing) {
+  if (target.auth.kind != Auth::Kind::kNone) {
+    TRY(const std::string secret, read_secret(target.auth.secrets, target, credentials.secrets));
+    TRY_DONE(add_secret(request, target, secret));
+  }
+  if (signing == nullptr) return request;
+  if (target.auth.sign.empty()) {
+    if (!signing->needs_secret()) return request;
+    return Error(Code::kInvalid,
+                 "target '" + target.name + "' names no secret to sign with: set `sign` in its `auth`");
+  }
+  TRY(std::string secret, read_secret(target.auth.sign, target, credentials.secrets));
+  std::optional<std::string> key;
+  if (!credentials.rehearsed) key = std::move(secret);
+  return sign(std::move(request), *signing, key, credentials.now);
 }
 
 json::object target_context(const Target& target) {

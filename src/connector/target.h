@@ -23,6 +23,9 @@ struct Auth {
   Kind kind = Kind::kNone;
   std::string name;                // basic: the user; header, query, body: the name of the field
   std::vector<SecretRef> secrets;  // sends the first one; masks all
+  std::vector<SecretRef> sign;     // signs with the first one; masks all
+
+  std::vector<SecretRef> all_secrets() const;
 };
 std::string_view kind_name(Auth::Kind kind);  // none bearer basic header query body url
 
@@ -69,9 +72,20 @@ std::string proxy_url(std::string_view written);
 // Stands in a request's URL for a target's URL that is itself the secret: "***/path".
 constexpr std::string_view kSecretUrl = "***";
 
-// Adds the credentials. Call it as late as possible: the result must not be stored, shown or evaluated.
-// kNotFound, kInvalid: a secret is missing, or cannot be put into its place.
-Result<HttpRequest> authorise(HttpRequest request, const Target& target, const SecretLookup& lookup);
+struct Signing;  // sign.h
+
+// What credentials are made of when a request is sent.
+struct Credentials {
+  SecretLookup secrets;
+  Instant now;             // by the wall clock: signatures tell the time
+  bool rehearsed = false;  // nothing is sent: *** stands in place of what would be signed
+};
+
+// Adds the credentials, and the signature if the system wants one (nullptr: it does not). Call it as late as
+// possible: the result must not be stored, shown or evaluated. kNotFound, kInvalid: a secret is missing, or
+// cannot be put into its place.
+Result<HttpRequest> authorise(HttpRequest request, const Target& target, const Credentials& credentials,
+                              const Signing* signing = nullptr);
 
 // `.target` for expressions: {name, url?, edition, site}; never a secret.
 json::object target_context(const Target& target);
@@ -102,7 +116,7 @@ class Masker {
   void renew(const std::vector<Target>& targets, const SecretLookup& lookup);
   // Adds the secret of a request just before it is sent: the answer may repeat it before the next renew().
   // Cheap if the secret is known.
-  void learn(const Target& target, const std::string& secret);
+  void learn(const Target& target, const SecretRef& ref, const std::string& secret);
 
   void add(std::string_view secret) { mask_.add(secret); }
   Mask& known() { return mask_; }
@@ -114,7 +128,7 @@ class Masker {
   void add_forms(const Auth& auth, const std::string& secret);
 
   Mask mask_;
-  std::map<std::string, std::string, std::less<>> learnt_;  // by target; values whose forms are known
+  std::map<std::string, std::string, std::less<>> learnt_;  // by target and place; values that are known
 };
 
 }  // namespace postlude::connector

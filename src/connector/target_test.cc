@@ -82,8 +82,8 @@ TEST(ReadTargetsTest, Broken) {
       {"a: {connector: http, auth: {bearre: {env: A}}}",
        "t.yaml:1:29: unknown kind of auth `bearre`; did you mean `bearer`?\n"},
       {"a: {connector: http, auth: {oauth2: {}}}", "t.yaml:1:29: `oauth2` in `auth` is not built yet\n"},
-      {"a: {connector: http, auth: {url: {env: A}, sign: {env: B}}}",
-       "t.yaml:1:44: `sign` in `auth` is not built yet\n"},
+      {"a: {connector: http, auth: {sign: geheim}}",
+       "t.yaml:1:35: a secret must not be written here; write {env: NAME} or {file: path}\n"},
       {"a: {connector: http, auth: {basic: {username: u}}}",
        "t.yaml:1:36: `basic` needs `password: {env: NAME}` or `password: {file: PATH}`\n"},
       {"a: {connector: http, auth: {basic: {username: 'u:x', password: {env: A}}}}",
@@ -117,7 +117,7 @@ Target with_auth(Auth::Kind kind, std::string name) {
   Target target;
   target.name = "t";
   target.url = "https://h";
-  target.auth = {kind, std::move(name), {{SecretRef::Kind::kEnv, "S"}}};
+  target.auth = {kind, std::move(name), {{SecretRef::Kind::kEnv, "S"}}, {}};
   return target;
 }
 
@@ -130,10 +130,32 @@ HttpRequest request_to(std::string url, std::string body = "", std::string type 
   return request;
 }
 
+TEST(ReadTargetsTest, ASecretToSignWithStandsAloneOrBesideOthers) {
+  std::string complaints;
+  const std::vector<Target> targets = read(
+      "a: {connector: http, auth: {sign: {env: B}}}\n"
+      "b: {connector: http, auth: {sign: {env: B}, url: {env: A}}}\n"
+      "c: {connector: http, auth: {header: X, secret: {env: A}, sign: {env: B}}}\n",
+      complaints);
+  EXPECT_EQ(complaints, "");
+  ASSERT_EQ(targets.size(), 3U);
+  EXPECT_EQ(targets[0].auth.kind, Auth::Kind::kNone);
+  EXPECT_EQ(targets[1].auth.kind, Auth::Kind::kUrl);
+  EXPECT_EQ(targets[2].auth.kind, Auth::Kind::kHeader);
+  for (const Target& target : targets) {
+    ASSERT_EQ(target.auth.sign.size(), 1U);
+    EXPECT_EQ(target.auth.sign[0].name, "B");
+  }
+  const Masker masker = Masker::of(targets[1], [](const SecretRef& ref) -> Result<std::string> {
+    return std::string(ref.name == "B" ? "signing-secret" : "https://hooks.example.com/abcdef0123456789");
+  });
+  EXPECT_EQ(masker.mask("it was signing-secret"), "it was ***");
+}
+
 TEST(AuthoriseTest, PutsTheSecretWhereItBelongs) {
   const SecretLookup lookup = lookup_of("s+ c/t");
   const auto sent = [&](Auth::Kind kind, const char* name, const HttpRequest& request) {
-    const auto result = authorise(request, with_auth(kind, name), lookup);
+    const auto result = authorise(request, with_auth(kind, name), Credentials{lookup, {}, false});
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     return result ? *result : HttpRequest();
   };
@@ -158,7 +180,7 @@ TEST(AuthoriseTest, PutsTheSecretWhereItBelongs) {
 TEST(AuthoriseTest, TheUrlAsSecret) {
   const Target target = with_auth(Auth::Kind::kUrl, "");
   const auto url = [&](const char* secret, const char* path) {
-    const auto result = authorise(request_to(path), target, lookup_of(secret));
+    const auto result = authorise(request_to(path), target, Credentials{lookup_of(secret), {}, false});
     return result ? result->target : result.error().message;
   };
   EXPECT_EQ(url("https://hooks.slack.com/services/T/B/x", "***"), "https://hooks.slack.com/services/T/B/x");
@@ -178,7 +200,7 @@ TEST(AuthoriseTest, TheUrlAsSecret) {
 TEST(AuthoriseTest, Refuses) {
   Target target = with_auth(Auth::Kind::kBearer, "");
   const auto why = [&](const SecretLookup& lookup) {
-    const auto result = authorise(request_to("https://h"), target, lookup);
+    const auto result = authorise(request_to("https://h"), target, Credentials{lookup, {}, false});
     return result ? "sent" : result.error().message;
   };
   EXPECT_EQ(why(lookup_of("a\r\nX: y")), "the secret of target t is empty or not one line: S");
@@ -186,7 +208,8 @@ TEST(AuthoriseTest, Refuses) {
   target.auth.secrets = {{SecretRef::Kind::kEnv, "MISSING"}};
   EXPECT_EQ(why(lookup_of("x")), "target 't': the variable MISSING is not set");
   target = with_auth(Auth::Kind::kBody, "k");
-  const auto result = authorise(request_to("https://h", "plain", "text/plain"), target, lookup_of("x"));
+  const auto result = authorise(request_to("https://h", "plain", "text/plain"), target,
+                                Credentials{lookup_of("x"), {}, false});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message, "auth in the body needs a form or a JSON object as body");
 }
@@ -206,10 +229,10 @@ TEST(MaskerTest, LearnsWhatIsSentNow) {
   const Target basic = with_auth(Auth::Kind::kBasic, "bot");
   Masker masker = Masker::of(std::vector<Target>{basic}, lookup_of("geheim"));
   for (int i = 0; i < 2; ++i) {
-    masker.learn(basic, "anders");
+    masker.learn(basic, basic.auth.secrets[0], "anders");
     EXPECT_EQ(masker.mask("anders " + to_base64("bot:anders") + " geheim"), "*** *** ***");
   }
-  masker.learn(basic, "geheim");  // back again
+  masker.learn(basic, basic.auth.secrets[0], "geheim");  // back again
   EXPECT_EQ(masker.mask("anders geheim"), "*** ***");
 }
 

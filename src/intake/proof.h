@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/signed.h"
 #include "model/delivery.h"
 #include "model/http.h"
 
@@ -57,7 +58,7 @@ class Secrets {
 // A signature over the raw body.
 struct Signature {
   enum class Scheme : std::uint8_t { kGithub = 1, kFlux, kGitlab, kStandardWebhooks, kCustom };
-  enum class Encoding : std::uint8_t { kHex = 1, kBase64 };
+  using Encoding = SignatureEncoding;
   Scheme scheme = Scheme::kCustom;
   // For kCustom:
   std::string header;

@@ -23,8 +23,7 @@ std::string_view only(const HttpRequest& request, std::string_view name, bool& s
 }
 
 std::string decode(std::string_view text, Signature::Encoding encoding) {
-  const auto bytes = encoding == Signature::Encoding::kHex ? from_hex(text) : from_base64(text);
-  return bytes.value_or("");
+  return decode_signature(text, encoding).value_or("");
 }
 
 // One header: a prefix and the encoded HMAC of the body.
@@ -59,12 +58,6 @@ Shown check_flux(const std::vector<SecretRef>& refs, const Evidence& evidence) {
   return check_plain(plain, refs, evidence);
 }
 
-// `whsec_` and the base64 of the key; the prefix may be missing.
-std::string standard_key(std::string_view secret) {
-  if (secret.starts_with("whsec_")) secret.remove_prefix(6);
-  return from_base64(secret).value_or("");
-}
-
 // Is the sender's clock, as signed, near enough to ours?
 bool in_time(std::string_view timestamp, Instant now) {
   if (timestamp.empty() || timestamp.size() > 12) return false;
@@ -83,9 +76,6 @@ Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidenc
   bool ignored = false;
   const std::string_view id = only(evidence.request, "webhook-id", ignored);
   const std::string_view timestamp = only(evidence.request, "webhook-timestamp", ignored);
-  std::string content;
-  content.append(id).append(".").append(timestamp).append(".").append(evidence.request.body);
-
   std::vector<std::string> given;
   for (const std::string_view part : split(list, ' ')) {
     if (!part.starts_with("v1,") || given.size() == kSignaturesMax)
@@ -97,13 +87,13 @@ Shown check_standard(const std::vector<SecretRef>& refs, const Evidence& evidenc
   const Secrets::Values values = evidence.secrets.read(refs);
   bool some_missing = values.some_missing;
   for (const Secrets::Value& secret : values.readable) {
-    const std::string key = standard_key(secret.text);
+    const std::string key = standard_webhooks_key(secret.text);
     if (key.empty()) {
       if (keys_only) evidence.secrets.unusable(*secret.ref, "is no whsec_ key");
       some_missing |= keys_only;
       continue;
     }
-    const std::string mac = hmac(Algorithm::kSha256, key, content);
+    const std::string mac = standard_webhooks_mac(key, id, timestamp, evidence.request.body);
     for (const std::string& one : given)
       signed_by_us |= equal_in_constant_time(mac, one);
   }
@@ -137,9 +127,9 @@ Shown check_signature(const Signature& signature, const std::vector<SecretRef>& 
   switch (signature.scheme) {
     case Signature::Scheme::kGithub:
       return check_plain({.scheme = Signature::Scheme::kCustom,
-                          .header = "X-Hub-Signature-256",
+                          .header = std::string(kGithubSignatureHeader),
                           .algorithm = Algorithm::kSha256,
-                          .prefix = "sha256=",
+                          .prefix = std::string(kGithubSignaturePrefix),
                           .encoding = Signature::Encoding::kHex},
                          refs, evidence);
     case Signature::Scheme::kFlux:

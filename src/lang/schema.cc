@@ -36,7 +36,6 @@ class Walk {
                           Problems& problems);
   static void refuse_kind(const Node& node, const std::vector<const json::value*>& kinds, const Named& named,
                           Problems& problems);
-  static const json::value* choose_map(const Node& node, const std::vector<const json::value*>& maps);
   void check_map(const Node& node, const json::value& schema, const Named& named, Problems& problems);
   bool check_key(const Node& key, const Node& value, const json::value& schema, Problems& problems);
   std::string_view belongs_to(std::string_view key, const json::value& schema) const;
@@ -220,17 +219,6 @@ void Walk::check(const Node& node, const json::value& unresolved, const Named& n
   if (node.is_map()) return check_map(node, schema, named, problems);
   if (node.is_list()) return check_list(node, schema, named, problems);
   check_scalar(node, schema, named, problems);
-}
-
-// The one whose first required key is there. nullptr: none.
-const json::value* Walk::choose_map(const Node& node, const std::vector<const json::value*>& maps) {
-  if (maps.size() == 1) return maps[0];
-  for (const auto& [key, value] : node.members) {
-    for (const json::value* schema : maps) {
-      if (first_required(*schema) == key.scalar) return schema;
-    }
-  }
-  return nullptr;
 }
 
 // Maps that are told apart by the first of their required keys.

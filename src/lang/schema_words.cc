@@ -111,4 +111,23 @@ std::string check_format(std::string_view format, std::string_view text) {
   return {};
 }
 
+const json::value* choose_map(const Node& node, const std::vector<const json::value*>& maps) {
+  if (maps.size() == 1) return maps[0];
+  const auto knows_all = [&](const json::value& schema) {
+    const json::value* properties = find(schema, "properties");
+    return properties != nullptr &&
+           std::all_of(node.members.begin(), node.members.end(),
+                       [&](const auto& member) { return find(*properties, member.first.scalar) != nullptr; });
+  };
+  const json::value* first = nullptr;
+  for (const auto& [key, value] : node.members) {
+    for (const json::value* schema : maps) {
+      if (first_required(*schema) != key.scalar) continue;
+      if (knows_all(*schema)) return schema;
+      if (first == nullptr) first = schema;
+    }
+  }
+  return first;
+}
+
 }  // namespace postlude::lang

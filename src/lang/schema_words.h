@@ -20,6 +20,10 @@ std::vector<std::string_view> types_of(const json::value& schema);  // empty: an
 const json::array* alternatives_of(const json::value& schema);      // oneOf or anyOf, or nullptr
 std::string_view first_required(const json::value& schema);         // "" if nothing is
 
+// Of several maps the one whose first required key is there, and that knows the other keys if there is such a
+// one. nullptr: none.
+const json::value* choose_map(const Node& node, const std::vector<const json::value*>& maps);
+
 bool has_expression(const Node& node);
 bool equals(const Node& node, const json::value& wanted);
 // Whether a scalar, as written, is of this JSON type. Every scalar is a string if a string is expected.

@@ -41,6 +41,8 @@ class Edge {
   virtual bool answers(const Ask& /*ask*/, const Line& /*line*/) { return true; }
   // Whether it ever says so.
   virtual bool leaves_out() const { return false; }
+  // It stands in for the network: what is sent goes to nobody, so nothing is signed for them.
+  virtual bool rehearses() const { return false; }
 };
 
 }  // namespace postlude::pipeline

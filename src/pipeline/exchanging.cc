@@ -63,7 +63,7 @@ rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, 
   }
   AWAIT(std::optional<Outcome> not_now, take_turn());
   if (not_now) co_return *std::move(not_now);
-  auto to_send = authorised(ask);
+  auto to_send = authorised(*call, ask);
   if (!to_send) co_return Refused{to_send.error().message};
   Line line = line_of(*call, calls, row);
   if (!state_.parts.edge.answers(*to_send, line)) {
@@ -143,12 +143,17 @@ rt::Task<std::optional<Outcome>> Exchanging::take_turn() {
   co_return std::nullopt;
 }
 
-Result<Ask> Exchanging::authorised(const Ask& ask) {
-  return connector::kind_of(ask).authorise(ask, *state_.target, [this](const SecretRef& ref) {
+// A repeat is signed anew: signatures tell the time.
+Result<Ask> Exchanging::authorised(const connector::Call& call, const Ask& ask) {
+  connector::Credentials with;
+  with.now = rt::now();
+  with.rehearsed = state_.parts.edge.rehearses();
+  with.secrets = [this](const SecretRef& ref) {
     auto secret = state_.parts.secrets(ref);
-    if (secret) state_.masker.learn(*state_.target, *secret);  // it may have changed a moment ago
+    if (secret) state_.masker.learn(*state_.target, ref, *secret);  // it may have changed a moment ago
     return secret;
-  });
+  };
+  return call.authorise(ask, *state_.target, with);
 }
 
 rt::Task<std::optional<End>> Exchanging::commit(Request* row, Calls calls) {

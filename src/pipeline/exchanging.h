@@ -34,7 +34,7 @@ class Exchanging {
   Request row_of(const connector::Call& call, Calls calls, const Ask& ask) const;
   Line line_of(const connector::Call& call, Calls calls, const Request& row) const;
   rt::Task<std::optional<Outcome>> take_turn();
-  Result<Ask> authorised(const Ask& ask);
+  Result<Ask> authorised(const connector::Call& call, const Ask& ask);
   rt::Task<std::optional<End>> commit(Request* row, Calls calls);
   rt::Task<connector::Ending> judge(const connector::Call* call, const Ask* ask, const Reply* reply,
                                     Request* row);

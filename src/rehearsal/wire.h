@@ -54,6 +54,7 @@ class Wire final : public pipeline::Edge {
   rt::Task<Result<Reply>> carry_out(Ask ask, pipeline::Line line) override;
   bool answers(const Ask& ask, const pipeline::Line& line) override;
   bool leaves_out() const override { return answers_ != nullptr; }
+  bool rehearses() const override { return true; }
 
  private:
   const Responder& responder_;

@@ -3,7 +3,8 @@
 A system is one connector file (connectors/NAME.yaml), one fake (tests/fakes/vendors.py) and one file of cases
 (tests/contract/systems/NAME.yaml). Its keys:
 
-    auth    {kind, name}: where the fake wants the secret; `url`: `path` of the URL, with SECRET in it
+    auth    {kind, name}: where the fake wants the secret; `url`: `path` of the URL, with SECRET in it; `sign`: the secret
+            that signs
     base    what the target's URL has after the fake's own
     target  more keys of the target
     spec    {file, base}: the vendor's OpenAPI in POSTLUDE_SPECS, and the path before its paths
@@ -75,9 +76,11 @@ def data_of(name):
     return yaml.safe_load((HERE / "systems" / f"{name}.yaml").read_text())
 
 
-def auth_of(data, secret):
+def auth_of(data, secret, sign=None):
     """The target's `auth`."""
     kind, name = data["auth"]["kind"], data["auth"].get("name")
+    if sign:
+        return {**(auth_of(data, secret) if kind != "none" else {}), "sign": sign}
     if kind == "basic":
         return {"basic": {"username": name, "password": secret}}
     return {kind: secret} if kind in ("bearer", "url") else {kind: name, "secret": secret}
@@ -128,6 +131,7 @@ class Case:
         world = server.world(self.system, f"{self.action}-{self.name}", secret=self.secret,
                              proof=(auth["kind"], auth.get("name")), fault=self.fault(), write=self.own["write"],
                              gone=self.name == "gone", second=self.name == "change-lost")
+        world.vendor.sign = auth.get("sign")
         if "before" in self.own:
             server.seed(world, *self.own["before"])
         if self.name == "exists":
@@ -143,8 +147,11 @@ class Case:
         if "timeout" in (self.name, self.variant.get("fault")) or self.looks_after():
             target["timeout"] = f"{TIMEOUT}s"
         if auth["kind"] == "url":
-            return {**target, "auth": auth_of(self.data, secret)}
-        return {**target, "url": url, "auth": auth_of(self.data, secret)}
+            return {**target, "auth": auth_of(self.data, secret, self.sign())}
+        return {**target, "url": url, "auth": auth_of(self.data, secret, self.sign())}
+
+    def sign(self):
+        return {"env": self.variable() + "_SIGN"} if "sign" in self.data["auth"] else None
 
     def looks_after(self):
         """What is not found counts only after the request's timeout."""
@@ -247,6 +254,8 @@ class Proof:
             base = (through.url if through else self.server.url) + world.path
             targets[case.id] = case.target(base)
             environment[case.variable()] = case.environment(base)
+            if case.sign():
+                environment[case.variable() + "_SIGN"] = case.data["auth"]["sign"]
             event = EVENTS[case.event]
             workflows[case.workflow] = {"on": {"source": "test", "name": event["name"], "phase": event["phase"]},
                                         "steps": case.steps()}
@@ -340,5 +349,6 @@ CHANGING = (
     (r"\b(?!2022-11-28)20\d\d-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d+)?Z?)?", "TIME"),
     (r"\brun_[0-9A-Za-z]+|\bevt_[0-9A-Za-z]+", "ID"),
     (r"\b1[789]\d{8}(\d{3})?\b", "9999999999"),
+    (r'"sign": "[^"]+"', '"sign": "SIGNATURE"'),
     (r"http://127\.0\.0\.1:\d+", "http://HOST"),
 )

@@ -57,6 +57,7 @@ def test_no_secret_is_shown(proved, system):
     assert any(world.requests for id, world in proved.worlds.items() if id.startswith(system + "-"))
     for place, data in proved.exposed.items():
         assert secret.encode() not in data, place
+        assert proof.data_of(system)["auth"].get("sign", secret).encode() not in data, place
 
 
 @pytest.mark.parametrize("page", write_pages.pages(), ids=lambda page: page[0].name)

@@ -86,7 +86,8 @@ def example(system, action, data):
 
 
 def target(system, data):
-    written = proof.auth_of(data, {"file": f"/run/secrets/{system}"})
+    sign = {"file": f"/run/secrets/{system}-sign"} if "sign" in data["auth"] else None
+    written = proof.auth_of(data, {"file": f"/run/secrets/{system}"}, sign)
     made = {"connector": system}
     if data["auth"]["kind"] != "url" and "url" not in proof.connector(system):
         made["url"] = data.get("example", f"https://{system}.example.com")
@@ -98,7 +99,8 @@ def page(system):
     connector = proof.connector(system)
     data = proof.data_of(system) if system in proof.systems() else None
     lines = [f"# {system}", "", f"{connector['summary']}.", ""]
-    lines += ["Credentials (`auth` of the target): " + ", ".join(AUTH[kind] for kind in connector["auth"]) + "."]
+    lines += ["Credentials (`auth` of the target): " + ", ".join(AUTH[kind] for kind in connector["auth"]) +
+              ("; with `sign: S`, which signs each request." if "sign" in connector else ".")]
     if data:
         lines += ["", *target(system, data)]
         if "note" in data:

@@ -187,13 +187,16 @@ import vendors_docs  # noqa: E402
 import vendors_known  # noqa: E402
 import vendors_ops  # noqa: E402
 import vendors_scm  # noqa: E402
+import vendors_signed  # noqa: E402
 
 VENDORS = {
     "alertmanager": vendors_ops.Alertmanager,
     "backstage": vendors_docs.Backstage,
     "confluence": vendors_docs.Confluence,
     "datadog": vendors_ops.Datadog,
+    "dingtalk": vendors_signed.DingTalk,
     "discord": vendors_chat.Discord,
+    "feishu": vendors_signed.Feishu,
     "github": vendors_scm.GitHub,
     "gitlab": vendors_scm.GitLab,
     "google-chat": vendors_chat.GoogleChat,
@@ -207,6 +210,7 @@ VENDORS = {
     "sentry": vendors_docs.Sentry,
     "servicenow": vendors_docs.ServiceNow,
     "slack": vendors_known.Slack,
+    "standard-webhooks": vendors_signed.StandardWebhooks,
     "statuspage": vendors_ops.Statuspage,
     "teams": vendors_chat.Teams,
     "telegram": vendors_chat.Telegram,
