@@ -186,12 +186,18 @@ import vendors_chat  # noqa: E402
 import vendors_docs  # noqa: E402
 import vendors_known  # noqa: E402
 import vendors_ops  # noqa: E402
+import vendors_pipelines  # noqa: E402
 import vendors_scm  # noqa: E402
 import vendors_signed  # noqa: E402
 
 VENDORS = {
     "alertmanager": vendors_ops.Alertmanager,
+    "argo-cd": vendors_pipelines.ArgoCD,
+    "argo-workflows": vendors_pipelines.ArgoWorkflows,
+    "azure-devops": vendors_pipelines.AzureDevOps,
     "backstage": vendors_docs.Backstage,
+    "buildkite": vendors_pipelines.Buildkite,
+    "circleci": vendors_pipelines.CircleCI,
     "confluence": vendors_docs.Confluence,
     "datadog": vendors_ops.Datadog,
     "dingtalk": vendors_signed.DingTalk,
@@ -213,6 +219,7 @@ VENDORS = {
     "standard-webhooks": vendors_signed.StandardWebhooks,
     "statuspage": vendors_ops.Statuspage,
     "teams": vendors_chat.Teams,
+    "tekton": vendors_pipelines.Tekton,
     "telegram": vendors_chat.Telegram,
     "webex": vendors_chat.Webex,
     "wecom": vendors_chat.WeCom,
