@@ -21,6 +21,7 @@ import base64
 import fnmatch
 import json
 import pathlib
+import types
 import urllib.parse
 
 import pytest
@@ -32,6 +33,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 STORIES = yaml.safe_load((HERE / "examples.yaml").read_text())
 EXAMPLES = {folder.name for folder in (ROOT / "examples").iterdir() if folder.is_dir()}
 SECRET = "s3cret-of-{}-0f4e1b"
+DELAY = 10  # seconds that an answer is kept back while Postlude is killed
 
 
 def configuration(folder):
@@ -57,7 +59,7 @@ def proof_of(auth):
 
 class Story:
     def __init__(self, name, told, server):
-        self.told = told
+        self.told, self.seen = told, None
         config = configuration(ROOT / "examples" / told["example"])
         self.environment, self.worlds, self.targets = {}, {}, {}
         for target, own in config["targets"].items():
@@ -88,13 +90,14 @@ class Story:
 
     def run(self, daemon):
         for number, call in enumerate(self.told["calls"]):
-            for kind, fault in (("lost", {"close": "after"}), ("killed", {"delayAfter": 5})):
+            for kind, fault in (("lost", {"close": "after"}), ("killed", {"delayAfter": DELAY})):
                 for target, write in call.get(kind, {}).items():
                     self.worlds[target].fault, self.worlds[target].write = {**fault}, write
+            before = {target: len(self.worlds[target].requests) for target in call.get("killed", {})}
             event = self.send(daemon, call)
-            for target, write in call.get("killed", {}).items():
-                self.wait_applied(self.worlds[target])
-                self.wait_still(daemon, event)
+            if before:
+                wait_until(lambda: self.applied(before), 60, why=f"{call['killed']}")
+                wait_until(lambda: self.stands(daemon, event, len(before)), DELAY - 1, 0.2, "a standstill")
                 daemon.kill()
                 daemon.start()
             runs = self.ended(daemon, event, call)
@@ -114,22 +117,16 @@ class Story:
         assert answer.status == 202, answer
         return answer.json["event"]
 
-    @staticmethod
-    def wait_applied(world):
-        method, _, path = world.write.partition(" ")
-        wait_until(lambda: any(r["applied"] and r["method"] == method and fnmatch.fnmatchcase(r["path"], path)
-                               for r in world.requests), 30, why=f"{world.write} at {world.path}")
+    def applied(self, before):
+        """Whether all are carried out whose answers are kept back."""
+        return all(any(request["applied"] and self.worlds[target].writes(types.SimpleNamespace(**request))
+                       for request in self.worlds[target].requests[number:]) for target, number in before.items())
 
-    @staticmethod
-    def wait_still(daemon, event):
-        """Only the answer that does not come is waited for: what runs beside it is done, and not lost as well."""
-        seen = []
-
-        def look():
-            seen.append([(step["id"], step["state"]) for run in daemon.runs_of(event)
-                         for step in daemon.api("runs/" + run["id"])["steps"]])
-            return len(seen) > 1 and seen[-1] == seen[-2]
-        wait_until(look, 4, 0.2, "a standstill")
+    def stands(self, daemon, event, number):
+        """Whether nothing else is under way: what runs beside it is not to be lost as well."""
+        states = [step["state"] for run in daemon.runs_of(event) for step in daemon.api("runs/" + run["id"])["steps"]]
+        still, self.seen = states == self.seen, states
+        return still and states.count("running") <= number
 
     def hurry(self, looks):
         for target, number in looks.items():
