@@ -188,6 +188,7 @@ import vendors_known  # noqa: E402
 import vendors_ops  # noqa: E402
 import vendors_pipelines  # noqa: E402
 import vendors_scm  # noqa: E402
+import vendors_signals  # noqa: E402
 import vendors_signed  # noqa: E402
 
 VENDORS = {
@@ -207,9 +208,13 @@ VENDORS = {
     "gitlab": vendors_scm.GitLab,
     "google-chat": vendors_chat.GoogleChat,
     "grafana": vendors_ops.Grafana,
+    "honeycomb": vendors_signals.Honeycomb,
+    "incident-io": vendors_signals.IncidentIo,
     "jenkins": vendors_scm.Jenkins,
     "jira": vendors_known.Jira,
+    "jsm": vendors_signals.Opsgenie,
     "mattermost": vendors_chat.Mattermost,
+    "opsgenie": vendors_signals.Opsgenie,
     "pagerduty": vendors_ops.PagerDuty,
     "port": vendors_docs.Port,
     "rocket-chat": vendors_chat.RocketChat,
