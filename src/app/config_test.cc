@@ -202,7 +202,7 @@ TEST(BrokenConfig, wrong_types) {
       {target("limits: {concurrency: 1.5}"), "p.yaml:2:46: 'concurrency' is '1.5'; expected a whole number"},
       {target("headers: {X: [1]}"), "p.yaml:2:37: 'X' is a list; expected text"},
       {target("url: acme.atlassian.net"),
-       "p.yaml:2:29: 'url' is 'acme.atlassian.net'; expected a URL such as https://postlude.example.com"},
+       "p.yaml:2:29: 'url' is 'acme.atlassian.net'; expected a URL such as https://acme.atlassian.net"},
       {target("url: 'https://u:p@x'"),
        "p.yaml:2:29: 'url' is 'https://***@x'; expected a URL without user and password, which belong in "
        "`auth`"},
@@ -514,7 +514,7 @@ TEST(BrokenConfig, several_at_once) {
        "p.yaml:1:10: unknown key 'lisen' in 'server'; did you mean 'listen'? (admin, adminUrl, hosts, "
        "idleTimeout, listen, metrics, publicUrl)\n"
        "p.yaml:2:48: 'rate': 'fast' is not a rate; write 10/s, 100/m or 5/h\n"
-       "p.yaml:3:20: 'url' is 'x'; expected a URL such as https://postlude.example.com\n"
+       "p.yaml:3:20: 'url' is 'x'; expected a URL such as https://acme.atlassian.net\n"
        "p.yaml:3:11: the target 't' needs 'connector': the name of a connector such as jira, slack or http"},
   });
 }

@@ -50,7 +50,7 @@ class Daemon {
         store_(std::move(store)),
         evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
         client_(loop, {}),
-        edges_(client_),
+        edges_(loop, client_),
         expressions_(evaluator_),
         pipeline_({loop, *store_, edges_, expressions_, metrics_, secrets_}),
         pump_(loop, pipeline_, *store_, {}),

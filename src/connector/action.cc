@@ -131,6 +131,7 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
     if (url_.empty()) problem("`url` is missing");
     target.url = url_;
   }
+  check_kind(target, problems);
   const Result<Url> url = parse_url(target.url);
   target.gateway = url && std::any_of(gateways_.begin(), gateways_.end(),
                                       [&](const std::string& glob) { return glob_match(glob, url->host); });
@@ -149,6 +150,19 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
       if (target.edition.empty() && url && glob_match(glob, url->host)) target.edition = name;
     }
   }
+}
+
+// http://… for a connector that sends mails, and the other way round.
+void Connector::check_kind(const Target& target, lang::Problems& problems) const {
+  if (target.url.empty() || actions_.empty()) return;
+  const Kind& wanted = actions_.front()->plan().calls().front().kind();
+  if (&wanted == &kind_of_url(target.url)) return;
+  std::string ignored;
+  const Status read = wanted.read_url(target.url, ignored);
+  problems.push_back({target.place,
+                      "target `" + target.name + "`: the connector " + name_ + " cannot use this `url`" +
+                          (read ? "" : ": " + read.error().message),
+                      false});
 }
 
 Catalogue Catalogue::built_in() {

@@ -182,12 +182,13 @@ class Connector {
   std::shared_ptr<const Action> find(std::string_view action) const;  // nullptr: none
 
   // Adds the connector's own URL, and the edition that belongs to the URL's host. Reports an unsupported kind
-  // of auth, an unknown edition, and a missing URL.
+  // of auth, an unknown edition, a missing URL, and one that is not of the kind of its calls.
   void settle(Target& target, lang::Problems& problems) const;
 
  private:
   friend class DefinitionReader;
   friend class Catalogue;
+  void check_kind(const Target& target, lang::Problems& problems) const;
   std::string name_, summary_, url_;
   std::vector<std::string> auth_;
   std::vector<std::pair<std::string, std::vector<std::string>>> editions_;  // name, globs of hosts

@@ -94,6 +94,10 @@ const HttpResponse& http(const Reply& reply) {
 
 class HttpKind final : public Kind {
  public:
+  bool has_scheme(std::string_view url) const override {
+    return url.starts_with("http://") || url.starts_with("https://");
+  }
+
   Status read_url(std::string_view written, std::string& url) const override {
     const Result<Url> parsed = parse_url(written);
     if (!parsed) return Error(Code::kInvalid, "`url`: " + parsed.error().message);

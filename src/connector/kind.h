@@ -45,6 +45,8 @@ class Kind {
  public:
   virtual ~Kind() = default;
 
+  // Whether a target's `url` begins as one of this kind does.
+  virtual bool has_scheme(std::string_view url) const = 0;
   // Reads a target's `url`, as far as that is possible. kInvalid: it is wrong; the message names the key.
   virtual Status read_url(std::string_view written, std::string& url) const = 0;
 
@@ -63,9 +65,9 @@ class Kind {
   virtual Ask shown(Ask ask, std::string_view secret, std::string_view secret_url) const = 0;
 
   // -- what comes back
-  // `.response`.
+  // `.response`: {status, headers, body, text} for every kind.
   virtual json::object context_of(const Reply& reply, const json::storage_ptr& room) const = 0;
-  // The inverse, of what was stored; nullopt: it is of another kind.
+  // The inverse, of what was stored; nullopt: there was no reply.
   virtual std::optional<Reply> reply_of(const json::value& stored) const = 0;
   virtual Reply reply_of(ReplyText written) const = 0;
   // `.response` of a reply that never came, of what a lookup found.
@@ -85,7 +87,6 @@ class Kind {
 const Kind& kind_of(const Ask& ask);
 const Kind& kind_of(const Reply& reply);
 const Kind& kind_of_verb(std::string_view verb);  // HTTP if no kind has it
-// From what expressions saw of it; nullopt: it is no reply of any kind.
-std::optional<Reply> reply_of(const json::value& stored);
+const Kind& kind_of_url(std::string_view url);    // HTTP if no kind has its scheme
 
 }  // namespace postlude::connector

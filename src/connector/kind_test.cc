@@ -52,14 +52,14 @@ TEST(KindTest, AReplyIsReadBackFromWhatExpressionsSaw) {
   response.body = R"({"ok": true})";
   const Reply reply = response;
   const json::value stored = kind_of(reply).context_of(reply, {});
-  const std::optional<Reply> again = reply_of(stored);
+  const std::optional<Reply> again = http_kind().reply_of(stored);
   ASSERT_TRUE(again);
   EXPECT_EQ(kind_of(*again).context_of(*again, {}), stored.get_object());
   EXPECT_EQ(kind_of(*again).body_of(*again), response.body);
   EXPECT_EQ(kind_of(*again).plain_end(*again, Instant()).result, RequestResult::kSucceeded);
   // What a lookup found is no reply that ever came.
-  EXPECT_FALSE(reply_of(json::value(kind_of(reply).context_of_found("found"))));
-  EXPECT_FALSE(reply_of(nullptr));
+  EXPECT_FALSE(http_kind().reply_of(json::value(kind_of(reply).context_of_found("found"))));
+  EXPECT_FALSE(http_kind().reply_of(nullptr));
 }
 
 TEST(KindTest, CredentialsAreShownInTheClear) {

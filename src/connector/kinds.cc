@@ -3,6 +3,7 @@
 #include <array>
 
 #include "connector/http_kind.h"
+#include "connector/mail_kind.h"
 
 namespace postlude::connector {
 namespace {
@@ -10,7 +11,7 @@ namespace {
 // In the order of Ask and Reply.
 const std::array<const Kind*, std::variant_size_v<Ask>>& kinds() {
   static_assert(std::variant_size_v<Ask> == std::variant_size_v<Reply>);
-  static const std::array<const Kind*, std::variant_size_v<Ask>> kAll = {&http_kind()};
+  static const std::array<const Kind*, std::variant_size_v<Ask>> kAll = {&http_kind(), &mail_kind()};
   return kAll;
 }
 
@@ -31,11 +32,11 @@ const Kind& kind_of_verb(std::string_view verb) {
   return http_kind();
 }
 
-std::optional<Reply> reply_of(const json::value& stored) {
+const Kind& kind_of_url(std::string_view url) {
   for (const Kind* kind : kinds()) {
-    if (std::optional<Reply> reply = kind->reply_of(stored)) return reply;
+    if (kind->has_scheme(url)) return *kind;
   }
-  return std::nullopt;
+  return http_kind();
 }
 
 }  // namespace postlude::connector

@@ -184,7 +184,7 @@ void DefinitionReader::read_method(const lang::Node& node, const Scope& scope, C
   }
   if (path == nullptr) {
     problem(node.place, scope.lookup ? "a request in `lookup` needs `get` or `post`"
-                                     : "a request needs one of: get, head, post, put, patch, delete");
+                                     : "a request needs one of: get, head, post, put, patch, delete, mail");
     return;
   }
   form.path = take(lang::Template::read_text(*path, problems_), into.before);
@@ -307,15 +307,11 @@ void DefinitionReader::read_rules(const lang::Node& node, const Scope& scope, Ca
   }
 }
 
-std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope& scope) {
-  auto impl = std::make_shared<Call::Impl>();
-  read_id(node, scope, *impl);
-  impl->edition = node.text("edition");
-  impl->condition = bare(node, "if", impl->before);
+void DefinitionReader::read_http(const lang::Node& node, const Scope& scope, Call::Impl& into) {
   auto form = std::make_shared<HttpForm>();
-  read_method(node, scope, *impl, *form);
-  read_body(node, *impl, *form);
-  read_effect(node, scope, *impl, form->method);
+  read_method(node, scope, into, *form);
+  read_body(node, into, *form);
+  read_effect(node, scope, into, form->method);
   if (const lang::Node* sign = sign_of(node, scope.action, scope.connector)) {
     read_sign(*sign, *form);
     const lang::Node* headers = node.find("headers");
@@ -329,7 +325,19 @@ std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope
               "'${{ .key }}'}`");
     }
   }
-  impl->form = std::move(form);
+  into.form = std::move(form);
+}
+
+std::shared_ptr<Call::Impl> DefinitionReader::call(const lang::Node& node, Scope& scope) {
+  auto impl = std::make_shared<Call::Impl>();
+  read_id(node, scope, *impl);
+  impl->edition = node.text("edition");
+  impl->condition = bare(node, "if", impl->before);
+  if (const lang::Node* mail = node.find("mail")) {
+    read_mail(node, *mail, scope, *impl);
+  } else {
+    read_http(node, scope, *impl);
+  }
   read_rules(node, scope, *impl);
   std::set<std::size_t> conditions;
   if (impl->condition) conditions.insert(*impl->condition);

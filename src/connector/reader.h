@@ -10,6 +10,7 @@
 #include "connector/action.h"
 #include "connector/call.h"
 #include "connector/http_form.h"
+#include "connector/mail_form.h"
 
 namespace postlude::connector {
 
@@ -53,6 +54,8 @@ class DefinitionReader {
   void read_method(const lang::Node& node, const Scope& scope, Call::Impl& into, HttpForm& form);
   void read_body(const lang::Node& node, Call::Impl& into, HttpForm& form);
   void read_sign(const lang::Node& sign, HttpForm& form);
+  void read_http(const lang::Node& node, const Scope& scope, Call::Impl& into);
+  void read_mail(const lang::Node& node, const lang::Node& mail, const Scope& scope, Call::Impl& into);
   void read_effect(const lang::Node& node, const Scope& scope, Call::Impl& into, const std::string& method);
   void read_rules(const lang::Node& node, const Scope& scope, Call::Impl& into);
   void read_outputs(const lang::Node& node, const Scope& scope, Plan& into);

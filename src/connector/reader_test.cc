@@ -47,7 +47,7 @@ struct Broken {
 TEST(ReaderTest, RefusesWhatCannotBeMeant) {
   const std::vector<Broken> rows = {
       {"no method", requests("      - id: x\n"),
-       "c.yaml:9:9: a request needs one of: get, head, post, put, patch, delete\n"},
+       "c.yaml:9:9: a request needs one of: get, head, post, put, patch, delete, mail\n"},
       {"two methods", requests("      - get: /a\n        delete: /a\n"),
        "c.yaml:10:17: a request has one method; this one has `get` and `delete`\n"},
       {"relative path", requests("      - get: a/b\n"),
@@ -174,7 +174,8 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
       {"unknown key", requests("      - {get: /a, sucess: 'true'}\n"),
        "c.yaml:9:19: unknown key 'sucess' in entry 1 of 'requests'; did you mean 'success'? (body, "
        "bodyDecides, delete, edition, effect, encode, exists, form, get, head, headers, id, if, keyWindow, "
-       "lookupAfter, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, sign, success, "
+       "lookupAfter, mail, message, onUnclear, patch, post, put, query, refuse, retry, retryAfter, sign, "
+       "success, "
        "unclear)\n"},
       {"not built: paginate", requests("      - {get: /a, paginate: {}}\n"),
        "c.yaml:9:19: 'paginate' of a request is not built yet in this version of Postlude: remove it\n"},

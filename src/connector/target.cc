@@ -235,7 +235,9 @@ void read_url(const lang::Node& node, Target& target, lang::Problems& problems) 
     problem(problems, url->place, "`auth: {url: …}` stands instead of `url`; give one of them");
     return;
   }
-  const Status read = kind_of_connector(target.connector).read_url(url->scalar, target.url);
+  const Kind& kind =
+      written(target.connector) != nullptr ? kind_of_connector(target.connector) : kind_of_url(url->scalar);
+  const Status read = kind.read_url(url->scalar, target.url);
   if (!read) problem(problems, url->place, read.error().message);
 }
 

@@ -42,6 +42,6 @@ struct Written {
 
 const std::vector<Written>& written_connectors();
 const Written* written(std::string_view connector);         // nullptr: it has a file, or does not exist
-const Kind& kind_of_connector(std::string_view connector);  // files are of HTTP
+const Kind& kind_of_connector(std::string_view connector);  // of one that has a file: HTTP
 
 }  // namespace postlude::connector

@@ -107,8 +107,7 @@ class Engine {
 
 Engine::Engine(ClientOptions options, std::function<void(Batch)> hand_back)
     : options_(std::move(options)), hand_back_(std::move(hand_back)) {
-  static std::once_flag once;
-  std::call_once(once, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
+  init_curl();
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
@@ -246,7 +245,7 @@ void Engine::start_one(Pool& pool) {
     easy = pool.spare.back();
     pool.spare.pop_back();
   }
-  auto prepared = prepare(*exchange, easy, options_);
+  auto prepared = exchange->prepare(easy, options_);
   if (!prepared) {
     curl_easy_cleanup(easy);
     exchange->result = std::move(prepared).error();
@@ -365,7 +364,7 @@ void Engine::collect(Pool& pool) {
 }
 
 void Engine::finish(ExchangePtr exchange, CURLcode code) {
-  conclude(*exchange, code);
+  exchange->conclude(code);
   finished_.push_back(std::move(exchange));
 }
 

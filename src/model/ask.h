@@ -5,10 +5,11 @@
 #include <variant>
 
 #include "model/http.h"
+#include "model/mail.h"
 
 namespace postlude {
 
-using Ask = std::variant<HttpRequest>;
-using Reply = std::variant<HttpResponse>;
+using Ask = std::variant<HttpRequest, Mail>;
+using Reply = std::variant<HttpResponse, MailReply>;
 
 }  // namespace postlude

@@ -2,27 +2,52 @@
 
 #include <array>
 
+#include "http/mail.h"
+
 namespace postlude::pipeline {
 
-rt::Task<Result<Reply>> HttpEdge::carry_out(Ask ask, Line line) {
-  auto request = std::get<HttpRequest>(std::move(ask));
+namespace {
+
+// Without a proxy.
+http::Peer peer_of(const Line& line) {
   const connector::Target& target = *line.target;
   http::Peer peer;
   peer.pool = target.name;
   peer.pool_max = target.limits.concurrency;
   peer.fresh = line.fresh;
-  peer.proxy = connector::proxy_for(target, request.target);
   peer.ca_file = target.ca_file;
   peer.cert_file = target.cert_file;
   peer.key_file = target.key_file;
   peer.timeout = line.timeout;
   peer.response_bytes_max = target.response_bytes_max;
+  return peer;
+}
+
+}  // namespace
+
+rt::Task<Result<Reply>> HttpEdge::carry_out(Ask ask, Line line) {
+  auto request = std::get<HttpRequest>(std::move(ask));
+  http::Peer peer = peer_of(line);
+  peer.proxy = connector::proxy_for(*line.target, request.target);
   AWAIT_TRY(HttpResponse answer, client_.send(std::move(request), std::move(peer), std::move(line.may_send)));
   co_return Reply(std::move(answer));
 }
 
+rt::Task<Result<Reply>> MailEdge::carry_out(Ask ask, Line line) {
+  http::Peer peer = peer_of(line);
+  peer.fresh = true;
+  peer.proxy = line.target->proxy;  // the environment's are for http and https
+  std::function<Result<MailReply>()> send = [mail = std::get<Mail>(std::move(ask)), peer = std::move(peer),
+                                             may_send = std::move(line.may_send)] {
+    return http::send_mail(mail, peer, may_send);
+  };
+  AWAIT_TRY(Result<MailReply> sent, aside_.run(std::move(send)));
+  if (!sent) co_return sent.error();
+  co_return Reply(*std::move(sent));
+}
+
 rt::Task<Result<Reply>> Edges::carry_out(Ask ask, Line line) {
-  const std::array<Edge*, std::variant_size_v<Ask>> by_kind = {&http_};  // in the order of Ask
+  const std::array<Edge*, std::variant_size_v<Ask>> by_kind = {&http_, &mail_};  // in the order of Ask
   Edge* edge = by_kind.at(ask.index());
   AWAIT(Result<Reply> reply, edge->carry_out(std::move(ask), std::move(line)));
   co_return reply;

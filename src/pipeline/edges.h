@@ -3,6 +3,7 @@
 
 #include "http/client.h"
 #include "pipeline/edge.h"
+#include "rt/aside.h"
 
 namespace postlude::pipeline {
 
@@ -15,14 +16,25 @@ class HttpEdge final : public Edge {
   http::Client& client_;
 };
 
+// A thread for each mail, as many as the target's limits allow.
+class MailEdge final : public Edge {
+ public:
+  explicit MailEdge(rt::Loop& loop) : aside_(loop) {}
+  rt::Task<Result<Reply>> carry_out(Ask ask, Line line) override;
+
+ private:
+  rt::Aside aside_;
+};
+
 // Hands each ask to the edge of its kind.
 class Edges final : public Edge {
  public:
-  explicit Edges(http::Client& client) : http_(client) {}
+  Edges(rt::Loop& loop, http::Client& client) : http_(client), mail_(loop) {}
   rt::Task<Result<Reply>> carry_out(Ask ask, Line line) override;
 
  private:
   HttpEdge http_;
+  MailEdge mail_;
 };
 
 }  // namespace postlude::pipeline

@@ -96,7 +96,7 @@ TEST_F(PumpTest, PlansWhatIsTooMuchToBeReadAtOnce) {
   const SecretLookup secrets = [](const SecretRef&) -> Result<std::string> {
     return Error(Code::kNotFound, "none");
   };
-  Edges edges(client);
+  Edges edges(loop_, client);
   Pipeline pipeline({loop_, *store_, edges, expressions, metrics, secrets});
   pipeline.use(built);
   Pump pump(loop_, pipeline, *store_, {});

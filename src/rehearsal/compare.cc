@@ -71,8 +71,9 @@ std::string text_of(const std::string& workflow, const std::string& state,
 }  // namespace
 
 bool is_ordinary(const Header& header) {
-  constexpr std::array<std::string_view, 7> kAlways{
-      "user-agent", "host", "content-length", "connection", "traceparent", "tracestate", "accept-encoding"};
+  constexpr std::array<std::string_view, 8> kAlways{"user-agent",      "host",        "content-length",
+                                                    "connection",      "traceparent", "tracestate",
+                                                    "accept-encoding", "message-id"};
   const std::string name = lower(header.name);
   if (std::find(kAlways.begin(), kAlways.end(), name) != kAlways.end()) return true;
   return (name == "accept" || name == "content-type") && header.value == "application/json";

@@ -54,7 +54,7 @@ std::optional<postlude::Answer> answer_of(const json::value& view) {
 
 // From what expressions saw of it.
 void read_answer(const json::value& response, StoredExchange& into) {
-  std::optional<Reply> answer = connector::reply_of(response);
+  std::optional<Reply> answer = connector::kind_of_verb(into.method).reply_of(response);
   if (!answer) return;
   if (!into.cut) into.answer = std::move(answer);
 }
