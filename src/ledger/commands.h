@@ -110,6 +110,7 @@ Result<std::vector<Event>> list_events(sql::Connection& db, const Filter& filter
 Result<EventDetail> show_event(sql::Connection& db, EventId id);
 Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& filter, const Page& page);
 Result<RunBrief> brief_run(sql::Connection& db, RunId id);
+Result<std::vector<Acted>> list_acted(sql::Connection& db, const Run& run);
 Result<RunDetail> show_run(sql::Connection& db, RunId id, std::size_t exchanges_max);
 Result<std::vector<CauseGroup>> list_failures(sql::Connection& db, const Filter& filter);
 Result<std::vector<CauseGroup>> list_held(sql::Connection& db, const Filter& filter);

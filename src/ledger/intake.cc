@@ -1,5 +1,7 @@
 // Stores deliveries: tells repeats (contract 4) from new events.
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "ledger/commands.h"
 #include "ledger/rows.h"
@@ -91,8 +93,9 @@ Result<Repeat> find_repeat(Ledger& ledger, const Delivery& d, const Identity& id
     case Identity::Kind::kKey:
       return none;
     case Identity::Kind::kLastCall:
+      // A last call from the future says only that the clock was ahead when it came.
       if (last.event && !last.between && last.digest == identity.digest &&
-          d.received_at - last.at <= identity.window) {
+          std::max(d.received_at - last.at, last.at - d.received_at) <= identity.window) {
         return Repeat{last.event, false};
       }
       return none;
@@ -161,8 +164,12 @@ Status remember_opening(Ledger& ledger, const Delivery& d, const Identity& ident
 // does it renew the window.
 Status remember(Ledger& ledger, const Delivery& d, const Identity& identity, const LastCall& last,
                 const std::string& known, EventId event, bool duplicate) {
-  if (identity.kind == Identity::Kind::kLastCall) {
-    if (duplicate) return ok();
+  const bool end = identity.kind == Identity::Kind::kLastCall ||
+                   (identity.kind == Identity::Kind::kSenderId && identity.ends && !identity.canary.empty());
+  const bool of_last = identity.kind == Identity::Kind::kLastCall || event == last.event;
+  if (end && duplicate && of_last) return ok();
+  if (end && !duplicate) {
+    // Of a call with the sender's own id as well: the next one may come without it.
     TRY_DONE(remember_last_call(ledger, d, identity, last, event));
   } else {
     TRY_DONE(note_between(ledger, d, identity, last));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <set>
 #include <tuple>
 
 #include "base/text.h"
@@ -391,6 +393,24 @@ Result<std::vector<RunLine>> list_runs(sql::Connection& db, const Filter& f, con
 Result<RunBrief> brief_run(sql::Connection& db, RunId id) {
   RunBrief out;
   TRY_DONE(load_brief(db, id, out));
+  return out;
+}
+
+Result<std::vector<Acted>> list_acted(sql::Connection& db, const Run& run) {
+  static const std::string kRuns =
+      "SELECT id, text FROM runs WHERE event = $1 AND workflow = $2 AND salt = $3 AND shadow = 0 AND ";
+  static const std::string kSql =
+      "SELECT t.text, s.definition FROM (" + kRuns + "replay_of IS NULL UNION ALL " + kRuns +
+      "replay_of IS NOT NULL) r JOIN steps s ON s.run = r.id JOIN texts t ON t.id = r.text WHERE EXISTS "
+      "(SELECT 1 FROM requests q WHERE q.step = s.id AND effect IN (4, 5, 6) AND " +
+      std::string(kMayHaveActed) + ")";
+  std::map<std::string, std::set<std::uint32_t>> found;
+  TRY_DONE(db.each(kSql, {run.event.value, run.workflow, run.salt}, [&](const sql::Row& row) {
+    found[row.text(0)].insert(static_cast<std::uint32_t>(row.integer(1)));
+  }));
+  std::vector<Acted> out;
+  for (auto& [text, steps] : found)
+    out.push_back({text, std::move(steps)});
   return out;
 }
 

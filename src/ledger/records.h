@@ -247,6 +247,13 @@ struct RunBrief {
   std::string text;                         // the pinned workflow
 };
 
+// A text of a workflow with the steps of it, by index, that have made, or may have made, what a repetition
+// could make twice.
+struct Acted {
+  std::string text;
+  std::set<std::uint32_t> steps;
+};
+
 // Limits of a RunDetail: the newest kAttemptsShown attempts of each step; with many steps fewer, so that all
 // are at most kAttemptsInAll, but at least kAttemptsAtLeast of each step.
 constexpr std::size_t kAttemptsShown = 100;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/moved.h"
 #include "engine/turns.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
@@ -240,6 +241,14 @@ rt::Task<Result<RunId>> Pipeline::replay(RunId run, bool again, bool stale, std:
     co_return Error(Code::kConflict, none + " has `mode: off`");
   for (const BoundStep& step : bound->steps) {
     if (!step.unusable.empty()) co_return Error(Code::kConflict, none + " cannot be used: " + step.unusable);
+  }
+  if (!again) {
+    AWAIT_TRY(const auto acted, parts_.store.acted(old.run));
+    for (const store::Acted& before : acted) {
+      const std::string moved = engine::moved_steps(before.text, before.steps, workflow.pinned);
+      if (!moved.empty())
+        co_return Error(Code::kConflict, "nothing was replayed of " + workflow.name + ": " + moved);
+    }
   }
   AWAIT(const Evaluation asked, evaluate_plan(bound, event.event, workflow.condition.has_value()));
   if (asked.unasked) co_return *asked.unasked;

@@ -4,10 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -86,6 +89,8 @@ struct Walk {
   std::uint32_t committed = 0;       // frames up to the last commit before the first broken frame
   std::uint32_t broken = 0;          // the first frame that is not whole; 0: none
   std::uint32_t commits_behind = 0;  // commits of this log behind it
+  std::uint32_t pages = 0;           // of the database after the last commit
+  std::vector<std::uint32_t> held;   // the database's pages in the committed frames
 };
 
 Walk walk(const std::string& path) {
@@ -110,14 +115,72 @@ Walk walk(const std::string& path) {
       sum.add(frame.data(), 8);
       sum.add(frame.data() + kFrameHeader, page);
       if (!ours || sum.a != big(frame.data() + 16) || sum.b != big(frame.data() + 20)) out.broken = n;
-      if (out.broken == 0 && commits) out.committed = n;
+      if (out.broken == 0) out.held.push_back(big(frame.data()));
+      if (out.broken == 0 && commits) {
+        out.committed = n;
+        out.pages = big(frame.data() + 4);
+      }
     }
     if (out.broken != 0 && ours && commits) ++out.commits_behind;
   }
+  out.held.resize(out.committed);
+  return out;
+}
+
+struct Header {
+  std::int64_t page = 0;   // bytes
+  std::int64_t pages = 0;  // of the whole file
+};
+
+// nullopt: the file has none, or one that does not state its size ("In-header database size" in SQLite's
+// documentation).
+std::optional<Header> header_of(const std::string& database) {
+  const File file(open(database.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<unsigned char, 100> head{};
+  constexpr std::string_view kBegin("SQLite format 3\0", 16);
+  constexpr int kPageSize = 16, kChanges = 24, kPages = 28, kValidFor = 92;
+  if (!file.read(head.data(), head.size(), 0)) return std::nullopt;
+  if (std::memcmp(head.data(), kBegin.data(), kBegin.size()) != 0) return std::nullopt;
+  if (std::memcmp(head.data() + kChanges, head.data() + kValidFor, 4) != 0) return std::nullopt;
+  Header out;
+  out.page = (std::int64_t{head[kPageSize]} << 8U) | head[kPageSize + 1];
+  if (out.page == 1) out.page = 65536;
+  out.pages = big(head.data() + kPages);
+  if (out.page < 512 || out.pages == 0) return std::nullopt;
   return out;
 }
 
 }  // namespace
+
+std::optional<std::int64_t> bytes_by_header(const std::string& database) {
+  const auto header = header_of(database);
+  if (!header) return std::nullopt;
+  return header->page * header->pages;
+}
+
+// A crash may leave a file whose header was copied back and whose last pages were not: the log has them.
+std::optional<std::string> cut_short(const std::string& database) {
+  struct stat file {};
+  if (stat(database.c_str(), &file) != 0) return std::nullopt;
+  const Walk log = walk(database + "-wal");
+  if (file.st_size == 0) {
+    if (log.committed == 0) return std::nullopt;
+    return database + " is empty beside a write-ahead log that is not";
+  }
+  const auto header = header_of(database);
+  if (!header) return std::nullopt;
+  const std::int64_t has = file.st_size / header->page;
+  const std::int64_t needed =
+      log.committed > 0 ? std::min<std::int64_t>(header->pages, log.pages) : header->pages;
+  std::set<std::uint32_t> held;
+  for (const std::uint32_t page : log.held) {
+    if (page > has && page <= needed) held.insert(page);
+  }
+  const std::int64_t missing = needed - has - static_cast<std::int64_t>(held.size());
+  if (missing <= 0) return std::nullopt;
+  return database + " was cut short: " + std::to_string(missing) + " of its " + std::to_string(needed) +
+         " pages are missing";
+}
 
 CommitNote::CommitNote(const std::string& database) : database_(database) {
   const std::string name = database + ".committed";

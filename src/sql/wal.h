@@ -57,6 +57,13 @@ class CommitNote {
   Found found_;
 };
 
+// How long the database file is by its own header, in bytes; nullopt: it has no header that says so.
+std::optional<std::int64_t> bytes_by_header(const std::string& database);
+// What a database that nobody has open has lost because its file was cut short or emptied, for people.
+// nullopt: nothing, or its log has it. SQLite would take missing pages for empty ones, and remove the log of
+// an empty file.
+std::optional<std::string> cut_short(const std::string& database);
+
 Status copy_file(const std::string& from, const std::string& to);  // `to` is new, readable by its owner only
 Status sync_file(const std::string& path);
 Status sync_folder_of(const std::string& path);

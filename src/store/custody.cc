@@ -18,6 +18,15 @@ constexpr Duration kTryAgain = std::chrono::seconds(1);
   _exit(1);
 }
 
+// SQLite copies pages that were in the lost part of the file as if they were empty.
+Status expect_whole(const std::string& copy) {
+  TRY(const auto db, sql::open_sqlite(copy, {.existing = true}));
+  std::string said;
+  TRY_DONE(db->each("PRAGMA integrity_check(1)", {}, [&](const sql::Row& row) { said = row.text(0); }));
+  if (said != "ok") return Error(Code::kCorrupt, "the copy is not whole: " + said);
+  return ok();
+}
+
 }  // namespace
 
 bool Custody::File::gone() const {
@@ -36,6 +45,23 @@ bool Custody::log_cut(sql::Connection& db) const {
   const std::int64_t before = bytes();
   const std::int64_t needed = sql::log_bytes_needed(db);
   return needed > 0 && before < needed && bytes() < needed;
+}
+
+// Others may make the file shorter as well: a VACUUM, once it is copied back. Then its header says so, which
+// is written before. It is looked at twice, because only both together prove anything.
+bool Custody::database_cut() {
+  constexpr off_t kSmallestPage = 512;
+  struct stat now {};
+  if (stat(database_.path.c_str(), &now) != 0 || now.st_size == database_bytes_) return false;
+  const auto cut = [this] {
+    const auto says = sql::bytes_by_header(database_.path);
+    struct stat then {};
+    if (stat(database_.path.c_str(), &then) != 0) return false;
+    return then.st_size < kSmallestPage || (says && then.st_size < *says);
+  };
+  if (now.st_size < database_bytes_ && cut() && cut()) return true;
+  database_bytes_ = now.st_size;
+  return false;
 }
 
 Custody::Custody(const FileLock& lock)
@@ -58,6 +84,9 @@ Status Custody::look(sql::Connection& db) {
           "the lock file beside the database was removed or replaced; ending, since another process "
           "could take the database: leave PATH.lock alone, and start Postlude again",
           {{"file", lock_.path() + ".lock"}});
+    } else if (database_cut()) {
+      lost_ = "the database's file was cut short";
+      cut_ = true;
     } else if (log_cut(db)) {
       // No copying back: pages that are gone would be written over good ones.
       end_process(
@@ -77,17 +106,28 @@ Status Custody::look(sql::Connection& db) {
 Status Custody::rescue(sql::Connection& db) {
   const Error refused(Code::kUnavailable, lost_);
   if (rt::steady_now() < next_try_) return refused;
-  if (!database_.gone() && sql::copy_back(db) && sql::sync_file(lock_.path())) {
+  if (!cut_ && !database_.gone() && sql::copy_back(db) && sql::sync_file(lock_.path())) {
     end_process("all of the write-ahead log is in the database now; ending, start Postlude again",
                 {{"what", lost_}, {"file", lock_.path()}});
   }
-  const auto copy = sql::keep_copy(lock_.path(), "rescued",
-                                   [&db](const std::string& to) { return sql::copy_to_file(db, to); });
+  const auto copy = sql::keep_copy(lock_.path(), "rescued", [&db, this](const std::string& to) {
+    const Status copied = sql::copy_to_file(db, to);
+    return copied && cut_ ? expect_whole(to) : copied;
+  });
   if (copy) {
     end_process(
         "all that was stored is in the rescued copy; ending: move the copy to the database's path and "
         "start Postlude again",
         {{"what", lost_}, {"copy", *copy}, {"file", lock_.path()}});
+  }
+  if (cut_ && copy.error().code == Code::kCorrupt) {
+    end_process(
+        "the database's file was cut short, and this process has not all of it; ending: start Postlude "
+        "again, "
+        "which says whether the write-ahead log has the rest; if not, restore a backup and ask the senders "
+        "to "
+        "repeat what they sent since",
+        {{"file", lock_.path()}, {"why", copy.error().message}});
   }
   if (rt::steady_now() >= next_told_) {
     next_told_ = rt::steady_now() + std::chrono::minutes(1);

@@ -2,8 +2,8 @@
 // Custody: detects that the files at the database's path are no longer the open ones. Then the store accepts
 // nothing more, the open database is copied, and the process ends with a message that names the copy.
 //
-// Proof is another inode at the path, or no file. Any other error of stat proves nothing: the disk may be
-// slow. Writer thread only.
+// Proof is another inode at the path, no file, or one that is shorter than it was and than its own header
+// says. Any other error of stat proves nothing: the disk may be slow. Writer thread only.
 
 #include <sys/stat.h>
 
@@ -33,10 +33,13 @@ class Custody {
   };
   Status rescue(sql::Connection& db);
   bool log_cut(sql::Connection& db) const;
+  bool database_cut();
 
   const FileLock& lock_;
   File database_, log_, index_;
-  std::string lost_;  // what happened to the files; "": nothing yet
+  off_t database_bytes_ = 0;  // when it was last looked at
+  std::string lost_;          // what happened to the files; "": nothing yet
+  bool cut_ = false;          // the file at the path is ours, and not whole
   Duration next_try_{};
   Duration next_told_{};
 };

@@ -34,11 +34,12 @@ class CustodyTest : public StoreTest {
   std::string data() const { return place_ + "/data"; }
   std::string path() const { return data() + "/a.db"; }
   std::string told() const { return place_ + "/acknowledged"; }
-  void open() {
-    Options options;
-    options.url = "sqlite:" + path();
-    store_ = *Store::open(driver_.loop, options);
+  Options options() const {
+    Options out;
+    out.url = "sqlite:" + path();
+    return out;
   }
+  void open() { store_ = *Store::open(driver_.loop, options()); }
 
   // Many at once, read beside, and kept how many were acknowledged. False: one was refused, all in the same
   // way.
@@ -125,6 +126,67 @@ TEST_F(CustodyTest, what_cannot_be_rescued_is_held_until_it_can) {
 TEST_F(CustodyTest, a_removed_log_is_copied_back) {
   EXPECT_EXIT(work_through([this] { fs::remove(path() + "-wal"); }), testing::ExitedWithCode(1),
               "all of the write-ahead log is in the database");
+  expect_whole(path());
+}
+
+// A small database is in the writer's memory and its log.
+TEST_F(CustodyTest, an_emptied_database_is_rescued) {
+  EXPECT_EXIT(work_through([this] { fs::resize_file(path(), 0); }), testing::ExitedWithCode(1),
+              "cut short.*rescued copy");
+  expect_whole(rescued());
+  const auto refused = Store::open(driver_.loop, options());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("is empty beside a write-ahead log"), std::string::npos)
+      << refused.error().message;
+  fs::rename(rescued(), path());
+  expect_whole(path());
+}
+
+TEST_F(CustodyTest, a_database_that_is_cut_short_is_rescued) {
+  const auto cut = [this] { fs::resize_file(path(), fs::file_size(path()) / 2 / 4096 * 4096); };
+  EXPECT_EXIT(work_through(cut), testing::ExitedWithCode(1), "cut short.*rescued copy");
+  expect_whole(rescued());
+}
+
+// What is neither in memory nor in the log is nowhere: no copy of that is called rescued.
+TEST_F(CustodyTest, what_was_cut_off_a_large_database_is_not_called_rescued) {
+  open();
+  const std::string large(500'000, 'x');
+  for (int i = 0; i < 80; ++i) {
+    ++made_;
+    const Delivery d = delivery(made_, "{\"n\":" + std::to_string(made_) + ",\"x\":\"" + large + "\"}");
+    ASSERT_TRUE(driver_.wait(store_->append(intake::Source::authentic(), d, event_of(d), Identity{})));
+  }
+  store_.reset();
+  EXPECT_EXIT(work_through([this] { fs::resize_file(path(), 1 << 20); }), testing::ExitedWithCode(1),
+              "cut short, and this process has not all of it|the database is damaged; ending");
+  EXPECT_EQ(rescued(), "");
+  const auto refused = Store::open(driver_.loop, options());
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("was cut short"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(CustodyTest, another_program_that_makes_the_database_shorter_is_no_harm) {
+  open();
+  EXPECT_TRUE(work());
+  {
+    auto db = sql::open_sqlite(path(), {});
+    ASSERT_TRUE(db);
+    const auto run = [&](const std::string& text) {
+      ASSERT_TRUE((*db)->each(text, {}, [](const sql::Row&) {})) << text;
+    };
+    run("CREATE TABLE filler AS SELECT zeroblob(3000000) AS x");
+    run("PRAGMA wal_checkpoint(TRUNCATE)");
+    EXPECT_TRUE(work());
+    run("DROP TABLE filler");
+    const auto before = fs::file_size(path());
+    run("VACUUM");
+    run("PRAGMA wal_checkpoint(TRUNCATE)");
+    EXPECT_LT(fs::file_size(path()), before);
+  }
+  for (int i = 0; i < 40; ++i)
+    EXPECT_TRUE(work());
+  store_.reset();
   expect_whole(path());
 }
 

@@ -86,7 +86,8 @@ std::string prepare(std::size_t number, const std::string& text, const std::vect
 
 // What SQLite's own side says to SQLite: its pragmas, its tables, its ways of beginning.
 bool of_sqlite(const std::string& text) {
-  static const std::regex own(R"(^\s*(PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|CREATE|ALTER|DROP)\b|sqlite_)");
+  static const std::regex own(
+      R"(^\s*(PRAGMA|BEGIN|COMMIT|ROLLBACK|EXPLAIN|CREATE|ALTER|DROP|VACUUM)\b|sqlite_)");
   return std::regex_search(text, own);
 }
 

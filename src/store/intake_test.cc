@@ -112,6 +112,17 @@ TEST_P(Intake, a_repeat_does_not_renew_the_window) {
   EXPECT_FALSE(repeats(72, "A"));
 }
 
+TEST_P(Intake, a_clock_that_was_ahead_makes_no_repeats) {
+  EXPECT_FALSE(repeats(3600, "A"));
+  EXPECT_FALSE(repeats(0, "A"));
+  EXPECT_TRUE(repeats(1, "A"));
+}
+
+TEST_P(Intake, a_clock_that_is_set_back_a_little_hides_no_repeat) {
+  EXPECT_FALSE(repeats(20, "A"));
+  EXPECT_TRUE(repeats(2, "A"));
+}
+
 TEST_P(Intake, a_rejected_one_in_between_does_not_count) {
   EXPECT_FALSE(repeats(0, "A"));
   Delivery forged = delivery(1, "B");
@@ -269,6 +280,27 @@ TEST_P(Intake, another_checksum_closes_an_opening) {
   EXPECT_TRUE(opens_again(8, "B"));
   ASSERT_TRUE(driver_.wait(store_->append_rejected(poll, Identity())));
   EXPECT_TRUE(opens_again(9, "B"));
+}
+
+// A gateway that sometimes loses the header.
+TEST_P(Intake, a_call_without_its_senders_id_is_the_same_call) {
+  const auto with_id = [&](std::int64_t second, const std::string& body, const std::string& id) {
+    const Delivery d = delivery(second, body);
+    Identity i = last_call(d);
+    i.kind = Identity::Kind::kSenderId;
+    i.key = id;
+    return append(d, i)->duplicate();
+  };
+  EXPECT_FALSE(with_id(0, "A", "1"));
+  EXPECT_TRUE(with_id(1, "A", "1"));
+  EXPECT_TRUE(repeats(2, "A"));
+  EXPECT_FALSE(repeats(36, "A")) << "the window is over";
+  EXPECT_FALSE(with_id(37, "B", "2"));
+  EXPECT_FALSE(repeats(38, "A")) << "another call came in between";
+  EXPECT_FALSE(with_id(39, "C", "3"));
+  EXPECT_TRUE(with_id(40, "B", "2"));
+  EXPECT_FALSE(repeats(41, "C")) << "an older call that comes again is another one in between";
+  EXPECT_FALSE(with_id(42, "C", "4")) << "the id decides";
 }
 
 // Whoever has seen a call that signs its body only may send it again under any id.

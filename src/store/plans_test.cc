@@ -204,6 +204,7 @@ void Plans::ask_people() {
   of.event = show(run).run.event.value;
   EXPECT_EQ(driver_.wait(store_->runs(of, {}))->size(), 2U);
   EXPECT_EQ(driver_.wait(store_->event(EventId{of.event}))->runs.at(1).id, *replayed);
+  done(store_->acted(show(*replayed).run));
   work = claim_of(*replayed, 39);
   EXPECT_TRUE(commit(work, Effect::kUpsert));
   EXPECT_TRUE(record(ended(work, 39, Held{"?"}), hold()));

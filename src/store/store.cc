@@ -69,6 +69,12 @@ void name_rescued(const std::string& path) {
 Result<Opened> open_database(const std::string& path, const Options& options, sql::CommitNote* note) {
   Opened out;
   sql::forget_partial_copy(path);
+  if (const auto cut = sql::cut_short(path)) {
+    return Error(Code::kCorrupt,
+                 *cut +
+                     "; its files were left as they are. Move a backup or a copy that was "
+                     "rescued to its place, without the -wal and -shm files that are there now");
+  }
   note->look();
   TRY(out.writer, sql::open_sqlite(path, {options.durable, false, options.bytes_max, false, note}));
   TRY(const bool known, out.writer->has_schema());
@@ -402,6 +408,11 @@ rt::Task<Result<std::vector<RunLine>>> Store::runs(Filter filter, Page page) {
 
 rt::Task<Result<RunBrief>> Store::brief(RunId id) {
   return impl_->read<RunBrief>([id](sql::Connection& db) { return ledger::brief_run(db, id); });
+}
+
+rt::Task<Result<std::vector<Acted>>> Store::acted(Run run) {
+  return impl_->read<std::vector<Acted>>(
+      [r = std::move(run)](sql::Connection& db) { return ledger::list_acted(db, r); });
 }
 
 rt::Task<Result<RunDetail>> Store::run(RunId id, std::size_t exchanges_max) {

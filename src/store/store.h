@@ -59,6 +59,7 @@ class Receipt {
   bool duplicate_;
 };
 
+using ledger::Acted;
 using ledger::Attempt;
 using ledger::AttemptEnd;
 using ledger::AuditCheck;
@@ -207,6 +208,8 @@ class Store {
   rt::Task<Result<EventDetail>> event(EventId id);
   rt::Task<Result<std::vector<RunLine>>> runs(Filter filter, Page page);
   rt::Task<Result<RunBrief>> brief(RunId id);
+  // Of all runs of its event and workflow whose effects it shares: `run` and its replays.
+  rt::Task<Result<std::vector<Acted>>> acted(Run run);
   rt::Task<Result<RunDetail>> run(RunId id, std::size_t exchanges_max = kExchangesShown);
   rt::Task<Result<std::vector<CauseGroup>>> failures(Filter filter);  // newest first; 500 at most
   rt::Task<Result<std::vector<KeyUse>>> keys(KeyFilter filter,

@@ -263,6 +263,34 @@ workflows:
     assert len(keys) == 2 and len(set(keys)) == 2
 
 
+def test_replay_gives_no_step_the_key_of_another(daemon, fakes):
+    post = "{uses: web/request, with: {method: POST, path: /%s, effect: key, idempotencyHeader: Idempotency-Key, body: {}}}"
+    bad = "{id: bad, uses: web/request, with: {method: PUT, path: /two/bad}}"
+
+    def text(*steps):
+        return config(fakes, "workflows:\n  w:\n    on: {source: flagger}\n    steps:\n" + "".join(f"    - {s}\n" for s in steps))
+
+    server = daemon(text(post % "a", bad))
+    run = run_of(server)
+    in_state(server, run, "succeeded")
+
+    def config_is(*steps):
+        before = read(server, "config")["revision"]
+        server.write_config(text(*steps))
+        wait_until(lambda: read(server, "config")["revision"] != before, 15)
+
+    config_is(post % "b", post % "a", bad)
+    answer = act(server, f"runs/{run}/replay", {})
+    assert answer.status == 409 and "web/request has acted" in answer.json["detail"] and " id" in answer.json["detail"], answer
+    assert len(read(server, "runs")["items"]) == 1 and not sent(fakes, "/echo/b")
+    config_is((post % "b").replace("{uses", "{id: new, uses"), post % "a", bad)
+    in_state(server, done(server, f"runs/{run}/replay", {})["id"], "succeeded")
+    key, again = [r["headers"].get("idempotency-key") or r["headers"].get("Idempotency-Key") for r in sent(fakes, "/echo/a")]
+    assert key == again and len(sent(fakes, "/echo/b")) == 1
+    config_is(post % "b", post % "a", bad)
+    assert act(server, f"runs/{run}/replay", {"again": True}).status == 200
+
+
 @pytest.mark.parametrize("path, body, status, word", [
     ("runs/RUN/retri", {}, 404, "did you mean 'retry'"), ("runs/RUN/retry", {"stael": True}, 400, "did you mean 'stale'"),
     ("runs/RUN/retry", {"stale": "yes"}, 400, "true or false"), ("runs/RUN/cancel", {"reason": 7}, 400, "must be text"),
