@@ -44,13 +44,15 @@ std::string Access::unreadable(const Token& token) const {
   return why;
 }
 
-std::string Access::unknown_token() const {
+// As long as a secret cannot be read, the caller may be the one who has it.
+Error Access::unknown_token() const {
   const auto lost = std::count_if(tokens_.begin(), tokens_.end(),
                                   [&](const Token& token) { return !unreadable(token).empty(); });
-  std::string why = "the token is unknown: use one of access.tokens";
-  if (lost == 0) return why;
-  return why + " (the secrets of " + std::to_string(lost) + " of these " + std::to_string(tokens_.size()) +
-         " cannot be read on the server; its log names them)";
+  const std::string why = "the token is unknown: use one of access.tokens";
+  if (lost == 0) return {Code::kNotFound, why};
+  return {Code::kUnavailable, why + " (the secrets of " + std::to_string(lost) + " of these " +
+                                  std::to_string(tokens_.size()) +
+                                  " cannot be read on the server; its log names them)"};
 }
 
 // A page that a browser was led to has a name of its own, even where its owner lets that name lead to this
@@ -96,9 +98,8 @@ Result<Caller> Access::caller(const HttpRequest& request) const {
   const std::string_view authorization = request.headers.get("Authorization");
   const bool bearer = authorization.size() > 7 && equal_ignoring_case(authorization.substr(0, 7), "Bearer ");
   auto found = known(bearer ? trim(authorization.substr(7)) : std::string_view());
-  if (!found)
-    return Error(Code::kNotFound,
-                 bearer ? unknown_token() : "a token is required: Authorization: Bearer TOKEN, or --token");
+  if (!found && bearer) return unknown_token();
+  if (!found) return Error(Code::kNotFound, "a token is required: Authorization: Bearer TOKEN, or --token");
   return *std::move(found);
 }
 

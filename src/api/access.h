@@ -39,14 +39,15 @@ class Access {
 
   // kDenied: there are no tokens, and the request may come from a web page of somebody else in a browser.
   Status local(const HttpRequest& request) const;
-  // kNotFound: no token, or an unknown one; kDenied: the request's origin is not allowed.
+  // kNotFound: no token, or an unknown one; kUnavailable: the same, and the secrets of some tokens cannot be
+  // read; kDenied: the request's origin is not allowed.
   Result<Caller> caller(const HttpRequest& request) const;
   // The owner of this token; nullopt: nobody's. Takes the same time in every case.
   std::optional<Caller> known(std::string_view secret) const;
 
  private:
   std::string unreadable(const Token& token) const;
-  std::string unknown_token() const;
+  Error unknown_token() const;
 
   std::vector<Token> tokens_;
   SecretLookup secrets_;

@@ -71,6 +71,8 @@ TEST(Access, a_token_whose_secret_cannot_be_read_is_told) {
   HttpRequest call = request({"postlude.internal"});
   call.headers.add("Authorization", "Bearer s3cret");
   ASSERT_FALSE(access.caller(call));
+  EXPECT_EQ(access.caller(call).error().code, Code::kUnavailable) << "503: the caller is not to blame";
+  EXPECT_EQ(access.caller(request({"postlude.internal"})).error().code, Code::kNotFound) << "without any";
   EXPECT_EQ(
       access.caller(call).error().message,
       "the token is unknown: use one of access.tokens (the secrets of 2 of these 2 cannot be read on the "

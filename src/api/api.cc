@@ -94,10 +94,9 @@ rt::Task<HttpResponse> Api::handle(HttpRequest request) {
   }
   const auto who = access_.caller(request);
   if (!who) {
-    const bool unknown = who.error().code == Code::kNotFound;
-    HttpResponse response =
-        problem(unknown ? 401 : 403, unknown ? "unauthorized" : "not allowed", who.error().message);
-    if (unknown) response.headers.add("WWW-Authenticate", "Bearer");
+    if (who.error().code != Code::kNotFound) co_return problem_of(who.error());
+    HttpResponse response = problem(401, "unauthorized", who.error().message);
+    response.headers.add("WWW-Authenticate", "Bearer");
     co_return response;
   }
   Path path;

@@ -13,6 +13,7 @@
 #include "lang/calendar.h"
 #include "lang/expression.h"
 #include "lang/yaml.h"
+#include "pipeline/constants.h"
 
 namespace postlude::app {
 
@@ -230,8 +231,15 @@ rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
                                    std::set<std::string> spoken_of) {
   std::vector<lang::Expression> asked = rules->expressions();
   std::erase_if(asked, [&](const lang::Expression& e) { return spoken_of.contains(e.text); });
-  AWAIT(Status checked, expressions.check(std::move(asked), problems));
-  co_return checked;
+  AWAIT_TRY([[maybe_unused]] const Done compiled, expressions.check(asked, problems));
+  std::set<std::string> wrong;
+  for (const lang::Problem& problem : problems) {
+    if (!problem.warning) wrong.insert(problem.place.text());
+  }
+  std::erase_if(asked, [&](const lang::Expression& e) { return wrong.contains(e.place.text()); });
+  AWAIT(Status constants,
+        pipeline::check_constants(expressions, std::move(rules), std::move(asked), problems));
+  co_return constants;
 }
 
 void log_proxies(const pipeline::Rules& rules) {

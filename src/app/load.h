@@ -41,7 +41,8 @@ std::optional<Loaded> load(const std::vector<std::string>& paths, const std::str
 std::optional<Loaded> load_in_part(const std::vector<std::string>& paths, const std::string& connectors,
                                    lang::Problems& problems, std::set<std::string>& spoken_of);
 
-// Compiles every expression that needs jq, except those in `spoken_of`; appends the errors.
+// Compiles every expression that needs jq, except those in `spoken_of`, and evaluates the constant ones;
+// appends the errors.
 rt::Task<Status> check_expressions(pipeline::Expressions& expressions,
                                    std::shared_ptr<const pipeline::Rules> rules, lang::Problems& problems,
                                    std::set<std::string> spoken_of = {});

@@ -96,6 +96,11 @@ TEST_F(Load, what_is_wrong_with_tables) {
   write("postlude.yaml", head + "t.json}}\n");
   write("t.json", "{\"a\": 1,\n \"b\": nul}\n");
   EXPECT_TRUE(problems_of().starts_with("t.json:2:7: not JSON: ")) << problems_of();
+  write("t.json", R"({"a": {"x": "{\"a\":", "y": ["a", "a", {"a": 1}]},)"
+                  "\n \"b\": [{\"c\": 1}, {\"c\": 2}],\n \"\\u0061\": 2}");
+  EXPECT_EQ(problems_of(), "t.json:3:2: duplicate key 'a'; the first is in line 1");
+  write("t.json", R"({"a": {"x": "\\", "y": {"x": 1}}, "x": [{"a": 1, "a": 2}]})");
+  EXPECT_EQ(problems_of(), "t.json:1:50: duplicate key 'a'; the first is in line 1");
   write("t.json", "{}\n{}\n");
   EXPECT_TRUE(problems_of().starts_with("t.json:2:1: not JSON: ")) << problems_of();
   write("t.json", "[\"" + std::string(5U << 20U, 'x') + "\"]");

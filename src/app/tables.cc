@@ -1,6 +1,7 @@
 #include "app/tables.h"
 
 #include <algorithm>
+#include <map>
 
 #include "lang/yaml.h"
 
@@ -16,9 +17,63 @@ lang::Place place_of(const ConfigText& text, std::size_t at) {
           static_cast<int>(column) + 1};
 }
 
+// The first key that an object of valid JSON has twice: its place, and what the reader of YAML says of one.
+class Repeated {
+ public:
+  explicit Repeated(const ConfigText& text) : text_(text) {}
+
+  std::optional<lang::Problem> find() {
+    for (at_ = 0; at_ < text_.text.size(); ++at_) {
+      const char c = text_.text[at_];
+      if (c == '{' || c == '[') maps_.emplace_back(c == '{');
+      if (c == '}' || c == ']') maps_.pop_back();
+      if (c == ',' && !maps_.empty()) maps_.back().key = maps_.back().map;
+      if (c == ':') maps_.back().key = false;
+      if (c != '"') continue;
+      const std::size_t begin = at_;
+      skip_text();
+      if (!maps_.empty() && maps_.back().key)
+        if (auto problem = key(begin)) return problem;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Level {
+    explicit Level(bool is_map) : map(is_map), key(is_map) {}
+    bool map, key;  // the next text is a key
+    std::map<std::string, std::size_t> seen;
+  };
+
+  void skip_text() {
+    for (++at_; text_.text[at_] != '"'; ++at_)
+      if (text_.text[at_] == '\\') ++at_;
+  }
+
+  std::optional<lang::Problem> key(std::size_t begin) {
+    const auto value = parse_json(std::string_view(text_.text).substr(begin, at_ + 1 - begin));
+    if (!value || !value->is_string()) return std::nullopt;
+    const std::string name(view(value->get_string()));
+    const auto [first, fresh] = maps_.back().seen.emplace(name, begin);
+    if (fresh) return std::nullopt;
+    const int line = place_of(text_, first->second).line;
+    return lang::Problem{place_of(text_, begin),
+                         "duplicate key '" + name + "'; the first is in line " + std::to_string(line)};
+  }
+
+  const ConfigText& text_;
+  std::size_t at_ = 0;
+  std::vector<Level> maps_;
+};
+
 std::optional<json::value> read_json(const ConfigText& text, lang::Problems& problems) {
   auto value = parse_json(text.text);
-  if (value) return std::move(*value);
+  if (value) {
+    const auto repeated = Repeated(text).find();
+    if (!repeated) return std::move(*value);
+    problems.push_back(*repeated);
+    return std::nullopt;
+  }
   // Once more, to learn where: an error's message is for people.
   boost::system::error_code ec;
   json::parse_options options;

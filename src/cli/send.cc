@@ -1,12 +1,14 @@
 // `postlude send`: calls a hook as Flagger does, byte for byte.
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "intake/source.h"
@@ -65,6 +67,29 @@ std::string fresh_checksum() {
   std::string out;
   for (const char digit : std::to_string(static_cast<std::uint32_t>(random_number())))
     out.push_back(kAlphabet[static_cast<std::size_t>(digit - '0')]);
+  return out;
+}
+
+// The body for people: metadata that proves the caller is not shown again. A terminal's log, or a CI job's,
+// is read by others.
+std::string shown_body(const std::string& body) {
+  constexpr std::array<std::string_view, 7> kWords{"token", "secret",     "passw", "auth",
+                                                   "key",   "credential", "sign"};
+  std::string out = body;
+  const auto parsed = parse_json(body);
+  const json::value* metadata = parsed ? find(*parsed, "metadata") : nullptr;
+  if (metadata == nullptr || !metadata->is_object()) return out;
+  for (const auto& member : metadata->get_object()) {
+    if (!member.value().is_string()) continue;
+    const std::string name = lower(std::string_view(member.key().data(), member.key().size()));
+    const auto in_name = [&](std::string_view word) { return name.find(word) != std::string::npos; };
+    const std::string value(view(member.value().get_string()));
+    if (value.empty() || std::none_of(kWords.begin(), kWords.end(), in_name)) continue;
+    for (const std::string& written : {go_string(value), to_text(member.value())}) {
+      for (std::size_t at = out.find(written); at != std::string::npos; at = out.find(written, at + 5))
+        out.replace(at, written.size(), "\"***\"");
+    }
+  }
   return out;
 }
 
@@ -167,7 +192,8 @@ int send(const SendChoice& choice) {
     return kUsedWrongly;
   }
   if (!choice.quiet) {
-    std::fprintf(stderr, "POST %s\n%s\n", shown_url(request->target).c_str(), request->body.c_str());
+    std::fprintf(stderr, "POST %s\n%s\n", shown_url(request->target).c_str(),
+                 shown_body(request->body).c_str());
   }
   const auto response = call(std::move(*request));
   if (!response) {

@@ -110,6 +110,10 @@ Status write_body(Encoding encoding, const json::value& body, HttpRequest& reque
 
 }  // namespace
 
+bool names_credentials(std::string_view header) {
+  return equal_ignoring_case(header, "authorization") || equal_ignoring_case(header, "proxy-authorization");
+}
+
 std::string header_objection(std::string_view name) {
   const auto token = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -118,10 +122,7 @@ std::string header_objection(std::string_view name) {
   if (name.empty() || !std::all_of(name.begin(), name.end(), token)) {
     return "`" + std::string(name) + "` cannot be the name of a header";
   }
-  for (const char* credential : {"authorization", "proxy-authorization"}) {
-    if (equal_ignoring_case(name, credential))
-      return "credentials belong in the target's `auth`, not in `headers`";
-  }
+  if (names_credentials(name)) return "credentials belong in the target's `auth`, not in `headers`";
   for (const char* own : {"host", "content-length", "transfer-encoding", "connection", "expect", "te",
                           "trailer", "upgrade", "keep-alive"}) {
     if (equal_ignoring_case(name, own))

@@ -30,6 +30,7 @@ struct HttpForm final : Form {
 
 // Headers that a file or a step may not set: they are the connection's, or credentials. "" or why not.
 std::string header_objection(std::string_view name);
+bool names_credentials(std::string_view header);
 // "" or why this text cannot be the path of a request.
 std::string path_objection(std::string_view path);
 

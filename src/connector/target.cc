@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "connector/http_form.h"
 #include "connector/sign.h"
 #include "connector/written.h"
 #include "lang/secrets.h"
@@ -57,6 +58,11 @@ void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang
     problem(problems, name.place, "`" + std::string(kind_name(into.kind)) + "` needs the name of the field");
   }
   into.name = name.scalar;
+  // Credentials may have any header but the connection's.
+  if (into.kind == Auth::Kind::kHeader && !into.name.empty() && !names_credentials(into.name)) {
+    const std::string objection = header_objection(into.name);
+    if (!objection.empty()) problem(problems, name.place, objection);
+  }
   const lang::Node* secret = auth.find("secret");
   if (secret == nullptr) {
     problem(problems, auth.place, "`auth` needs `secret: {env: NAME}` or `secret: {file: PATH}`");
@@ -191,21 +197,15 @@ void read_limits(const lang::Node& limits, Limits& into, lang::Problems& problem
   }
 }
 
-bool token_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
 bool control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
 void read_headers(const lang::Node& headers, Target& target, lang::Problems& problems) {
   for (const auto& [key, value] : headers.members) {
-    const bool named = !key.scalar.empty() && std::all_of(key.scalar.begin(), key.scalar.end(), token_char);
-    if (!named) problem(problems, key.place, "`" + key.scalar + "` cannot be the name of a header");
-    if (equal_ignoring_case(key.scalar, "authorization")) {
-      problem(problems, key.place, "credentials belong in `auth`, not in `headers`");
+    const std::string objection = header_objection(key.scalar);
+    if (!objection.empty()) {
+      problem(problems, key.place, objection);
     } else if (!value.is_scalar() || std::any_of(value.scalar.begin(), value.scalar.end(), control)) {
       problem(problems, value.place, "the value of header `" + key.scalar + "` must be one line of text");
     } else if (value.scalar.find("${{") != std::string::npos) {
@@ -274,6 +274,8 @@ Target read_target(const std::string& name, const lang::Node& node, lang::Proble
   std::uint64_t size = target.response_bytes_max;
   read_value<std::uint64_t>(node, "maxResponse", parse_size, size, problems);
   target.response_bytes_max = static_cast<std::size_t>(size);
+  if (size == 0)
+    problem(problems, node.find("maxResponse")->place, "`maxResponse` must be more than nothing");
   target.edition = node.text("edition");
   if (const lang::Node* site = node.find("site")) {
     const Result<Url> read = parse_url(site->scalar);

@@ -46,6 +46,16 @@ void check_duration(const Node& with, std::string_view key, Problems& problems) 
   if (!parsed) problems.push_back({at->place, parsed.error().message});
 }
 
+// Of an approval and a callback: nobody could answer within no time at all.
+void check_timeout(const Node& with, Problems& problems) {
+  check_duration(with, "timeout", problems);
+  const Node* at = with.find("timeout");
+  if (at == nullptr || !at->is_scalar()) return;
+  const auto parsed = parse_duration(at->scalar);
+  if (parsed && *parsed == Duration(0))
+    problems.push_back({at->place, "'timeout' is " + at->scalar + ", within which nobody can answer"});
+}
+
 void check_wait(const StepDefinition& step, Problems& problems) {
   if (step.with.members.size() != 1) {
     problems.push_back({step.place, "wait needs one of `for: DURATION`, `until: TIME` and `calendar: NAME`"});
@@ -80,7 +90,7 @@ void check_approval(const StepDefinition& step, Problems& problems) {
         {message->place,
          "'message' is text" +
              (lang::names_environment(*message) ? ": " + std::string(lang::kNoEnvironmentHere) : "")});
-  check_duration(step.with, "timeout", problems);
+  check_timeout(step.with, problems);
   const Node* then = step.with.find("onTimeout");
   if (then == nullptr) return;
   constexpr std::array<std::string_view, 3> kWords{"fail", "skip", "approve"};
@@ -129,7 +139,7 @@ void check_built_in(const StepDefinition& step, Problems& problems) {
       check_approval(step, problems);
       break;
     case BuiltIn::kCallback:
-      check_duration(step.with, "timeout", problems);
+      check_timeout(step.with, problems);
       if (step.name.empty())
         problems.push_back({step.place, "a callback needs an `id`: its URL is `$run.callbacks.<id>.url`"});
       if (step.for_each)

@@ -36,6 +36,11 @@ std::vector<Piece> split_pieces(std::string_view text, const Place& place, Probl
 // Whether the expression calls that function: `failure`, but not `.failure`, `$failure` or {failure: 1}.
 bool calls(const Expression& expression, std::string_view function);
 
+// Whether its text reads nothing of the context by name, asks neither for the time nor for the run's state,
+// and does not fail on purpose (`error`). Its value may still depend on the whole context, as that of
+// `length` does.
+bool is_constant(const Expression& expression);
+
 // The place of an expression, which decides the names it may use (docs/expressions.md).
 enum class Where : std::uint8_t {
   kWorkflow = 1,  // `if`, `vars`, `concurrency.key`: before the run exists

@@ -283,4 +283,22 @@ void check_absent(const Expression& expression, const std::vector<Absent>& absen
   }
 }
 
+bool is_constant(const Expression& expression) {
+  constexpr std::array<std::string_view, 7> kOther = {"success", "failure", "always",           "in_window",
+                                                      "error",   "now",     "input_line_number"};
+  const Tokens tokens = tokenize(expression.text, 0, false);
+  if (!tokens.problem.empty()) return false;
+  for (std::size_t i = 0; i < tokens.list.size(); ++i) {
+    const Token& token = tokens.list[i];
+    if (token.kind == Token::Kind::kField || token.symbol(".") || token.symbol("..")) return false;
+    if (token.kind == Token::Kind::kVariable &&
+        std::find(kBoundNames.begin(), kBoundNames.end(), token.text) != kBoundNames.end())
+      return false;
+    if (token.kind == Token::Kind::kIdent && is_function(tokens, i) &&
+        std::find(kOther.begin(), kOther.end(), token.text) != kOther.end())
+      return false;
+  }
+  return true;
+}
+
 }  // namespace postlude::lang

@@ -257,6 +257,16 @@ def test_send_sends_flaggers_bytes(binary):
     assert headers["host"] == f"127.0.0.1:{port}"
 
 
+def test_send_does_not_show_what_proves_the_caller(binary, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_text('{"name": "a", "namespace": "b", "phase": "Failed", "metadata": {"hookSecret": "s3cr<t", "team": "x"}}')
+    for arguments in (["--metadata", "token=s3cr<t", "--metadata", "team=x"], ["--body", str(body)]):
+        port, caught = catch_one()
+        done = run(binary, "send", "--url", f"http://127.0.0.1:{port}/hooks/flagger/post-rollout", *arguments)
+        assert done.returncode == 0 and b"s3cr" in caught()[1]
+        assert "s3cr" not in done.stderr and "***" in done.stderr and '"x"' in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("arguments, message, kind", [
     (["--phase", "Progressing"], "New revision detected! Scaling up podinfo.test", "Normal"),
     ([], "Promotion completed! Scaling down podinfo.test", "Normal"),

@@ -262,7 +262,7 @@ def test_a_token_whose_secret_is_missing_is_told(daemon):
     line, = [x for x in server.log().splitlines() if "nobody can use this token until its secret can be read" in x]
     assert "level=warn" in line and "token=ops" in line and "NO_SUCH" in line, line
     refused = server.get("/api/v1/runs", {"Authorization": "Bearer x"})
-    assert refused.status == 401 and "the secrets of 1 of these 1 cannot be read" in refused.json["detail"], refused.json
+    assert refused.status == 503 and "the secrets of 1 of these 1 cannot be read" in refused.json["detail"], refused.json
     server.write_config("sources: {b: {type: flagger, auth: none}}\n"
                         "access: {tokens: [{name: dev, role: viewer, secret: {env: NOR_THIS}}]}\n")
     wait_until(lambda: "token=dev" in server.log(), why="the warning after a reload")

@@ -50,6 +50,20 @@ ERRORS = {
         "`.item` has no `nme`; did you mean `name`?"),
     "a variable that is not there": (
         workflow([PUT % "${{ .vars.ownr }}"], more="    vars: {owner: x}\n"), "`.vars` has no `ownr`; did you mean `owner`?"),
+    "a sum that fails": (workflow([PUT % "${{ 1 + \"a\" }}"]), "fails each time: "),
+    "no number": (workflow(["{uses: ci/request, with: {path: '/${{ \"x\" | tonumber }}'}}"]), "fails each time: "),
+    "a constant that fails in vars": (workflow([VERSION], more="    vars: {x: '${{ [1] | keys | .name }}'}\n".replace(" | .name", "[\"a\"]")),
+                                      "fails each time: "),
+    "a condition that is text": (workflow([VERSION], more="    if: '\"a\" + \"b\"'\n"), "is always \"ab\"; expected true or false"),
+    "a condition of a step that is a number": (workflow(["{uses: wait, if: 1 + 1, with: {for: 1s}}"]), "is always 2; expected true or false"),
+    "what is asserted is null": (workflow(["{uses: assert, with: {that: 'null // null'}}"]), "is always null; expected true or false"),
+    "success is a list": (workflow(["{uses: ci/request, with: {path: /x, success: '[1] + [2]'}}"]), "is always [1,2]; expected true or false"),
+    "a list that is none": (workflow(["{uses: ci/request, forEach: 1 + 1, with: {path: /x}}"]), "is always 2; expected a list"),
+    "a queue's key that is null": (workflow([VERSION], more="    concurrency: {key: 'null'}\n"), "is always null"),
+    "an approval without time": (workflow(["{uses: approval, with: {timeout: 0s}}"]), "within which nobody can answer"),
+    "a target's own length": (HEAD.replace("ci: {", "ci: {headers: {Content-Length: '5'}, "), "`Content-Length` is the connection's own"),
+    "a target's own host": (HEAD.replace("ci: {", "ci: {headers: {Host: x}, "), "`Host` is the connection's own"),
+    "answers of no size": (HEAD.replace("ci: {", "ci: {maxResponse: 0, "), "`maxResponse` must be more than nothing"),
     "a table that is not there": (workflow([PUT % "${{ $data.services }}"]), "`$data` has no `services`"),
     "metadata and a number": (workflow([VERSION], more="    if: .event.metadata.n == 5\n"), "is always text"),
     "metadata and true": (
@@ -271,6 +285,15 @@ def test_it_is_a_warning(binary, tmp_path, name):
     code, out = check(binary, tmp_path, text)
     assert code == 0 and words in out, out
     assert out.count("warning:") == 1, f"one mistake, one line: {out}"
+
+
+def test_constants_that_are_right_or_fail_on_purpose(binary, tmp_path):
+    steps = ["{uses: wait, if: '\"a\" == \"a\"', with: {for: 1s}}", "{uses: assert, with: {that: '1 + 1 == 2'}}",
+             PUT % "${{ \"5\" | tonumber }} ${{ [1, 2] | join(\",\") }} ${{ now | todate }} ${{ length }} ${{ keys | length }}",
+             "{uses: ci/request, forEach: '[1] + [2]', with: {path: /x}}",
+             "{uses: ci/request, if: failure, with: {path: '/${{ error(1) }}'}}"]
+    code, out = check(binary, tmp_path, workflow(steps, more="    concurrency: {key: '\"all\" + \"\"'}\n"))
+    assert (code, out) == (0, "ok: 1 sources, 2 targets, 1 workflows\n")
 
 
 def test_nothing_is_said_of_what_is_right(binary, tmp_path):

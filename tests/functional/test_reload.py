@@ -285,6 +285,10 @@ def test_a_secret_that_changes_needs_no_reload(daemon, fakes, tmp_path):
     assert (status("first-secret", 3), status("other-secret", 4)) == (403, 202)
     api.write_text("other-api-token\n")
     assert (api_status("first-api-token"), api_status("other-api-token")) == (401, 200)
+    api.rename(tmp_path / "away")
+    assert wait_until(lambda: api_status("other-api-token") == 503, 15), "the caller is not to blame"
+    (tmp_path / "away").rename(api)
+    assert wait_until(lambda: api_status("other-api-token") == 200, 15)
     assert reloads(server) == {}
 
 
