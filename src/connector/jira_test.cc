@@ -512,7 +512,8 @@ TEST(JiraTest, Effects) {
   EXPECT_EQ(text,
             "release-version.create upsert\nrelease-version.release state\ncreate-version.create upsert\n"
             "set-fix-versions.update state\ntransition.transition state\ncomment.post "
-            "lookup\nremote-link.link upsert\n");
+            "lookup\nremote-link.link upsert\ncreate-issue.create lookup\nreopen.transition state\n"
+            "deployment.send upsert\n");
 }
 
 TEST(JiraTest, EditionByHost) {

@@ -7,7 +7,8 @@ A system is one connector file (connectors/NAME.yaml), one fake (tests/fakes/ven
             that signs
     base    what the target's URL has after the fake's own
     target  more keys of the target
-    spec    {file, base}: the vendor's OpenAPI in POSTLUDE_SPECS, and the path before its paths
+    spec    {file, base}: the vendor's OpenAPI in POSTLUDE_SPECS, and the path before its paths; `rename`: paths that a
+            gateway has elsewhere; `actions`: those that it describes, if not all
     later   how the system says "not now"; denied: how it says that the credentials are wrong
     actions.NAME
       write    METHOD PATH (a glob): the request that is lost, refused, …; of an action that only reads, one that does
@@ -222,7 +223,8 @@ class Proof:
                 continue
             description = json.loads((self.specs / spec["file"]).read_text())
             description.pop("servers", None)
-            description["paths"] = {spec.get("base", "") + path: item for path, item in description["paths"].items()}
+            description["paths"] = {spec.get("base", "") + spec.get("rename", {}).get(path, path): item
+                                    for path, item in description["paths"].items()}
             file = self.folder / spec["file"]
             file.write_text(json.dumps(description))
             prism = Prism(file, self.server.url, self.folder / f"{system}.log", ready=False)

@@ -70,12 +70,18 @@ JIRA_STEPS = """
       - {id: saidAgain, uses: jira/comment, key: status, with: {issue: PROJ-2, body: done}}
       - {id: linked, uses: jira/remote-link, key: link, with: {issue: PROJ-2, url: 'https://example.com/r/1', title: Release}}
       - {id: linkedAgain, uses: jira/remote-link, key: link, with: {issue: PROJ-2, url: 'https://example.com/r/2', title: Release 2}}
+      - {id: incident, uses: jira/create-issue, key: incident, with: {project: PROJ, type: Bug, summary: Went back, description: 'See *${{ .event.name }}*.', labels: [release]}}
+      - {id: incidentAgain, uses: jira/create-issue, key: incident, with: {project: PROJ, summary: Went back twice}}
+      - {id: over, uses: jira/transition, with: {issue: '${{ .steps.incident.outputs.key }}', to: Done}}
+      - {id: notOver, uses: jira/reopen, with: {issue: '${{ .steps.incident.outputs.key }}'}}
 """
 SLACK_STEPS = """
       - {id: told, uses: slack/message, with: {channel: "#releases", text: "Released", blocks: [{type: divider}], broadcast: true, thread: "1700000000.000001"}}
       - {id: edited, uses: slack/update, with: {channel: '${{ .steps.told.outputs.channel }}', ts: '${{ .steps.told.outputs.ts }}', text: "Released, and well"}}
       - {id: first, uses: slack/message, key: progress, with: {channel: "#releases", text: "10 %", blocks: [{type: divider}]}}
       - {id: then, uses: slack/message, key: progress, with: {channel: "#releases", text: "100 %"}}
+      - {id: card, uses: slack/card, key: card, with: {channel: "#releases", text: Look, facts: {Team: shop}, links: [{title: Notes, url: "https://example.com"}]}}
+      - {id: cardAgain, uses: slack/card, key: card, with: {channel: "#releases", title: Over}}
       - {id: hook, uses: hook/webhook, with: {text: "Released"}}
 """
 
@@ -145,7 +151,7 @@ def test_jira(chain, daemon, edition):
     expected = {("POST", "/rest/api/2/version"), ("PUT", "/rest/api/2/issue/PROJ-1"),
                 ("POST", "/rest/api/2/issue/PROJ-1/comment"), ("POST", "/rest/api/2/issue/PROJ-1/remotelink"),
                 ("POST", "/rest/api/2/issue/PROJ-1/transitions"), ("PUT", "/rest/api/2/issue/PROJ-2/comment/ID"),
-                ("PUT", "/rest/api/2/version/ID"),
+                ("PUT", "/rest/api/2/version/ID"), ("POST", "/rest/api/2/issue"),
                 ("POST", "/rest/api/3/search/jql" if edition == "cloud" else "/rest/api/2/search")}
     assert expected <= {(entry["method"], of_any_id(entry["path"])) for entry in rewriter.seen}
 
@@ -171,6 +177,10 @@ def test_jira(chain, daemon, edition):
     assert [(link["object"]["title"], link["object"]["url"]) for link in kept["links"]] == [
         ("Release 2", "https://example.com/r/2")]
     assert steps["linkedAgain"]["outputs"] == {**steps["linked"]["outputs"], "created": False}
+    incident = next(i for i in state["jira"]["issues"] if i["key"] == steps["incident"]["outputs"]["key"])
+    assert incident["summary"] == "Went back twice" and incident["status"] == "To Do"
+    assert incident["labels"][0] == "release" and incident["labels"][1].startswith("postlude-")
+    assert steps["notOver"]["outputs"] == {"issue": incident["key"], "from": "Done", "to": "To Do", "changed": True}
 
 
 def know_metadata(description):
@@ -192,9 +202,10 @@ def test_slack(chain, daemon):
                     HOOK=rewriter.url + "/services/T1/B1/secret")
     assert rewriter.violations() == []
     assert [entry["path"] for entry in rewriter.seen if entry["prism"]] == [
-        "/api/chat.postMessage", "/api/chat.update"] * 2
+        "/api/chat.postMessage", "/api/chat.update"] * 3
     state = fakes.state()["slack"]
-    assert [(m["text"], m["edits"]) for m in state["messages"]] == [("Released, and well", 1), ("100 %", 1)]
+    assert [(m["text"], m["edits"]) for m in state["messages"]] == [
+        ("Released, and well", 1), ("100 %", 1), ("Over", 1)]
     assert state["messages"][1]["blocks"] == []
     assert [w["text"] for w in state["webhooks"]] == ["Released"]
     assert len(state["messages"][0]["key"]) >= 16

@@ -21,6 +21,8 @@ class Jira:
     TRANSITIONS = {"11": "10000", "21": "10001", "31": "10002"}
     ME = {"accountId": "5b10a2844c20165700ede21g", "key": "bot", "name": "bot", "displayName": "Release Bot"}
 
+    VERSION_EXISTS = "A version with this name already exists in this project."
+
     def __init__(self, effects, base):
         self.effects = effects
         self.base = base
@@ -43,6 +45,7 @@ class Jira:
             ("PUT", r"/version/(\d+)", self.update_version),
             ("POST", r"/search/jql", self.search_cloud),
             ("POST", r"/search", self.search_data_center),
+            ("POST", r"/issue", self.create_issue),
             ("GET", r"/issue/([^/]+)", self.get_issue),
             ("PUT", r"/issue/([^/]+)", self.update_issue),
             ("GET", r"/issue/([^/]+)/transitions", self.get_transitions),
@@ -101,7 +104,7 @@ class Jira:
             return jira_error(400, name="You must specify a valid version name")
         for version in self.versions.values():
             if str(version["projectId"]) == project["id"] and version["name"].lower() == name.lower():
-                return jira_error(400, name="A version with this name already exists in this project.")
+                return jira_error(400, name=self.VERSION_EXISTS)
         version = {"id": str(next(self.ids)), "name": name, "projectId": int(project["id"]),
                    "description": body.get("description"), "startDate": body.get("startDate"),
                    "released": bool(body.get("released")), "releaseDate": body.get("releaseDate")}
@@ -142,6 +145,24 @@ class Jira:
         return {"id": issue["id"], "key": issue["key"], "self": f"{self.base}/rest/api/2/issue/{issue['id']}",
                 "fields": shown}
 
+    def create_issue(self, request):
+        fields = (request.json or {}).get("fields", {})
+        project = self.project(fields.get("project", {}).get("key") or fields.get("project", {}).get("id"))
+        if not project:
+            return jira_error(400, project="project is required")
+        if fields.get("issuetype", {}).get("name") not in ("Task", "Bug"):
+            return jira_error(400, issuetype="Specify a valid issue type")
+        if not (fields.get("summary") or "").strip():
+            return jira_error(400, summary="You must specify a summary of the issue.")
+        number = 1 + max(int(key.split("-")[1]) for key in self.issues if key.startswith(project["key"] + "-"))
+        issue = {"id": str(next(self.ids)), "key": f"{project['key']}-{number}", "summary": fields["summary"],
+                 "description": fields.get("description"), "labels": fields.get("labels", []), "status": "10000",
+                 "fixVersions": [], "resolution": None, "comments": [], "links": []}
+        self.issues[issue["key"]] = issue
+        marks = [label for label in issue["labels"] if label.startswith("postlude-")]
+        self.effects.add("jira", "issue created", marks[0] if marks else None, issue["key"])
+        return Answer(201, {"id": issue["id"], "key": issue["key"], "self": f"{self.base}/rest/api/2/issue/{issue['id']}"})
+
     def get_issue(self, request, key):
         issue, missing = self.issue(key)
         if not issue:
@@ -170,6 +191,10 @@ class Jira:
         issue, missing = self.issue(key)
         if not issue:
             return missing
+        fields = (request.json or {}).get("fields", {})
+        if "summary" in fields and not fields["summary"].strip():
+            return jira_error(400, summary="You must specify a summary of the issue.")
+        issue.update({name: fields[name] for name in ("summary", "description") if name in fields})
         versions = list(issue["fixVersions"])
         for operation in (request.json or {}).get("update", {}).get("fixVersions", []):
             for verb, named in operation.items():
@@ -188,16 +213,18 @@ class Jira:
         return Answer(204)
 
     def matching(self, jql):
-        """As much JQL as tests need: project = X, fixVersion = "Y", key in (…), joined by AND; or None."""
+        """As much JQL as tests need: project = X, fixVersion = "Y", labels = "Z", key in (…), joined by AND; or None."""
         found = list(self.issues.values())
         for clause in re.split(r"\s+AND\s+", re.sub(r"\s+ORDER BY .*$", "", jql, flags=re.I), flags=re.I):
-            match = re.fullmatch(r"\s*(project|fixVersion|key)\s*(=|in)\s*(.+?)\s*", clause, flags=re.I)
+            match = re.fullmatch(r"\s*(project|fixVersion|labels|key)\s*(=|in)\s*(.+?)\s*", clause, flags=re.I)
             if not match:
                 return None
             values = [v.strip().strip('"\'') for v in match[3].strip("()").split(",")]
             field = match[1].lower()
             if field == "project":
                 found = [i for i in found if i["key"].split("-")[0] in values]
+            elif field == "labels":
+                found = [i for i in found if set(values) & set(i.get("labels", []))]
             elif field == "key":
                 found = [i for i in found if i["key"] in values]
             else:

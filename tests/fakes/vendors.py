@@ -199,6 +199,7 @@ VENDORS = {
     "backstage": vendors_docs.Backstage,
     "buildkite": vendors_pipelines.Buildkite,
     "circleci": vendors_pipelines.CircleCI,
+    "cloudevents": vendors_pipelines.CloudEvents,
     "confluence": vendors_docs.Confluence,
     "datadog": vendors_ops.Datadog,
     "dingtalk": vendors_signed.DingTalk,

@@ -57,10 +57,21 @@ class Grafana(Vendor):
 
 
 class Datadog(Vendor):
-    routes = (("POST", "/api/v1/events", "create"),)
+    routes = (("POST", "/api/v1/events", "create"), ("POST", "/api/v2/dora/deployment", "deployment"))
 
     def no(self, status, text):
         return Answer(status, {"errors": [text]})
+
+    def deployment(self, request):
+        """Nobody has checked whether one of an `id` that is there is the same: here it is another."""
+        attributes = (request.json or {}).get("data", {}).get("attributes", {})
+        lack = missing(attributes, "service", "started_at", "finished_at")
+        if lack:
+            return self.no(400, f"Missing required attribute: {lack}")
+        if "git" in attributes and missing(attributes["git"], "commit_sha", "repository_url"):
+            return self.no(400, "git needs commit_sha and repository_url")
+        made = self.make("deployment", {"id": attributes.get("id") or f"dora-{next(self.ids)}"})
+        return Answer(202, {"data": {"id": made["id"], "type": "dora_deployment"}})
 
     def create(self, request):
         lack = missing(request.json, "title", "text")

@@ -1,4 +1,7 @@
-"""Fakes of what deploys and runs pipelines: Argo CD, Argo Workflows, Azure DevOps, CircleCI, Buildkite, Tekton (see vendors.py)."""
+"""Fakes of what deploys and runs pipelines: Argo CD, Argo Workflows, Azure DevOps, CircleCI, Buildkite, Tekton; and a
+receiver of CloudEvents (see vendors.py)."""
+
+import re
 
 from fake_wire import Answer
 from vendors import Vendor, missing, stamp
@@ -301,3 +304,24 @@ class Tekton(Vendor):
             return Answer(400, {"errorMessage": "Invalid event body format : error in json"})
         number = self.make("event", {"id": some_uuid(next(self.ids))})["id"]
         return Answer(202, {"eventListener": "release", "namespace": "ci", "eventListenerUID": some_uuid(1), "eventID": number})
+
+
+class CloudEvents(Vendor):
+    """A receiver of structured mode that tells repeats by source and id."""
+
+    routes = (("POST", "/", "take"),)
+
+    def take(self, request):
+        kind, event = request.headers.get("content-type", ""), request.json
+        if not kind.startswith("application/cloudevents+json"):
+            return self.no(415, f"no event in structured mode: {kind}")
+        lack = missing(event, "specversion", "id", "source", "type")
+        if lack or event["specversion"] != "1.0":
+            return self.no(400, f"missing attribute {lack or 'specversion 1.0'}")
+        if any(not re.fullmatch("[a-z0-9]+", name) for name in event if name != "data_base64"):
+            return self.no(400, "attributes have small letters and digits")
+        if any(value is None for name, value in event.items() if name != "data"):
+            return self.no(400, "an attribute is null")
+        if not self.one("event", id=event["id"], source=event["source"]):
+            self.make("event", event)
+        return Answer(202)
