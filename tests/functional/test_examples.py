@@ -57,6 +57,12 @@ def proof_of(auth):
     return (kind, auth[kind]), auth["secret"]["env"]
 
 
+def secret_path(system, secret):
+    """Where the fake of a system whose URL is the secret has it; the cases of the connector say it as well."""
+    cases = ROOT / "tests" / "contract" / "systems" / f"{system}.yaml"
+    return yaml.safe_load(cases.read_text())["auth"]["path"].replace("SECRET", secret)
+
+
 class Story:
     def __init__(self, name, told, server):
         self.told, self.seen = told, None
@@ -65,9 +71,12 @@ class Story:
         for target, own in config["targets"].items():
             system = own["connector"]
             proof, variable = proof_of(own["auth"])
-            secret = self.environment.setdefault(variable, SECRET.format(variable.lower()))
+            secret = self.environment.get(variable, SECRET.format(variable.lower()))
             world = server.world(system, f"{name}-{target}", secret=secret, proof=proof)
             self.worlds[target] = world
+            self.environment[variable] = secret if proof[0] != "url" else server.url + world.path + secret_path(system, secret)
+            if "sign" in own["auth"]:
+                world.vendor.sign = self.environment[own["auth"]["sign"]["env"]] = "SEC0f4e1b-of-" + name
             connector = yaml.safe_load((ROOT / "connectors" / f"{system}.yaml").read_text())
             self.targets[target] = self.moved(server.url + world.path, own, connector)
             for request in told.get("seed", {}).get(target, []):
@@ -81,6 +90,8 @@ class Story:
     @staticmethod
     def moved(base, own, connector):
         """What is written over a target: its fake's URL, and what Postlude told by the vendor's host before."""
+        if "url" in own["auth"]:
+            return {}  # the secret has it
         url = urllib.parse.urlsplit(own.get("url", connector.get("url")))
         over = {"url": base + url.path, "site": f"{url.scheme}://{url.netloc}"}
         for edition, hosts in connector.get("editions", {}).items():
