@@ -59,16 +59,16 @@ struct Judged {
   std::string alarm;     // a caller has a wrong configuration and loses calls: log this as an error
 };
 
-// What is asked on the way; each at most once.
+// Questions that judge() asks its caller, each at most once.
 struct Asks {
   std::function<bool()> within_rate;  // of an authentic call
-  // Of a refusal that is kept as a sample only: whether this one is among them. What hides secrets in a
-  // record costs more than the refusal, and whoever likes can be refused as often as they like.
+  // Of a refusal that is kept as a sample only: whether this one is among them. Masking costs more than
+  // refusing, and anyone can cause refusals.
   std::function<bool(std::string_view proof)> is_recorded;
 };
 
-// `now`: by the machine's clock, which the
-// senders' signatures are measured against (rt::wall_now). `hidden`: what records hide; the secrets that were
+// `now`: by the machine's clock, against
+// which senders' signatures are measured (rt::wall_now). `hidden`: what records hide; the secrets that were
 // looked up are added.
 Judged judge(const Route& route, HttpRequest request, const SecretLookup& lookup, const Asks& asks,
              Mask& hidden, Instant now);

@@ -1,6 +1,6 @@
 #pragma once
 // BoundedCache: a bounded cache by id, in two halves. When the newer half is full, the older one is dropped
-// and the newer one takes its place. For store/ only. Not thread-safe.
+// and the newer one takes its place. For ledger/ and store/. Not thread-safe.
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,6 @@
 #pragma once
 // Ledger: the writer's connection, and what the writer caches between commits: blocks of ids, the head of the
-// audit chain, pinned texts, recent runs and events. For store/ only. Writer thread only.
+// audit chain, pinned texts, recent runs and events. For ledger/ and store/. Writer thread only.
 
 #include <array>
 #include <functional>

@@ -114,7 +114,7 @@ using TakeUp = std::function<std::optional<std::size_t>(const StoredRun& run, Ru
 Status apply_decision(Ledger& ledger, StoredRun& run, const Decision& decision,
                       const std::vector<std::size_t>& also, Instant at, const TakeUp& take_up = nullptr);
 Status insert_step(Ledger& ledger, StoredRun& run, std::size_t index);  // sets its id
-// Tells of a failed run with an event of our own, unless the run came of one.
+// Creates a `run-failed` event, unless an event of our own started the run.
 Status tell_of_failure(Ledger& ledger, const StoredRun& stored, Instant at);
 // For the log and the metrics, after the commit: that the run ended, and which steps the decision holds.
 Status tell_of_end(Ledger& ledger, const Run& run, Instant at);

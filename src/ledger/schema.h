@@ -1,5 +1,5 @@
 #pragma once
-// schema: the tables, as numbered migrations that only go forward. For store/ only.
+// schema: the tables, as numbered migrations that only go forward. For ledger/ and store/.
 
 #include <functional>
 #include <string>

@@ -5,7 +5,7 @@
 //   KeyUse        the step's `key`: whether what it stands for exists already
 //   PastEffects   for each request that is not a read: what earlier attempts have made of it
 //   Exchanging    the request itself: committed, sent once, judged, kept
-//   Shadow        what of all this is only shown
+//   Shadow        in a shadow run: requests that are shown instead of sent
 //
 // Loop thread only. Must live until carry_out() completes.
 

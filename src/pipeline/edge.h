@@ -36,8 +36,8 @@ class Edge {
   //   kUnknown      it was, and no complete, well-formed reply within the limits came back
   virtual rt::Task<Result<Reply>> carry_out(Ask ask, Line line) = 0;
 
-  // For whoever stands in for the network: false, nobody knows what this would be answered, and it is not to
-  // be sent but to be shown, as in a shadow run.
+  // For whoever stands in for the network: false if it has no answer; the ask is then only shown, as in a
+  // shadow run.
   virtual bool answers(const Ask& /*ask*/, const Line& /*line*/) { return true; }
   // Whether it ever says so.
   virtual bool leaves_out() const { return false; }

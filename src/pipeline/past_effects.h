@@ -22,7 +22,7 @@ class PastEffects {
   // This step, or the same of another run of the event, has made what its key stands for: it goes on from
   // there.
   bool has_made() const;
-  // What requests without an answer are grouped by: what cut them off does not matter to whoever has to look.
+  // The cause by which requests without an answer are grouped; why the answer was lost is left out of it.
   static std::string no_answer(const Request& request);
 
   // Sends it, unless it can be handed over only after `before`, by the steady clock: a key's window ends.
