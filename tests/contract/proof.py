@@ -19,6 +19,7 @@ A system is one connector file (connectors/NAME.yaml), one fake (tests/fakes/ven
       hidden   {status, body}: a failure inside a 2xx
       expect   {CASE: "succeeded 1"}: where it is not what follows from the effect
       variants {NAME: {with, event, fault, expect, target}}: more inputs; `event` is one of EVENTS, a fault lost, later, …
+               `effect`: of a variant with a fault, in the documentation, where it is not `none, hold`
 
 All cases of all systems run side by side in one daemon, each with a fake of its own.
 """

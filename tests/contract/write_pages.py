@@ -149,7 +149,7 @@ def proof_page():
             lines.append(row(cells, {column: cases.get((name, column)) for column in proof.COLUMNS}))
             for other, variant in own.get("variants", {}).items():
                 if "fault" in variant:
-                    cells = [f"`{system}/{name}`, {other.rsplit('-', 1)[0]}", "none, hold", ""]
+                    cells = [f"`{system}/{name}`, {other.rsplit('-', 1)[0]}", variant.get("effect", "none, hold"), ""]
                     lines.append(row(cells, {variant["fault"]: cases[name, other]}))
     lines += ["", "*answer lost*: the system did its work, and the connection broke. *timeout*: the answer came after the request's",
               "`timeout`. *500*: the system did nothing and said so with a 500. *asked to wait*: the vendor's way of saying \"not now\".",

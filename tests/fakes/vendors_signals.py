@@ -1,5 +1,8 @@
 """Fakes of what is told of a release by a signal: alerts, markers, events, metrics, deploys (see vendors.py)."""
 
+import base64
+import re
+
 from fake_wire import Answer
 from vendors import Vendor, missing, stamp
 
@@ -112,3 +115,154 @@ class Honeycomb(Vendor):
             return self.no(400, "start_time and end_time are unix seconds")
         known.update(request.json)
         return Answer(200, known)
+
+
+class Dynatrace(Vendor):
+    """It knows one service, podinfo."""
+    routes = (("POST", "/api/v2/events/ingest", "ingest"),)
+    TYPES = ("AVAILABILITY_EVENT", "CUSTOM_ALERT", "CUSTOM_ANNOTATION", "CUSTOM_CONFIGURATION", "CUSTOM_DEPLOYMENT",
+             "CUSTOM_INFO", "ERROR_EVENT", "MARKED_FOR_TERMINATION", "PERFORMANCE_EVENT", "RESOURCE_CONTENTION_EVENT")
+
+    def no(self, status, text):
+        return Answer(status, {"error": {"code": status, "message": text}})
+
+    def ingest(self, request):
+        body = request.json
+        if missing(body, "title") or body.get("eventType") not in self.TYPES:
+            return self.no(400, "Constraints violated.")
+        if any(not isinstance(value, str) for value in body.get("properties", {}).values()):
+            return self.no(400, "properties are texts")
+        times = [body[name] for name in ("startTime", "endTime") if name in body]
+        if any(time < 10**12 for time in times) or times != sorted(times):
+            return self.no(400, "startTime and endTime are UTC milliseconds")
+        if "podinfo" not in body.get("entitySelector", "podinfo"):
+            return Answer(201, {"reportCount": 0, "eventIngestResults": []})
+        self.make("event", body)
+        return Answer(201, {"reportCount": 1, "eventIngestResults": [{"correlationId": f"c{next(self.ids)}", "status": "OK"}]})
+
+
+class Pushgateway(Vendor):
+    """It reads the text format as strictly as the real one, and keeps groups."""
+    routes = (("PUT", "/metrics/job(.*)", "replace"), ("POST", "/metrics/job(.*)", "add"), ("DELETE", "/metrics/job(.*)", "delete"))
+    SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(\{([a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? [-+.\dEeNaInf]+')
+
+    def no(self, status, text):
+        return Answer(status, text + "\n")
+
+    @staticmethod
+    def group(rest):
+        """The labels that a path names, or None."""
+        names = ("job" + rest).split("/")
+        if len(names) % 2:
+            return None
+        labels = {}
+        for name, value in zip(names[::2], names[1::2]):
+            if name.endswith("@base64"):
+                value = base64.urlsafe_b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4)).decode()
+            elif value == "":
+                return None
+            labels[name.removesuffix("@base64")] = value
+        return labels if labels.get("job") else None
+
+    def store(self, request, rest, add):
+        labels = self.group(rest)
+        text = request.raw.decode()
+        if labels is None:
+            return self.no(400, "job name is required")
+        if not text.endswith("\n"):
+            return self.no(400, "text format parsing error: unexpected end of input stream")
+        metrics = {}
+        for line in filter(lambda line: line and not line.startswith("#"), text.splitlines()):
+            match = self.SAMPLE.fullmatch(line)
+            if not match:
+                return self.no(400, f"text format parsing error in line {line}")
+            metrics.setdefault(match[1], []).append(line)
+        known = self.one("group", labels=labels)
+        if not known:
+            known = self.make("group", {"labels": labels, "metrics": {}})
+        known["metrics"] = {**(known["metrics"] if add else {}), **metrics}
+        return Answer(200)
+
+    def replace(self, request, rest):
+        return self.store(request, rest, add=False)
+
+    def add(self, request, rest):
+        return self.store(request, rest, add=True)
+
+    def delete(self, request, rest):
+        labels = self.group(rest)
+        if labels is None:
+            return self.no(400, "job name is required")
+        self.objects = [(kind, thing) for kind, thing in self.objects if kind != "group" or thing["labels"] != labels]
+        if not self.one("deleted", labels=labels):
+            self.make("deleted", {"labels": labels})
+        return Answer(202)
+
+
+class OpsLevel(Vendor):
+    routes = (("POST", "/integrations/deploy/[^/]+", "deploy"),)
+
+    def deploy(self, request):
+        body = request.json
+        lack = missing(body, "service", "deployer", "deployed_at", "description")
+        if lack or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["deployed_at"]):
+            return self.no(422, f"{lack or 'deployed_at'} is not valid")
+        if "dedup_id" not in body or not self.one("deploy", dedup_id=body["dedup_id"]):
+            self.make("deploy", body)
+        return Answer(202, {"result": "ok"})
+
+
+class Cortex(Vendor):
+    """Its one entity is podinfo."""
+    PATH = "/api/v1/catalog/([^/]+)/deploys"
+    routes = (("POST", PATH, "create"), ("GET", PATH, "deploys"), ("PUT", PATH + "/([^/]+)", "change"))
+
+    def wrong(self, entity, body):
+        if entity != "podinfo":
+            return self.no(404, "Entity not found")
+        lack = missing(body, "title", "timestamp", "type")
+        if lack or body["type"] not in ("DEPLOY", "SCALE", "ROLLBACK", "RESTART"):
+            return self.no(400, f"{lack or 'type'} is not valid")
+        return None
+
+    def create(self, request, entity):
+        wrong = self.wrong(entity, request.json)
+        return wrong or Answer(200, self.make("deploy", {**request.json, "uuid": f"123e4567-e89b-12d3-a456-42661417{next(self.ids)}"}))
+
+    def deploys(self, request, entity):
+        if "page" not in request.query or not 1 <= int(request.query.get("pageSize", "0")) <= 1000:
+            return self.no(400, "page and pageSize are required")
+        found = self.all("deploy")
+        return Answer(200, {"deployments": found, "page": 0, "total": len(found), "totalPages": 1})
+
+    def change(self, request, entity, number):
+        known = self.one("deploy", uuid=number)
+        if not known:
+            return self.no(404, "Deploy not found")
+        known.update(request.json)
+        return self.wrong(entity, known) or Answer(200, known)
+
+
+class NewRelic(Vendor):
+    """NerdGraph's change tracking; its one entity and its account are those of the cases."""
+    routes = (("POST", "/graphql", "graphql"),)
+    ENTITY = "MTIzNDU2fEFQTXxBUFBMSUNBVElPTnw3ODk"
+
+    def no(self, status, text):
+        return Answer(status, {"errors": [{"message": text}]})
+
+    def graphql(self, request):
+        body = request.json
+        if "nrql(" in body["query"]:
+            mark = re.search(r"LIKE '%(.*)%'", body["variables"]["nrql"])[1]
+            found = [{"changeTrackingId": c["id"]} for c in self.all("change") if mark in c.get("description", "")]
+            return Answer(200, {"data": {"actor": {"account": {"nrql": {"results": found[:1]}}}}})
+        event = body["variables"].get("e", {})
+        fields = event.get("categoryAndTypeData", {}).get("categoryFields", {}).get("deployment", {})
+        if "changeTrackingCreateEvent" not in body["query"] or missing(fields, "version"):
+            return self.no(200, 'Argument "changeTrackingEvent" has invalid value')
+        if event.get("entitySearch", {}).get("query") != f"id = '{self.ENTITY}'":
+            return Answer(200, {"data": {"changeTrackingCreateEvent": {"changeTrackingEvent": None, "messages": ["No entity found"]}}})
+        made = self.make("change", {**event, "id": f"change-{next(self.ids)}"})
+        return Answer(200, {"data": {"changeTrackingCreateEvent": {
+            "changeTrackingEvent": {"changeTrackingId": made["id"], "timestamp": 1700000000000}, "messages": []}}})
