@@ -368,8 +368,6 @@ TEST(BrokenConfig, not_built_yet) {
        "p.yaml:2:31: 'githubApp' is not built yet in this version of Postlude: remove it"},
       {target("auth: {sigv4: {}}"),
        "p.yaml:2:31: 'sigv4' is not built yet in this version of Postlude: remove it"},
-      {target("auth: {kubernetes: prod}"),
-       "p.yaml:2:31: 'kubernetes' is not built yet in this version of Postlude: remove it"},
       {workflow("answers: {holdFor: 3s}"),
        "p.yaml:5:5: 'answers' is not built yet in this version of Postlude: remove it"},
   });

@@ -1,6 +1,7 @@
 #include "app/secrets.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -78,6 +79,19 @@ SecretLookup secret_lookup() {
     if (value) known = {*value, now.st_mtim, now.st_ino, now.st_size};
     return value;
   };
+}
+
+kube::Surroundings surroundings() {
+  kube::Surroundings around;
+  for (char** entry = environ; *entry != nullptr; ++entry)
+    around.environment.emplace_back(*entry);
+  const auto value = [](const char* name) {
+    const char* found = std::getenv(name);
+    return std::string(found == nullptr ? "" : found);
+  };
+  around.host = value("KUBERNETES_SERVICE_HOST");
+  around.port = value("KUBERNETES_SERVICE_PORT");
+  return around;
 }
 
 SecretLookup telling(SecretLookup lookup) {

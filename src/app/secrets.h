@@ -5,10 +5,14 @@
 #include <memory>
 
 #include "base/secret.h"
+#include "kube/access.h"
 
 namespace postlude::app {
 
 SecretLookup secret_lookup();
+
+// For clusters: the environment, and what Kubernetes tells a pod by it.
+kube::Surroundings surroundings();
 
 // The same, and logs when a secret becomes unreadable or readable again.
 SecretLookup telling(SecretLookup lookup);

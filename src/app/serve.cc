@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "http/client.h"
 #include "intake/answer.h"
+#include "kube/credentials.h"
 #include "metrics/catalogue.h"
 #include "pipeline/edges.h"
 #include "pipeline/pump.h"
@@ -50,9 +51,10 @@ class Daemon {
         store_(std::move(store)),
         evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
         client_(loop, {}),
+        clusters_(kube::clusters(loop, surroundings())),
         edges_(loop, client_),
         expressions_(evaluator_),
-        pipeline_({loop, *store_, edges_, expressions_, metrics_, secrets_}),
+        pipeline_({loop, *store_, edges_, expressions_, metrics_, secrets_, clusters_.get()}),
         pump_(loop, pipeline_, *store_, {}),
         api_({}, *store_, pipeline_, metrics_),
         links_(api_.access(), *store_, pipeline_),
@@ -330,6 +332,7 @@ class Daemon {
   std::unique_ptr<store::Store> store_;  // destroyed late: commits what is queued
   evaluator::Evaluator evaluator_;
   http::Client client_;
+  std::unique_ptr<kube::Clusters> clusters_;
   pipeline::Edges edges_;
   pipeline::Expressions expressions_;
   pipeline::Pipeline pipeline_;

@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "connector/written.h"
+#include "kube/credentials.h"
 #include "lang/schema_for_editors.h"
+#include "pipeline/edges.h"
 #include "rt/group.h"
 
 namespace postlude::cli {
@@ -56,9 +58,14 @@ void check_secrets(const app::Loaded& loaded, lang::Problems& problems) {
            true});
     }
   };
+  const kube::Surroundings around = app::surroundings();
   for (const connector::Target& target : loaded.rules->targets()) {
     for (const SecretRef& ref : target.auth.sign)
       look(ref, target.place, "target '" + target.name + "'");
+    if (connector::of_cluster(target.auth)) {
+      const Status read = kube::look_at(pipeline::cluster_of(target.auth), around);
+      if (!read) problems.push_back({target.place, "target '" + target.name + "': " + read.error().message});
+    }
     for (const SecretRef& ref : target.auth.secrets) {
       look(ref, target.place, "target '" + target.name + "'");
       const auto found = target.auth.kind == connector::Auth::Kind::kUrl ? lookup(ref) : std::string();

@@ -127,7 +127,9 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
     problem("connector " + name_ + " signs nothing: remove `sign` from its `auth`");
   if (target.auth.sign.empty() && must)
     problem("connector " + name_ + " signs its requests: name the secret, as in `auth: {sign: {env: NAME}}`");
-  if (target.url.empty() && target.auth.kind != Auth::Kind::kUrl) {
+  if (of_cluster(target.auth)) {
+    target.url = kClusterUrl;
+  } else if (target.url.empty() && target.auth.kind != Auth::Kind::kUrl) {
     if (url_.empty()) problem("`url` is missing");
     target.url = url_;
   }

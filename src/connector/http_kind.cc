@@ -14,6 +14,11 @@ bool json_type(std::string_view type) {
   return lower(type).find("json") != std::string::npos;
 }
 
+// What we write as YAML (Kubernetes' application/apply-patch+yaml) is JSON, which is YAML.
+bool json_written(std::string_view type) {
+  return json_type(type) || lower(type).ends_with("yaml");
+}
+
 // -- what a system says is wrong, in the shapes that systems use
 void add_text(const json::value& value, std::vector<std::string>& into) {
   if (value.is_string() && !value.get_string().empty()) {
@@ -122,7 +127,7 @@ class HttpKind final : public Kind {
     if (text.place.size() < request.target.size()) text.query = request.query();
     text.headers = request.headers;
     text.body = request.body;
-    text.json = json_type(request.headers.get("content-type"));
+    text.json = json_written(request.headers.get("content-type"));
     return text;
   }
 
@@ -292,7 +297,7 @@ json::object request_context(const HttpRequest& request, const json::storage_ptr
     headers[lower(header.name)] = header.value;
   json::value& body = context["body"];
   if (request.body.empty()) return context;
-  Result<json::value> parsed = json_type(request.headers.get("content-type"))
+  Result<json::value> parsed = json_written(request.headers.get("content-type"))
                                    ? parse_json(request.body, room)
                                    : Result<json::value>(Error(Code::kInvalid, ""));
   if (parsed) {

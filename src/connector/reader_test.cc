@@ -236,7 +236,7 @@ TEST(ReaderTest, RefusesWhatCannotBeMeant) {
        "connector: c\nsummary: C\nauth: [oauth2]\nactions:\n  a: {summary: A, input: {}, requests: [{get: "
        "/a}]}\n",
        "c.yaml:3:8: entry 1 of 'auth' is 'oauth2'; expected 'none', 'bearer', 'basic', 'header', 'query', "
-       "'body' or 'url'\n"},
+       "'body', 'url', 'inCluster' or 'kubeconfig'\n"},
       {"no requests", action("    input: {}\n"), "c.yaml:5:3: 'a' needs 'requests'\n"},
   };
   for (const Broken& row : rows) {

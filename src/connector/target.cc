@@ -18,7 +18,7 @@ struct KindName {
   Auth::Kind kind;
   std::string_view name;
 };
-constexpr std::array<KindName, 7> kKinds = {{
+constexpr std::array<KindName, 9> kKinds = {{
     {Auth::Kind::kNone, "none"},
     {Auth::Kind::kBearer, "bearer"},
     {Auth::Kind::kBasic, "basic"},
@@ -26,8 +26,11 @@ constexpr std::array<KindName, 7> kKinds = {{
     {Auth::Kind::kQuery, "query"},
     {Auth::Kind::kBody, "body"},
     {Auth::Kind::kUrl, "url"},
+    {Auth::Kind::kInCluster, "inCluster"},
+    {Auth::Kind::kKubeconfig, "kubeconfig"},
 }};
-const std::vector<std::string> kAuthWords = {"none", "bearer", "basic", "header", "query", "body", "url"};
+const std::vector<std::string> kAuthWords = {"none", "bearer", "basic",     "header",    "query",
+                                             "body", "url",    "inCluster", "kubeconfig"};
 const std::vector<std::string> kTargetKeys = {"connector", "url",    "auth",    "headers",
                                               "proxy",     "tls",    "timeout", "maxResponse",
                                               "edition",   "limits", "site"};
@@ -49,7 +52,7 @@ void unknown_keys(const lang::Node& map, const std::vector<std::string>& known, 
 
 // The words of an `auth` block that a later build understands.
 bool not_built(std::string_view word) {
-  return word == "oauth2" || word == "githubApp" || word == "sigv4" || word == "kubernetes";
+  return word == "oauth2" || word == "githubApp" || word == "sigv4";
 }
 
 void read_named(const lang::Node& auth, const lang::Node& name, Auth& into, lang::Problems& problems) {
@@ -89,6 +92,31 @@ void read_basic(const lang::Node& basic, Auth& into, lang::Problems& problems) {
   }
 }
 
+// {inCluster: true, folder: PATH}, {kubeconfig: PATH, context: NAME, insecure: true}. false: it is neither.
+bool read_cluster(const lang::Node& auth, Auth& into, lang::Problems& problems) {
+  if (const lang::Node* inside = auth.find("inCluster")) {
+    into.kind = Auth::Kind::kInCluster;
+    unknown_keys(auth, {"inCluster", "folder"}, "`auth`", problems);
+    if (inside->scalar != "true") problem(problems, inside->place, "`inCluster` can only be true");
+    into.file = auth.text("folder");
+    return true;
+  }
+  const lang::Node* config = auth.find("kubeconfig");
+  if (config == nullptr) return false;
+  into.kind = Auth::Kind::kKubeconfig;
+  unknown_keys(auth, {"kubeconfig", "context", "insecure"}, "`auth`", problems);
+  if (!config->is_scalar() || config->scalar.empty())
+    problem(problems, config->place, "`kubeconfig` needs the path of a file");
+  into.file = config->scalar;
+  into.name = auth.text("context");
+  if (const lang::Node* insecure = auth.find("insecure")) {
+    into.insecure = insecure->scalar == "true";
+    if (!into.insecure && insecure->scalar != "false")
+      problem(problems, insecure->place, "`insecure` is true or false");
+  }
+  return true;
+}
+
 Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
   Auth result;
   if (auth.is_scalar()) {
@@ -119,6 +147,7 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
       std::find_if(kKinds.begin(), kKinds.end(), [&](const KindName& k) { return k.name == key.scalar; });
   if (known == kKinds.end()) {
     // {secret: …, header: …}: the order is the writer's.
+    if (read_cluster(auth, result, problems)) return result;
     for (const char* word : {"header", "query", "body"}) {
       if (const lang::Node* name = auth.find(word)) {
         result.kind = word[0] == 'h'   ? Auth::Kind::kHeader
@@ -150,6 +179,10 @@ Auth read_auth(const lang::Node& auth, lang::Problems& problems) {
     case Auth::Kind::kUrl:
       result.secrets = lang::read_secrets(value, problems);
       break;
+    case Auth::Kind::kInCluster:
+    case Auth::Kind::kKubeconfig:
+      read_cluster(auth, result, problems);
+      return result;
   }
   unknown_keys(auth, {key.scalar, "sign"}, "`auth`", problems);
   return result;
@@ -233,6 +266,12 @@ void read_url(const lang::Node& node, Target& target, lang::Problems& problems) 
   if (url == nullptr) return;
   if (target.auth.kind == Auth::Kind::kUrl) {
     problem(problems, url->place, "`auth: {url: …}` stands instead of `url`; give one of them");
+    return;
+  }
+  if (of_cluster(target.auth)) {
+    problem(problems, url->place,
+            "`auth: {" + std::string(kind_name(target.auth.kind)) +
+                ": …}` says where the API server is; leave `url` out");
     return;
   }
   const Kind& kind =
@@ -384,10 +423,21 @@ Result<std::string> read_secret(const std::vector<SecretRef>& refs, const Target
   return found;
 }
 
+Status add_cluster(HttpRequest& request, const Target& target, const SecretLookup& lookup) {
+  if (!request.target.starts_with(kClusterUrl))
+    return Error(Code::kInvalid, "the request names a URL of its own");
+  request.target.replace(0, kClusterUrl.size(), target.url);
+  TRY(const std::string token, lookup(SecretRef()));
+  if (!token.empty()) request.headers.set("Authorization", "Bearer " + token);
+  return ok();
+}
+
 Status add_secret(HttpRequest& request, const Target& target, const std::string& secret) {
   const Auth& auth = target.auth;
   switch (auth.kind) {
     case Auth::Kind::kNone:
+    case Auth::Kind::kInCluster:
+    case Auth::Kind::kKubeconfig:
       break;
     case Auth::Kind::kBearer:
       request.headers.set("Authorization", "Bearer " + secret);
@@ -414,7 +464,9 @@ Status add_secret(HttpRequest& request, const Target& target, const std::string&
 
 Result<HttpRequest> authorise(HttpRequest request, const Target& target, const Credentials& credentials,
                               const Signing* signing) {
-  if (target.auth.kind != Auth::Kind::kNone) {
+  if (of_cluster(target.auth)) {
+    TRY_DONE(add_cluster(request, target, credentials.secrets));
+  } else if (target.auth.kind != Auth::Kind::kNone) {
     TRY(const std::string secret, read_secret(target.auth.secrets, target, credentials.secrets));
     TRY_DONE(add_secret(request, target, secret));
   }

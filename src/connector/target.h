@@ -19,15 +19,33 @@
 namespace postlude::connector {
 
 struct Auth {
-  enum class Kind : std::uint8_t { kNone = 1, kBearer, kBasic, kHeader, kQuery, kBody, kUrl };
+  enum class Kind : std::uint8_t {
+    kNone = 1,
+    kBearer,
+    kBasic,
+    kHeader,
+    kQuery,
+    kBody,
+    kUrl,
+    kInCluster,   // the service account of the pod that we are
+    kKubeconfig,  // a context of a kubeconfig
+  };
   Kind kind = Kind::kNone;
-  std::string name;                // basic: the user; header, query, body: the name of the field
+  // basic: the user; header, query, body: the name of the field; kubeconfig: the context, "": its current one
+  std::string name;
   std::vector<SecretRef> secrets;  // sends the first one; masks all
   std::vector<SecretRef> sign;     // signs with the first one; masks all
+  std::string file;                // kubeconfig: its path; inCluster: the account's folder, "": the usual one
+  bool insecure = false;           // kubeconfig: it may say that no certificate is checked
 
   std::vector<SecretRef> all_secrets() const;
 };
-std::string_view kind_name(Auth::Kind kind);  // none bearer basic header query body url
+// none bearer basic header query body url inCluster kubeconfig
+std::string_view kind_name(Auth::Kind kind);
+// Where the server is, too, is known only when its credentials are read (kube/access.h).
+inline bool of_cluster(const Auth& auth) {
+  return auth.kind == Auth::Kind::kInCluster || auth.kind == Auth::Kind::kKubeconfig;
+}
 
 // The proxies of the environment (http_proxy, https_proxy, no_proxy); "": none.
 struct Proxies {
@@ -71,6 +89,8 @@ std::string proxy_url(std::string_view written);
 
 // Stands in a request's URL for a target's URL that is itself the secret: "***/path".
 constexpr std::string_view kSecretUrl = "***";
+// The `url` of a target that is a cluster, and stands for its API server's; stored and shown so.
+constexpr std::string_view kClusterUrl = "https://kubernetes.default.svc";
 
 struct Signing;  // sign.h
 
@@ -83,7 +103,8 @@ struct Credentials {
 
 // Adds the credentials, and the signature if the system wants one (nullptr: it does not). Call it as late as
 // possible: the result must not be stored, shown or evaluated. kNotFound, kInvalid: a secret is missing, or
-// cannot be put into its place.
+// cannot be put into its place. Of a cluster, `target.url` is its API server's, and `secrets` yields its
+// token, or "".
 Result<HttpRequest> authorise(HttpRequest request, const Target& target, const Credentials& credentials,
                               const Signing* signing = nullptr);
 

@@ -78,7 +78,14 @@ TEST(ReadTargetsTest, Broken) {
        "t.yaml:1:27: `url`: `:99999` is not a port (0 to 65535)\n"},
       {"a: {connector: http, auth: basic}",
        "t.yaml:1:28: `auth: basic` is unknown; valid: none, bearer, basic, header, query, body, "
-       "url\n"},
+       "url, inCluster, kubeconfig\n"},
+      {"a: {connector: k, auth: {inCluster: yes}}", "t.yaml:1:37: `inCluster` can only be true\n"},
+      {"a: {connector: k, auth: {context: c, kubeconfig: ''}}",
+       "t.yaml:1:50: `kubeconfig` needs the path of a file\n"},
+      {"a: {connector: k, auth: {kubeconfig: k, contxt: c}}",
+       "t.yaml:1:41: unknown key `contxt` in `auth`; did you mean `context`?\n"},
+      {"a: {connector: k, url: https://h, auth: {kubeconfig: k}}",
+       "t.yaml:1:24: `auth: {kubeconfig: …}` says where the API server is; leave `url` out\n"},
       {"a: {connector: http, auth: {bearre: {env: A}}}",
        "t.yaml:1:29: unknown kind of auth `bearre`; did you mean `bearer`?\n"},
       {"a: {connector: http, auth: {oauth2: {}}}", "t.yaml:1:29: `oauth2` in `auth` is not built yet\n"},
@@ -128,7 +135,9 @@ Target with_auth(Auth::Kind kind, std::string name) {
   Target target;
   target.name = "t";
   target.url = "https://h";
-  target.auth = {kind, std::move(name), {{SecretRef::Kind::kEnv, "S"}}, {}};
+  target.auth.kind = kind;
+  target.auth.name = std::move(name);
+  target.auth.secrets = {{SecretRef::Kind::kEnv, "S"}};
   return target;
 }
 
@@ -206,6 +215,33 @@ TEST(AuthoriseTest, TheUrlAsSecret) {
   EXPECT_EQ(url("https://hooks!slack.com/services", "***"),
             "target 't': the secret in env S is no URL: its host or port cannot be read");
   EXPECT_EQ(url("https://h", "https://elsewhere/"), "the request names a URL of its own");
+}
+
+TEST(AuthoriseTest, ACluster) {
+  std::string complaints;
+  const std::vector<Target> targets = read(
+      "a: {connector: k, auth: {inCluster: true, folder: /f}}\n"
+      "b: {connector: k, auth: {kubeconfig: /k, context: c, insecure: true}}",
+      complaints);
+  ASSERT_EQ(complaints, "");
+  ASSERT_EQ(targets.size(), 2U);
+  EXPECT_TRUE(of_cluster(targets[0].auth));
+  EXPECT_EQ(targets[0].auth.file, "/f");
+  EXPECT_EQ(targets[1].auth.file, "/k");
+  EXPECT_EQ(targets[1].auth.name, "c");
+  EXPECT_TRUE(targets[1].auth.insecure);
+  Target reached = targets[0];
+  reached.url = "https://10.0.0.1:443";
+  const HttpRequest request = request_to(std::string(kClusterUrl) + "/api/v1");
+  const auto by_token = authorise(request, reached, Credentials{lookup_of("T"), {}, false});
+  ASSERT_TRUE(by_token);
+  EXPECT_EQ(by_token->target, "https://10.0.0.1:443/api/v1");
+  EXPECT_EQ(by_token->headers.get("authorization"), "Bearer T");
+  const auto by_certificate = authorise(request, reached, Credentials{lookup_of(""), {}, false});
+  ASSERT_TRUE(by_certificate);
+  EXPECT_EQ(by_certificate->headers.find("authorization"), nullptr);
+  EXPECT_FALSE(
+      authorise(request_to("https://elsewhere/api/v1"), reached, Credentials{lookup_of("T"), {}, false}));
 }
 
 TEST(AuthoriseTest, Refuses) {

@@ -23,6 +23,7 @@ struct Peer {
   std::string ca_file;    // "": the system's certificates
   std::string cert_file;  // client certificate
   std::string key_file;
+  std::string ca_pem, cert_pem, key_pem;  // the same as texts; they go before the files
   bool verify = true;
   std::size_t pool_max = 128;                   // exchanges of this pool at once; more wait
   Duration timeout = std::chrono::seconds(30);  // of the whole exchange, from the search for a connection on

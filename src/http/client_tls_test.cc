@@ -1,5 +1,7 @@
 // TLS and proxies.
 
+#include <fstream>
+
 #include "unit/http/client_fixture.h"
 
 namespace postlude::http {
@@ -100,6 +102,27 @@ TEST_F(Tls, ShowsItsCertificate) {
   peer.cert_file = own.cert_file;
   peer.key_file = own.key_file;
   EXPECT_EQ(shown(ask(house.port(), peer)), "200 fine");
+}
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(Tls, TakesCertificatesAsTexts) {
+  const Identity identity = authority.issue("server", "IP:127.0.0.1");
+  const Identity own = authority.issue("client", "");
+  Playhouse house([&](Peering& peering, int) { serve(house, peering); }, &identity, authority.file());
+  SSL_CTX_set_max_proto_version(house.context(), TLS1_2_VERSION);
+  Peer peer;
+  peer.ca_file = stranger.file();  // the text goes before it
+  peer.ca_pem = text_of(authority.file());
+  EXPECT_EQ(code_of(ask(house.port(), peer)), static_cast<int>(Code::kUnavailable));
+  peer.cert_pem = text_of(own.cert_file);
+  peer.key_pem = text_of(own.key_file);
+  EXPECT_EQ(shown(ask(house.port(), peer)), "200 fine");
+  peer.ca_pem = text_of(stranger.file());
+  EXPECT_EQ(code_of(ask(house.port(), peer)), static_cast<int>(Code::kUnavailable));
 }
 
 TEST_F(Tls, CallsUnusableFilesInvalid) {

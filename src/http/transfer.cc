@@ -107,6 +107,15 @@ curl_socket_t on_open_socket(void* user, curlsocktype, curl_sockaddr* address) {
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+void set_blob(CURL* easy, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  curl_blob blob{};
+  blob.data = const_cast<char*>(text.data());  // it is copied
+  blob.len = text.size();
+  blob.flags = CURL_BLOB_COPY;
+  curl_easy_setopt(easy, option, &blob);
+}
+
 void set_tls(CURL* easy, const Peer& peer) {
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, peer.verify ? 1L : 0L);
@@ -119,6 +128,10 @@ void set_tls(CURL* easy, const Peer& peer) {
   }
   if (!peer.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, peer.cert_file.c_str());
   if (!peer.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, peer.key_file.c_str());
+  if (!peer.ca_pem.empty()) curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+  set_blob(easy, CURLOPT_CAINFO_BLOB, peer.ca_pem);
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, peer.cert_pem);
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, peer.key_pem);
 }
 
 long milliseconds_of(Duration d) {

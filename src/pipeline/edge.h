@@ -2,9 +2,11 @@
 // Edge: carries out what an action asks, once: the network, or whatever stands in for it.
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "connector/target.h"
+#include "kube/access.h"
 #include "model/ask.h"
 #include "model/run.h"
 #include "rt/task.h"
@@ -14,8 +16,10 @@ namespace postlude::pipeline {
 // Where an ask goes, and how.
 struct Line {
   const connector::Target* target = nullptr;  // lives as long as the attempt that asks
-  bool fresh = false;                         // on a connection of its own
-  Duration timeout{};                         // of the whole exchange
+  // Of a target that is a cluster: whom to trust, and the client certificate.
+  std::shared_ptr<const kube::Access> cluster;
+  bool fresh = false;  // on a connection of its own
+  Duration timeout{};  // of the whole exchange
   // Asked immediately before the first byte; false gives kUnavailable. May be asked on another thread.
   std::function<bool()> may_send;
   // For whoever stands in for the network, and never sent: whose request it is.

@@ -6,6 +6,15 @@
 
 namespace postlude::pipeline {
 
+kube::Cluster cluster_of(const connector::Auth& auth) {
+  kube::Cluster cluster;
+  cluster.in_cluster = auth.kind == connector::Auth::Kind::kInCluster;
+  (cluster.in_cluster ? cluster.folder : cluster.kubeconfig) = auth.file;
+  cluster.context = auth.name;
+  cluster.insecure = auth.insecure;
+  return cluster;
+}
+
 namespace {
 
 // Without a proxy.
@@ -18,6 +27,12 @@ http::Peer peer_of(const Line& line) {
   peer.ca_file = target.ca_file;
   peer.cert_file = target.cert_file;
   peer.key_file = target.key_file;
+  if (line.cluster) {
+    peer.ca_pem = line.cluster->ca;
+    peer.cert_pem = line.cluster->cert;
+    peer.key_pem = line.cluster->key;
+    peer.verify = line.cluster->verify;
+  }
   peer.timeout = line.timeout;
   peer.response_bytes_max = target.response_bytes_max;
   return peer;
@@ -28,7 +43,11 @@ http::Peer peer_of(const Line& line) {
 rt::Task<Result<Reply>> HttpEdge::carry_out(Ask ask, Line line) {
   auto request = std::get<HttpRequest>(std::move(ask));
   http::Peer peer = peer_of(line);
-  peer.proxy = connector::proxy_for(*line.target, request.target);
+  const connector::Target& target = *line.target;
+  const bool own = !target.proxy.empty() || target.without_proxy;  // goes before the kubeconfig's
+  peer.proxy = line.cluster && !line.cluster->proxy.empty() && !own
+                   ? line.cluster->proxy
+                   : connector::proxy_for(target, request.target);
   AWAIT_TRY(HttpResponse answer, client_.send(std::move(request), std::move(peer), std::move(line.may_send)));
   co_return Reply(std::move(answer));
 }

@@ -7,6 +7,9 @@
 
 namespace postlude::pipeline {
 
+// The cluster that a target's `auth` names, if it is of one.
+kube::Cluster cluster_of(const connector::Auth& auth);
+
 class HttpEdge final : public Edge {
  public:
   explicit HttpEdge(http::Client& client) : client_(client) {}

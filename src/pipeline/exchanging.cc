@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "pipeline/context.h"
+#include "pipeline/edges.h"
 
 namespace postlude::pipeline {
 
@@ -42,6 +43,19 @@ void store_response(Request& row, const json::value& shown, const Reply& reply,
   row.response = masker.mask_json(action.redact(json::serialize(kind.context_of(shorter, {}))));
 }
 
+kube::Access played_access() {
+  kube::Access access;
+  access.server = connector::kClusterUrl;
+  access.token = "***";
+  return access;
+}
+
+// Nothing was sent. What somebody has to mend is refused.
+End unreachable(const Error& error) {
+  if (error.code == Code::kUnavailable) return Retryable{error.message, std::nullopt, true};
+  return Refused{error.message};
+}
+
 }  // namespace
 
 // A claim that only ends a step took none.
@@ -63,9 +77,12 @@ rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, 
   }
   AWAIT(std::optional<Outcome> not_now, take_turn());
   if (not_now) co_return *std::move(not_now);
-  auto to_send = authorised(*call, ask);
+  AWAIT(auto cluster, reach());
+  if (!cluster) co_return unreachable(cluster.error());
+  auto to_send = authorised(*call, ask, cluster->get());
   if (!to_send) co_return Refused{to_send.error().message};
   Line line = line_of(*call, calls, row);
+  line.cluster = *std::move(cluster);
   if (!state_.parts.edge.answers(*to_send, line)) {
     shadow_.show(*call, ask, std::move(row));
     co_return std::nullopt;
@@ -88,6 +105,7 @@ rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, 
   } else {
     ending = call->interpret(ask, reply.error(), state_.masker);
   }
+  note_refused(row);
   row.result = ending.result;
   row.why = bounded(state_.masker.mask(ending.why));
   std::optional<End> end = end_of(*call, calls, row, ending);
@@ -143,11 +161,35 @@ rt::Task<std::optional<Outcome>> Exchanging::take_turn() {
   co_return std::nullopt;
 }
 
+rt::Task<Result<std::shared_ptr<const kube::Access>>> Exchanging::reach() {
+  if (!connector::of_cluster(state_.target->auth)) co_return std::shared_ptr<const kube::Access>();
+  if (state_.parts.clusters == nullptr) co_return std::make_shared<const kube::Access>(played_access());
+  AWAIT(auto access, state_.parts.clusters->reach(cluster_of(state_.target->auth)));
+  if (!access) {
+    co_return Error(access.error().code,
+                    "target '" + state_.target->name + "': " + state_.masker.mask(access.error().message));
+  }
+  co_return std::make_shared<const kube::Access>(*std::move(access));
+}
+
+// Next time they are read, or asked for, anew.
+void Exchanging::note_refused(const Request& row) const {
+  if (row.status == 401 && state_.parts.clusters != nullptr && connector::of_cluster(state_.target->auth))
+    state_.parts.clusters->refused(cluster_of(state_.target->auth));
+}
+
 // A repeat is signed anew: signatures tell the time.
-Result<Ask> Exchanging::authorised(const connector::Call& call, const Ask& ask) {
+Result<Ask> Exchanging::authorised(const connector::Call& call, const Ask& ask, const kube::Access* cluster) {
   connector::Credentials with;
   with.now = rt::now();
   with.rehearsed = state_.parts.edge.rehearses();
+  if (cluster != nullptr) {
+    connector::Target reached = *state_.target;
+    reached.url = cluster->server;
+    if (!cluster->token.empty()) state_.masker.learn(*state_.target, SecretRef(), cluster->token);
+    with.secrets = [&](const SecretRef&) -> Result<std::string> { return cluster->token; };
+    return call.authorise(ask, reached, with);
+  }
   with.secrets = [this](const SecretRef& ref) {
     auto secret = state_.parts.secrets(ref);
     if (secret) state_.masker.learn(*state_.target, ref, *secret);  // it may have changed a moment ago

@@ -3,6 +3,7 @@
 // answer judged and kept.
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "pipeline/past_effects.h"
@@ -34,7 +35,10 @@ class Exchanging {
   Request row_of(const connector::Call& call, Calls calls, const Ask& ask) const;
   Line line_of(const connector::Call& call, Calls calls, const Request& row) const;
   rt::Task<std::optional<Outcome>> take_turn();
-  Result<Ask> authorised(const connector::Call& call, const Ask& ask);
+  // The access to a target that is a cluster; null: it is none.
+  rt::Task<Result<std::shared_ptr<const kube::Access>>> reach();
+  Result<Ask> authorised(const connector::Call& call, const Ask& ask, const kube::Access* cluster);
+  void note_refused(const Request& row) const;
   rt::Task<std::optional<End>> commit(Request* row, Calls calls);
   rt::Task<connector::Ending> judge(const connector::Call* call, const Ask* ask, const Reply* reply,
                                     Request* row);

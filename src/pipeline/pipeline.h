@@ -13,6 +13,7 @@
 #include "engine/breaker.h"
 #include "http/server.h"
 #include "intake/judge.h"
+#include "kube/access.h"
 #include "pipeline/edge.h"
 #include "pipeline/expressions.h"
 #include "pipeline/rate.h"
@@ -30,6 +31,7 @@ struct Parts {
   Expressions& expressions;
   metrics::Metrics& metrics;
   SecretLookup secrets;
+  kube::Clusters* clusters = nullptr;  // nullptr: none is reached, as where the network is played
 };
 
 class Pipeline {
