@@ -22,6 +22,8 @@ AUTH = {
     "query": "`{query: NAME, secret: S}`",
     "body": "`{body: NAME, secret: S}`",
     "url": "`url: S`",
+    "inCluster": "`inCluster: true`",
+    "kubeconfig": "`{kubeconfig: PATH, context: NAME}`",
 }
 HEADS = {"lost": "answer lost", "timeout": "timeout", "broken": "500", "later": "asked to wait", "hidden": "error in a 2xx",
          "denied": "401", "exists": "exists already", "gone": "gone",
@@ -138,7 +140,7 @@ def proof_page():
              "A cell says how the step ends, and how many objects the system then has. `tests/contract/systems` holds these cases as data;",
              "a test compares this page with them. Where it says *specification*, the requests and the fake's answers also pass the",
              "vendor's OpenAPI. Without it, they come from the vendor's documentation, and nobody has compared them with a description.",
-             "No action has been run against the real system yet.", "",
+             "Where it says *real*, a test has run the action against that version of the system as well; no other has been.", "",
              "| action | effect | how verified | " + " | ".join(HEADS[column] for column in proof.COLUMNS) + " |",
              "|---|---|---|" + "---|" * len(proof.COLUMNS)]
     for system in proof.systems():

@@ -185,6 +185,7 @@ class Server(postlude_fakes.Server):
 import vendors_chat  # noqa: E402
 import vendors_docs  # noqa: E402
 import vendors_known  # noqa: E402
+import vendors_kubernetes  # noqa: E402
 import vendors_ops  # noqa: E402
 import vendors_pipelines  # noqa: E402
 import vendors_scm  # noqa: E402
@@ -216,6 +217,7 @@ VENDORS = {
     "jenkins": vendors_scm.Jenkins,
     "jira": vendors_known.Jira,
     "jsm": vendors_signals.Opsgenie,
+    "kubernetes": vendors_kubernetes.Kubernetes,
     "mattermost": vendors_chat.Mattermost,
     "new-relic": vendors_signals.NewRelic,
     "opsgenie": vendors_signals.Opsgenie,
