@@ -13,7 +13,8 @@ AttemptState::AttemptState(const Parts& parts_in, connector::Masker& masker_in,
       rules(std::move(rules_in)),
       bound(std::move(bound_in)),
       work(work_in),
-      row(work.run.steps[work.step]) {
+      row(work.run.steps[work.step]),
+      aside(parts.loop) {
   CHECK(row.definition < bound->steps.size());
   step = &bound->steps[row.definition];
   const auto notify = step->teams.find(work.event->team);
@@ -26,7 +27,8 @@ AttemptState::AttemptState(const Parts& parts_in, connector::Masker& masker_in,
 
 rt::Task<Values> AttemptState::evaluate(std::vector<lang::Expression> expressions) const {
   std::shared_ptr<const json::value> shared = context;
-  AWAIT(Values values, parts.expressions.evaluate(std::move(expressions), std::move(shared), now));
+  AWAIT(Values values,
+        parts.expressions.evaluate(std::move(expressions), std::move(shared), now, large ? &aside : nullptr));
   co_return values;
 }
 

@@ -28,7 +28,7 @@ struct AttemptState {
   AttemptState(const Parts& parts_in, connector::Masker& masker_in, std::shared_ptr<const Rules> rules_in,
                std::shared_ptr<const BoundWorkflow> bound_in, const store::Work& work_in);
 
-  // Evaluates in `context`, at the step's time.
+  // Evaluates in `context`, at the step's time; beside the loop if that is large.
   rt::Task<Values> evaluate(std::vector<lang::Expression> expressions) const;
   // The outcome if the run's time is over.
   std::optional<Outcome> past_deadline() const;
@@ -45,6 +45,8 @@ struct AttemptState {
   const BoundStep* step = nullptr;            // the event's team's own, if it is team/notify
   const connector::Target* target = nullptr;  // nullptr: a built-in, or not known yet
   std::shared_ptr<json::value> context;       // shared with running evaluations; changed only between them
+  mutable rt::Aside aside;                    // where large answers are read
+  bool large = false;                         // there was one, so that `context` is large
   Instant now{};                              // the step's stored time
   store::AttemptEnd end;                      // what is not stored yet: answers, and what was evaluated first
 };

@@ -14,6 +14,8 @@ constexpr std::size_t kStoredBodyMax = 64U << 10U;
 constexpr std::size_t kStoredUrlMax = 8U << 10U;
 // A later attempt that continues after a write may need its answer.
 constexpr std::size_t kStoredProofMax = 1U << 20U;
+// To read, write and mask more takes longer than others should wait.
+constexpr std::size_t kReadHereMax = 64U << 10U;
 
 std::string headers_json(const Headers& headers) {
   json::object object;
@@ -28,19 +30,29 @@ std::string stored_body(std::string_view body, std::size_t most, const connector
   return shortened(masker.mask_json(action.redact(body)), most, kCutMark);
 }
 
-// Puts `.response` into the row as it is stored: the same members, long bodies cut.
-void store_response(Request& row, const json::value& shown, const Reply& reply,
-                    const connector::Action& action, const connector::Masker& masker) {
+// Sets `.response`, and returns it as it is stored: the same members, long bodies cut.
+Stored shown(json::value& context, const Reply& reply, std::size_t most, const connector::Action& action,
+             const connector::Masker& masker) {
   const connector::Kind& kind = connector::kind_of(reply);
+  json::value& response = context.as_object()["response"];
+  response = kind.context_of(reply, response.storage());
   const std::string_view body = kind.body_of(reply);
-  const std::size_t most = row.effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax;
-  row.cut = body.size() > most;
-  if (!row.cut) {
-    row.response = masker.mask_json(action.redact(json::serialize(shown)));
-    return;
-  }
+  if (body.size() <= most) return {masker.mask_json(action.redact(json::serialize(response))), false};
   const Reply shorter = kind.with_body(reply, stored_body(body, most, action, masker));
-  row.response = masker.mask_json(action.redact(json::serialize(kind.context_of(shorter, {}))));
+  return {masker.mask_json(action.redact(json::serialize(kind.context_of(shorter, {})))), true};
+}
+
+// What the answer in the context means. If it is a success, `.requests.<id>` has it from then on.
+connector::Ending judged(json::value& context, const connector::Call& call, const Answered& came,
+                         const Values& values, Instant now, const connector::Masker& masker) {
+  connector::Ending ending = call.interpret(came.ask, came.reply, values, now, masker);
+  if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
+    json::object& all = context.as_object();
+    json::object& exchanged = all["requests"].as_object()[call.id()].emplace_object();
+    exchanged["request"] = connector::kind_of(came.reply).context_of(came.ask, exchanged.storage());
+    exchanged["response"] = all.at("response");
+  }
+  return ending;
 }
 
 kube::Access played_access() {
@@ -97,11 +109,12 @@ rt::Task<std::optional<End>> Exchanging::carry_out(const connector::Call* call, 
 
   // Waiting for a turn and for the commit takes time, in which the window of a key can close.
   if (send_before) line.may_send = [until = *send_before] { return rt::steady_now() < until; };
-  AWAIT(const Result<Reply> reply, state_.parts.edge.carry_out(std::move(*to_send), std::move(line)));
+  AWAIT(Result<Reply> reply, state_.parts.edge.carry_out(std::move(*to_send), std::move(line)));
   row.ended_at = rt::now();
   connector::Ending ending;
   if (reply) {
-    AWAIT(ending, judge(call, &ask, &*reply, &row));
+    auto came = std::make_shared<const Answered>(Answered{std::move(ask), *std::move(reply)});
+    AWAIT(ending, judge(call, std::move(came), &row));
   } else {
     ending = call->interpret(ask, reply.error(), state_.masker);
   }
@@ -236,23 +249,44 @@ rt::Task<std::optional<End>> Exchanging::commit(Request* row, Calls calls) {
 }
 
 // Sets `.response`, also in the row, and if it went well `.requests.<id>`.
-rt::Task<connector::Ending> Exchanging::judge(const connector::Call* call, const Ask* ask, const Reply* reply,
-                                              Request* row) {
-  const connector::Kind& kind = connector::kind_of(*reply);
-  json::value& shown = state_.seen()["response"];
-  shown = kind.context_of(*reply, shown.storage());
-  AWAIT(const Values values, state_.evaluate(call->after()));
-  row->status = kind.plain_end(*reply, rt::now()).status;
-  store_response(*row, state_.seen().at("response"), *reply, *state_.step->action, state_.masker);
-  connector::Ending ending = call->interpret(*ask, *reply, values, rt::now(), state_.masker);
-  if (ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists) {
-    json::object& exchanged = state_.request(call->id()).emplace_object();
-    exchanged["request"] = kind.context_of(*ask, exchanged.storage());
-    exchanged["response"] = state_.seen().at("response");
-    // With a 202 as well as with a 429.
-    if (state_.step->action->waiting() != nullptr)
-      not_before_ = std::max(not_before_, kind.retry_after(*reply, rt::now()).value_or(Duration(0)));
-  }
+rt::Task<connector::Ending> Exchanging::judge(const connector::Call* call,
+                                              std::shared_ptr<const Answered> came, Request* row) {
+  const connector::Kind& kind = connector::kind_of(came->reply);
+  state_.large = state_.large || kind.body_of(came->reply).size() > kReadHereMax;
+  row->status = kind.plain_end(came->reply, rt::now()).status;
+  AWAIT(Stored stored, show(came, row->effect == Effect::kRead ? kStoredBodyMax : kStoredProofMax));
+  row->response = std::move(stored.response);
+  row->cut = stored.cut;
+  AWAIT(Values values, state_.evaluate(call->after()));
+  AWAIT(connector::Ending ending, interpret(call, came, std::move(values)));
+  const bool well = ending.result == RequestResult::kSucceeded || ending.result == RequestResult::kExists;
+  // With a 202 as well as with a 429.
+  if (well && state_.step->action->waiting() != nullptr)
+    not_before_ = std::max(not_before_, kind.retry_after(came->reply, rt::now()).value_or(Duration(0)));
+  co_return ending;
+}
+
+// Whatever is done beside the loop owns what it uses: the attempt may end before it does.
+rt::Task<Stored> Exchanging::show(std::shared_ptr<const Answered> came, std::size_t most) {
+  if (!state_.large) co_return shown(*state_.context, came->reply, most, *state_.step->action, state_.masker);
+  std::function<Stored()> work = [context = state_.context, came, most, action = state_.step->action,
+                                  masker = state_.masker] {
+    return shown(*context, came->reply, most, *action, masker);
+  };
+  AWAIT(Stored stored, state_.aside.compute(std::move(work)));
+  co_return stored;
+}
+
+rt::Task<connector::Ending> Exchanging::interpret(const connector::Call* call,
+                                                  std::shared_ptr<const Answered> came, Values values) {
+  const Instant now = rt::now();
+  if (!state_.large) co_return judged(*state_.context, *call, *came, values, now, state_.masker);
+  const std::shared_ptr<const connector::Call> kept(state_.step->action, call);
+  std::function<connector::Ending()> work = [context = state_.context, kept, came, values = std::move(values),
+                                             now, masker = state_.masker] {
+    return judged(*context, *kept, *came, values, now, masker);
+  };
+  AWAIT(connector::Ending ending, state_.aside.compute(std::move(work)));
   co_return ending;
 }
 

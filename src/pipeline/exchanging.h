@@ -16,6 +16,18 @@ struct Turns {
   std::function<bool()> stopping;
 };
 
+// A request and its answer. Shared with a thread that reads a large one.
+struct Answered {
+  Ask ask;
+  Reply reply;
+};
+
+// `.response` as it is stored.
+struct Stored {
+  std::string response;
+  bool cut = false;
+};
+
 class Exchanging {
  public:
   Exchanging(AttemptState& state, Shadow& shadow, const PastEffects& past, Turns turns)
@@ -40,8 +52,11 @@ class Exchanging {
   Result<Ask> authorised(const connector::Call& call, const Ask& ask, const kube::Access* cluster);
   void note_refused(const Request& row) const;
   rt::Task<std::optional<End>> commit(Request* row, Calls calls);
-  rt::Task<connector::Ending> judge(const connector::Call* call, const Ask* ask, const Reply* reply,
+  rt::Task<connector::Ending> judge(const connector::Call* call, std::shared_ptr<const Answered> came,
                                     Request* row);
+  rt::Task<Stored> show(std::shared_ptr<const Answered> came, std::size_t most);
+  rt::Task<connector::Ending> interpret(const connector::Call* call, std::shared_ptr<const Answered> came,
+                                        Values values);
   std::optional<End> end_of(const connector::Call& call, Calls calls, const Request& row,
                             const connector::Ending& ending) const;
 

@@ -17,11 +17,11 @@ const Error* unasked(const Values& values) {
   return nullptr;
 }
 
-const lang::Native* Expressions::native(const std::string& text) {
+std::shared_ptr<const lang::Native> Expressions::native(const std::string& text) {
   const auto known = natives_.find(text);
-  if (known != natives_.end()) return known->second.get();
+  if (known != natives_.end()) return known->second;
   if (natives_.size() >= kNativesMax) natives_.clear();
-  return natives_.emplace(text, lang::Native::compile(text)).first->second.get();
+  return natives_.emplace(text, lang::Native::compile(text)).first->second;
 }
 
 void Expressions::announce(const std::vector<lang::Expression>& expressions) {
@@ -33,42 +33,72 @@ void Expressions::announce(const std::vector<lang::Expression>& expressions) {
   if (!texts.empty()) evaluator_.announce(std::move(texts));
 }
 
-rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions,
-                                       std::shared_ptr<const json::value> context, Instant now) {
+namespace {
+
+// What needs no jq, and what jq is to be asked.
+struct Said {
   Values values;
-  if (expressions.empty()) co_return values;
-  values.reserve(expressions.size());
   std::vector<std::size_t> rest;
-  std::vector<std::string> texts;
-  for (std::size_t i = 0; i < expressions.size(); ++i) {
-    const lang::Native* simple = native(expressions[i].text);
+  std::string context;  // "": nothing is left to ask
+};
+
+using Natives = std::vector<std::shared_ptr<const lang::Native>>;
+
+Said say(const Natives& natives, const json::value& context) {
+  Said said;
+  said.values.reserve(natives.size());
+  for (std::size_t i = 0; i < natives.size(); ++i) {
     std::optional<json::value> value;
-    if (simple != nullptr) value = simple->evaluate(*context);
+    if (natives[i] != nullptr) value = natives[i]->evaluate(context);
     if (value) {
       std::string text = to_text(*value);
       const bool fits = text.size() <= evaluator::kValueBytesMax;
-      values.emplace_back(fits ? lang::Evaluated(std::move(text))
-                               : Error(Code::kOverloaded, evaluator::too_much(evaluator::kValueBytesMax)));
+      said.values.emplace_back(
+          fits ? lang::Evaluated(std::move(text))
+               : Error(Code::kOverloaded, evaluator::too_much(evaluator::kValueBytesMax)));
     } else {
-      values.emplace_back(std::string());
-      rest.push_back(i);
-      texts.push_back(expressions[i].text);
+      said.values.emplace_back(std::string());
+      said.rest.push_back(i);
     }
   }
-  if (rest.empty()) co_return values;
+  if (!said.rest.empty()) said.context = to_text(context);
+  return said;
+}
+
+}  // namespace
+
+rt::Task<Values> Expressions::evaluate(std::vector<lang::Expression> expressions,
+                                       std::shared_ptr<const json::value> context, Instant now,
+                                       rt::Aside* aside) {
+  if (expressions.empty()) co_return Values();
+  Natives natives;
+  natives.reserve(expressions.size());
+  for (const lang::Expression& e : expressions)
+    natives.push_back(native(e.text));
+  Said said;
+  if (aside == nullptr) {
+    said = say(natives, *context);
+  } else {
+    std::function<Said()> call = [natives = std::move(natives), context] { return say(natives, *context); };
+    AWAIT(said, aside->compute(std::move(call)));
+  }
+  if (said.rest.empty()) co_return std::move(said.values);
+  std::vector<std::string> texts;
+  for (const std::size_t i : said.rest)
+    texts.push_back(expressions[i].text);
   // `now` is whole seconds wherever it is asked for: live, in tests and in simulations.
   const auto seconds =
       static_cast<double>(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count());
-  AWAIT(evaluator::Values answers, evaluator_.evaluate(std::move(texts), to_text(*context), seconds));
-  for (std::size_t k = 0; k < rest.size() && k < answers.size(); ++k) {
+  AWAIT(evaluator::Values answers, evaluator_.evaluate(std::move(texts), std::move(said.context), seconds));
+  for (std::size_t k = 0; k < said.rest.size() && k < answers.size(); ++k) {
     lang::Evaluated& answer = answers[k];
     if (!answer && answer.error().code == Code::kInvalid) {
-      const lang::Expression& asked = expressions[rest[k]];
+      const lang::Expression& asked = expressions[said.rest[k]];
       answer = Error(Code::kInvalid, lang::plain_failure(asked, *context, answer.error().message));
     }
-    values[rest[k]] = std::move(answer);
+    said.values[said.rest[k]] = std::move(answer);
   }
-  co_return values;
+  co_return std::move(said.values);
 }
 
 rt::Task<Status> Expressions::check(std::vector<lang::Expression> expressions, lang::Problems& problems) {

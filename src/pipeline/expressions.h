@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "evaluator/interpreter.h"
 #include "lang/template.h"
+#include "rt/aside.h"
 
 namespace postlude::pipeline {
 
@@ -28,14 +29,16 @@ class Expressions {
   void announce(const std::vector<lang::Expression>& expressions);
 
   // Evaluates all expressions in one round trip; results are in order. `now` is the value of jq's `now`.
+  // `aside`: for a large context, which is read and written there; nullptr: it is small.
   rt::Task<Values> evaluate(std::vector<lang::Expression> expressions,
-                            std::shared_ptr<const json::value> context, Instant now);
+                            std::shared_ptr<const json::value> context, Instant now,
+                            rt::Aside* aside = nullptr);
 
   // Appends to `problems` what jq's compiler reports for each.
   rt::Task<Status> check(std::vector<lang::Expression> expressions, lang::Problems& problems);
 
  private:
-  const lang::Native* native(const std::string& text);
+  std::shared_ptr<const lang::Native> native(const std::string& text);
 
   evaluator::Interpreter& evaluator_;
   std::unordered_map<std::string, std::shared_ptr<const lang::Native>> natives_;  // nullptr: needs jq

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "rt/thread.h"
+#include "rt/virtual_clock.h"
 
 namespace postlude::rt {
 
@@ -65,6 +66,16 @@ Result<Latch*> Aside::begin(std::function<void()> call) {
   thread.detach();
   door_->waited.insert(latch);
   return latch.get();
+}
+
+Latch* Aside::begin_in_turn(std::function<void()> call) {
+  static std::mutex turn;
+  if (VirtualClock::current() != nullptr) return nullptr;
+  const Result<Latch*> done = begin([call = std::move(call)] {
+    const std::lock_guard lock(turn);
+    call();
+  });
+  return done ? *done : nullptr;
 }
 
 }  // namespace postlude::rt

@@ -1,5 +1,6 @@
 #pragma once
-// Aside: makes blocking calls, such as those to a slow disk, on a thread of their own while the loop goes on.
+// Aside: makes calls that block, such as those to a slow disk, or that take long, on a thread of their own
+// while the loop goes on.
 
 #include <functional>
 #include <memory>
@@ -32,10 +33,27 @@ class Aside {
     co_return std::move(**value);
   }
 
+  // Loop thread. The same for what takes long because there is much of it: one after the other in this
+  // process, so that the loop keeps a core. Made here at once if no thread can be started, or if time is
+  // virtual.
+  template <class T>
+  Task<T> compute(std::function<T()> call) {
+    auto value = std::make_shared<std::optional<T>>();
+    const std::function<void()> work = [call = std::move(call), value] { value->emplace(call()); };
+    Latch* done = begin_in_turn(work);
+    if (done == nullptr) {
+      work();
+    } else {
+      co_await done->wait();
+    }
+    co_return std::move(**value);
+  }
+
  private:
   struct Door;
   // Owned here until it opens, so that the coroutine that waits for it is destroyed with this object.
   Result<Latch*> begin(std::function<void()> call);
+  Latch* begin_in_turn(std::function<void()> call);  // nullptr: nothing was begun
   std::shared_ptr<Door> door_;
 };
 

@@ -3,7 +3,9 @@
 import http.server
 import json
 import threading
+import time
 
+from daemon import flagger_body
 from test_engine import SOURCE, calls, engine, run_of, states  # noqa: F401  (engine is a fixture)
 
 
@@ -63,6 +65,51 @@ workflows:
     assert "(cut)" in shown and "no: ***" in run["reason"]
     for text in (shown, server.log(), server.cli("explain", run["id"]).stdout):
         assert secret[:6] not in text and secret[16:] not in text
+
+
+def test_large_answers_keep_nobody_waiting(daemon):
+    """They are read, masked and judged beside the loop: it goes on answering. (They fail: such outputs are too large.)"""
+    secret = "large-secret-4711"
+    element = b"[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]"
+    text = b'{"token":"%s","list":[' % secret.encode() + b",".join([element] * 40_000) + b"]}"
+
+    class Large(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Large) as large:
+        threading.Thread(target=large.serve_forever, daemon=True).start()
+        server = daemon(SOURCE + f"""
+targets:
+  web: {{connector: http, url: 'http://127.0.0.1:{large.server_address[1]}', auth: {{bearer: {{env: TOKEN}}}}}}
+workflows:
+  main:
+    on: {{source: flagger}}
+    steps:
+      - {{uses: web/request, with: {{path: /x, success: '.response.status == 200'}}}}
+""", environment={"TOKEN": secret})
+        events = [server.post("/hooks/flagger/post-rollout", flagger_body(name=f"app-{n}")).json["event"] for n in range(3)]
+        slowest = 0.0
+        waiting = set(events)
+        end = time.monotonic() + 90
+        while waiting and time.monotonic() < end:
+            begin = time.monotonic()
+            assert server.get("/healthz").status == 200
+            slowest = max(slowest, time.monotonic() - begin)
+            waiting -= {r["event"] for r in server.api("runs")["items"] if r["state"] == "failed"}
+            time.sleep(0.02)
+        large.shutdown()
+    assert not waiting, server.api("runs")["items"]
+    assert slowest < 0.5, "reading one of them took seconds"
+    run = server.api("runs")["items"][0]
+    assert secret not in json.dumps(server.api(f"runs/{run['id']}"))
 
 
 def test_a_secret_that_has_just_changed_is_masked_too(daemon, fakes, tmp_path):
