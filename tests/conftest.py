@@ -1,5 +1,6 @@
 """What every test of the running binary may use."""
 
+import concurrent.futures
 import os
 import pathlib
 import sys
@@ -77,6 +78,23 @@ def fakes():
     server = postlude_fakes.Server().start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases():
+    """{"postgresql": server, …}: real ones, which start side by side; one that cannot be had is a text that says why."""
+    from databases import KINDS
+
+    wanted = {name: kind.missing() or kind() for name, kind in KINDS.items()}
+    servers = [one for one in wanted.values() if not isinstance(one, str)]
+    try:
+        with concurrent.futures.ThreadPoolExecutor() as side_by_side:
+            for started in [side_by_side.submit(server.start) for server in servers]:
+                started.result()
+        yield wanted
+    finally:
+        for server in servers:
+            server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,8 @@ class Examining {
     std::vector<std::string_view> bare;
     if (uses == "assert") bare = {"that"};
     if (uses == "wait") bare = {"until"};  // what is no time is said of it
-    if (uses.ends_with("/request")) bare = {"success", "retry", "refuse"};
+    if (uses.ends_with("/request") || uses.ends_with("/query") || uses.ends_with("/execute"))
+      bare = {"success", "retry", "refuse"};
     if (const Node* with = step.find("with")) {
       sent(*with, bare);
       const Node* headers = uses.ends_with("/request") ? with->find("headers") : nullptr;
@@ -285,7 +286,8 @@ class Examining {
     }
     if (bound.action != nullptr && bound.action->written()) {
       for (const Expression& e : bound.action->expressions())
-        if (e.place.file != "http/request") expression(e, conditions.contains(e.text));
+        if (e.place.file != bound.action->connector() + "/" + bound.action->name())
+          expression(e, conditions.contains(e.text));
     }
     item_ = nullptr;
     for (const auto& [team, own] : bound.teams) {

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "database/client.h"
 #include "http/client.h"
 #include "intake/answer.h"
 #include "kube/credentials.h"
@@ -52,7 +53,8 @@ class Daemon {
         evaluator_(loop, evaluator_options(version.loaded->config.evaluator)),
         client_(loop, {}),
         clusters_(kube::clusters(loop, surroundings())),
-        edges_(loop, client_),
+        databases_(loop),
+        edges_(loop, client_, databases_),
         expressions_(evaluator_),
         pipeline_({loop, *store_, edges_, expressions_, metrics_, secrets_, clusters_.get()}),
         pump_(loop, pipeline_, *store_, {}),
@@ -304,6 +306,7 @@ class Daemon {
     }
     AWAIT(const bool drained, pump_.stop());
     client_.stop();
+    databases_.stop();
     if (!drained) AWAIT_DONE(pump_.finish());
     pump_.abandon();
     AWAIT_DONE(pipeline_.settle());
@@ -333,6 +336,7 @@ class Daemon {
   evaluator::Evaluator evaluator_;
   http::Client client_;
   std::unique_ptr<kube::Clusters> clusters_;
+  database::Client databases_;
   pipeline::Edges edges_;
   pipeline::Expressions expressions_;
   pipeline::Pipeline pipeline_;

@@ -107,7 +107,8 @@ std::shared_ptr<const Action> Connector::find(std::string_view action) const {
 }
 
 void Connector::settle(Target& target, lang::Problems& problems) const {
-  if (written(name_) != nullptr) return;  // it knows nothing of the system
+  const Written* own = written(name_);
+  if (own != nullptr && own->bare) return;  // it knows nothing of the system
   const auto problem = [&](std::string message) {
     problems.push_back({target.place, "target `" + target.name + "`: " + message, false});
   };
@@ -134,6 +135,9 @@ void Connector::settle(Target& target, lang::Problems& problems) const {
     target.url = url_;
   }
   check_kind(target, problems);
+  if (own != nullptr && (!target.headers.list.empty() || !target.proxy.empty()))
+    problem("`headers` and `proxy` are for targets over HTTP; connector " + name_ + " has none");
+  if (own == nullptr && !target.tls_mode.empty()) problem("`tls.mode` is for databases");
   const Result<Url> url = parse_url(target.url);
   target.gateway = url && std::any_of(gateways_.begin(), gateways_.end(),
                                       [&](const std::string& glob) { return glob_match(glob, url->host); });

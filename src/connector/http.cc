@@ -316,23 +316,25 @@ std::shared_ptr<const Action> DefinitionReader::http_request(const lang::Node& w
   for (std::size_t i = before; i < problems_.size(); ++i) {
     if (!problems_[i].warning) return nullptr;
   }
-  return http_action(std::move(call));
+  return written_action(std::move(call), "http", "request", {"status", "headers", "body"});
 }
 
-// The action's outputs are those of the answer.
-std::shared_ptr<const Action> DefinitionReader::http_action(std::shared_ptr<const Call::Impl> call) {
+std::shared_ptr<const Action> DefinitionReader::written_action(std::shared_ptr<const Call::Impl> call,
+                                                               std::string connector, std::string name,
+                                                               const std::vector<std::string>& outputs) {
   auto action = std::make_shared<Action>();
-  action->connector_ = "http";
-  action->name_ = "request";
+  const std::string uses = connector + "/" + name;
+  action->connector_ = std::move(connector);
+  action->name_ = std::move(name);
   action->summary_ = "Send a request.";
   action->written_ = true;
   action->plan_.calls_.emplace_back(std::move(call));
-  for (const char* name : {"status", "headers", "body"}) {
-    const std::string text = "${{ .requests.request.response." + std::string(name) + " }}";
-    lang::Template output = lang::Template::read(scalar(text, {"http/request", 1, 1}), nullptr, problems_);
-    output.collect(action->plan_.result_);
-    action->plan_.outputs_.emplace_back(name, std::move(output));
-    action->output_names_.emplace_back(name);
+  for (const std::string& output : outputs) {
+    const std::string text = "${{ .requests.request.response." + output + " }}";
+    lang::Template value = lang::Template::read(scalar(text, {uses, 1, 1}), nullptr, problems_);
+    value.collect(action->plan_.result_);
+    action->plan_.outputs_.emplace_back(output, std::move(value));
+    action->output_names_.push_back(output);
   }
   return action;
 }

@@ -20,7 +20,8 @@ struct AskText {
   std::optional<std::string> query;  // as it is sent
   Headers headers;
   std::string body;
-  bool json = false;  // the body says that it is JSON
+  bool json = false;      // the body says that it is JSON
+  std::string statement;  // SQL, in one line: what is asked, where `place` does not tell
 
   std::string whole_place() const { return query ? place + "?" + *query : place; }
 };
@@ -65,7 +66,7 @@ class Kind {
   virtual Ask shown(Ask ask, std::string_view secret, std::string_view secret_url) const = 0;
 
   // -- what comes back
-  // `.response`: {status, headers, body, text} for every kind.
+  // `.response`: {status, headers, body, text}; of a database {rows, count, first, more, error}.
   virtual json::object context_of(const Reply& reply, const json::storage_ptr& room) const = 0;
   // The inverse, of what was stored; nullopt: there was no reply.
   virtual std::optional<Reply> reply_of(const json::value& stored) const = 0;

@@ -4,6 +4,7 @@
 
 #include "connector/http_kind.h"
 #include "connector/mail_kind.h"
+#include "connector/sql_kind.h"
 
 namespace postlude::connector {
 namespace {
@@ -11,7 +12,8 @@ namespace {
 // In the order of Ask and Reply.
 const std::array<const Kind*, std::variant_size_v<Ask>>& kinds() {
   static_assert(std::variant_size_v<Ask> == std::variant_size_v<Reply>);
-  static const std::array<const Kind*, std::variant_size_v<Ask>> kAll = {&http_kind(), &mail_kind()};
+  static const std::array<const Kind*, std::variant_size_v<Ask>> kAll = {&http_kind(), &mail_kind(),
+                                                                         &sql_kind()};
   return kAll;
 }
 

@@ -11,6 +11,7 @@
 #include "connector/call.h"
 #include "connector/http_form.h"
 #include "connector/mail_form.h"
+#include "connector/sql_form.h"
 
 namespace postlude::connector {
 
@@ -19,7 +20,8 @@ class DefinitionReader {
   explicit DefinitionReader(lang::Problems& problems) : problems_(problems) {}
 
   std::shared_ptr<const Connector> connector(const lang::Node& root);
-  std::shared_ptr<const Action> http_request(const lang::Node& with);  // in http.cc
+  std::shared_ptr<const Action> http_request(const lang::Node& with);              // in http.cc
+  std::shared_ptr<const Action> sql_action(const lang::Node& with, bool execute);  // in sql.cc
 
  private:
   // What applies to all requests of one list.
@@ -43,7 +45,12 @@ class DefinitionReader {
   void check_pairs(const lang::Node& with, std::string_view key, bool lists);
   void read_http_effect(const lang::Node& with, Call::Impl& call, const HttpForm& form);
   void read_http_body(const lang::Node& with, Call::Impl& call, HttpForm& form);
-  std::shared_ptr<const Action> http_action(std::shared_ptr<const Call::Impl> call);
+  void read_sql_statement(const lang::Node& with, SqlForm& form);
+  void read_sql_params(const lang::Node& with, Call::Impl& call, SqlForm& form);
+  void read_sql_effect(const lang::Node& with, Call::Impl& call);
+  // The action's outputs are those members of the reply.
+  std::shared_ptr<const Action> written_action(std::shared_ptr<const Call::Impl> call, std::string connector,
+                                               std::string name, const std::vector<std::string>& outputs);
 
   void problem(const lang::Place& place, std::string message);
   std::shared_ptr<const Action> action(const Connector& of, const lang::Node& connector,

@@ -252,10 +252,11 @@ void read_headers(const lang::Node& headers, Target& target, lang::Problems& pro
 }
 
 void read_tls(const lang::Node& tls, Target& target, lang::Problems& problems) {
-  unknown_keys(tls, {"ca", "cert", "key"}, "`tls`", problems);
+  unknown_keys(tls, {"ca", "cert", "key", "mode"}, "`tls`", problems);
   target.ca_file = tls.text("ca");
   target.cert_file = tls.text("cert");
   target.key_file = tls.text("key");
+  target.tls_mode = tls.text("mode");
   if (target.cert_file.empty() != target.key_file.empty()) {
     problem(problems, tls.place, "`tls` wants `cert` and `key` together");
   }
@@ -491,7 +492,7 @@ json::object target_context(const Target& target) {
   context["site"] = nullptr;
   if (!target.site.empty()) {
     context["site"] = target.site;
-  } else if (!target.gateway && !target.url.empty()) {
+  } else if (!target.gateway && target.url.starts_with("http")) {
     context["site"] = target.url;
   }
   return context;

@@ -69,6 +69,7 @@ struct Target {
   bool without_proxy = false;              // `proxy: none`
   std::shared_ptr<const Proxies> proxies;  // from the environment; null: none
   std::string ca_file, cert_file, key_file;
+  std::string tls_mode;  // of a database: disable, prefer, require, verify-full; "": by its host
   Duration timeout = std::chrono::seconds(30);
   std::size_t response_bytes_max = 8U << 20U;
   std::string edition;

@@ -4,6 +4,8 @@
 
 #include "connector/http.h"
 #include "connector/http_kind.h"
+#include "connector/sql.h"
+#include "connector/sql_kind.h"
 
 namespace postlude::connector {
 
@@ -21,6 +23,24 @@ const std::vector<Written>& written_connectors() {
          http_inputs(),
          http_effects(),
          read_http_request}}},
+      {"sql",
+       "PostgreSQL, MySQL, MariaDB and SQLite; the statement is written in the step",
+       "one SQL statement (built in)",
+       {"none", "basic"},
+       sql_kind,
+       false,
+       {{"query",
+         "One statement that can only read.",
+         sql_outputs(),
+         sql_query_inputs(),
+         {"read"},
+         read_sql_query},
+        {"execute",
+         "One statement, in a transaction that is committed.",
+         sql_outputs(),
+         sql_execute_inputs(),
+         {"none, unless `effect` says otherwise"},
+         read_sql_execute}}},
   };
   return kAll;
 }

@@ -51,6 +51,7 @@ enum class Where : std::uint8_t {
   kAnswer,        // interprets a request's answer
   kUpdate,        // the same two in `update`, which also has the outputs of the use before
   kUpdateAnswer,
+  kSqlAnswer,  // `success`, `retry`, `refuse` of sql/query and sql/execute
 };
 std::vector<std::string> names_at(Where where);
 

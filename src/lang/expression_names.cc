@@ -31,6 +31,7 @@ constexpr std::string_view kShapes =
     "failure{step reason message url} "
     "step{title reason links{approve reject open}} "
     "response{status headers{*} body{*} text} "
+    "responseOfSql{rows[]{*} count first{*} more error{code message}} "
     "requests{*{request{method url headers{*} body{*}} response{status headers{*} body{*} text}}}";
 
 // The names of the context. `places`: a letter for each place that has it, in the order of Where.
@@ -41,20 +42,20 @@ struct Name {
   std::string_view elsewhere;
 };
 constexpr std::array<Name, 23> kNames = {{
-    {"event", "wshaRAUV", ""},
-    {"run", "wshaRAUV", ""},
-    {"workflow", "wshaRAUV", ""},
-    {"vars", "shaRAUV", "is there in steps: `if`, `vars` and `concurrency.key` come before it"},
-    {"steps", "shaRAUV", "is there in steps: no step has run yet"},
-    {"data", "wsha", "is there in workflows: hand it over in the step's `with`"},
-    {"item", "sha", "is there in a step with `forEach`"},
-    {"failure", "sha", "is there in the steps of `onFailure` and `finally`"},
-    {"step", "sha", "is there in `announce`"},
-    {"target", "haRAUV", "is there in connector files and in http/request"},
-    {"key", "haRAUV", "is there in connector files and in http/request"},
+    {"event", "wshaRAUVq", ""},
+    {"run", "wshaRAUVq", ""},
+    {"workflow", "wshaRAUVq", ""},
+    {"vars", "shaRAUVq", "is there in steps: `if`, `vars` and `concurrency.key` come before it"},
+    {"steps", "shaRAUVq", "is there in steps: no step has run yet"},
+    {"data", "wshaq", "is there in workflows: hand it over in the step's `with`"},
+    {"item", "shaq", "is there in a step with `forEach`"},
+    {"failure", "shaq", "is there in the steps of `onFailure` and `finally`"},
+    {"step", "shaq", "is there in `announce`"},
+    {"target", "haRAUVq", "is there in connector files and in http/request"},
+    {"key", "haRAUVq", "is there in connector files and in http/request"},
     {"with", "RAUV", "stands in connector files: it is a step's input"},
     {"requests", "RAUV", "stands in connector files; what an earlier step got is `.steps.ID.outputs`"},
-    {"response", "aAV",
+    {"response", "aAVq",
      "is the answer that `success`, `retry` and `refuse` judge; what an earlier step got is "
      "`.steps.ID.outputs`"},
     {"outputs", "UV", "stands in a connector's `update`; those of an earlier step are `.steps.ID.outputs`"},
@@ -68,7 +69,7 @@ constexpr std::array<Name, 23> kNames = {{
     {"metadata", "", "is below the event: `.event.metadata`"},
     {"release", "", "is below the event: `.event.release`"},
 }};
-constexpr std::string_view kLetters = "wshaRAUV";
+constexpr std::string_view kLetters = "wshaRAUVq";
 
 // Why there is no such name here, where it is one that people look for; else "".
 std::string_view elsewhere(std::string_view name) {
@@ -238,7 +239,9 @@ void check_names(const Expression& expression, Where where, Problems& problems) 
       why = "`" + sigil + root + "` " +
             (known.empty() ? "is not known here" + with_nearest(root, roots, sigil) : std::string(known));
     } else if (shapes().members.contains(root)) {
-      why = objection(path, sigil + root);
+      ReadPath read = path;
+      if (where == Where::kSqlAnswer && root == "response") read.keys.front().name = "responseOfSql";
+      why = objection(read, sigil + root);
     }
     if (!why.empty() && said.insert(why).second)
       problems.push_back({place_in(expression, path.offset), std::move(why)});

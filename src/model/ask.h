@@ -6,10 +6,11 @@
 
 #include "model/http.h"
 #include "model/mail.h"
+#include "model/sql.h"
 
 namespace postlude {
 
-using Ask = std::variant<HttpRequest, Mail>;
-using Reply = std::variant<HttpResponse, MailReply>;
+using Ask = std::variant<HttpRequest, Mail, SqlAsk>;
+using Reply = std::variant<HttpResponse, MailReply, SqlReply>;
 
 }  // namespace postlude

@@ -28,8 +28,8 @@ void Pipeline::note_target(const std::string& target, const std::vector<Request>
   const auto* unclear = std::get_if<Unclear>(&outcome);
   const bool failed = (later != nullptr && later->counts_for_breaker && !later->uncounted) ||
                       (unclear != nullptr && !unclear->looked && !requests.empty());
-  const bool answered =
-      std::any_of(requests.begin(), requests.end(), [](const Request& q) { return q.status != 0; });
+  const bool answered = std::any_of(requests.begin(), requests.end(),
+                                    [](const Request& q) { return q.status != 0 || !q.response.empty(); });
   if (!failed && !answered) return;  // nothing was asked of it
   engine::Breaker& guard = breaker(target);
   const bool was_closed = guard.state(rt::steady_now()) == engine::Breaker::State::kClosed;

@@ -65,8 +65,38 @@ rt::Task<Result<Reply>> MailEdge::carry_out(Ask ask, Line line) {
   co_return Reply(*std::move(sent));
 }
 
+namespace {
+
+// Where the target says nothing: what passes the machine's border is encrypted, and for whom is certain.
+database::Tls tls_of(const std::string& mode, std::string_view url) {
+  if (mode == "disable") return database::Tls::kDisable;
+  if (mode == "prefer") return database::Tls::kPrefer;
+  if (mode == "require") return database::Tls::kRequire;
+  if (mode == "verify-full") return database::Tls::kVerifyFull;
+  const Result<SqlPlace> place = parse_sql_url(url);
+  const bool here =
+      place && (place->host == "localhost" || place->host == "::1" || place->host.starts_with("127."));
+  return here ? database::Tls::kPrefer : database::Tls::kVerifyFull;
+}
+
+}  // namespace
+
+rt::Task<Result<Reply>> SqlEdge::carry_out(Ask ask, Line line) {
+  auto asked = std::get<SqlAsk>(std::move(ask));
+  const connector::Target& target = *line.target;
+  database::Peer peer;
+  peer.tls = tls_of(target.tls_mode, asked.url);
+  peer.ca_file = target.ca_file;
+  peer.cert_file = target.cert_file;
+  peer.key_file = target.key_file;
+  peer.timeout = line.timeout;
+  peer.response_bytes_max = target.response_bytes_max;
+  AWAIT_TRY(SqlReply reply, client_.carry_out(std::move(asked), std::move(peer), std::move(line.may_send)));
+  co_return Reply(std::move(reply));
+}
+
 rt::Task<Result<Reply>> Edges::carry_out(Ask ask, Line line) {
-  const std::array<Edge*, std::variant_size_v<Ask>> by_kind = {&http_, &mail_};  // in the order of Ask
+  const std::array<Edge*, std::variant_size_v<Ask>> by_kind = {&http_, &mail_, &sql_};  // in the order of Ask
   Edge* edge = by_kind.at(ask.index());
   AWAIT(Result<Reply> reply, edge->carry_out(std::move(ask), std::move(line)));
   co_return reply;

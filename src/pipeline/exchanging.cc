@@ -311,7 +311,8 @@ std::optional<End> Exchanging::end_of(const connector::Call& call, Calls calls, 
   Unclear out{why, calls == Calls::kLookup ? Effect::kRead : rule.effect, rule.on_unclear};
   out.answered = ending.answered;
   out.misread = ending.misread;
-  if (calls != Calls::kLookup && row.status == 0) out.cause = PastEffects::no_answer(row);
+  if (calls != Calls::kLookup && row.status == 0 && row.response.empty())
+    out.cause = PastEffects::no_answer(row);
   return out;
 }
 

@@ -97,7 +97,10 @@ PastEffects::Next PastEffects::next(const connector::Call& call, Calls calls) {
                                 : "it is unclear whether " + what + " had its effect";
   // As Exchanging calls it: the process may have been another when it was sent.
   std::string cause;
-  if (next.past != nullptr && !known) cause = next.past->status == 0 ? no_answer(*next.past) : next.past->why;
+  if (next.past != nullptr && !known) {
+    const bool none = next.past->status == 0 && next.past->response.empty();
+    cause = none ? no_answer(*next.past) : next.past->why;
+  }
   switch (next.move) {
     case engine::Move::kSend:
       if (next.before) return Send{rt::steady_now() + (*next.before - now)};

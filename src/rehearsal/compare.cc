@@ -19,7 +19,7 @@ const Header* find_header(const std::vector<Header>& headers, std::string_view n
 }
 
 bool same_call(const Message& a, const Message& b) {
-  return a.target == b.target && a.method == b.method && a.path == b.path;
+  return a.target == b.target && a.method == b.method && a.path == b.path && a.statement == b.statement;
 }
 
 // For each seen request the next expected one of the same call, or nullptr: whose headers it is shown with.
@@ -52,7 +52,7 @@ Message shaped_like(Message seen, const Message* expected) {
 
 std::string text_of(const Message& message) {
   json::object shown = value_of(message);
-  for (const char* key : {"query", "headers", "body"}) {
+  for (const char* key : {"query", "headers", "body", "params"}) {
     if (json::value* value = shown.if_contains(key)) *value = canonical(*value);
   }
   return yaml_text(json::array{std::move(shown)});
@@ -84,6 +84,14 @@ Message message_of(const std::string& target, std::string_view target_url, const
   Message out;
   out.target = target;
   out.method = text.verb;
+  if (!text.statement.empty()) {
+    out.statement = text.statement;
+    out.body = json::object{{"statement", text.statement}, {"params", json::array()}};
+    const Result<json::value> body = parse_json(text.body);
+    const json::value* params = body ? find(*body, "params") : nullptr;
+    if (params != nullptr) out.body->as_object()["params"] = *params;
+    return out;
+  }
   out.path = text.place;
   if (text.query) out.query = read_query(*text.query);
   const std::string_view base = target_url.empty() ? connector::kSecretUrl : target_url;
@@ -104,6 +112,14 @@ Message message_of(const std::string& target, std::string_view target_url, const
 }
 
 json::object value_of(const Message& message) {
+  if (!message.statement.empty()) {
+    json::object asked{{"target", message.target}, {"method", message.method}};
+    for (const auto& member : message.body->get_object()) {
+      const bool none = member.value().is_array() && member.value().get_array().empty();
+      if (!none) asked[member.key()] = member.value();
+    }
+    return asked;
+  }
   json::object out{{"target", message.target}, {"method", message.method}, {"path", message.path}};
   if (!message.query.empty()) out["query"] = message.query;
   if (!message.headers.empty()) {

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "connector/kind.h"
+#include "connector/sql_kind.h"
 #include "rehearsal/diff.h"
 #include "rehearsal/people.h"
 #include "rehearsal/yaml_text.h"
@@ -96,6 +97,10 @@ class Recorded {
       const StoredExchange& then = *all_[i].then;
       if (!fits(all_[i]) || then.method != text.verb || path_of_url(then.url) != path) continue;
       if (!then.target.empty() && then.target != sent.target) continue;
+      // In a database only the statement tells one request from another.
+      const bool other = !text.statement.empty() &&
+                         connector::statement_line(find_text(then.body, "statement")) != text.statement;
+      if (other) continue;
       if (!all_[i].used) return i;
       again = then.result == "retryable" || then.result == "unclear" ? i : all_.size();
     }

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "connector/kind.h"
+#include "connector/sql_kind.h"
 #include "lang/schema.h"
 #include "lang/yaml.h"
 
@@ -131,6 +132,19 @@ class TestReader {
     return out;
   }
 
+  void other_kind(const TestValue& value, std::string_view key, std::string_view why) {
+    problems_.push_back(
+        {value.place(), "'" + std::string(key) + "' is not for this request: " + std::string(why)});
+  }
+
+  static json::value database_answer(const TestValue& value) {
+    json::object answer;
+    for (const char* key : {"rows", "count", "error"}) {
+      if (const TestValue member = value[key]) answer[key] = *member.json;
+    }
+    return answer;
+  }
+
   Response response(const TestValue& value) {
     Response out;
     out.place = value.place();
@@ -138,7 +152,13 @@ class TestReader {
     out.target = value["target"].text();
     const std::size_t space = out.written.find(' ');
     out.method = out.written.substr(0, space);
-    out.path = out.written.substr(space + 1);
+    const bool sql = connector::sql_kind().has_verb(out.method);
+    const std::string rest = space == std::string::npos ? "" : out.written.substr(space + 1);
+    if (sql) {
+      out.statement = connector::statement_line(rest);
+    } else {
+      out.path = rest;
+    }
     if (const std::size_t question = out.path.find('?'); question != std::string::npos) {
       out.query = read_query(std::string_view(out.path).substr(question + 1));
       out.path.resize(question);
@@ -147,13 +167,21 @@ class TestReader {
     if (value["status"]) answer.status = static_cast<int>(value["status"].json->to_number<int>());
     answer.headers = headers(value["headers"]);
     if (const TestValue body = value["body"]) answer.body = *body.json;
+    if (sql) answer.body = database_answer(value);
+    for (const char* key : {"status", "headers", "body"}) {
+      if (sql && value[key]) other_kind(value[key], key, "a database answers `rows`, `count` or `error`");
+    }
+    for (const char* key : {"rows", "count", "error"}) {
+      if (!sql && value[key])
+        other_kind(value[key], key, "it answers QUERY and EXECUTE, the requests to databases");
+    }
     out.answer = connector::kind_of_verb(out.method).reply_of(std::move(answer));
     const std::string fault = value["fault"].text();
     if (fault == "refused") out.fault = NoAnswer::kRefused;
     if (fault == "reset") out.fault = NoAnswer::kReset;
     if (fault == "timeout") out.fault = NoAnswer::kTimeout;
     if (out.fault) {
-      for (const char* key : {"status", "headers", "body"}) {
+      for (const char* key : {"status", "headers", "body", "rows", "count", "error"}) {
         if (value[key])
           problems_.push_back(
               {value[key].place(),
@@ -201,10 +229,26 @@ class TestReader {
     return out;
   }
 
-  static Message message(const TestValue& value) {
+  Message message(const TestValue& value) {
     Message out;
     out.target = value["target"].text();
     out.method = value["method"].text();
+    if (connector::sql_kind().has_verb(out.method)) {
+      out.statement = connector::statement_line(value["statement"].text());
+      out.body = json::object{{"statement", out.statement}, {"params", json::array()}};
+      if (const TestValue params = value["params"]) out.body->as_object()["params"] = *params.json;
+      if (out.statement.empty())
+        problems_.push_back({value.place(), "a request to a database needs 'statement'"});
+      for (const char* key : {"path", "query", "headers", "body"}) {
+        if (value[key]) other_kind(value[key], key, "a request to a database has `statement` and `params`");
+      }
+      return out;
+    }
+    if (!value["path"]) problems_.push_back({value.place(), "a request over HTTP needs 'path'"});
+    for (const char* key : {"statement", "params"}) {
+      if (value[key])
+        other_kind(value[key], key, "it belongs to QUERY and EXECUTE, the requests to databases");
+    }
     out.path = value["path"].text();
     if (const TestValue query = value["query"]) out.query = query.json->as_object();
     out.headers = headers(value["headers"]).list;

@@ -17,7 +17,8 @@ namespace postlude::rehearsal {
 struct Message {
   std::string target;
   std::string method;
-  std::string path;  // relative to the target's URL, or a whole URL; without the query
+  std::string path;       // relative to the target's URL, or a whole URL; without the query
+  std::string statement;  // SQL, in one line: there is no path then, and the body is {statement, params}
   json::object query;
   std::vector<Header> headers;
   std::optional<json::value> body;  // text that is not JSON is a string
@@ -44,6 +45,7 @@ struct Response {
   std::string target;   // "": any
   std::string method;
   std::string path;
+  std::string statement;              // SQL, in one line; "": any, where the method is QUERY or EXECUTE
   std::optional<json::object> query;  // nullopt: any
   Reply answer;
   std::optional<NoAnswer> fault;

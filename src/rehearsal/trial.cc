@@ -23,6 +23,10 @@ Duration real_time() {
 
 // Text that a test's author may paste into `responses`.
 std::string paste(const Message& message) {
+  if (!message.statement.empty()) {
+    return "- {request: " + to_text(json::value(message.method + " " + message.statement)) +
+           ", target: " + message.target + (message.method == "QUERY" ? ", rows: [{}]}" : ", count: 1}");
+  }
   std::string path = message.path;
   char between = '?';
   for (const auto& member : message.query) {
@@ -99,6 +103,7 @@ class World {
   static bool fits(const Response& response, const Message& message) {
     return (response.target.empty() || response.target == message.target) &&
            response.method == message.method && same_path(response.path, message.path) &&
+           (response.statement.empty() || response.statement == message.statement) &&
            (!response.query || canonical(*response.query) == canonical(message.query));
   }
   // The first unused one, else the last that repeats.
