@@ -31,6 +31,7 @@ from daemon import ROOT, TERMINAL, flagger_body, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 STORIES = yaml.safe_load((HERE / "examples.yaml").read_text())
+OTHERS = {"migration-check"}  # on real databases: test_migration_check.py
 EXAMPLES = {folder.name for folder in (ROOT / "examples").iterdir() if folder.is_dir()}
 SECRET = "s3cret-of-{}-0f4e1b"
 DELAY = 10  # seconds that an answer is kept back while Postlude is killed
@@ -215,4 +216,6 @@ def test_each_is_whole(example):
         assert f"({example}/{file})" in (folder.parent / file).read_text(), f"{example} is not in examples/{file}"
     assert list(folder.glob("*.test.yaml")), example
     calls = [call for told in STORIES.values() if told["example"] == example for call in told["calls"]]
+    if example in OTHERS:
+        return
     assert any("lost" in call or "killed" in call for call in calls), f"examples.yaml has nothing that breaks {example}"
