@@ -90,7 +90,10 @@ void line(std::string& out, std::string_view name, const std::string& value) {
 std::string request_line(const json::value& request, const std::string& said) {
   std::string text = cell(request, "method") + " " + shorter(cell(request, "url"), 100) + " -> ";
   const std::string status = cell(request, "status");
-  text += (status.empty() ? "no answer," : status) + " " + cell(request, "result");
+  const json::value* response = find(request, "response");
+  const bool answered = response != nullptr && !response->is_null();  // a database's answer has no status
+  text += status.empty() && !answered ? "no answer, " : status.empty() ? "" : status + " ";
+  text += cell(request, "result");
   const std::string why = cell(request, "why");
   if (!why.empty() && said.find(why) == std::string::npos) text += ": " + shorter(why, 160);
   return text;

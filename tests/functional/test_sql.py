@@ -427,7 +427,8 @@ def test_explained_and_simulated(daemon, databases, tmp_path):
                                        execute("INSERT INTO explained VALUES (?)", ["${{ .steps.two.outputs.first.two }}"])])
     assert "succeeded" in one.cli("explain", done["id"], check=0).stdout
     told = one.cli("runs", "show", done["id"], check=0).stdout
-    assert f"EXECUTE {database.url}" in told and "INSERT INTO explained VALUES (?)" in told, told
+    assert f"EXECUTE {database.url} -> succeeded" in told, told
+    assert asked(done, 2)[0]["body"] == {"statement": "INSERT INTO explained VALUES (?)", "params": [2]}
     one.cli("simulate", "--config", one.config_file, check=0)
     one.config_file.write_text(one.config_file.read_text().replace("INSERT INTO explained VALUES (?)", "INSERT INTO explained VALUES (? + 1)"))
     said = one.cli("simulate", "--config", one.config_file, check=1).stdout
