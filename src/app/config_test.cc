@@ -164,7 +164,7 @@ TEST(BrokenConfig, secrets_written_out) {
        "p.yaml:2:36: a secret must not be written here: set 'url' to {env: NAME} or {file: path}"},
       {target("auth: hunter2"),
        "p.yaml:2:30: 'auth' is text; expected 'none', {bearer: …}, {basic: …}, {header: …}, {query: …}, "
-       "{body: …}, {url: …} or {sign: …}"},
+       "{body: …}, {url: …}, {sign: …}, {inCluster: …} or {kubeconfig: …}"},
       {"access: {tokens: [{name: ops, role: admin, secret: hunter2}]}",
        "p.yaml:1:52: a secret must not be written here: set 'secret' to {env: NAME} or {file: path}"},
       {proof("{bearer: {value: hunter2}}"),

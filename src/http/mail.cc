@@ -76,7 +76,18 @@ std::size_t swallow(char*, std::size_t, std::size_t n, void*) {
   return n;
 }
 
-Status add_part(curl_mime* mime, const std::string& text, const char* type) {
+// Lines of a mail end with CR LF.
+std::string with_crlf(const std::string& text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) out += '\r';
+    out += text[i];
+  }
+  return out;
+}
+
+Status add_part(curl_mime* mime, const std::string& written, const char* type) {
+  const std::string text = with_crlf(written);
   curl_mimepart* part = curl_mime_addpart(mime);
   const bool made = part != nullptr && curl_mime_data(part, text.data(), text.size()) == CURLE_OK &&
                     curl_mime_type(part, type) == CURLE_OK &&

@@ -28,15 +28,6 @@ std::string first_error_since(const lang::Problems& problems, std::size_t before
   return "it cannot be used";
 }
 
-// The actions that later versions of our own connectors have.
-bool later_action(const std::string& connector, const std::string& action) {
-  static const std::set<std::string, std::less<>> kNames{
-      "jira/find-version", "jira/create-version", "jira/set-fix-versions",
-      "jira/find-issues",  "jira/create-issue",   "jira/reopen",
-      "slack/update",      "slack/card",          "slack/webhook"};
-  return kNames.contains(connector + "/" + action);
-}
-
 std::vector<lang::Expression> all_of(const BoundStep& step) {
   std::vector<lang::Expression> all;
   const auto add = [&](const std::vector<lang::Expression>& more) {
@@ -227,9 +218,7 @@ bool Rules::bind_action(BoundStep& step, lang::Problems& problems) const {
       names.push_back(action->name());
     const std::string what =
         "the connector " + found->connector + " has no action '" + definition.action + "'";
-    problems.push_back({place, what + (later_action(found->connector, definition.action)
-                                           ? "; it is not built yet in this version of Postlude"
-                                           : did_you_mean(definition.action, names))});
+    problems.push_back({place, what + did_you_mean(definition.action, names)});
     return false;
   }
   connector::check_input(*step.action, with, place, problems);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "database/client.h"
 #include "evaluator/evaluator.h"
 #include "http/client.h"
 #include "lang/yaml.h"
@@ -96,7 +97,8 @@ TEST_F(PumpTest, PlansWhatIsTooMuchToBeReadAtOnce) {
   const SecretLookup secrets = [](const SecretRef&) -> Result<std::string> {
     return Error(Code::kNotFound, "none");
   };
-  Edges edges(loop_, client);
+  database::Client databases(loop_);
+  Edges edges(loop_, client, databases);
   Pipeline pipeline({loop_, *store_, edges, expressions, metrics, secrets});
   pipeline.use(built);
   Pump pump(loop_, pipeline, *store_, {});

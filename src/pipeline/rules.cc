@@ -38,7 +38,7 @@ std::map<std::string, Storm, std::less<>> read_storms(const lang::Node* sources)
 
 // The connectors that later versions have.
 const std::vector<std::string>& later_connectors() {
-  static const std::vector<std::string> kNames{"cdevents", "cloudevents", "kubernetes"};
+  static const std::vector<std::string> kNames{"cdevents"};
   return kNames;
 }
 

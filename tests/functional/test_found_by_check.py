@@ -87,7 +87,6 @@ ERRORS = {
     "accept with a slip": (
         workflow([VERSION]).replace("type: flagger,", "type: flagger, accept: {post-rollout: {phase: [succeeded]}},"),
         "did you mean 'Succeeded'?"),
-    "an action of later": (workflow(["{uses: jira/create-issue, with: {}}"]), "not built yet in this version"),
     "a connector of later": (HEAD + "  base: {connector: cdevents, url: 'http://h'}\n", "not built yet in this version"),
     "no event of the hook has it": (
         workflow([VERSION], "{source: a, hook: pre-rollout, outcome: promoted}"), "the events of pre-rollout have no `outcome`"),

@@ -61,6 +61,7 @@ def test_a_mail_says_what_was_released(post):
     assert message["date"].datetime is not None
     plain, html = message.get_body(("plain",)).get_content(), message.get_body(("html",)).get_content()
     assert "Version: é <b>" in plain and "Phase: Succeeded" in plain
+    assert b"=0A" not in mails.texts[0], "a line that ends is no encoded character"
     assert "é &lt;b&gt;" in html and "<b>" not in html and "#188038" in html
     outputs = run["steps"][0]["outputs"]
     assert outputs["messageId"] == message["message-id"] and message["message-id"].endswith("@example.com>")
