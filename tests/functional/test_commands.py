@@ -193,8 +193,8 @@ def test_connectors(binary):
     items = json.loads(run(binary, "connectors", "list", "-o", "json").stdout)
     actions = {item["name"]: set(item["actions"]) for item in items["items"]}
     assert items["next"] is None
-    assert actions["jira"] == {"release-version", "find-version", "create-version", "set-fix-versions", "find-issues",
-                               "transition", "comment", "remote-link"}
+    assert {"release-version", "find-version", "create-version", "set-fix-versions", "find-issues", "transition", "comment",
+            "remote-link", "create-issue", "reopen", "deployment"} == actions["jira"]
     assert {"message", "update", "webhook"} <= actions["slack"] and actions["http"] == {"request"}
     for name in actions:
         shown = run(binary, "connectors", "show", name)
