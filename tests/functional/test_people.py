@@ -189,7 +189,8 @@ def test_what_a_callback_may_not_bring(daemon, fakes):
              re.sub("run_[0-9a-z]+", "run_zzzzzzzzzzzz", path)]
     answers = [request(server.hooks, "POST", p, b"{}", {"Content-Type": "application/json"}) for p in wrong]
     assert {a.status for a in answers} == {404} and len({a.body for a in answers}) == 1, "all wrong tokens are told the same"
-    assert step_of(server.api(f"runs/{run}"), "result")["state"] in ("pending", "waiting")
+    # It may be its turn just now, but nothing of all this has answered it.
+    assert step_of(server.api(f"runs/{run}"), "result")["state"] in ("pending", "running", "waiting")
     assert call(server, url + "/").status == 202, "with a slash at its end too"
 
 
